@@ -1,0 +1,80 @@
+"""What travels on `drift.sketches`: one message of an ingest commit to one partition.
+
+A message carries the deltas of the models that live on that partition (many versions, panes and segments at once, for a
+message costs the score role far more than its bytes) and the clocks of the source partitions that the sender read. The
+clocks stand in the last message of a commit: they may only be believed once everything before them is counted.
+"""
+
+import msgspec
+import zstandard
+
+from monitor.watermark import Clock
+
+SCHEMA_VERSION = 1
+# A message decompresses to at most this: a corrupt or hostile frame must not take the worker's memory.
+MAX_DECODED_BYTES = 256 * 1024 * 1024
+
+
+class BadSketchMessage(ValueError):
+    """The bytes are not a message of `drift.sketches` that this version reads. Drop it and count it."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The sketch of one version, pane and segment. `n` is its number of events, readable without decoding `sketch`."""
+
+    version: str
+    pane_start_ms: int
+    segment: str
+    n: int
+    sketch: bytes
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """New counts of one model. `reference` is the digest of the reference whose grid the sketches lie on."""
+
+    model: str
+    reference: str
+    pane_ms: int
+    entries: list[Entry]
+
+
+class SourceRange(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Offsets `[first, last]` of one source partition that the commit absorbed."""
+
+    topic: str
+    partition: int
+    first: int
+    last: int
+
+
+class SketchMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message: deltas, then clocks. `n_partitions` counts the partitions of every source topic."""
+
+    schema_version: int = SCHEMA_VERSION
+    deltas: list[Delta] = []
+    clocks: list[Clock] = []
+    n_partitions: dict[str, int] = {}
+    sources: list[SourceRange] = []
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(SketchMessage)
+
+
+def encode(message: SketchMessage) -> bytes:
+    """The message as zstd-compressed MessagePack."""
+    return zstandard.ZstdCompressor(level=1).compress(_encoder.encode(message))
+
+
+def decode(data: bytes) -> SketchMessage:
+    """The message in `data`. Raises `BadSketchMessage` when it is not one, or of a later schema."""
+    try:
+        if zstandard.frame_content_size(data) > MAX_DECODED_BYTES:
+            raise BadSketchMessage(f"larger than {MAX_DECODED_BYTES} bytes when decompressed")
+        plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_DECODED_BYTES)
+        message = _decoder.decode(plain)
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise BadSketchMessage(f"not a sketch message: {error}") from error
+    if message.schema_version != SCHEMA_VERSION:
+        raise BadSketchMessage(f"schema version {message.schema_version} is not {SCHEMA_VERSION}: upgrade this worker")
+    return message

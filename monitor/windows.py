@@ -1,0 +1,54 @@
+"""Windows over event time: half-open intervals of integer milliseconds, as sums of panes.
+
+A pane is the finest interval that every configured window is a whole number of: the greatest common divisor of all
+sizes, steps and offsets. Sketches are kept per pane; a window is the sum of the panes that start inside it. Panes and
+windows are aligned to the Unix epoch (plus the window's offset), so every worker cuts time at the same instants.
+
+Source: Li, Maier, Tufte, Papadimos & Tucker, "No pane, no gain: efficient evaluation of sliding-window aggregates over
+data streams", SIGMOD Record 34(1), 2005.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import gcd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Window:
+    """A half-open interval `[start_ms, end_ms)` of event time, in milliseconds UTC."""
+
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowShape:
+    """A family of windows: one of `size_ms` starts every `every_ms`, at `offset_ms` from the epoch.
+
+    Tumbling when `every_ms == size_ms`, hopping when it is smaller. All three are milliseconds; `size_ms >= every_ms > 0`.
+    """
+
+    size_ms: int
+    every_ms: int
+    offset_ms: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.every_ms <= self.size_ms:
+            raise ValueError(f"a window must start at least once in its own length: {self}")
+
+    def containing(self, start_ms: int) -> Iterator[Window]:
+        """Every window of this shape that holds the instant `start_ms`, the latest first."""
+        start = (start_ms - self.offset_ms) // self.every_ms * self.every_ms + self.offset_ms
+        while start + self.size_ms > start_ms:
+            yield Window(start_ms=start, end_ms=start + self.size_ms)
+            start -= self.every_ms
+
+
+def pane_length_ms(shapes: Iterable[WindowShape]) -> int:
+    """The length of a pane: the greatest common divisor of all sizes, steps and offsets (milliseconds)."""
+    return gcd(*(value for shape in shapes for value in (shape.size_ms, shape.every_ms, shape.offset_ms)))
+
+
+def windows_of_panes(shapes: Sequence[WindowShape], pane_starts_ms: Iterable[int]) -> set[Window]:
+    """Every window of any shape that at least one of the panes lies in."""
+    return {window for start_ms in pane_starts_ms for shape in shapes for window in shape.containing(start_ms)}
