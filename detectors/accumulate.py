@@ -1,0 +1,162 @@
+"""From a batch of columns to sketches, one for each slot.
+
+References:
+    Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37(3), 242-247:
+    mean and M2 by two passes over the batch, merged between batches.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from detectors import kernel
+from detectors.arrays import Codes, Floats, Ints
+from detectors.columns import CODE_INVALID, CODE_NULL
+from detectors.frequent import EMPTY, Frequent
+from detectors.grid import locate
+from detectors.layout import Layout
+from detectors.sketch import Sketch
+
+Unseen = Mapping[int, list[tuple[int, str]]]
+
+# Beyond this the sum of a batch could overflow, or lose everything else: such a column is summed again, scaled.
+_LARGE = 1e150
+
+
+def accumulate(
+    layout: Layout, *, numeric: Floats, codes: Codes, slots: Codes, n_slots: int, unseen: Unseen
+) -> list[Sketch]:
+    """Count a batch into one sketch a slot. Releases the GIL while it counts.
+
+    Args:
+        layout: the reference's.
+        numeric: (n_numeric, n) float64, C order; see `detectors.columns` for null, invalid and absent.
+        codes: (n_categorical, n) int32, a cell of the column or a negative code.
+        slots: (n_dimensions, n) int32: the slot that row i adds to for dimension d; a negative one adds nowhere.
+            A slot belongs to one dimension, or a row counts in it more than once.
+        n_slots: the number of slots; every one gets a sketch, also when no row adds to it. Takes
+            `n_slots * layout.n_cells * 8` bytes: with very many slots the caller divides the batch.
+        unseen: by position in `layout.categorical`, the rows with the code `unseen` and what they held.
+
+    Raises:
+        ValueError: the shapes do not fit, or a slot or a code is out of range.
+    """
+    _check(layout, numeric, codes, slots, n_slots)
+    numeric = np.ascontiguousarray(numeric, dtype=np.float64)
+    n_numeric, n_categorical = len(layout.numeric), len(layout.categorical)
+    counts = np.zeros((n_slots, layout.n_cells), dtype=np.int64)
+    starts, rows = kernel.group(slots, n_slots)
+    nulls, invalid = (np.zeros((n_slots, n_numeric), dtype=np.int64) for _ in range(2))
+    sums = np.empty((4, n_slots, n_numeric))
+    offsets = layout.offsets[layout.numeric_indices]
+    kernel.fill_numeric(numeric, starts, rows, layout.tiles, layout.tile_offsets, offsets, counts, nulls, invalid, sums)
+    code_nulls, code_invalid = (np.zeros((n_slots, n_categorical), dtype=np.int64) for _ in range(2))
+    kernel.fill_codes(
+        np.ascontiguousarray(codes), starts, rows, layout.offsets[layout.categorical_indices], counts, code_nulls, code_invalid
+    )
+    minimum, maximum, mean, m2 = sums
+    for slot, position in np.argwhere((minimum <= maximum) & (np.maximum(-minimum, maximum) > _LARGE)):
+        values = numeric[position, rows[starts[slot] : starts[slot + 1]]]
+        mean[slot, position], m2[slot, position] = moments(values[np.isfinite(values)])
+    frequent = _frequent(unseen, slots, n_slots, n_categorical)
+    return [
+        Sketch(
+            layout=layout,
+            n=int(starts[slot + 1] - starts[slot]),
+            counts=counts[slot],
+            nulls=_by_column(layout, nulls[slot], code_nulls[slot]),
+            invalid=_by_column(layout, invalid[slot], code_invalid[slot]),
+            minimum=minimum[slot],
+            maximum=maximum[slot],
+            mean=mean[slot],
+            m2=m2[slot],
+            frequent=frequent[slot],
+        )
+        for slot in range(n_slots)
+    ]
+
+
+def accumulate_numpy(
+    layout: Layout, *, numeric: Floats, codes: Codes, slots: Codes, n_slots: int, unseen: Unseen
+) -> list[Sketch]:
+    """The specification of `accumulate`: one slot, one column at a time, in plain NumPy."""
+    _check(layout, numeric, codes, slots, n_slots)
+    sketches = []
+    frequent = _frequent(unseen, slots, n_slots, len(layout.categorical))
+    for slot in range(n_slots):
+        sketch = Sketch.empty(layout)
+        rows = np.concatenate([np.flatnonzero(dimension == slot) for dimension in slots])
+        sketch.n = rows.size
+        sketch.frequent = frequent[slot]
+        for position, index in enumerate(layout.numeric):
+            values = numeric[position, rows]
+            finite = values[np.isfinite(values)]
+            cells = locate(layout.column_edges(position), finite)
+            sketch.counts[layout.cells(index)] = np.bincount(cells, minlength=layout.columns[index].n_cells)
+            sketch.nulls[index] = np.isnan(values).sum()
+            sketch.invalid[index] = np.isposinf(values).sum()
+            sketch.minimum[position] = finite.min(initial=np.inf)
+            sketch.maximum[position] = finite.max(initial=-np.inf)
+            sketch.mean[position], sketch.m2[position] = moments(finite)
+        for position, index in enumerate(layout.categorical):
+            column = codes[position, rows]
+            sketch.counts[layout.cells(index)] = np.bincount(column[column >= 0], minlength=layout.columns[index].n_cells)
+            sketch.nulls[index] = (column == CODE_NULL).sum()
+            sketch.invalid[index] = (column == CODE_INVALID).sum()
+        sketches.append(sketch)
+    return sketches
+
+
+def moments(values: Floats) -> tuple[float, float]:
+    """Mean and M2 of finite values by two passes; (0, 0) of none.
+
+    Values are scaled by a power of two, which is exact, so that the mean never overflows. M2 may: it is then +inf.
+    """
+    if not values.size:
+        return 0.0, 0.0
+    if values.min() == values.max():
+        return float(values[0]), 0.0
+    _, exponent = np.frexp(np.abs(values).max())
+    shift = int(exponent) if exponent > 400 else 0
+    scaled = np.ldexp(values, -shift)
+    mean = float(scaled.mean())
+    deviation = scaled - mean
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(mean, shift)), float(np.ldexp(deviation @ deviation, 2 * shift))
+
+
+def _by_column(layout: Layout, numeric: Ints, categorical: Ints) -> Ints:
+    tally = np.empty(len(layout.columns), dtype=np.int64)
+    tally[layout.numeric_indices] = numeric
+    tally[layout.categorical_indices] = categorical
+    return tally
+
+
+def _frequent(unseen: Unseen, slots: Codes, n_slots: int, n_categorical: int) -> list[tuple[Frequent, ...]]:
+    empty = (EMPTY,) * n_categorical
+    if not any(unseen.values()):
+        return [empty] * n_slots
+    tallies: dict[tuple[int, int], dict[str, int]] = {}
+    for position, values in unseen.items():
+        for row, value in values:
+            for slot in slots[:, row].tolist():
+                if slot >= 0:
+                    tally = tallies.setdefault((slot, position), {})
+                    tally[value] = tally.get(value, 0) + 1
+    frequent = [list(empty) for _ in range(n_slots)]
+    for (slot, position), tally in tallies.items():
+        frequent[slot][position] = Frequent.of(tally)
+    return [tuple(row) for row in frequent]
+
+
+def _check(layout: Layout, numeric: Floats, codes: Codes, slots: Codes, n_slots: int) -> None:
+    """The kernel trusts its indices; everything that could reach outside an array is refused here."""
+    n = slots.shape[1]
+    if numeric.shape != (len(layout.numeric), n) or codes.shape != (len(layout.categorical), n):
+        raise ValueError(f"numeric {numeric.shape}, codes {codes.shape}, slots {slots.shape} do not fit {layout!r}")
+    if slots.size and int(slots.max()) >= n_slots:
+        raise ValueError(f"slot {int(slots.max())} where there are {n_slots}")
+    if codes.size:
+        cells: Ints = np.array([layout.columns[i].n_cells for i in layout.categorical], dtype=np.int64)
+        if np.any(codes.max(axis=1) >= cells) or int(codes.min()) < -3:
+            raise ValueError("a code is no cell of its column")

@@ -1,0 +1,75 @@
+"""What a method gets: the counts of many (segment, column) pairs as matrices, both sides in the same cells."""
+
+import msgspec
+import numpy as np
+
+from detectors.arrays import Bools, Floats, Ints
+from detectors.columns import Kind
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """The reference or the live window.
+
+    Attributes:
+        counts: (rows, cells) int64, padded with empty cells on the right; (rows, 0) for rates.
+        n: (rows,) int64, what the method divides by. "bins" and "cells" of a numeric column: valid values; "bins" of a
+            categorical one: valid and nulls, because nulls are a cell; "rates": valid, nulls and invalid.
+        nulls, invalid, unseen, outside: (rows,) int64. `unseen` is 0 for numeric columns; `outside`, what lies out of the
+            reference's range, is 0 for categorical ones.
+        minimum, maximum: (rows,) float64 of the valid values; +inf and -inf without any, NaN for categorical columns.
+    """
+
+    counts: Ints
+    n: Ints
+    nulls: Ints
+    invalid: Ints
+    unseen: Ints
+    outside: Ints
+    minimum: Floats
+    maximum: Floats
+
+    def proportions(self) -> Floats:
+        """(rows, cells) counts over n; 0 in a row without values."""
+        shares: Floats = self.counts / np.maximum(self.n, 1)[:, None]
+        return shares
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Many rows, each one column in one segment: reference against current.
+
+    Attributes:
+        kind: of all rows.
+        reference, current: both sides, in the same cells.
+        single_valued: (rows, cells) True where a cell can hold one value only.
+        edges: (rows, cells + 1) for "cells", else (rows, 0): cell i is `(edges[i], edges[i + 1]]`; the outer two are
+            -inf and +inf, and padding repeats +inf.
+        cell_means: (rows, cells) mean of the whole reference's values in each cell, NaN without any.
+        range_minimum, range_maximum: (rows,) of the whole reference, which drew the grid; NaN without values.
+        range_std: (rows,) standard deviation of the whole reference; NaN without values.
+    """
+
+    kind: Kind
+    reference: Side
+    current: Side
+    single_valued: Bools
+    edges: Floats
+    cell_means: Floats
+    range_minimum: Floats
+    range_maximum: Floats
+    range_std: Floats
+
+    @property
+    def n_reference(self) -> Ints:
+        """(rows,) what the reference's proportions are of."""
+        return self.reference.n
+
+    @property
+    def n_current(self) -> Ints:
+        """(rows,) what the live window's proportions are of."""
+        return self.current.n
+
+    @property
+    def empty(self) -> Bools:
+        """(rows,) True where a side has nothing to compare."""
+        empty: Bools = (self.reference.n == 0) | (self.current.n == 0)
+        return empty

@@ -1,0 +1,98 @@
+"""Where each column of a model lies in one flat vector of counts."""
+
+import functools
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.columns import Column, Kind
+from detectors.errors import ConfigurationError, UnknownColumn, nearest
+
+_BLOCK: Final = 16  # the kernel's
+
+
+class Layout:
+    """The columns of a reference, and the place of their cells in a sketch.
+
+    Attributes:
+        columns: in the reference's order, which is the order of every result.
+        numeric: (n_numeric,) indices into `columns`; position k is row k of a numeric batch and of a sketch's moments.
+        categorical: (n_categorical,) indices into `columns`; position k is row k of a batch of codes.
+        offsets: (n_columns + 1,) int64; column c has the cells `offsets[c]:offsets[c + 1]`.
+        n_cells: of all columns together.
+        numeric_indices, categorical_indices: the same two as int64 arrays.
+        tiles: (total,) float64, the numeric columns' edges one after another, each padded with +inf to whole blocks and
+            at least one +inf, for the kernel.
+        tile_offsets: (n_numeric + 1,) int64 into `tiles`.
+
+    Two layouts with the same columns are equal.
+
+    Raises:
+        ConfigurationError: two columns have one name.
+    """
+
+    def __init__(self, columns: Iterable[Column]) -> None:
+        self.columns: tuple[Column, ...] = tuple(columns)
+        self._index = {column.name: index for index, column in enumerate(self.columns)}
+        if len(self._index) != len(self.columns):
+            names = [column.name for column in self.columns]
+            raise ConfigurationError(f"two columns have one name: {sorted({n for n in names if names.count(n) > 1})}")
+        kinds = [column.kind for column in self.columns]
+        self.numeric: tuple[int, ...] = tuple(i for i, kind in enumerate(kinds) if kind is Kind.NUMERIC)
+        self.categorical: tuple[int, ...] = tuple(i for i, kind in enumerate(kinds) if kind is Kind.CATEGORICAL)
+        self.offsets: Ints = _offsets([column.n_cells for column in self.columns])
+        self.n_cells: int = int(self.offsets[-1])
+        self.numeric_indices: Ints = np.array(self.numeric, dtype=np.int64)
+        self.categorical_indices: Ints = np.array(self.categorical, dtype=np.int64)
+        self._edges: list[Floats] = [np.array(self.columns[i].edges, dtype=np.float64) for i in self.numeric]
+        tiles = [np.append(edges, np.full(_BLOCK - edges.size % _BLOCK, np.inf)) for edges in self._edges]
+        self.tiles: Floats = np.concatenate([np.empty(0), *tiles])
+        self.tile_offsets: Ints = _offsets([tile.size for tile in tiles])
+
+    def index(self, name: str) -> int:
+        """The position of a column in `columns`.
+
+        Raises:
+            UnknownColumn: names the nearest.
+        """
+        try:
+            return self._index[name]
+        except KeyError:
+            raise UnknownColumn(f"no column {name!r} in the reference; {nearest(name, self._index)}") from None
+
+    def cells(self, index: int) -> slice:
+        """Where column `index` lies in a vector of counts."""
+        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+
+    def column_edges(self, position: int) -> Floats:
+        """(n_cells - 1,) the edges of the numeric column at `position` in `numeric`."""
+        return self._edges[position]
+
+    @functools.cached_property
+    def fingerprint(self) -> bytes:
+        """Eight bytes that differ between layouts with different columns or cells."""
+        digest = hashlib.blake2b(digest_size=8)
+        for column in self.columns:
+            for text in (column.name, column.kind.value, *column.categories, "", *column.others):
+                raw = text.encode("utf-8", "surrogatepass")
+                digest.update(len(raw).to_bytes(8, "little") + raw)
+            digest.update(np.array(column.edges, dtype="<f8").tobytes() + b"|")
+        return digest.digest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Layout):
+            return NotImplemented
+        return self is other or self.columns == other.columns
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        return f"Layout({len(self.numeric)} numeric, {len(self.categorical)} categorical, {self.n_cells} cells)"
+
+
+def _offsets(sizes: list[int]) -> Ints:
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)

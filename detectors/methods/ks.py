@@ -1,0 +1,66 @@
+"""Two-sample Kolmogorov-Smirnov."""
+
+from typing import Final
+
+import numpy as np
+
+from detectors.columns import Kind
+from detectors.comparison import Comparison
+from detectors.kolmogorov import ks_sf
+from detectors.registry import Scores, register
+from detectors.significance import effective_size
+
+
+@register
+class KolmogorovSmirnov:
+    """Kolmogorov-Smirnov: the largest distance between the two distribution functions, at the edges of the grid.
+
+    Needs no cells to be chosen and sees any change of location early. Prefer `psi` or `js` for changes in the tails,
+    `wasserstein` where the size of the shift in the column's own units matters.
+
+    Parameters: none. `default_threshold` 0.1: a tenth of the rows moved past some value.
+
+    Statistic: in [0, 1], never above that of the raw values.
+
+    Error bound: the raw values' statistic is at most `statistic + error_bound`. Inside a cell the difference can exceed
+    that at its edges by no more than the smaller of the two proportions in the cell; a cell of one value has no inside,
+    and out of the reference's range one proportion is 0. Below 1/128 on continuous data.
+
+    p-value: that of the exact one-sample distribution at the rounded effective size n m / (n + m), as
+    `scipy.stats.ks_2samp(method="asymp")` does; within 1e-6 of it for this statistic. Conservative on data with ties, and
+    slightly so because of the grid (4 % of unchanged windows at the 5 % level).
+
+    Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
+
+    >>> import numpy as np
+    >>> from detectors.examples import compare
+    >>> rng = np.random.default_rng(7)
+    >>> scores = compare("ks", rng.normal(size=20_000), rng.normal(0.5, size=5_000))
+    >>> round(float(scores.statistic[0]), 2), bool(scores.p_value[0] < 1e-9)
+    (0.21, True)
+
+    Source: Hodges (1958), The significance probability of the Smirnov two-sample test, Arkiv för Matematik 3(5), 469-486.
+    """
+
+    name = "ks"
+    kinds = frozenset({Kind.NUMERIC})
+    grid: Final = "cells"
+    default_threshold = 0.1
+    symmetric = True
+
+    def score(self, comparison: Comparison) -> Scores:
+        r, l = comparison.reference.proportions(), comparison.current.proportions()  # noqa: E741
+        # Cumulate integers, so that equal distribution functions differ by exactly 0.
+        n = np.maximum(comparison.reference.n, 1)[:, None]
+        m = np.maximum(comparison.current.n, 1)[:, None]
+        f_r, f_l = np.cumsum(comparison.reference.counts, axis=1) / n, np.cumsum(comparison.current.counts, axis=1) / m
+        statistic = np.max(np.abs(f_l - f_r), axis=1, initial=0.0)
+        bound = np.max(np.where(comparison.single_valued, 0.0, np.minimum(r, l)), axis=1, initial=0.0)
+        effective = effective_size(comparison.current.n, comparison.reference.n)
+        p_value = ks_sf(statistic, np.round(effective))
+        empty = comparison.empty
+        return Scores(
+            statistic=np.where(empty, np.nan, statistic),
+            p_value=np.where(empty, np.nan, p_value),
+            error_bound=np.where(empty, np.nan, bound),
+        )

@@ -1,0 +1,125 @@
+"""Where the scorer finds each column's cells: index matrices drawn once per reference."""
+
+import msgspec
+import numpy as np
+
+from detectors.arrays import Bools, Floats, Ints
+from detectors.columns import Kind
+from detectors.grid import coarse_cells, single_valued
+from detectors.layout import Layout
+from detectors.reference import WHOLE, Reference
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How the counts of some columns of one kind become the rows of a matrix.
+
+    `index` picks from one vector: the groups' counts, then the nulls by column, then one zero for padding.
+
+    Attributes:
+        kind: of all its columns.
+        columns: (n_rows,) indices into the layout's columns.
+        starts: (n_groups,) first fine cell of each group, over the whole layout; empty when every cell is a group.
+        index: (n_rows, width).
+        with_nulls: whether nulls are a cell.
+        single_valued: (n_rows, width).
+        edges: (n_rows, width + 1) for "cells", else (n_rows, 0).
+        cell_means: (n_rows, width) for "cells", else (n_rows, 0).
+    """
+
+    kind: Kind
+    columns: Ints
+    starts: Ints
+    index: Ints
+    with_nulls: bool = False
+    single_valued: Bools
+    edges: Floats
+    cell_means: Floats
+
+    def pick(self, counts: Ints, nulls: Ints) -> Ints:
+        """(segments, n_rows, width) from the counts (segments, n_cells) and nulls (segments, n_columns)."""
+        groups = np.add.reduceat(counts, self.starts, axis=1) if self.starts.size else counts
+        zero = np.zeros((counts.shape[0], 1), dtype=np.int64)
+        return np.concatenate([groups, nulls, zero], axis=1)[:, self.index]
+
+
+def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Plan:
+    """Coarse cells of numeric columns; categories, other, unseen and nulls of categorical ones."""
+    layout = reference.layout
+    if kind is Kind.CATEGORICAL:
+        nulls = layout.n_cells + columns
+        rows = [np.append(row, null) for row, null in zip(_cells(layout, columns), nulls, strict=True)]
+        return _plan(layout, kind, columns, rows, with_nulls=True)
+    counts = reference.sketches[WHOLE].counts
+    chosen = set(columns.tolist())
+    starts: list[Ints] = []
+    rows = []
+    n_groups = 0
+    for column in range(len(layout.columns)):
+        cells = layout.cells(column)
+        first = np.zeros(1, dtype=np.int64)  # a column that is not asked for is one group
+        if column in chosen:
+            group = coarse_cells(np.array(layout.columns[column].edges), counts[cells], bins)
+            first = np.flatnonzero(np.diff(group, prepend=-1))
+            rows.append(np.arange(n_groups, n_groups + first.size))
+        starts.append(first + cells.start)
+        n_groups += first.size
+    return _plan(layout, kind, columns, rows, starts=np.concatenate(starts))
+
+
+def plan_cells(reference: Reference, columns: Ints) -> Plan:
+    """Every cell of numeric columns."""
+    layout = reference.layout
+    plan = _plan(layout, Kind.NUMERIC, columns, _cells(layout, columns))
+    single = plan.single_valued
+    edges = np.full((columns.size, plan.index.shape[1] + 1), np.inf)
+    means = np.full(plan.index.shape, np.nan)
+    for i, column in enumerate(columns.tolist()):
+        own = np.array(layout.columns[column].edges)
+        single[i, : own.size + 1] = single_valued(own)
+        edges[i, 0] = -np.inf
+        edges[i, 1 : own.size + 1] = own
+        means[i, : own.size + 1] = reference.cell_means[layout.cells(column)]
+    return Plan(
+        kind=plan.kind,
+        columns=columns,
+        starts=plan.starts,
+        index=plan.index,
+        single_valued=single,
+        edges=edges,
+        cell_means=means,
+    )
+
+
+def plan_rates(layout: Layout, kind: Kind, columns: Ints) -> Plan:
+    """No cells: rates need the tallies only."""
+    return _plan(layout, kind, columns, [np.empty(0, dtype=np.int64)] * columns.size)
+
+
+def _plan(
+    layout: Layout,
+    kind: Kind,
+    columns: Ints,
+    rows: list[Ints],
+    *,
+    starts: Ints | None = None,
+    with_nulls: bool = False,
+) -> Plan:
+    n_groups = layout.n_cells if starts is None else starts.size
+    index = np.full((len(rows), max((row.size for row in rows), default=0)), n_groups + len(layout.columns))
+    for i, row in enumerate(rows):
+        index[i, : row.size] = row
+    none = np.empty((columns.size, 0))
+    return Plan(
+        kind=kind,
+        columns=columns,
+        starts=np.empty(0, dtype=np.int64) if starts is None else starts,
+        index=index.astype(np.int64),
+        with_nulls=with_nulls,
+        single_valued=np.zeros(index.shape, dtype=np.bool_),
+        edges=none,
+        cell_means=none,
+    )
+
+
+def _cells(layout: Layout, columns: Ints) -> list[Ints]:
+    return [np.arange(layout.offsets[column], layout.offsets[column + 1]) for column in columns.tolist()]

@@ -1,0 +1,223 @@
+"""What live windows are compared with: the reference's columns, segments, counts and cell means, in one pinned file.
+
+File format: `DRIFTREF`, one byte of format version, the SHA-256 of what follows (32 bytes), then zstd-compressed
+MessagePack. The hash finds truncation and corruption before anything is parsed.
+"""
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import numpy as np
+import zstandard
+
+from detectors.arrays import Floats
+from detectors.columns import Column, Kind
+from detectors.errors import ConfigurationError, DetectorError, LayoutMismatch, MalformedReference
+from detectors.grid import locate, quantile_grid
+from detectors.layout import Layout
+from detectors.sketch import Sketch
+
+REST: Final = "(rest)"
+WHOLE: Final = ""
+MAX_CATEGORIES: Final = 1_000
+MAX_SEGMENT_VALUES: Final = 50
+_MAGIC: Final = b"DRIFTREF"
+_VERSION: Final = 1
+_LIMIT_BYTES: Final = 1 << 32  # a reference is megabytes; a header that claims more is corrupt
+
+
+def segment_name(dimension: str, value: str) -> str:
+    """The name of one value of a segment dimension: `"origin=EWR"`. The whole is `""`."""
+    return f"{dimension}={value}"
+
+
+class Reference:
+    """The pinned side of every comparison. Treat it as immutable.
+
+    Attributes:
+        model, version: what it is the reference of. `version` is a label and no part of the digest.
+        layout: the columns.
+        dimensions: each segment dimension's values that are segments of their own, at most 50; all others, and nulls,
+            lie in `(rest)`.
+        sketches: by segment name; `""` is the whole and always there.
+        cell_means: (layout.n_cells,) float64: the mean of the whole's values in each numeric cell, NaN in cells without
+            values and in categorical columns.
+        n: rows of the whole.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        version: str,
+        layout: Layout,
+        dimensions: Mapping[str, tuple[str, ...]],
+        sketches: Mapping[str, Sketch],
+        cell_means: Floats,
+    ) -> None:
+        if WHOLE not in sketches:
+            raise ConfigurationError('a reference needs the sketch of the whole, under the name ""')
+        if any(sketch.layout != layout for sketch in sketches.values()):
+            raise LayoutMismatch("a segment of the reference was counted in other cells")
+        if cell_means.shape != (layout.n_cells,):
+            raise ConfigurationError(f"{cell_means.shape[0]} cell means where {layout.n_cells} belong")
+        self.model = model
+        self.version = version
+        self.layout = layout
+        self.dimensions: dict[str, tuple[str, ...]] = {name: tuple(values) for name, values in dimensions.items()}
+        self.sketches: dict[str, Sketch] = dict(sketches)
+        self.cell_means = cell_means
+
+    @property
+    def n(self) -> int:
+        """Rows of the whole."""
+        return self.sketches[WHOLE].n
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 (64 hexadecimal digits) of the content: model, columns, dimensions and all that is counted.
+
+        The version label is left out: moving a label does not change what windows are compared with. Means and M2 are
+        left out too, because they depend in the last bit on the order of the rows: the same rows in another order are
+        the same reference. The extremes are in.
+        """
+        digest = hashlib.sha256()
+
+        def add(*parts: bytes) -> None:
+            for part in parts:
+                digest.update(len(part).to_bytes(8, "little") + part)
+
+        add(self.model.encode("utf-8", "surrogatepass"), self.layout.fingerprint)
+        add(msgspec.msgpack.encode([_column_record(column) for column in self.layout.columns]))
+        add(msgspec.msgpack.encode(sorted(self.dimensions.items())))
+        for name in sorted(self.sketches):
+            sketch = self.sketches[name]
+            counted = (sketch.counts, sketch.nulls, sketch.invalid)
+            add(name.encode("utf-8", "surrogatepass"), sketch.n.to_bytes(8, "little"))
+            add(*(part.astype("<i8").tobytes() for part in counted))
+            add(*(part.astype("<f8").tobytes() for part in (sketch.minimum, sketch.maximum)))
+        return digest.hexdigest()
+
+    def encode(self) -> bytes:
+        """The bytes of a reference file."""
+        record = _Record(
+            model=self.model,
+            version=self.version,
+            digest=self.digest,
+            columns=[_column_record(column) for column in self.layout.columns],
+            dimensions={name: list(values) for name, values in sorted(self.dimensions.items())},
+            sketches={name: self.sketches[name].encode() for name in sorted(self.sketches)},
+            cell_means=self.cell_means.astype("<f8").tobytes(),
+        )
+        body = zstandard.ZstdCompressor(level=9).compress(msgspec.msgpack.encode(record))
+        return _MAGIC + bytes([_VERSION]) + hashlib.sha256(body).digest() + body
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Reference":
+        """The reference in the bytes of a file.
+
+        Raises:
+            MalformedReference: no reference file, truncated, corrupt, or of an unknown format version.
+        """
+        header = len(_MAGIC) + 1
+        if data[: len(_MAGIC)] != _MAGIC:
+            raise MalformedReference("this is no Driftline reference file")
+        if len(data) < header + 32:
+            raise MalformedReference("the reference file is truncated")
+        if data[len(_MAGIC)] != _VERSION:
+            raise MalformedReference(f"reference format {data[len(_MAGIC)]}; this release reads {_VERSION}")
+        body = data[header + 32 :]
+        if hashlib.sha256(body).digest() != data[header : header + 32]:
+            raise MalformedReference("the reference file is truncated or corrupt")
+        try:
+            raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=_LIMIT_BYTES)
+            record = msgspec.msgpack.decode(raw, type=_Record)
+            layout = Layout(_column(item) for item in record.columns)
+            reference = cls(
+                model=record.model,
+                version=record.version,
+                layout=layout,
+                dimensions={name: tuple(values) for name, values in record.dimensions.items()},
+                sketches={name: Sketch.decode(part, layout) for name, part in record.sketches.items()},
+                cell_means=np.frombuffer(record.cell_means, dtype="<f8").astype(np.float64),
+            )
+        except (zstandard.ZstdError, msgspec.DecodeError, ValueError, DetectorError) as error:
+            raise MalformedReference(f"the reference file is corrupt: {error}") from error
+        if reference.digest != record.digest:
+            raise MalformedReference("the content of the reference file is not what its digest says")
+        return reference
+
+    def __repr__(self) -> str:
+        return f"Reference({self.model!r}, {self.version!r}, n={self.n}, {self.layout!r}, {self.digest[:12]})"
+
+
+def numeric_column(name: str, values: Floats) -> tuple[Column, Floats]:
+    """A numeric column's grid and cell means from its reference values.
+
+    Args:
+        name: the column's.
+        values: (n,) in any order; nulls, invalid and absent values (everything that is not finite) are left out.
+
+    Returns:
+        The column, and (n_cells,) float64 the mean of the values in each cell, NaN in an empty one. The result does not
+        depend on the order of the values.
+    """
+    ordered = np.sort(values[np.isfinite(values)])
+    edges = quantile_grid(ordered)
+    counts = np.bincount(locate(edges, ordered), minlength=edges.size + 1)
+    filled = np.flatnonzero(counts)
+    means = np.full(counts.size, np.nan)
+    if ordered.size:
+        _, exponent = np.frexp(max(-ordered[0], ordered[-1]))
+        shift = max(int(exponent) - 400, 0)  # scaling by a power of two is exact and keeps the sums finite
+        starts = (np.cumsum(counts) - counts)[filled]
+        sums = np.add.reduceat(np.ldexp(ordered, -shift), starts)
+        # A mean of equal values can be off by a rounding; it belongs inside its cell.
+        means[filled] = np.clip(np.ldexp(sums / counts[filled], shift), ordered[starts], ordered[starts + counts[filled] - 1])
+    return Column(name=name, kind=Kind.NUMERIC, edges=tuple(edges.tolist())), means
+
+
+def categorical_column(name: str, counts: Mapping[str, int]) -> Column:
+    """A categorical column from its reference counts: the 1,000 largest (ties by name) are cells, the rest is `other`."""
+    ranked = sorted((value for value, count in counts.items() if count > 0), key=lambda value: (-counts[value], value))
+    kept, others = ranked[:MAX_CATEGORIES], ranked[MAX_CATEGORIES:]
+    return Column(name=name, kind=Kind.CATEGORICAL, categories=tuple(kept), others=tuple(sorted(others)))
+
+
+class _ColumnRecord(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    kind: Kind
+    edges: bytes
+    categories: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+class _Record(msgspec.Struct, frozen=True):
+    model: str
+    version: str
+    digest: str
+    columns: list[_ColumnRecord]
+    dimensions: dict[str, list[str]]
+    sketches: dict[str, bytes]
+    cell_means: bytes
+
+
+def _column_record(column: Column) -> _ColumnRecord:
+    edges = np.array(column.edges, dtype="<f8").tobytes()
+    return _ColumnRecord(column.name, column.kind, edges, column.categories, column.others)
+
+
+def _column(record: _ColumnRecord) -> Column:
+    edges = np.frombuffer(record.edges, dtype="<f8")
+    if np.any(~(np.diff(edges) > 0)) or np.any(np.isnan(edges)):
+        raise MalformedReference(f"the edges of {record.name!r} do not increase")
+    return Column(
+        name=record.name,
+        kind=record.kind,
+        edges=tuple(edges.tolist()),
+        categories=record.categories,
+        others=record.others,
+    )

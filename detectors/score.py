@@ -1,0 +1,234 @@
+"""Live sketches against the reference: every method, column and segment of one window.
+
+Pure and deterministic: the same counts give the same scores to the bit, in the same order.
+"""
+
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from detectors.arrays import Bools, Floats, Ints
+from detectors.columns import Kind
+from detectors.comparison import Comparison
+from detectors.errors import LayoutMismatch
+from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
+from detectors.profile import Profile, profiles
+from detectors.reference import Reference
+from detectors.registry import Scores, get
+from detectors.settings import Setting, check_settings
+from detectors.significance import benjamini_hochberg
+from detectors.sketch import Sketch
+from detectors.tables import Grid, Table, compare, tabulate
+
+__all__ = ["MIN_SAMPLES", "Profile", "Score", "Setting", "comparison_of", "profiles", "score"]
+
+MIN_SAMPLES: Final = 200
+_CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
+
+_PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
+_plans: "weakref.WeakKeyDictionary[Reference, dict[_PlanKey, Plan]]" = weakref.WeakKeyDictionary()
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """One method's verdict on one column of one segment in one window.
+
+    Attributes:
+        segment, column, method: what was scored.
+        statistic: the effect, at least 0; NaN when a side has no value.
+        p_value: in [0, 1]; NaN when insufficient.
+        q_value: Benjamini-Hochberg over the sufficient columns of this segment and method; NaN when insufficient.
+        threshold: the setting's.
+        drifted: statistic >= threshold and q_value <= alpha; never when insufficient.
+        insufficient: a side has fewer than `min_samples` values (or the reference lacks the segment): no verdict.
+        n_reference, n_current: what the two sides' proportions are of.
+        error_bound: how far the statistic of the raw values can be from this one; 0 when exact.
+    """
+
+    segment: str
+    column: str
+    method: str
+    statistic: float
+    p_value: float
+    q_value: float
+    threshold: float
+    drifted: bool
+    insufficient: bool
+    n_reference: int
+    n_current: int
+    error_bound: float
+
+
+def score(
+    reference: Reference,
+    sketches: Mapping[str, Sketch],
+    settings: Sequence[Setting],
+    min_samples: int = MIN_SAMPLES,
+) -> list[Score]:
+    """Score a window.
+
+    Args:
+        reference: with the same segment names; each segment is compared with its own, on the whole's grid.
+        sketches: the window's, by segment name; "" is the whole.
+        settings: a method that does not apply to a column's kind leaves the column out.
+        min_samples: fewer values on either side is no verdict.
+
+    Returns:
+        By segment name, then in the order of the settings, then in the order of the columns.
+
+    Raises:
+        LayoutMismatch: a sketch was counted in other cells than the reference's.
+        ConfigurationError: see `check_settings`.
+    """
+    layout = reference.layout
+    check_settings(layout, settings)
+    if any(sketch.layout != layout for sketch in sketches.values()):
+        raise LayoutMismatch("a live sketch was counted in other cells than the reference's")
+    names = sorted(sketches)
+    at_once = max(1, _CELLS_AT_ONCE // max(1, layout.n_cells))
+    scores: list[Score] = []
+    for start in range(0, len(names), at_once):
+        scores += _score_segments(reference, sketches, names[start : start + at_once], settings, min_samples)
+    return scores
+
+
+def comparison_of(
+    reference: Reference, sketches: Mapping[str, Sketch], grid: Grid, *, kind: Kind = Kind.NUMERIC, bins: int = 10
+) -> Comparison:
+    """What a method is given for all columns of a kind, segments by name: for those who call a method by hand."""
+    layout = reference.layout
+    names = sorted(sketches)
+    columns = layout.numeric if kind is Kind.NUMERIC else layout.categorical
+    pinned = tabulate(layout, [reference.sketches.get(name, Sketch.empty(layout)) for name in names])
+    live = tabulate(layout, [sketches[name] for name in names])
+    return compare(reference, _plan(reference, (kind, grid, columns, bins)), grid, pinned, live)
+
+
+class _Block(msgspec.Struct, kw_only=True):
+    """One setting's results: arrays (segments, its columns in layout order)."""
+
+    setting: Setting
+    columns: Ints
+    statistic: Floats
+    p_value: Floats
+    q_value: Floats
+    error_bound: Floats
+    insufficient: Bools
+    n_reference: Ints
+    n_current: Ints
+
+
+def _score_segments(
+    reference: Reference,
+    sketches: Mapping[str, Sketch],
+    names: Sequence[str],
+    settings: Sequence[Setting],
+    min_samples: int,
+) -> list[Score]:
+    layout = reference.layout
+    live = tabulate(layout, [sketches[name] for name in names])
+    empty = Sketch.empty(layout)
+    pinned = tabulate(layout, [reference.sketches.get(name, empty) for name in names])
+    comparisons: dict[_PlanKey, Comparison] = {}
+    blocks = [_block(reference, setting, pinned, live, min_samples, comparisons) for setting in settings]
+    for method in {setting.method for setting in settings}:  # one family a method, however many settings name it
+        family = [block for block in blocks if block.setting.method == method]
+        q_values = benjamini_hochberg(np.concatenate([block.p_value for block in family], axis=1))
+        ends = np.cumsum([block.columns.size for block in family])[:-1]
+        for block, q_value in zip(family, np.split(q_values, ends, axis=1), strict=True):
+            block.q_value = q_value
+    return [row for segment, name in enumerate(names) for block in blocks for row in _rows(reference, name, segment, block)]
+
+
+def _block(
+    reference: Reference,
+    setting: Setting,
+    pinned: Table,
+    live: Table,
+    min_samples: int,
+    comparisons: dict[_PlanKey, Comparison],
+) -> _Block:
+    method = get(setting.method)
+    segments = live.counts.shape[0]
+    parts: list[tuple[Ints, Comparison, Scores, Bools]] = []
+    for kind in Kind:
+        columns = setting.chosen(reference.layout, kind)
+        if not columns:
+            continue
+        key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
+        if key not in comparisons:
+            comparisons[key] = compare(reference, _plan(reference, key), method.grid, pinned, live)
+        comparison = comparisons[key]
+        few = (comparison.n_reference < min_samples) | (comparison.n_current < min_samples)
+        parts.append((np.array(columns), comparison, method.score(comparison), few | comparison.empty))
+    columns_of_parts = np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in parts)])
+    order = np.argsort(columns_of_parts, kind="stable")
+
+    def joined(arrays: Sequence[Floats | Ints | Bools]) -> Floats:
+        if not arrays:
+            return np.empty((segments, 0))
+        return np.concatenate([array.reshape(segments, -1) for array in arrays], axis=1)[:, order]
+
+    insufficient = joined([part[3] for part in parts]).astype(np.bool_)
+    return _Block(
+        setting=setting,
+        columns=columns_of_parts[order],
+        statistic=joined([part[2].statistic for part in parts]),
+        p_value=np.where(insufficient, np.nan, joined([part[2].p_value for part in parts])),
+        q_value=np.empty(0),
+        error_bound=joined([part[2].error_bound for part in parts]),
+        insufficient=insufficient,
+        n_reference=joined([part[1].n_reference for part in parts]).astype(np.int64),
+        n_current=joined([part[1].n_current for part in parts]).astype(np.int64),
+    )
+
+
+def _plan(reference: Reference, key: _PlanKey) -> Plan:
+    plans = _plans.setdefault(reference, {})
+    if key not in plans:
+        kind, grid, columns, bins = key
+        chosen = np.array(columns, dtype=np.int64)
+        if grid == "bins":
+            plans[key] = plan_bins(reference, kind, chosen, bins)
+        elif grid == "cells":
+            plans[key] = plan_cells(reference, chosen)
+        else:
+            plans[key] = plan_rates(reference.layout, kind, chosen)
+    return plans[key]
+
+
+def _rows(reference: Reference, segment: str, index: int, block: _Block) -> list[Score]:
+    setting = block.setting
+    statistic, q_value = block.statistic[index], block.q_value[index]
+    drifted = (statistic >= setting.threshold) & (q_value <= setting.alpha)  # NaN compares as False
+    columns = [reference.layout.columns[column].name for column in block.columns.tolist()]
+    return [
+        Score(
+            segment=segment,
+            column=column,
+            method=setting.method,
+            statistic=value,
+            p_value=p,
+            q_value=q,
+            threshold=setting.threshold,
+            drifted=verdict,
+            insufficient=few,
+            n_reference=n_reference,
+            n_current=n_current,
+            error_bound=bound,
+        )
+        for column, value, p, q, verdict, few, n_reference, n_current, bound in zip(
+            columns,
+            statistic.tolist(),
+            block.p_value[index].tolist(),
+            q_value.tolist(),
+            drifted.tolist(),
+            block.insufficient[index].tolist(),
+            block.n_reference[index].tolist(),
+            block.n_current[index].tolist(),
+            block.error_bound[index].tolist(),
+            strict=True,
+        )
+    ]

@@ -1,0 +1,63 @@
+"""What to score, and by which rule a column drifts."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from detectors.columns import Kind
+from detectors.errors import InvalidSetting
+from detectors.grid import BINS
+from detectors.layout import Layout
+from detectors.registry import get
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One method on some columns. A column drifts when `statistic >= threshold` and `q_value <= alpha`.
+
+    Attributes:
+        method: a registered method's name.
+        threshold: the smallest effect that matters, at least 0, in the method's own unit.
+        alpha: in (0, 1), the false discovery rate among the columns of one segment and window.
+        bins: cells of a numeric column for methods on "bins": 10, or a power of two up to 256.
+        columns: the columns; None for all that the method applies to.
+    """
+
+    method: str
+    threshold: float
+    alpha: float = 0.05
+    bins: int = 10
+    columns: tuple[str, ...] | None = None
+
+    def chosen(self, layout: Layout, kind: Kind) -> tuple[int, ...]:
+        """The columns of one kind that this setting scores, as indices in layout order."""
+        if kind not in get(self.method).kinds:
+            return ()
+        of_kind = layout.numeric if kind is Kind.NUMERIC else layout.categorical
+        if self.columns is None:
+            return of_kind
+        named = {layout.index(name) for name in self.columns}
+        return tuple(index for index in of_kind if index in named)
+
+
+def check_settings(layout: Layout, settings: Sequence[Setting]) -> None:
+    """Refuse what cannot be scored.
+
+    Raises:
+        UnknownMethod, UnknownColumn: each names the nearest.
+        InvalidSetting: a value is out of range, or a method scores one column twice.
+    """
+    taken: set[tuple[str, int]] = set()
+    for setting in settings:
+        if not (math.isfinite(setting.threshold) and setting.threshold >= 0.0):
+            raise InvalidSetting(f"{setting.method}: threshold must be at least 0, not {setting.threshold}")
+        if not 0.0 < setting.alpha < 1.0:
+            raise InvalidSetting(f"{setting.method}: alpha must lie between 0 and 1, not {setting.alpha}")
+        if setting.bins not in BINS:
+            raise InvalidSetting(f"{setting.method}: bins must be one of {BINS}, not {setting.bins}")
+        for name in setting.columns or ():
+            layout.index(name)
+        for index in (*setting.chosen(layout, Kind.NUMERIC), *setting.chosen(layout, Kind.CATEGORICAL)):
+            if (setting.method, index) in taken:
+                raise InvalidSetting(f"{setting.method} scores the column {layout.columns[index].name!r} twice")
+            taken.add((setting.method, index))
