@@ -1,0 +1,132 @@
+"""The schema as numbered files, applied in order, each once.
+
+`migrations/0001_tables.sql` and so on. Rules for a new one: the next number; statements that end with `;` at the end of
+a line, and that may run twice (`IF NOT EXISTS`, `OR REPLACE`), because ClickHouse has no transaction over DDL and after a
+failure in the middle the whole file runs again. A released file is never edited: the database keeps its checksum.
+"""
+
+import hashlib
+import re
+from importlib import resources
+from typing import Final
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from sinks.clickhouse.classify import classify
+from sinks.errors import SinkRejected
+
+DEFAULT_RETENTION_DAYS: Final = 400
+EXPIRING_TABLES: Final = ("drift_scores", "column_profiles", "late_dropped", "rejects")
+
+_FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+_TTL_DAYS: Final = re.compile(r"\bTTL\b.*?toIntervalDay\((\d+)\)")
+_LEDGER: Final = """
+CREATE TABLE IF NOT EXISTS schema_migrations
+(
+    number UInt32,
+    name String,
+    checksum String,
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY number
+"""
+
+
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """One file.
+
+    Attributes:
+        checksum: SHA-256 of the text, in hexadecimal; line ends do not matter.
+    """
+
+    number: int
+    name: str
+    sql: str
+    checksum: str
+
+    @property
+    def statements(self) -> list[str]:
+        """The statements in order, without comments."""
+        lines = (line for line in self.sql.splitlines() if not line.lstrip().startswith("--"))
+        parts = re.split(r";[ \t]*$", "\n".join(lines), flags=re.MULTILINE)
+        return [part.strip() for part in parts if part.strip()]
+
+
+def migrations() -> list[Migration]:
+    """All files of this release, in order."""
+    found = []
+    for entry in resources.files("sinks.clickhouse").joinpath("migrations").iterdir():
+        match = _FILE_NAME.fullmatch(entry.name)
+        if match:
+            sql = entry.read_text(encoding="utf-8").replace("\r\n", "\n")
+            checksum = hashlib.sha256(sql.encode()).hexdigest()
+            found.append(Migration(number=int(match[1]), name=match[2], sql=sql, checksum=checksum))
+    return sorted(found, key=lambda migration: migration.number)
+
+
+def pending(client: Client) -> list[Migration]:
+    """What `migrate` would apply. A database that is ahead of this release is accepted: workers roll over one by one.
+
+    Raises:
+        SinkRejected: a migration that was applied is not the one of this release.
+        SinkUnavailable: out of reach.
+    """
+    try:
+        if not int(client.command("EXISTS TABLE schema_migrations")):  # type: ignore[arg-type]  # 0 or 1
+            return migrations()
+        rows = client.query("SELECT number, name, checksum FROM schema_migrations FINAL").result_rows
+    except ClickHouseError as error:
+        raise classify(error) from error
+    applied = {int(number): (str(name), str(checksum)) for number, name, checksum in rows}
+    missing = []
+    for migration in migrations():
+        if migration.number not in applied:
+            missing.append(migration)
+        elif applied[migration.number][1] != migration.checksum:
+            name, _ = applied[migration.number]
+            raise SinkRejected(
+                f"migration {migration.number:04d} ({name}) was applied in another form than this release has; "
+                "use the release that made the database, or restore the file"
+            )
+    return missing
+
+
+def migrate(client: Client, *, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[Migration]:
+    """Apply what is pending, then set the retention. Returns what was applied; running it again applies nothing.
+
+    Args:
+        client: bound to the database to migrate.
+        retention_days: rows are deleted this many days after they were written, at least 1. Not after the time they
+            speak of: a replay of last year's events is kept as long as today's.
+
+    Raises:
+        SinkRejected: as `pending`, or the user may not create tables or functions.
+        SinkUnavailable: out of reach; run it again.
+    """
+    if retention_days < 1:
+        raise SinkRejected(f"retention must be at least one day, not {retention_days}")
+    missing = pending(client)
+    try:
+        client.command(_LEDGER)
+        for migration in missing:
+            for statement in migration.statements:
+                client.command(statement)
+            row = (migration.number, migration.name, migration.checksum)
+            client.insert("schema_migrations", [row], column_names=["number", "name", "checksum"])
+        for table in EXPIRING_TABLES:
+            if _retention_of(client, table) != retention_days:
+                expiry = f"toDateTime(inserted_at) + toIntervalDay({retention_days:d})"
+                client.command(f"ALTER TABLE {table} MODIFY TTL {expiry}")
+    except ClickHouseError as error:
+        raise classify(error) from error
+    return missing
+
+
+def _retention_of(client: Client, table: str) -> int | None:
+    query = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+    rows = client.query(query, {"table": table}).result_rows
+    found = _TTL_DAYS.search(str(rows[0][0])) if rows else None
+    return int(found.group(1)) if found else None
