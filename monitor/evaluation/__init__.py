@@ -1,0 +1,1 @@
+"""The score role's logic, with no I/O: absorb sketches, let the watermark close windows, compare with the reference."""

@@ -1,0 +1,92 @@
+"""Score: absorb sketches, let the watermark close windows, compare each with its reference. Pure.
+
+`Evaluator.advance(state, message, source)` reads the state and returns what to write and what to send; it does no I/O.
+The caller must keep this order, for the replay law rests on it:
+
+1. send `Step.results`, and wait until they are acknowledged;
+2. write `Step.writes`, and wait until the changelog has them;
+3. write `Step.seal`, likewise;
+4. acknowledge the message.
+
+A crash before 3 repeats the message: chunks that already absorbed its offset take nothing more, so the same results come
+out again, under the same source offset. A crash after 3 finds the message sealed, and repeats only the seal.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from monitor.evaluation.results import Source, batches_of_results
+from monitor.evaluation.state import SEAL_KEY, KeyValue, Seal, pack, read
+from monitor.evaluation.turn import Turn
+from monitor.evaluation.watched import Watched
+from monitor.sketch_messages import Delta, SketchMessage
+from monitor.watermark import advanced
+from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one message leads to: results to send, then writes, then the seal. `skipped`: it was done before."""
+
+    results: list[ResultBatch] = field(default_factory=list)
+    writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    seal: tuple[bytes, bytes]
+    skipped: bool = False
+    watermarks_ms: Mapping[str, int] = field(default_factory=dict)
+    n_windows: Mapping[str, int] = field(default_factory=dict)
+    n_unknown_model: Mapping[str, int] = field(default_factory=dict)
+
+
+class Evaluator:
+    """The score role's logic for a set of models."""
+
+    def __init__(self, models: Iterable[Watched]) -> None:
+        self._models = {model.name: model for model in models}
+
+    def advance(self, state: KeyValue, message: SketchMessage, source: Source) -> Step:
+        """Absorb one message that stands at `source` in `drift.sketches`."""
+        seal = read(state, SEAL_KEY, Seal, Seal())
+        if source.offset <= seal.absorbed:
+            # Written again, because a crash may have left it on the local disk alone, not in the changelog.
+            return Step(seal=(SEAL_KEY, pack(seal)), skipped=True, watermarks_ms=seal.watermarks_ms)
+        clocks = seal.clocks.advance(message.clocks, message.n_partitions) if message.n_partitions else seal.clocks
+        low_ms = clocks.low_ms()
+        deltas: dict[str, list[Delta]] = defaultdict(list)
+        for delta in message.deltas:
+            deltas[delta.model].append(delta)
+        n_unknown_model = {
+            name: sum(entry.n for delta in part for entry in delta.entries if entry.segment == "")
+            for name, part in deltas.items()
+            if name not in self._models
+        }
+        watermarks_ms: dict[str, int] = {}
+        writes: list[tuple[bytes, bytes | None]] = []
+        scores: list[DriftScore] = []
+        profiles: list[ColumnProfile] = []
+        late: list[LateDropped] = []
+        n_windows: dict[str, int] = {}
+        for name, model in self._models.items():
+            before_ms = seal.watermarks_ms.get(name)
+            after_ms = advanced(before_ms, low_ms, model.lateness_ms)
+            if after_ms is not None:
+                watermarks_ms[name] = after_ms
+            if not deltas[name] and after_ms == before_ms:
+                continue
+            turn = Turn(model, state, source, before_ms, after_ms)
+            turn.absorb(deltas[name])
+            turn.close()
+            writes += turn.writes()
+            scores += turn.scores
+            profiles += turn.profiles
+            late += turn.late
+            n_windows[name] = turn.n_windows
+        sealed = Seal(absorbed=source.offset, clocks=clocks, watermarks_ms=watermarks_ms)
+        return Step(
+            results=batches_of_results(source, scores, profiles, late),
+            writes=writes,
+            seal=(SEAL_KEY, pack(sealed)),
+            watermarks_ms=watermarks_ms,
+            n_windows=n_windows,
+            n_unknown_model=n_unknown_model,
+        )

@@ -1,0 +1,37 @@
+"""What the score role knows of a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from detectors.reference import REST, Reference, segment_name
+from detectors.score import Setting
+from monitor.windows import WindowShape, pane_length_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What the score role knows of one model. `references` are by digest: older ones stay while windows need them."""
+
+    name: str
+    shapes: tuple[WindowShape, ...]
+    lateness_ms: int
+    retention_ms: int
+    min_samples: int
+    settings: tuple[Setting, ...]
+    references: Mapping[str, Reference]
+
+    @property
+    def pane_ms(self) -> int:
+        """The length of a pane in milliseconds."""
+        return pane_length_ms(self.shapes)
+
+    @property
+    def horizon_ms(self) -> int:
+        """How long a pane lives behind the watermark: as long as a late event may still re-open a window with it."""
+        return self.retention_ms + max(shape.size_ms for shape in self.shapes)
+
+
+def segments_of(reference: Reference) -> tuple[str, ...]:
+    """Every segment that events may fall in: the whole, then each dimension's values and its rest."""
+    named = (segment_name(name, value) for name, values in reference.dimensions.items() for value in (*values, REST))
+    return ("", *named)

@@ -1,0 +1,89 @@
+"""Sketch a decoded batch: one sketch for each version, pane and segment in it. Pure.
+
+Rows are grouped by (version, pane), and each group is counted once as a whole and once for every segment dimension. A
+batch out of order may hold many panes; it is taken in parts, so that the counts of one part stay in bounded memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.accumulate import accumulate
+from detectors.reference import REST, WHOLE, Reference, segment_name
+from detectors.sketch import Sketch
+from monitor.events.batch import Batch
+
+# Counts of one part: its slots times the layout's cells, eight bytes each.
+MAX_PART_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class SketchKey:
+    """What a sketch is of: a model version, the start of a pane (milliseconds UTC), and a segment."""
+
+    version: str
+    pane_start_ms: int
+    segment: str
+
+
+def sketch_batch(batch: Batch, reference: Reference, pane_ms: int) -> Iterator[tuple[SketchKey, Sketch]]:
+    """The sketches of `batch` on the reference's grid. No key comes twice."""
+    if batch.n == 0:
+        return
+    names = [(WHOLE,)] + [
+        tuple(segment_name(dimension, value) for value in (*values, REST))
+        for dimension, values in reference.dimensions.items()
+    ]
+    pane_starts = batch.timestamps_ms // pane_ms * pane_ms
+    groups, group_of_row = np.unique(
+        np.stack([batch.version_codes.astype(np.int64), pane_starts]), axis=1, return_inverse=True
+    )
+    group_of_row = group_of_row.reshape(-1)
+    widths = [len(part) for part in names]
+    slot_bytes = max(1, reference.layout.n_cells) * 8
+    groups_per_part = max(1, MAX_PART_BYTES // (slot_bytes * sum(widths)))
+    for first in range(0, groups.shape[1], groups_per_part):
+        last = min(first + groups_per_part, groups.shape[1])
+        rows = None if last - first == groups.shape[1] else np.flatnonzero((group_of_row >= first) & (group_of_row < last))
+        yield from _sketch_groups(batch, rows, reference, names, groups[:, first:last], group_of_row, first)
+
+
+def _sketch_groups(
+    batch: Batch,
+    rows: npt.NDArray[np.intp] | None,
+    reference: Reference,
+    names: list[tuple[str, ...]],
+    groups: npt.NDArray[np.int64],
+    group_of_row: npt.NDArray[np.intp],
+    first: int,
+) -> Iterator[tuple[SketchKey, Sketch]]:
+    """Count the rows of some groups; `rows` are theirs, or None for all of the batch."""
+    numeric, codes, segments, unseen = batch.numeric, batch.codes, batch.segments, batch.unseen
+    if rows is not None:
+        numeric, codes, segments = numeric[:, rows], codes[:, rows], segments[:, rows]
+        position_of = {int(row): position for position, row in enumerate(rows)}
+        unseen = {
+            column: [(position_of[row], value) for row, value in values if row in position_of]
+            for column, values in unseen.items()
+        }
+        group_of_row = group_of_row[rows]
+    group = (group_of_row - first).astype(np.int32)
+    n_groups = groups.shape[1]
+    slots = np.empty((len(names), group.size), dtype=np.int32)
+    slots[0] = group
+    base = n_groups
+    for position, part in enumerate(names[1:], start=1):
+        slots[position] = base + group * len(part) + segments[position - 1]
+        base += n_groups * len(part)
+    sketches = accumulate(reference.layout, numeric=numeric, codes=codes, slots=slots, n_slots=base, unseen=unseen)
+    base = 0
+    for part in names:
+        for number in range(n_groups):
+            version, start_ms = batch.versions[int(groups[0, number])], int(groups[1, number])
+            for value, segment in enumerate(part):
+                sketch = sketches[base + number * len(part) + value]
+                if sketch.n:
+                    yield SketchKey(version=version, pane_start_ms=start_ms, segment=segment), sketch
+        base += n_groups * len(part)

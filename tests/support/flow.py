@@ -1,0 +1,137 @@
+"""A small model with a segment, random events for it, and the messages that ingest would send of them."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from detectors.accumulate import accumulate
+from detectors.columns import CODE_NULL
+from detectors.layout import Layout
+from detectors.reference import REST, Reference, categorical_column, numeric_column, segment_name
+from detectors.score import Score, score
+from detectors.settings import Setting
+from detectors.sketch import Sketch
+from monitor.evaluation.watched import Watched
+from monitor.events.batch import Batch
+from monitor.sketch_messages import Delta, Entry, SketchMessage
+from monitor.sketching import sketch_batch
+from monitor.watermark import Clock
+from monitor.windows import Window, WindowShape
+from sinks.records import DriftScore
+
+MINUTE_MS = 60_000
+SITES = ("north", "south")
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One prediction: where it falls in time, and its values. `site` 2 is a value outside the reference."""
+
+    time_ms: int
+    value: float
+    color: int
+    site: int
+    version: int = 0
+
+
+def make_reference(seed: int = 1, n: int = 600) -> Reference:
+    """A reference with a numeric column, a categorical one, and the dimension `site`."""
+    rng = np.random.default_rng(seed)
+    values, colors, sites = rng.normal(size=n), rng.integers(0, 3, n), rng.integers(0, 3, n)
+    value_column, means = numeric_column("value", values)
+    names = {name: int((colors == code).sum()) for code, name in enumerate(("blue", "green", "red"))}
+    color_column = categorical_column("color", names)
+    layout = Layout([value_column, color_column])
+    codes = np.array([color_column.categories.index(("blue", "green", "red")[c]) for c in colors], dtype=np.int32)
+    slots = np.stack([np.zeros(n, dtype=np.int32), 1 + sites.astype(np.int32)])
+    whole, *parts = accumulate(layout, numeric=values[None, :], codes=codes[None, :], slots=slots, n_slots=4, unseen={})
+    names_of = [segment_name("site", value) for value in (*SITES, REST)]
+    cell_means = np.full(layout.n_cells, np.nan)
+    cell_means[layout.cells(0)] = means
+    return Reference(
+        model="m", version="1", layout=layout, dimensions={"site": SITES},
+        sketches={"": whole, **dict(zip(names_of, parts, strict=True))}, cell_means=cell_means,
+    )  # fmt: skip
+
+
+def make_watched(reference: Reference, **changes: object) -> Watched:
+    """Tumbling windows of 2 minutes, hopping ones of 6 every 2, one minute of lateness."""
+    fields: dict[str, object] = {
+        "name": "m",
+        "shapes": (
+            WindowShape(size_ms=2 * MINUTE_MS, every_ms=2 * MINUTE_MS),
+            WindowShape(size_ms=6 * MINUTE_MS, every_ms=2 * MINUTE_MS),
+        ),
+        "lateness_ms": MINUTE_MS,
+        "retention_ms": 60 * MINUTE_MS,
+        "min_samples": 5,
+        "settings": (Setting(method="psi", threshold=0.2), Setting(method="ks", threshold=0.1)),
+        "references": {reference.digest: reference},
+    }
+    return Watched(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def make_batch(events: Sequence[Event], reference: Reference) -> Batch:
+    """The events as columns. A color of 3 is null."""
+    layout = reference.layout
+    categories = layout.columns[1].categories
+    colors = [categories.index(("blue", "green", "red")[e.color]) if e.color < 3 else CODE_NULL for e in events]
+    return Batch(
+        model="m",
+        n=len(events),
+        versions=("1", "2"),
+        version_codes=np.array([e.version for e in events], dtype=np.int32),
+        timestamps_ms=np.array([e.time_ms for e in events], dtype=np.int64),
+        numeric=np.array([[e.value for e in events]], dtype=np.float64),
+        codes=np.array([colors], dtype=np.int32),
+        segments=np.array([[e.site for e in events]], dtype=np.int32),
+        unseen={},
+        sources=np.zeros(len(events), dtype=np.int32),
+    )
+
+
+def entries_of(events: Sequence[Event], reference: Reference, pane_ms: int) -> list[Entry]:
+    """What ingest sends of these events."""
+    return [
+        Entry(version=k.version, pane_start_ms=k.pane_start_ms, segment=k.segment, n=s.n, sketch=s.encode())
+        for k, s in sketch_batch(make_batch(events, reference), reference, pane_ms)
+    ]
+
+
+def message_of(
+    events: Sequence[Event], reference: Reference, model: Watched, clocks: Sequence[Clock], n_partitions: int
+) -> SketchMessage:
+    """One commit of ingest."""
+    entries = entries_of(events, reference, model.pane_ms) if events else []
+    delta = Delta(model="m", reference=reference.digest, pane_ms=model.pane_ms, entries=entries)
+    return SketchMessage(deltas=[delta] if entries else [], clocks=list(clocks), n_partitions={"t": n_partitions})
+
+
+def expected_scores(events: Sequence[Event], reference: Reference, model: Watched, until_ms: int) -> dict[tuple[object, ...], Score]:
+    """The oracle: every window that ends by `until_ms`, from the raw events in one go, with no panes and no messages."""
+    rows: dict[tuple[object, ...], Score] = {}
+    windows = {w for e in events for shape in model.shapes for w in shape.containing(e.time_ms)}
+    for window in windows:
+        if window.end_ms > until_ms:
+            continue
+        for version in (0, 1):
+            inside = [e for e in events if window.start_ms <= e.time_ms < window.end_ms and e.version == version]
+            if not inside:
+                continue
+            # One pane as long as the window, at its place: its sketches are those of the raw rows.
+            shifted = [msgspec.structs.replace(e, time_ms=0) for e in inside]
+            sketches: Mapping[str, Sketch] = {k.segment: s for k, s in sketch_batch(make_batch(shifted, reference), reference, 1)}
+            for row in score(reference, sketches, model.settings, model.min_samples):
+                rows[str(version + 1), window, row.segment, row.column, row.method] = row
+    return rows
+
+
+def last_revisions(rows: Sequence[DriftScore]) -> dict[tuple[object, ...], DriftScore]:
+    """What ClickHouse would show: of each key the highest revision."""
+    last: dict[tuple[object, ...], DriftScore] = {}
+    for row in rows:
+        window = Window(start_ms=row.window_start_ms, end_ms=row.window_end_ms)
+        key = (row.version, window, row.segment, row.column, row.method)
+        if key not in last or row.revision >= last[key].revision:
+            last[key] = row
+    return last
