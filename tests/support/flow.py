@@ -107,7 +107,9 @@ def message_of(
     return SketchMessage(deltas=[delta] if entries else [], clocks=list(clocks), n_partitions={"t": n_partitions})
 
 
-def expected_scores(events: Sequence[Event], reference: Reference, model: Watched, until_ms: int) -> dict[tuple[object, ...], Score]:
+def expected_scores(
+    events: Sequence[Event], reference: Reference, model: Watched, until_ms: int
+) -> dict[tuple[object, ...], Score]:
     """The oracle: every window that ends by `until_ms`, from the raw events in one go, with no panes and no messages."""
     rows: dict[tuple[object, ...], Score] = {}
     windows = {w for e in events for shape in model.shapes for w in shape.containing(e.time_ms)}
@@ -120,7 +122,9 @@ def expected_scores(events: Sequence[Event], reference: Reference, model: Watche
                 continue
             # One pane as long as the window, at its place: its sketches are those of the raw rows.
             shifted = [msgspec.structs.replace(e, time_ms=0) for e in inside]
-            sketches: Mapping[str, Sketch] = {k.segment: s for k, s in sketch_batch(make_batch(shifted, reference), reference, 1)}
+            sketches: Mapping[str, Sketch] = {
+                k.segment: s for k, s in sketch_batch(make_batch(shifted, reference), reference, 1)
+            }
             for row in score(reference, sketches, model.settings, model.min_samples):
                 rows[str(version + 1), window, row.segment, row.column, row.method] = row
     return rows

@@ -1,0 +1,240 @@
+"""The `driftline` command: its options and help. Each command imports what it needs when it is called.
+
+Exit codes: 0 done, 1 stopped by something that needs a person, 2 wrong configuration, file or usage, 3 a service is out
+of reach, 130 interrupted.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+
+from monitor.errors import ConfigError, DriftlineError
+
+app = typer.Typer(
+    name="driftline",
+    help="Watches machine-learning models in production for drift: Kafka in, ClickHouse out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+reference_app = typer.Typer(help="Reference profiles: what live windows are compared with.", no_args_is_help=True)
+app.add_typer(reference_app, name="reference")
+
+ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration file (YAML).")]
+WorkerOption = Annotated[
+    str,
+    typer.Option(
+        "--worker",
+        help="This worker's name: unique among the role's workers, the same after a restart.",
+        metavar="NAME",
+    ),
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log in detail.")]
+
+
+def _default_worker() -> str:
+    import socket
+
+    return socket.gethostname()
+
+
+@app.command()
+def demo(
+    months: Annotated[int, typer.Option(min=1, max=11, help="How many months to stream, from February on.")] = 11,
+    plain: Annotated[bool, typer.Option("--plain", help="No colours and no progress bar.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Keep configuration, data and database in this folder.")] = None,
+) -> None:
+    """Find real drift in real flights: embedded broker and ClickHouse, the whole path, one command.
+
+    Example: driftline demo
+    """
+    from monitor.demo.run import run_demo
+
+    run_demo(months=months, console=Console(no_color=plain, force_terminal=False if plain else None), keep=keep)
+
+
+@reference_app.command("build")
+def reference_build(
+    config: ConfigArgument,
+    data: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with the reference period's predictions.")],
+    version: Annotated[str, typer.Option(help="A label for this reference; default: the data's own version.")] = "",
+    model: Annotated[str, typer.Option(help="Which model, when the configuration has several.")] = "",
+) -> None:
+    """Build a model's reference profile from a file, and say what was inferred.
+
+    Example: driftline reference build driftline.yaml --data january.parquet --version 3
+    """
+    from monitor.cli.reference import build
+
+    build(config, data, version, model)
+
+
+@app.command()
+def check(config: ConfigArgument) -> None:
+    """Validate a configuration and its reference files; errors name the path in the file.
+
+    Example: driftline check driftline.yaml
+    """
+    from monitor.cli.offline import check_config
+
+    check_config(config)
+
+
+@app.command()
+def replay(
+    config: ConfigArgument,
+    predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in order of time.")],
+    out: Annotated[Path, typer.Option(help="The folder that drift.parquet and quality.parquet are written to.")],
+    close: Annotated[
+        bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
+    ] = False,
+) -> None:
+    """Run the same logic over a file, with no broker: what would this configuration have found?
+
+    Example: driftline replay driftline.yaml --predictions march.parquet --out march/
+    """
+    from monitor.cli.offline import replay_file
+
+    replay_file(config, predictions, out, close=close)
+
+
+@app.command()
+def up(
+    config: ConfigArgument,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The embedded broker's port; 0 takes a free one.")] = 9092,
+) -> None:
+    """Run all roles on the embedded broker, and on the embedded ClickHouse when the DSN is chdb://, until stopped.
+
+    Example: driftline up driftline.yaml
+    """
+    from monitor.cli.roles import up as start
+
+    start(config, port)
+
+
+@app.command()
+def run_all(
+    config: ConfigArgument,
+    ingest_workers: Annotated[int, typer.Option(min=1, max=256, help="One a core; each is a process.")] = 1,
+    evaluate_workers: Annotated[int, typer.Option(min=1, max=256)] = 1,
+) -> None:
+    """Run all roles under one supervisor, against your own Kafka and ClickHouse.
+
+    The first role serves its metrics on metrics.listen, each further one on the next port.
+
+    Example: driftline run driftline.yaml --ingest-workers 2
+    """
+    from monitor.cli.roles import run_supervised
+
+    run_supervised(config, ingest_workers=ingest_workers, evaluate_workers=evaluate_workers)
+
+
+run_all_command = app.registered_commands[-1]
+run_all_command.name = "run"
+
+
+@app.command()
+def ingest(
+    config: ConfigArgument,
+    worker: WorkerOption = "",
+    port_offset: Annotated[int, typer.Option(hidden=True)] = 0,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run one ingest worker: events to sketches.
+
+    Example: driftline ingest driftline.yaml --worker ingest-0
+    """
+    from monitor.cli.roles import ingest as start
+
+    start(config, worker or _default_worker(), port_offset, verbose=verbose)
+
+
+@app.command()
+def evaluate(
+    config: ConfigArgument,
+    worker: WorkerOption = "",
+    port_offset: Annotated[int, typer.Option(hidden=True)] = 0,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run one score worker: sketches to windows and scores.
+
+    Example: driftline evaluate driftline.yaml --worker evaluate-0
+    """
+    from monitor.cli.roles import evaluate as start
+
+    start(config, worker or _default_worker(), port_offset, verbose=verbose)
+
+
+@app.command()
+def deliver(
+    config: ConfigArgument,
+    destination: Annotated[str, typer.Argument(help="Where to deliver to: clickhouse.")] = "clickhouse",
+    worker: WorkerOption = "",
+    port_offset: Annotated[int, typer.Option(hidden=True)] = 0,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write results and rejects to a destination.
+
+    Example: driftline deliver driftline.yaml clickhouse
+    """
+    from monitor.cli.roles import deliver as start
+
+    start(config, destination, worker or _default_worker(), port_offset, verbose=verbose)
+
+
+@app.command()
+def migrate(config: ConfigArgument) -> None:
+    """Bring the ClickHouse schema up to date. Safe to repeat.
+
+    Example: driftline migrate driftline.yaml
+    """
+    from monitor.cli.offline import migrate_clickhouse
+
+    migrate_clickhouse(config)
+
+
+@app.command()
+def bench(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="Also measure whylogs, in a venv of its own.")] = False,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="Rounds; medians are shown.")] = 5,
+) -> None:
+    """Measure speed and memory on one core, each figure beside a yardstick run in alternation.
+
+    Example: driftline bench --json
+    """
+    from monitor.bench.run import run_bench
+
+    run_bench(as_json=as_json, peers=peers, rounds=rounds)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; every error that is ours becomes one readable line with the way out."""
+    console = Console(stderr=True, highlight=False)
+    command: Any = typer.main.get_command(app)
+    try:
+        code = command.main(args=list(arguments), prog_name="driftline", standalone_mode=False)
+    except DriftlineError as error:
+        return _report(console, error)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        console.print("interrupted", style="dim")
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _report(console: Console, error: DriftlineError) -> int:
+    lines = str(error).splitlines() if isinstance(error, ConfigError) else [error.message]
+    for line in lines:
+        console.print("error: ", style="bold red", end="")
+        console.print(line, markup=False, soft_wrap=True)
+    if error.hint:
+        console.print(f"  try: {error.hint}", markup=False, soft_wrap=True)
+    return error.exit_code

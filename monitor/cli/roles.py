@@ -1,0 +1,180 @@
+"""Commands that run until they are stopped: single roles, `run`, `up`."""
+
+import contextlib
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import structlog
+from rich.console import Console
+
+from monitor.config.addresses import Address
+from monitor.config.load import load
+from monitor.config.schema import Config, Metrics
+from monitor.errors import InputError, StoppedError
+from monitor.health import Health, HealthServer
+from monitor.logs import configure_logging
+from monitor.supervisor import RoleCommand, Supervisor
+
+log = structlog.get_logger()
+
+
+def ingest(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -> None:
+    """Run one ingest worker until SIGTERM or SIGINT."""
+    from monitor import wiring
+    from monitor.kafka.clients import wait_for_broker
+
+    with _role("ingest", config_path, port_offset, verbose=verbose) as (config, health):
+        role = wiring.ingest_role(config, worker, health)
+        wait_for_broker(config.kafka)
+        wiring.prepare_topics(config)
+        _freeze()
+        with _stopping(role.stop), _watching(config, health):
+            role.run()
+
+
+def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -> None:
+    """Run one score worker until SIGTERM or SIGINT."""
+    import faust
+
+    from monitor import wiring
+    from monitor.kafka.clients import wait_for_broker
+
+    with _role("evaluate", config_path, port_offset, verbose=verbose) as (config, health):
+        wait_for_broker(config.kafka)
+        wiring.prepare_topics(config)
+        app = wiring.evaluate_role(config, worker, health)
+        _freeze()
+        with _watching(config, health):
+            faust.Worker(
+                app, loglevel="ERROR", redirect_stdouts=False, override_logging=False
+            ).execute_from_commandline()
+
+
+def deliver(config_path: Path, destination: str, worker: str, port_offset: int, *, verbose: bool) -> None:
+    """Write to one destination until SIGTERM or SIGINT."""
+    from monitor import wiring
+    from monitor.kafka.clients import wait_for_broker
+
+    if destination != "clickhouse":
+        raise InputError(f"no destination {destination!r}", hint="destinations: clickhouse")
+    with _role("deliver", config_path, port_offset, verbose=verbose) as (config, health):
+        sink = wiring.clickhouse_sink(config)
+        references = wiring.reference_rows(wiring.open_references(config))
+        wait_for_broker(config.kafka)
+        wiring.prepare_topics(config)
+        role = wiring.deliver_role(config, sink, worker, health, first_rows=references)
+        with _stopping(role.stop), _watching(config, health):
+            role.run()
+
+
+def run_supervised(config_path: Path, *, ingest_workers: int, evaluate_workers: int) -> None:
+    """Run all roles under one supervisor until stopped."""
+    configure_logging("run")
+    _check(config_path)
+    supervisor = Supervisor(role_commands(config_path, ingest_workers, evaluate_workers))
+    with _stopping(supervisor.stop), supervisor:
+        supervisor.run()
+
+
+def role_commands(config_path: Path, ingest_workers: int = 1, evaluate_workers: int = 1) -> list[RoleCommand]:
+    """The processes of a whole installation on one machine, upstream first."""
+    names = [("ingest", f"ingest-{n}") for n in range(ingest_workers)]
+    names += [("evaluate", f"evaluate-{n}") for n in range(evaluate_workers)]
+    names += [("deliver", "deliver-0")]
+    return [
+        RoleCommand(name=name, arguments=[role, str(config_path), "--worker", name, "--port-offset", str(offset)])
+        for offset, (role, name) in enumerate(names)
+    ]
+
+
+def up(config_path: Path, port: int) -> None:
+    """Run everything on the embedded broker until stopped."""
+    from monitor import wiring
+    from monitor.embedded.broker import EmbeddedBroker
+    from monitor.embedded.profile import embedded_config
+
+    configure_logging("up")
+    config = _check(config_path)
+    with EmbeddedBroker(port) as broker, tempfile.TemporaryDirectory(prefix="driftline-up-") as state:
+        path = embedded_config(config_path, broker.bootstrap_servers, Path(state))
+        running = load(path)
+        sources = dict.fromkeys((*config.kafka.topics.predictions, *config.kafka.topics.features), 3)
+        wiring.prepare_topics(running, sources)
+        wiring.migrate(running)
+        supervisor = Supervisor(role_commands(path))
+        with _stopping(supervisor.stop), supervisor:
+            console = Console(stderr=True, highlight=False)
+            console.print(
+                f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {broker.bootstrap_servers}"
+            )
+            if config.metrics.listen:
+                console.print(f"Metrics: http://{config.metrics.listen}/metrics; stop with Ctrl-C")
+            supervisor.run()
+
+
+def _check(config_path: Path) -> Config:
+    """Load the configuration and its references, so that errors show before anything is started."""
+    from monitor import wiring
+
+    config = load(config_path)
+    wiring.open_references(config)
+    return config
+
+
+@contextlib.contextmanager
+def _role(name: str, config_path: Path, port_offset: int, *, verbose: bool) -> Iterator[tuple[Config, Health]]:
+    """A role's surroundings: logging, configuration, health server."""
+    configure_logging(name, verbose=verbose)
+    config = load(config_path)
+    listen = config.metrics.listen
+    if listen is not None and listen.port and port_offset:
+        listen = Address(host=listen.host, port=listen.port + port_offset)
+        config = msgspec.structs.replace(config, metrics=Metrics(listen=listen))
+    health = Health(name)
+    server = HealthServer(health, listen)
+    try:
+        yield config, health
+    except StoppedError as error:
+        log.error("cannot go on", because=error.message, hint=error.hint)
+        raise
+    finally:
+        server.close()
+
+
+@contextlib.contextmanager
+def _watching(config: Config, health: Health) -> Iterator[None]:
+    from monitor.kafka.watch import BrokerWatch
+
+    watch = BrokerWatch(config.kafka, health)
+    try:
+        yield
+    finally:
+        watch.close()
+
+
+@contextlib.contextmanager
+def _stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT call `stop`; a second one interrupts."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _freeze() -> None:
+    """Keep what start-up allocated out of every later garbage collection: it doubled the time to decode."""
+    import gc
+
+    gc.collect()
+    gc.freeze()

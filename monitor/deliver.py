@@ -1,0 +1,201 @@
+"""Deliver: one destination, fed from Driftline's own topics by a consumer group of its own.
+
+Flush, then commit: rows are written before their offsets are committed, and writing a row again changes nothing, so a
+crash between the two costs a repetition. While the destination is out of reach the partitions are paused and Kafka keeps
+the rows; nothing is dropped, and no other destination waits.
+"""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from monitor import telemetry
+from monitor.config.schema import Kafka
+from monitor.errors import StoppedError
+from monitor.health import Health
+from monitor.kafka import topics
+from monitor.kafka.clients import classify, consumer_settings
+from monitor.kafka.messages import headers, offset, place
+from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
+from sinks.records import Row, decode_reject, decode_results
+from sinks.sink import Sink
+
+log = structlog.get_logger()
+
+# A write takes rows of at most so many message bytes: they are several times that as Python objects.
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+MAX_BACKOFF_S = 15.0
+
+
+class Deliver:
+    """Writes results and rejects to one sink.
+
+    Parameters
+    ----------
+    name
+        The destination's name: its consumer group, and its label in metrics.
+    batch_rows, batch_interval_s
+        A write happens when so many rows are waiting, or the oldest has waited so long.
+    first_rows
+        Written once at the start: the references, without which profiles mean nothing in SQL.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        sink: Sink,
+        *,
+        name: str,
+        batch_rows: int,
+        batch_interval_s: float,
+        health: Health,
+        worker: str,
+        first_rows: Sequence[Row] = (),
+    ) -> None:
+        self._first_rows = first_rows
+        self._kafka = kafka
+        self._sink = sink
+        self._name = name
+        self._batch_rows = batch_rows
+        self._batch_interval_s = batch_interval_s
+        self._health = health
+        self._worker = worker
+        self._stopping = False
+        self._rows: list[Row] = []
+        self._offsets: dict[tuple[str, int], int] = {}
+
+    def stop(self) -> None:
+        """Write what is in hand, commit it, and return from `run`. Safe in a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Read, write and commit until stopped."""
+        group = f"deliver-{self._name}"
+        self._consumer = Consumer(
+            consumer_settings(self._kafka, group, instance=f"{self._kafka.consumer_group}-{group}-{self._worker}")
+        )
+        try:
+            self._set_up_sink()
+            own = [self._kafka.own_topic(name) for name in (topics.RESULTS, topics.REJECTS)]
+            self._consumer.subscribe(own, on_assign=self._on_assign, on_revoke=self._on_revoke)
+            while not self._stopping:
+                self._turn()
+        except KafkaException as error:
+            raise classify(error, self._kafka) from error
+        finally:
+            self._consumer.close()
+            self._sink.close()
+
+    def _set_up_sink(self) -> None:
+        while not self._stopping:
+            try:
+                self._sink.setup()
+                self._sink.write(self._first_rows)
+                return
+            except SinkUnavailable as error:
+                self._wait(error, polling=False)
+            except SinkRejected as error:
+                raise StoppedError(f"{self._name}: {error}") from error
+
+    def _on_assign(self, _consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        log.info("partitions assigned", destination=self._name, n=len(assigned))
+        self._health.ready()
+
+    def _on_revoke(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
+        # Not committed, so whoever reads these partitions next writes the rows (again).
+        self._rows, self._offsets = [], {}
+
+    def _turn(self) -> None:
+        """Gather rows for one write, write them, commit."""
+        deadline_s = time.monotonic() + self._batch_interval_s
+        n_bytes = 0
+        while not self._stopping and len(self._rows) < self._batch_rows and n_bytes < MAX_BATCH_BYTES:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                break
+            # One at a time: a single message may hold thousands of rows.
+            for message in self._consumer.consume(1, timeout=min(left_s, 0.25)):
+                error = message.error()
+                if error is not None:
+                    self._on_error(classify(error, self._kafka))
+                    continue
+                n_bytes += len(message)
+                self._rows += self._read(message)
+                self._offsets[place(message)] = offset(message) + 1
+        self._health.turned()
+        if self._rows and not self._write(self._rows):
+            return
+        if self._offsets:
+            self._commit()
+
+    def _on_error(self, problem: Exception) -> None:
+        if isinstance(problem, StoppedError):
+            raise problem
+        log.warning(str(problem), destination=self._name)
+
+    def _read(self, message: Message) -> Sequence[Row]:
+        try:
+            if message.topic() == self._kafka.own_topic(topics.REJECTS):
+                return [decode_reject(headers(message), message.value())]
+            return decode_results(message.value() or b"").rows
+        except BadRecord as error:
+            telemetry.BAD_MESSAGES.labels(message.topic()).inc()
+            telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc()
+            log.error(
+                "a message of our own cannot be read and is left out", offset=message.offset(), because=str(error)
+            )
+            return []
+
+    def _write(self, rows: Sequence[Row]) -> bool:
+        """Write `rows`, waiting as long as the destination is out of reach. False: they are not ours any more."""
+        started_s = time.monotonic()
+        tries = 0
+        while rows is self._rows:  # a rebalance while waiting takes them away
+            try:
+                self._sink.write(rows)
+            except SinkUnavailable as error:
+                telemetry.SINK_ERRORS.labels(self._name, "unavailable").inc()
+                if self._stopping:
+                    return False
+                self._wait(error, tries=tries)
+                tries += 1
+                continue
+            except SinkRejected as error:
+                telemetry.SINK_ERRORS.labels(self._name, "rejected").inc()
+                raise StoppedError(f"{self._name}: {error}") from error
+            telemetry.COMMIT_SECONDS.labels(f"deliver-{self._name}").observe(time.monotonic() - started_s)
+            for row in rows:
+                telemetry.SINK_ROWS.labels(self._name, type(row).__name__).inc()
+            self._health.ready()
+            return True
+        return False
+
+    def _wait(self, error: SinkUnavailable, *, polling: bool = True, tries: int = 0) -> None:
+        """Wait before the next try, and stay in the consumer group while doing so."""
+        seconds = min(MAX_BACKOFF_S, error.retry_after_s * 2.0 ** min(tries, 10))
+        log.warning("the destination is out of reach; rows wait in Kafka", destination=self._name, because=str(error))
+        self._health.not_ready(f"{self._name} is out of reach: {error}")
+        assigned = self._consumer.assignment() if polling else []
+        if assigned:
+            self._consumer.pause(assigned)
+        until_s = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < until_s:
+            if polling:
+                self._consumer.poll(0.25)  # paused: it only keeps the membership and runs rebalances
+            else:
+                time.sleep(0.25)
+            self._health.turned()
+        still = self._consumer.assignment() if polling else []
+        if still:
+            self._consumer.resume(still)
+
+    def _commit(self) -> None:
+        offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in self._offsets.items()]
+        self._consumer.commit(offsets=offsets, asynchronous=False)
+        self._rows, self._offsets = [], {}
+        for partition in self._consumer.position(self._consumer.assignment()):
+            _low, high = self._consumer.get_watermark_offsets(partition, cached=True)
+            lag = max(0, high - partition.offset) if partition.offset >= 0 and high >= 0 else 0
+            telemetry.CONSUMER_LAG.labels(f"deliver-{self._name}", partition.topic, str(partition.partition)).set(lag)

@@ -1,0 +1,161 @@
+"""`driftline demo`: real flights through a real broker and a real ClickHouse engine, and what was found in them.
+
+January is the reference. February to December stream as prediction events through the embedded broker; ingest, evaluate
+and deliver run as they would in production, each in a process of its own. What is shown at the end is read back out of
+ClickHouse.
+"""
+
+import contextlib
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import pyarrow as pa
+from confluent_kafka import Producer
+from monitor.reference_build import build_reference, write_reference
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from monitor import wiring
+from monitor.cli.roles import role_commands
+from monitor.config.load import load
+from monitor.config.schema import Config
+from monitor.demo import flights, model
+from monitor.demo.findings import Findings, read_findings
+from monitor.demo.show import show_findings
+from monitor.embedded.broker import EmbeddedBroker
+from monitor.embedded.profile import embedded_config
+from monitor.errors import StoppedError
+from monitor.evaluate import application_id
+from monitor.kafka import topics
+from monitor.kafka.clients import producer_settings
+from monitor.kafka.progress import GroupProgress
+from monitor.supervisor import Supervisor
+
+SOURCE_PARTITIONS = 3
+# Well beyond what the slowest machine seen needed; then something is stuck, and saying so beats waiting.
+GIVE_UP_S = 900.0
+
+
+def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
+    """Run the demo over `months` months from February on, and show what was found. Leaves nothing behind but `keep`."""
+    with _folder(keep) as folder, _terminable():
+        rows = _prepare(folder, months, console)
+        with EmbeddedBroker() as broker:
+            path = embedded_config(
+                folder / "demo.yaml",
+                broker.bootstrap_servers,
+                folder,
+                kafka={"sketch_partitions": 2, "idle_timeout": "2s"},
+                clickhouse={"dsn": f"chdb://{folder / 'clickhouse'}", "batch_interval": "500ms"},
+                metrics={"listen": "off"},
+            )
+            config = load(path)
+            wiring.prepare_topics(config, {config.kafka.topics.predictions[0]: SOURCE_PARTITIONS})
+            wiring.migrate(config)
+            started_s = time.monotonic()
+            with Supervisor(role_commands(path)) as supervisor:
+                _stream(config, rows, supervisor, console)
+            elapsed_s = time.monotonic() - started_s
+        findings = read_findings(config, months)
+    _verify(findings, rows.num_rows)
+    show_findings(console, findings, elapsed_s)
+
+
+def _prepare(folder: Path, months: int, console: Console) -> pa.Table:
+    """Train the model, build the reference from January; returns the rows to stream."""
+    with console.status("reading 336,776 flights and training a model on January"):
+        predictions = model.add_predictions(flights.load_flights())
+        flights.write_flat(flights.reference_rows(predictions), folder / "january.parquet")
+        (folder / "demo.yaml").write_text((resources.files("monitor.demo") / "demo.yaml").read_text())
+    with console.status("building the reference from January"):
+        config = load(folder / "demo.yaml")
+        built = build_reference(config.models[0], folder / "january.parquet")
+        write_reference(config.models[0].reference, built.reference)
+    live = flights.live_rows(predictions)
+    before = np.datetime64(f"2013-{2 + months:02d}" if months < 11 else "2014-01")
+    return live.filter(pa.array(np.asarray(live["date"]) < before))
+
+
+def _stream(config: Config, rows: pa.Table, supervisor: Supervisor, console: Console) -> None:
+    """Send the events as fast as they are taken, then wait until everything has come out at the other end."""
+    kafka = config.kafka
+    source = kafka.topics.predictions[0]
+    stages = [
+        ("sketched", GroupProgress(kafka, f"{kafka.consumer_group}-ingest", source)),
+        ("scored", GroupProgress(kafka, application_id(kafka), kafka.own_topic(topics.SKETCHES))),
+        (
+            "delivered",
+            GroupProgress(kafka, f"{kafka.consumer_group}-deliver-clickhouse", kafka.own_topic(topics.RESULTS)),
+        ),
+    ]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        sent = progress.add_task("events sent", total=rows.num_rows)
+        producer = Producer(producer_settings(kafka))
+        for number, (timestamp_ms, key, value) in enumerate(flights.prediction_events(rows)):
+            while True:
+                try:
+                    # Round robin, so that each partition is in the order of time, as one producer's log would be.
+                    producer.produce(
+                        source, value, key=key, partition=number % SOURCE_PARTITIONS, timestamp=timestamp_ms
+                    )
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            if number % 10_000 == 0:
+                producer.poll(0)
+                progress.update(sent, completed=number)
+        producer.flush(60)
+        progress.update(sent, completed=rows.num_rows)
+        give_up_s = time.monotonic() + GIVE_UP_S
+        for name, stage in stages:
+            task = progress.add_task(name, total=None)
+            with contextlib.closing(stage):
+                supervisor.run(lambda stage=stage: not _settled(stage, give_up_s))  # type: ignore[misc]
+            progress.update(task, total=1, completed=1)
+
+
+def _settled(stage: GroupProgress, give_up_s: float) -> bool:
+    if time.monotonic() > give_up_s:
+        raise StoppedError("the demo did not finish in time; the log above says where it stands")
+    return stage.caught_up()
+
+
+def _verify(findings: Findings, n_sent: int) -> None:
+    """What ClickHouse holds must add up to what was sent, but for the panes that are not over at the end."""
+    accounted = findings.n_events + findings.n_rejects + findings.n_late
+    if not 0 <= n_sent - accounted <= findings.n_open_at_most:
+        raise StoppedError(f"{n_sent:,} events were sent and {accounted:,} came out: please report this")
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        for leftover in ("clickhouse", "state"):
+            shutil.rmtree(keep / leftover, ignore_errors=True)  # a second run starts clean
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="driftline-demo-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM unwinds like Ctrl-C, so that processes, ports and folders are cleaned up."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,113 @@
+"""`/metrics`, `/healthz` and `/readyz` of one process.
+
+Healthy: the role's loop has turned within `stall_s`; an orchestrator restarts what is not. Ready: the role has its
+broker (and deliver its database); one that lost it is not ready, and becomes ready again by itself.
+"""
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from monitor.config.addresses import Address
+from monitor.errors import Unavailable
+
+STALL_S = 120.0
+
+
+class Health:
+    """What a role says of itself. Thread-safe: single assignments only."""
+
+    def __init__(self, role: str, stall_s: float = STALL_S) -> None:
+        self.role = role
+        self.broker_lost = ""
+        self._lacking = "starting"
+        self._stall_s = stall_s
+        self._turned_s = time.monotonic()
+
+    @property
+    def not_ready_because(self) -> str:
+        """What is missing, in words; empty when the role is ready."""
+        return self.broker_lost or self._lacking
+
+    def ready(self) -> None:
+        """The role has all that it needs, and its loop turns."""
+        self._lacking = ""
+        self.turned()
+
+    def not_ready(self, because: str) -> None:
+        """The role lost something that it needs; its loop still turns."""
+        self._lacking = because
+        self.turned()
+
+    def turned(self) -> None:
+        """The loop has turned once more."""
+        self._turned_s = time.monotonic()
+
+    def stalled_s(self) -> float:
+        """Seconds since the loop turned, if that is too long; else 0."""
+        silent_s = time.monotonic() - self._turned_s
+        return silent_s if silent_s > self._stall_s else 0.0
+
+
+class HealthServer:
+    """Serves a role's metrics and health on `listen` until closed; does nothing when `listen` is None."""
+
+    def __init__(self, health: Health, listen: Address | None) -> None:
+        self._server: ThreadingHTTPServer | None = None
+        if listen is None:
+            return
+        handler = type("Handler", (_Handler,), {"health": health})
+        try:
+            self._server = ThreadingHTTPServer((listen.host, listen.port), handler)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot serve metrics on {listen}: {error.strerror}",
+                hint="another process has the port; set metrics.listen to a free one, or to off",
+            ) from error
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; 0 for none."""
+        return int(self._server.server_address[1]) if self._server else 0
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    health: ClassVar[Health]
+
+    def do_GET(self) -> None:
+        """Answer one request."""
+        if self.path == "/metrics":
+            self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+        elif self.path == "/healthz":
+            stalled_s = self.health.stalled_s()
+            text = (
+                f"{self.health.role}: no progress for {stalled_s:.0f} s\n" if stalled_s else f"{self.health.role}: ok\n"
+            )
+            self._answer(503 if stalled_s else 200, text.encode())
+        elif self.path == "/readyz":
+            because = self.health.not_ready_because
+            text = f"{self.health.role}: not ready: {because}\n" if because else f"{self.health.role}: ready\n"
+            self._answer(503 if because else 200, text.encode())
+        else:
+            self._answer(404, b"/metrics /healthz /readyz\n")
+
+    def _answer(self, status: int, body: bytes, content_type: str = "text/plain; charset=utf-8") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Probes every few seconds are not worth a log line."""

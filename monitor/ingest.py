@@ -1,0 +1,334 @@
+"""Ingest: read events, decode, sketch, and commit deltas, rejects and offsets in one Kafka transaction.
+
+A commit is: consume until a batch is full or `commit_interval` is over; decode and sketch it; then one transaction with
+the deltas (to the partition of each model), this worker's clocks (to *every* partition of `drift.sketches`, after the
+deltas), the rejects, and the consumer's offsets. A crash anywhere before the commit rolls all of it back, and the events
+are read again. The role keeps no state.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from detectors.reference import Reference
+from detectors.sketch import Sketch
+from monitor import telemetry
+from monitor.config.schema import Kafka
+from monitor.errors import DriftlineError, StoppedError, Unavailable
+from monitor.events.batch import Decoded, Rejected
+from monitor.health import Health
+from monitor.kafka import topics
+from monitor.kafka.clients import OWN_MESSAGE_BYTES, classify, consumer_settings, producer_settings
+from monitor.kafka.messages import offset, place
+from monitor.kafka.partitions import Partitions
+from monitor.sketch_messages import Delta, Entry, SketchMessage, encode
+from monitor.sketching import SketchKey, sketch_batch
+from sinks.records import Reject, encode_reject
+
+log = structlog.get_logger()
+
+# One commit reads at most this much, so that memory stays bounded whatever a message holds.
+MAX_BATCH_BYTES = 64 * 1024 * 1024
+# Entries of one message together, before compression: below a broker's limit also when nothing compresses.
+MAX_MESSAGE_BYTES = 6 * 1024 * 1024
+# A reject larger than any message of ours can be is cut to this, and says so in a header; its source offset is there.
+MAX_RAW_BYTES = OWN_MESSAGE_BYTES - 64 * 1024
+# librdkafka hands over at most this many at once, so that the byte bound is checked often enough.
+_SLICE = 1_000
+
+Decode = Callable[[Sequence[Message], int], Decoded]
+"""(messages, now_ms) to columns and rejects; the rejects' `message` is an index into the messages."""
+
+
+class Ingest:
+    """One ingest worker.
+
+    Parameters
+    ----------
+    kafka
+        The configuration's `kafka` section.
+    decode
+        Reads messages; see `monitor.wiring`.
+    references, pane_ms
+        By model: what to sketch on, and the length of a pane in milliseconds.
+    worker
+        This worker's name, unique among ingest workers and the same after a restart: its transactional id, by which a
+        new process of that name cuts off the old one.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        decode: Decode,
+        references: Mapping[str, Reference],
+        pane_ms: Mapping[str, int],
+        *,
+        worker: str,
+        health: Health,
+    ) -> None:
+        self._kafka = kafka
+        self._decode = decode
+        self._references = references
+        self._pane_ms = pane_ms
+        self._health = health
+        self._worker = worker
+        self._sources = [*kafka.topics.predictions, *kafka.topics.features]
+        self._partitions = Partitions(kafka.idle_timeout_ms / 1000)
+        self._buffer: list[Message] = []
+        self._ended: list[tuple[str, int]] = []
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Finish the batch in hand, commit it, and return from `run`. Safe in a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Read and commit until stopped. Raises `StoppedError` or `Unavailable` when it cannot go on by itself."""
+        name = f"{self._kafka.consumer_group}-ingest-{self._worker}"
+        self._producer = Producer(producer_settings(self._kafka, transactional_id=name))
+        self._consumer = Consumer(
+            {**consumer_settings(self._kafka, "ingest", instance=name), "enable.partition.eof": True}
+        )
+        try:
+            self._start()
+            while not self._stopping:
+                self._turn()
+            if self._buffer:
+                self._commit_or_roll_back(time.monotonic())
+        except KafkaException as error:
+            raise classify(error, self._kafka) from error
+        finally:
+            self._consumer.close()
+
+    def _start(self) -> None:
+        self._producer.init_transactions(30)
+        metadata = self._consumer.list_topics(timeout=10)
+        missing = [topic for topic in self._sources if topic not in metadata.topics]
+        if missing:
+            log.warning("topics are not there yet; windows wait for them", topics=missing)
+        self._n_partitions = {
+            topic: len(metadata.topics[topic].partitions) for topic in self._sources if topic in metadata.topics
+        }
+        if not self._n_partitions:
+            raise Unavailable(
+                f"none of the topics {', '.join(self._sources)} exists", hint="make them, or mend kafka.topics"
+            )
+        self._consumer.subscribe(list(self._n_partitions), on_assign=self._on_assign, on_revoke=self._on_revoke)
+
+    # Reading ----------------------------------------------------------------------------------------------------------
+
+    def _on_assign(self, _consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        self._partitions.assign([(p.topic, p.partition) for p in assigned], time.monotonic())
+        log.info("partitions assigned", worker=self._worker, n=len(assigned))
+        self._health.ready()
+
+    def _on_revoke(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
+        # Nothing of the buffer is committed; whoever reads these partitions next starts at the last commit.
+        self._buffer.clear()
+        self._ended.clear()
+        self._partitions.assign([], time.monotonic())
+        self._health.not_ready("partitions revoked")
+
+    def _turn(self) -> None:
+        """Fill one batch, then commit it."""
+        started_s = time.monotonic()
+        deadline_s = started_s + self._kafka.commit_interval_ms / 1000
+        n_bytes = 0
+        while not self._stopping and len(self._buffer) < self._kafka.batch_events and n_bytes < MAX_BATCH_BYTES:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                break
+            room = min(_SLICE, self._kafka.batch_events - len(self._buffer))
+            for message in self._consumer.consume(room, timeout=min(left_s, 0.1)):
+                error = message.error()
+                if error is None:
+                    self._buffer.append(message)
+                    n_bytes += len(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    self._ended.append(place(message))
+                else:
+                    self._on_error(error)
+        self._health.turned()
+        self._commit_or_roll_back(started_s)
+
+    def _on_error(self, error: KafkaError) -> None:
+        problem = classify(error, self._kafka)
+        if isinstance(problem, StoppedError):
+            raise problem
+        # librdkafka reconnects by itself; the events wait in Kafka meanwhile.
+        log.warning(problem.message, worker=self._worker)
+        self._health.not_ready(problem.message)
+
+    # Committing -------------------------------------------------------------------------------------------------------
+
+    def _commit_or_roll_back(self, started_s: float) -> None:
+        messages, ended = self._buffer, self._ended
+        self._buffer, self._ended = [], []
+        now_s = time.monotonic()
+        places = [place(message) for message in messages]
+        self._note_offsets(messages, places, now_s)
+        for key in ended:
+            self._partitions.reached_end(key)
+        self._partitions.find_idle(now_s)
+        if not len(self._partitions):
+            return
+        decoded = self._decode(messages, int(time.time() * 1000))
+        self._note_times(decoded, places)
+        if not self._partitions.changed():
+            self._export_lag()
+            self._health.ready()
+            return
+        deltas = self._sketch(decoded)
+        try:
+            self._commit(deltas, decoded, messages)
+        except KafkaException as error:
+            self._roll_back(error)
+            return
+        self._partitions.committed()
+        telemetry.COMMIT_SECONDS.labels("ingest").observe(time.monotonic() - started_s)
+        for batch in decoded.batches:
+            telemetry.EVENTS.labels(batch.model).inc(batch.n)
+        for reject in decoded.rejects:
+            telemetry.REJECTS.labels(reject.model, reject.reason).inc()
+        self._export_lag()
+        self._health.ready()
+
+    def _note_offsets(self, messages: Sequence[Message], places: Sequence[tuple[str, int]], now_s: float) -> None:
+        # In order within a partition, so the first and the last are the extremes.
+        first = {place: number for number, place in reversed(list(enumerate(places)))}
+        last = {place: number for number, place in enumerate(places)}
+        for key, number in first.items():
+            self._partitions.read(key, offset(messages[number]), offset(messages[last[key]]), now_s)
+
+    def _note_times(self, decoded: Decoded, places: Sequence[tuple[str, int]]) -> None:
+        """Advance the clock of each source partition by the events accepted from it."""
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(places))}
+        of_message = np.fromiter(map(numbers.__getitem__, places), dtype=np.int64, count=len(places))
+        latest = np.full(len(numbers), -1, dtype=np.int64)
+        for batch in decoded.batches:
+            np.maximum.at(latest, of_message[batch.sources], batch.timestamps_ms)
+        for key, number in numbers.items():
+            if latest[number] >= 0:
+                self._partitions.saw(key, int(latest[number]))
+
+    def _sketch(self, decoded: Decoded) -> dict[int, list[Delta]]:
+        """Deltas by partition of `drift.sketches`, each small enough for a message of its own."""
+        deltas: dict[int, list[Delta]] = defaultdict(list)
+        for batch in decoded.batches:
+            reference, pane_ms = self._references[batch.model], self._pane_ms[batch.model]
+            sketches = sketch_batch(batch, reference, pane_ms)
+            entries = [_entry(key, sketch) for key, sketch in sketches]
+            target = topics.partition_of_model(batch.model, self._kafka.sketch_partitions)
+            deltas[target] += [
+                Delta(model=batch.model, reference=reference.digest, pane_ms=pane_ms, entries=part)
+                for part in _in_parts(entries)
+            ]
+        return deltas
+
+    def _commit(self, deltas: Mapping[int, list[Delta]], decoded: Decoded, messages: Sequence[Message]) -> None:
+        producer, kafka = self._producer, self._kafka
+        sketches_topic, rejects_topic = kafka.own_topic(topics.SKETCHES), kafka.own_topic(topics.REJECTS)
+        producer.begin_transaction()
+        for partition in range(kafka.sketch_partitions):
+            for delta in deltas.get(partition, ()):
+                self._produce(sketches_topic, encode(SketchMessage(deltas=[delta])), partition)
+            clocks = SketchMessage(
+                clocks=self._partitions.clocks(), n_partitions=self._n_partitions, sources=self._partitions.ranges()
+            )
+            self._produce(sketches_topic, encode(clocks), partition)
+        for reject in decoded.rejects:
+            message = messages[reject.message]
+            fields, raw = encode_reject(_reject_row(reject, message))
+            headers: list[tuple[str, str | bytes | None]] = [*fields]
+            if len(raw) > MAX_RAW_BYTES:
+                headers.append(("truncated-from-bytes", str(len(raw)).encode()))
+            _topic, source = place(message)
+            self._produce(rejects_topic, raw[:MAX_RAW_BYTES], source % kafka.sketch_partitions, headers)
+        offsets = [
+            TopicPartition(topic, number, next_) for (topic, number), next_ in self._partitions.to_commit().items()
+        ]
+        if offsets:
+            producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), 30)
+        producer.commit_transaction(60)
+
+    def _produce(
+        self, topic: str, value: bytes, partition: int, headers: list[tuple[str, str | bytes | None]] | None = None
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, partition=partition, headers=headers)
+                self._producer.poll(0)
+                return
+            except BufferError:  # the queue is full: wait for the broker, drop nothing
+                self._producer.poll(0.1)
+
+    def _roll_back(self, error: KafkaException) -> None:
+        """Undo the transaction and read its events again. What cannot be undone ends this process instead."""
+        kafka_error = error.args[0]
+        telemetry.COMMIT_FAILURES.labels("ingest").inc()
+        problem: DriftlineError = classify(error, self._kafka)
+        self._health.not_ready(problem.message)
+        if isinstance(problem, StoppedError):
+            raise problem from error
+        if not (isinstance(kafka_error, KafkaError) and kafka_error.txn_requires_abort()):
+            # Not known whether it was committed: a new process with this transactional id finds out, and goes on from
+            # the committed offsets.
+            raise problem from error
+        log.warning("commit rolled back, its events are read again", worker=self._worker, because=kafka_error.str())
+        self._producer.abort_transaction(30)
+        assigned = {(p.topic, p.partition) for p in self._consumer.assignment()}
+        again = {key: start for key, start in self._partitions.rolled_back().items() if key in assigned}
+        asked = [TopicPartition(topic, number) for topic, number in again]
+        for stored in self._consumer.committed(asked, timeout=30) if asked else ():
+            # The group's offset is the truth: this partition may have been another worker's since.
+            start = stored.offset if stored.offset >= 0 else self._beginning(stored)
+            self._consumer.seek(TopicPartition(stored.topic, stored.partition, start))
+
+    def _beginning(self, partition: TopicPartition) -> int:
+        low, _high = self._consumer.get_watermark_offsets(partition, timeout=10)
+        return int(low)
+
+    def _export_lag(self) -> None:
+        for partition in self._consumer.position(self._consumer.assignment()):
+            _low, high = self._consumer.get_watermark_offsets(partition, cached=True)
+            lag = max(0, high - partition.offset) if partition.offset >= 0 and high >= 0 else 0
+            telemetry.CONSUMER_LAG.labels("ingest", partition.topic, str(partition.partition)).set(lag)
+
+
+def _reject_row(reject: Rejected, message: Message) -> Reject:
+    _kind, timestamp_ms = message.timestamp()
+    topic, partition = place(message)
+    return Reject(
+        model=reject.model,
+        reason=str(reject.reason),
+        source_topic=topic,
+        source_partition=partition,
+        source_offset=offset(message),
+        index=reject.index,
+        detail=reject.detail,
+        time_ms=max(timestamp_ms, 0),
+        raw=reject.raw,
+    )
+
+
+def _entry(key: SketchKey, sketch: Sketch) -> Entry:
+    return Entry(
+        version=key.version, pane_start_ms=key.pane_start_ms, segment=key.segment, n=sketch.n, sketch=sketch.encode()
+    )
+
+
+def _in_parts(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """The entries in lists of at most `MAX_MESSAGE_BYTES` each (one larger entry stands alone)."""
+    parts: list[list[Entry]] = []
+    size = MAX_MESSAGE_BYTES
+    for entry in entries:
+        size += len(entry.sketch) + 64
+        if size > MAX_MESSAGE_BYTES:
+            parts.append([])
+            size = len(entry.sketch)
+        parts[-1].append(entry)
+    return parts

@@ -1,0 +1,1 @@
+"""Kafka as every role uses it: client settings, Driftline's own topics, and where an error leaves us."""

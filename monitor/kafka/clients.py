@@ -1,0 +1,101 @@
+"""Settings of the confluent-kafka clients, and what an error of theirs asks for."""
+
+import logging
+from typing import Any
+
+import stamina
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import ClusterMetadata
+
+from monitor.config.schema import Kafka
+from monitor.errors import StoppedError, Unavailable
+
+log = structlog.get_logger()
+
+# Driftline's own messages carry many sketches or rows at once, and a reject carries its event whole.
+OWN_MESSAGE_BYTES = 16 * 1024 * 1024
+_LOGGER = logging.getLogger("driftline.kafka")
+
+_STOP = {
+    KafkaError._AUTHENTICATION: "the broker refused the credentials",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "the broker refused the credentials",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "no right to use a topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "no right to use the consumer group",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "no right to write transactions",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "no right to use the transactional id",
+    KafkaError._FENCED: "another worker of the same name took over",
+    KafkaError.PRODUCER_FENCED: "another worker of the same name took over",
+    KafkaError.INVALID_PRODUCER_EPOCH: "another worker of the same name took over",
+    KafkaError.FENCED_INSTANCE_ID: "another worker of the same name took over",
+}
+
+
+def common_settings(kafka: Kafka) -> dict[str, Any]:
+    """What every client needs. The user's `kafka.client` settings come last but for those that guarantees rest on."""
+    return {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "log_level": 3,
+        "logger": _LOGGER,
+        **kafka.client_settings(),
+    }
+
+
+def consumer_settings(kafka: Kafka, group: str, *, instance: str = "") -> dict[str, Any]:
+    """A consumer that never commits by itself and never sees what a transaction rolled back."""
+    return {
+        "fetch.message.max.bytes": OWN_MESSAGE_BYTES,
+        "queued.max.messages.kbytes": 65_536,
+        "session.timeout.ms": kafka.session_timeout_ms,
+        "heartbeat.interval.ms": max(500, kafka.session_timeout_ms // 6),
+        "auto.offset.reset": "earliest",
+        "partition.assignment.strategy": "roundrobin",
+        **common_settings(kafka),
+        **({"group.instance.id": instance} if instance else {}),
+        "group.id": f"{kafka.consumer_group}-{group}",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+    }
+
+
+def producer_settings(kafka: Kafka, *, transactional_id: str = "") -> dict[str, Any]:
+    """A producer that neither loses nor repeats, transactional when it has an id."""
+    return {
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "message.max.bytes": OWN_MESSAGE_BYTES,
+        **common_settings(kafka),
+        "enable.idempotence": True,
+        **({"transactional.id": transactional_id} if transactional_id else {}),
+    }
+
+
+def classify(error: KafkaException | KafkaError, kafka: Kafka) -> Unavailable | StoppedError:
+    """Whether an error passes by itself (`Unavailable`: try again) or needs a person (`StoppedError`). Pure."""
+    kafka_error = error.args[0] if isinstance(error, KafkaException) else error
+    where = f"Kafka at {kafka.bootstrap_servers}"
+    code = kafka_error.code() if isinstance(kafka_error, KafkaError) else None
+    if code in _STOP:
+        return StoppedError(
+            f"{where}: {_STOP[code]}",
+            hint="give each worker a name of its own (--worker), or mend kafka.client in the configuration",
+        )
+    detail = kafka_error.str() if isinstance(kafka_error, KafkaError) else str(kafka_error)
+    return Unavailable(f"{where} does not answer: {detail}")
+
+
+@stamina.retry(on=Unavailable, attempts=None, timeout=None, wait_initial=0.5, wait_max=15.0)
+def wait_for_broker(kafka: Kafka) -> ClusterMetadata:
+    """The cluster's metadata, waiting with backoff as long as the broker is out of reach. One line is logged a try."""
+    return reach_broker(kafka)
+
+
+def reach_broker(kafka: Kafka, timeout_s: float = 10.0) -> ClusterMetadata:
+    """The cluster's metadata; raises `Unavailable` or `StoppedError` within `timeout_s`."""
+    admin = AdminClient(common_settings(kafka))
+    try:
+        return admin.list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        raise classify(error, kafka) from error

@@ -1,0 +1,54 @@
+"""Kafka messages to columns: each topic's role and content type, and one result for a mixed micro-batch."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from confluent_kafka import Message
+
+from monitor.config.schema import Topics
+from monitor.events.batch import Batch, Decoded, Rejected
+from monitor.events.decoder import MessageDecoder
+from monitor.events.models import Role
+from monitor.kafka.messages import headers, place
+
+
+class KafkaDecoder:
+    """Decodes a micro-batch from prediction and feature topics. Indices in the result are into the whole of it."""
+
+    def __init__(self, decoder: MessageDecoder, topics: Topics) -> None:
+        self._decoder = decoder
+        self._roles: dict[str, Role] = {
+            **dict.fromkeys(topics.predictions, "predictions"),
+            **dict.fromkeys(topics.features, "features"),
+        }
+
+    def __call__(self, messages: Sequence[Message], now_ms: int) -> Decoded:
+        """Decode `messages`; `now_ms` is the wall clock that bounds their timestamps."""
+        positions: dict[Role, list[int]] = {}
+        for position, message in enumerate(messages):
+            positions.setdefault(self._roles[place(message)[0]], []).append(position)
+        if len(positions) == 1:
+            role = next(iter(positions))
+            return self._decode(messages, role, now_ms)
+        batches: list[Batch] = []
+        rejects: list[Rejected] = []
+        n_events = 0
+        for role, mine in positions.items():
+            decoded = self._decode([messages[position] for position in mine], role, now_ms)
+            whole = np.array(mine, dtype=np.int32)
+            batches += [replace(batch, sources=whole[batch.sources]) for batch in decoded.batches]
+            rejects += [replace(reject, message=mine[reject.message]) for reject in decoded.rejects]
+            n_events += decoded.n_events
+        return Decoded(batches=batches, rejects=rejects, n_events=n_events)
+
+    def _decode(self, messages: Sequence[Message], role: Role, now_ms: int) -> Decoded:
+        found = [_content_type(message) for message in messages]
+        content_types = found if any(content_type is not None for content_type in found) else None
+        return self._decoder.decode_messages([message.value() for message in messages], content_types, role, now_ms)
+
+
+def _content_type(message: Message) -> bytes | None:
+    if message.headers() is None:  # nearly always, and this runs for every message
+        return None
+    return next((value for name, value in headers(message) if name.lower() == "content-type"), None)

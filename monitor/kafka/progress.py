@@ -1,0 +1,59 @@
+"""How far a consumer group is: whether it has read everything, and committed it."""
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from monitor.config.schema import Kafka
+from monitor.kafka.clients import classify, consumer_settings
+
+
+class GroupProgress:
+    """Watches one group on one topic from outside, without joining it."""
+
+    def __init__(self, kafka: Kafka, group: str, topic: str) -> None:
+        self._kafka = kafka
+        settings = {**consumer_settings(kafka, "unused"), "group.id": group, "enable.partition.eof": True}
+        self._consumer = Consumer(settings)
+        self._topic = topic
+
+    def behind(self) -> int:
+        """Messages that are not committed yet; a transaction's end marker counts as one."""
+        try:
+            return sum(high - done for _partition, done, high in self._positions())
+        except KafkaException as error:
+            raise classify(error, self._kafka) from error
+
+    def caught_up(self) -> bool:
+        """Whether the group has committed all there is to read. Markers at the end of a partition do not count."""
+        try:
+            open_ends = [partition for partition, done, high in self._positions() if done < high]
+            return not any(self._holds_a_message(partition) for partition in open_ends)
+        except KafkaException as error:
+            raise classify(error, self._kafka) from error
+
+    def _positions(self) -> list[tuple[TopicPartition, int, int]]:
+        partitions = self._consumer.list_topics(self._topic, timeout=10).topics[self._topic].partitions
+        asked = [TopicPartition(self._topic, number) for number in partitions]
+        positions = []
+        for stored in self._consumer.committed(asked, timeout=10):
+            low, high = self._consumer.get_watermark_offsets(stored, timeout=10)
+            done = stored.offset if stored.offset >= 0 else low
+            positions.append((TopicPartition(stored.topic, stored.partition, done), done, high))
+        return positions
+
+    def _holds_a_message(self, start: TopicPartition) -> bool:
+        self._consumer.assign([start])
+        try:
+            for message in self._consumer.consume(1, timeout=5.0):
+                error = message.error()
+                if error is None:
+                    return True
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                return False
+            return True  # no answer is no proof that it is empty
+        finally:
+            self._consumer.unassign()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()

@@ -1,0 +1,65 @@
+"""Driftline's own topics: their names, shapes, and making them where they are missing."""
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from monitor.config.schema import Kafka
+from monitor.errors import StoppedError
+from monitor.kafka.clients import OWN_MESSAGE_BYTES, classify, common_settings
+
+SKETCHES, RESULTS, REJECTS = "sketches", "results", "rejects"
+_WEEK_MS = 7 * 24 * 3_600_000
+RETENTION_MS = {SKETCHES: _WEEK_MS, RESULTS: _WEEK_MS, REJECTS: 2 * _WEEK_MS}
+
+
+def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compacted: tuple[str, ...] = ()) -> None:
+    """Make Driftline's own topics where they are missing, `compacted` ones among them, and check their partitions.
+
+    `sources` are source topics to make as well (embedded broker: nobody else would), with their partitions. On a real
+    cluster they belong to those who write them.
+
+    Raises `StoppedError` when a topic has another number of partitions than configured: panes would change hands.
+    """
+    admin = AdminClient(common_settings(kafka))
+    n, replicas = kafka.sketch_partitions, kafka.replication_factor
+    size = {"max.message.bytes": str(OWN_MESSAGE_BYTES)}
+    wanted = [
+        NewTopic(kafka.own_topic(name), n, replicas, config={"retention.ms": str(keep_ms), **size})
+        for name, keep_ms in RETENTION_MS.items()
+    ]
+    wanted += [NewTopic(name, n, replicas, config={"cleanup.policy": "compact", **size}) for name in compacted]
+    wanted += [NewTopic(name, partitions, replicas) for name, partitions in (sources or {}).items()]
+    try:
+        existing = admin.list_topics(timeout=10).topics
+        missing = [topic for topic in wanted if topic.topic not in existing]
+        for future in admin.create_topics(missing, operation_timeout=20).values() if missing else ():
+            _made(future)
+    except KafkaException as error:
+        raise classify(error, kafka) from error
+    for topic in wanted:
+        found = existing.get(topic.topic)
+        if found is not None and topic.topic not in (sources or {}) and len(found.partitions) != topic.num_partitions:
+            raise StoppedError(
+                f"topic {topic.topic} has {len(found.partitions)} partitions, kafka.sketch_partitions says {n}",
+                hint=f"set kafka.sketch_partitions to {len(found.partitions)}: it is fixed once the topics exist",
+            )
+
+
+def _made(future: object) -> None:
+    try:
+        future.result()  # type: ignore[attr-defined]  # concurrent.futures.Future, untyped in confluent-kafka
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+
+
+def partition_of_model(model: str, n_partitions: int) -> int:
+    """The partition of our own topics that a model lives on. FNV-1a: the same in every process and release.
+
+    Python's `hash` differs between processes, and librdkafka's default differs from aiokafka's.
+    """
+    value = 0xCBF29CE484222325
+    for byte in model.encode():
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return value % n_partitions

@@ -1,0 +1,125 @@
+"""One process per role: start them, start again what fails, stop all of them together.
+
+Roles are crash only: any of them may be killed at any moment, and takes up where the last commit left it. A role that
+fails is started again with growing pauses; one that needs a person (`StoppedError`) is not, and ends the whole.
+"""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from monitor import telemetry
+from monitor.errors import ConfigError, StoppedError
+from monitor.processes import dying_with_parent
+
+log = structlog.get_logger()
+
+STOP_WITHIN_S = 20.0
+MAX_PAUSE_S = 30.0
+# A role that ran for so long before it failed starts again at once.
+STEADY_S = 60.0
+_NEEDS_A_PERSON = (StoppedError.exit_code, ConfigError.exit_code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleCommand:
+    """A role's process: its name, and the arguments of `driftline` that start it."""
+
+    name: str
+    arguments: Sequence[str]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Child:
+    command: RoleCommand
+    process: subprocess.Popen[bytes]
+    started_s: float
+    failures: int = 0
+    start_again_s: float = field(default=0.0)
+
+
+class Supervisor:
+    """Runs roles as child processes until stopped.
+
+    Children are in sessions of their own, so that Ctrl-C reaches the supervisor alone, which stops them in their order.
+    """
+
+    def __init__(self, commands: Sequence[RoleCommand]) -> None:
+        self._commands = commands
+        self._children: list[_Child] = []
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start every role."""
+        for command in self._commands:
+            self._children.append(_Child(command=command, process=self._spawn(command), started_s=time.monotonic()))
+
+    def stop(self) -> None:
+        """Have `run` return. Safe in a signal handler."""
+        self._stopping = True
+
+    def run(self, tick: Callable[[], bool] | None = None) -> None:
+        """Watch the roles until `stop` is called, or `tick`, called several times a second, returns False.
+
+        Raises `StoppedError` when a role needs a person.
+        """
+        while not self._stopping and (tick is None or tick()):
+            for child in self._children:
+                self._watch(child)
+            time.sleep(0.2)
+
+    def _spawn(self, command: RoleCommand) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "monitor", *command.arguments],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=dying_with_parent(),
+        )
+
+    def _watch(self, child: _Child) -> None:
+        now_s = time.monotonic()
+        if child.start_again_s:
+            if now_s >= child.start_again_s:
+                child.start_again_s = 0.0
+                child.process = self._spawn(child.command)
+                child.started_s = now_s
+                telemetry.ROLE_RESTARTS.labels(child.command.name).inc()
+            return
+        code = child.process.poll()
+        if code is None:
+            return
+        if code in _NEEDS_A_PERSON and now_s - child.started_s < STEADY_S and child.failures >= 2:
+            raise StoppedError(f"{child.command.name} cannot go on; its last words are above")
+        child.failures = 0 if now_s - child.started_s > STEADY_S else child.failures + 1
+        pause_s = min(MAX_PAUSE_S, 0.5 * 2.0 ** min(child.failures, 10)) if child.failures else 0.0
+        log.warning("a role ended and is started again", name=child.command.name, code=code, pause_s=pause_s)
+        child.start_again_s = now_s + pause_s
+
+    def close(self) -> None:
+        """Ask every role to finish what it has in hand, wait, and end what does not. Leaves no process behind."""
+        for child in self._children:  # upstream first, so that what it still sends is taken
+            if child.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.process.send_signal(signal.SIGTERM)
+        deadline_s = time.monotonic() + STOP_WITHIN_S
+        for child in self._children:
+            try:
+                child.process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("a role did not stop in time and is killed; nothing is lost", name=child.command.name)
+                child.process.kill()
+                child.process.wait()
+        self._children = []
+
+    def __enter__(self) -> "Supervisor":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,48 @@
+"""Every metric Driftline exports, in one table. Labels are bounded: models, columns, methods, topics; never ids.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+| driftline_events_total | counter | model | events counted into committed sketches |
+| driftline_rejects_total | counter | model, reason | events sent to `drift.rejects` |
+| driftline_late_dropped_total | counter | model | events older than the retention, counted and not scored |
+| driftline_unknown_model_total | counter | model | sketched events of a model that the configuration no longer has |
+| driftline_bad_messages_total | counter | topic | messages of our own topics that could not be read |
+| driftline_commit_seconds | histogram | role | from the first message of a commit to its acknowledgement |
+| driftline_commit_failures_total | counter | role | commits rolled back and read again; nothing was lost |
+| driftline_consumer_lag | gauge | role, topic, partition | messages not yet read |
+| driftline_watermark_delay_seconds | gauge | model | wall clock minus watermark |
+| driftline_windows_scored_total | counter | model | windows scored, re-opened ones each time |
+| driftline_drift_statistic | gauge | model, column, method | of the last window scored, all segments together |
+| driftline_drifted | gauge | model, column, method | 1 if that window drifted |
+| driftline_sink_rows_total | counter | sink, table | rows written |
+| driftline_sink_errors_total | counter | sink, kind | failed writes: unavailable (retried), rejected, bad_record |
+| driftline_role_restarts_total | counter | role | times the supervisor started a role again |
+
+A counter is of this process since it started: a crash between counting and committing may repeat a few. Exact numbers
+are in ClickHouse.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS = Counter("driftline_events", "Events counted into committed sketches", ["model"])
+REJECTS = Counter("driftline_rejects", "Events sent to drift.rejects", ["model", "reason"])
+LATE_DROPPED = Counter("driftline_late_dropped", "Events older than the retention", ["model"])
+UNKNOWN_MODEL = Counter("driftline_unknown_model", "Sketched events of a model no longer configured", ["model"])
+BAD_MESSAGES = Counter("driftline_bad_messages", "Messages of our own topics that could not be read", ["topic"])
+COMMIT_SECONDS = Histogram(
+    "driftline_commit_seconds",
+    "From the first message of a commit to its acknowledgement",
+    ["role"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+COMMIT_FAILURES = Counter("driftline_commit_failures", "Commits rolled back and read again", ["role"])
+CONSUMER_LAG = Gauge("driftline_consumer_lag", "Messages not yet read", ["role", "topic", "partition"])
+WATERMARK_DELAY = Gauge("driftline_watermark_delay_seconds", "Wall clock minus watermark", ["model"])
+WINDOWS_SCORED = Counter("driftline_windows_scored", "Windows scored, re-opened ones each time", ["model"])
+DRIFT_STATISTIC = Gauge(
+    "driftline_drift_statistic", "Of the last window scored, all segments", ["model", "column", "method"]
+)
+DRIFTED = Gauge("driftline_drifted", "1 if the last window scored drifted", ["model", "column", "method"])
+SINK_ROWS = Counter("driftline_sink_rows", "Rows written", ["sink", "table"])
+SINK_ERRORS = Counter("driftline_sink_errors", "Failed writes", ["sink", "kind"])
+ROLE_RESTARTS = Counter("driftline_role_restarts", "Times the supervisor started a role again", ["role"])

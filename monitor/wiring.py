@@ -1,0 +1,204 @@
+"""The composition root: from a configuration to each role, ready to run. Nothing else knows all the parts."""
+
+from collections.abc import Iterable, Sequence
+
+import faust
+import stamina
+
+from detectors.columns import Kind
+from detectors.grid import coarse_cells
+from detectors.reference import Reference
+from detectors.settings import Setting
+from monitor.config.schema import Config, Model
+from monitor.deliver import Deliver
+from monitor.errors import ConfigError, Problem, StoppedError
+from monitor.evaluate import build_app, changelog_topic
+from monitor.evaluation.evaluator import Evaluator
+from monitor.evaluation.watched import Watched
+from monitor.events.decoder import MessageDecoder
+from monitor.events.models import Limits, ModelSpec
+from monitor.health import Health
+from monitor.ingest import Ingest
+from monitor.kafka.decoding import KafkaDecoder
+from monitor.kafka.topics import ensure_topics
+from monitor.references import ReferencesOfModel
+from monitor.windows import WindowShape
+from sinks.clickhouse import migrations
+from sinks.clickhouse.client import connect
+from sinks.clickhouse.sink import ClickHouseSink
+from sinks.errors import SinkRejected, SinkUnavailable
+from sinks.records import ReferenceColumn, Row
+from sinks.sink import Sink
+
+References = dict[str, ReferencesOfModel]
+
+
+def open_references(config: Config) -> References:
+    """Each model's references. Raises `InputError`, or `ConfigError` when a file does not have what is asked of it."""
+    references = {model.name: ReferencesOfModel(model.name, model.reference) for model in config.models}
+    problems = [
+        problem
+        for position, model in enumerate(config.models)
+        for problem in _misfits(f"models[{position}]", model, references[model.name].current)
+    ]
+    if problems:
+        raise ConfigError(problems, hint="mend the configuration, or build the reference again from it")
+    return references
+
+
+def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]:
+    """What the configuration asks for and the reference does not have."""
+    if tuple(reference.dimensions) != model.segments:
+        yield Problem(
+            path=f"{path}.segments",
+            message=f"the reference was built with segments {list(reference.dimensions)}, not {list(model.segments)}",
+        )
+    kinds = {column.name: column.kind for column in reference.layout.columns}
+    for name, kind in model.columns.items():
+        wanted = Kind.NUMERIC if kind == "numeric" else Kind.CATEGORICAL
+        if kinds.get(name) is not wanted:
+            have = f"as {kinds[name].value}" if name in kinds else "not at all"
+            yield Problem(path=f"{path}.columns.{name}", message=f"{kind} here, but the reference holds it {have}")
+    for number, drift in enumerate(model.drift):
+        for name in drift.columns or ():
+            if name not in kinds:
+                yield Problem(path=f"{path}.drift[{number}].columns", message=f"the reference has no column {name!r}")
+
+
+def model_specs(config: Config, references: References) -> list[ModelSpec]:
+    """What decoding must know of each model."""
+    return [
+        ModelSpec(
+            name=model.name,
+            layout=references[model.name].current.layout,
+            dimensions=references[model.name].current.dimensions,
+            task=model.task,
+            mapping=model.mapping,
+            max_ahead_ms=model.max_ahead_ms,
+        )
+        for model in config.models
+    ]
+
+
+def watched(config: Config, references: References) -> list[Watched]:
+    """What scoring must know of each model."""
+    return [
+        Watched(
+            name=model.name,
+            shapes=tuple(
+                WindowShape(size_ms=w.size_ms, every_ms=w.every_ms, offset_ms=w.offset_ms) for w in model.windows
+            ),
+            lateness_ms=model.lateness_ms,
+            retention_ms=model.retention_ms,
+            min_samples=model.min_samples,
+            settings=tuple(
+                Setting(method=d.method, threshold=d.threshold, alpha=d.alpha, bins=d.bins, columns=d.columns)
+                for d in model.drift
+            ),
+            references=references[model.name],
+        )
+        for model in config.models
+    ]
+
+
+def message_decoder(config: Config, references: References) -> MessageDecoder:
+    """The decoder of this configuration's models."""
+    limits = Limits(max_message_bytes=config.kafka.max_message_bytes)
+    return MessageDecoder(model_specs(config, references), limits, config.kafka.format)
+
+
+def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> None:
+    """Make what topics of our own are missing; with `sources`, those source topics as well."""
+    ensure_topics(config.kafka, sources=sources, compacted=(changelog_topic(config.kafka),))
+
+
+def ingest_role(config: Config, worker: str, health: Health) -> Ingest:
+    """The ingest role."""
+    references = open_references(config)
+    return Ingest(
+        config.kafka,
+        KafkaDecoder(message_decoder(config, references), config.kafka.topics),
+        {name: of_model.current for name, of_model in references.items()},
+        {model.name: model.pane_ms for model in config.models},
+        worker=worker,
+        health=health,
+    )
+
+
+def evaluate_role(config: Config, worker: str, health: Health) -> faust.App:
+    """The score role's Faust app."""
+    evaluator = Evaluator(watched(config, open_references(config)))
+    return build_app(config.kafka, evaluator, worker=worker, state_dir=config.state_dir, health=health)
+
+
+def clickhouse_sink(config: Config) -> ClickHouseSink:
+    """The ClickHouse sink, not yet connected."""
+    return ClickHouseSink(config.clickhouse.dsn.reveal())
+
+
+def deliver_role(config: Config, sink: Sink, worker: str, health: Health, *, first_rows: Sequence[Row] = ()) -> Deliver:
+    """The deliver role for ClickHouse."""
+    return Deliver(
+        config.kafka,
+        sink,
+        name="clickhouse",
+        batch_rows=config.clickhouse.batch_rows,
+        batch_interval_s=config.clickhouse.batch_interval_ms / 1000,
+        health=health,
+        worker=worker,
+        first_rows=first_rows,
+    )
+
+
+def reference_rows(references: References) -> list[ReferenceColumn]:
+    """The rows of the `references` table: what SQL compares profiles with."""
+    return [row for of_model in references.values() for row in _rows_of(of_model.current)]
+
+
+def _rows_of(reference: Reference) -> Iterable[ReferenceColumn]:
+    layout = reference.layout
+    whole = reference.sketches[""]
+    for index, column in enumerate(layout.columns):
+        numeric = column.kind is Kind.NUMERIC
+        cells = layout.cells(index)
+        edges = layout.column_edges(layout.numeric.index(index)) if numeric else None
+        decile = range(column.n_cells) if edges is None else coarse_cells(edges, whole.counts[cells], 10).tolist()
+        for segment, sketch in reference.sketches.items():
+            counts = sketch.counts[cells].tolist()
+            yield ReferenceColumn(
+                reference=reference.digest,
+                model=reference.model,
+                version=reference.version,
+                segment=segment,
+                column=column.name,
+                kind=column.kind.value,
+                n=sum(counts),
+                nulls=int(sketch.nulls[index]),
+                edges=list(column.edges),
+                categories=list(column.categories),
+                counts=counts,
+                decile=list(decile),
+            )
+
+
+def migrate(config: Config) -> list[str]:
+    """Bring the ClickHouse schema up to date; returns the names of what was applied. Waits while it is out of reach.
+
+    Raises `StoppedError` when ClickHouse refuses.
+    """
+    for attempt in stamina.retry_context(on=SinkUnavailable, attempts=None, timeout=60.0, wait_max=5.0):
+        with attempt:
+            return _migrate_once(config)
+    raise AssertionError("retry_context returns or raises")
+
+
+def _migrate_once(config: Config) -> list[str]:
+    try:
+        client = connect(config.clickhouse.dsn.reveal(), create_database=True)
+        try:
+            applied = migrations.migrate(client, retention_days=config.clickhouse.retention_days)
+        finally:
+            client.close()
+    except SinkRejected as error:
+        raise StoppedError(str(error), hint="mend clickhouse.dsn, or the rights of its user") from error
+    return [f"{migration.number:04d}_{migration.name}" for migration in applied]

@@ -1,0 +1,190 @@
+"""A whole Driftline beside a test: a configuration, role processes that may be killed, and the rows that came out."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from confluent_kafka import Producer
+
+from monitor import wiring
+from monitor.config.load import load
+from monitor.config.schema import Config
+from monitor.evaluate import application_id
+from monitor.kafka import topics
+from monitor.kafka.progress import GroupProgress
+from monitor.processes import dying_with_parent
+from sinks.clickhouse.client import connect
+
+ROLES = ("ingest", "evaluate", "deliver")
+
+
+class Installation:
+    """One configuration in a folder of its own, on a broker that is there; chDB for ClickHouse.
+
+    `name` makes groups and topics unique, so that installations share a broker without meeting.
+    """
+
+    def __init__(
+        self, folder: Path, bootstrap_servers: str, name: str, models: list[dict[str, Any]], **kafka: object
+    ) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "driftline.yaml"
+        document = {
+            "models": models,
+            "kafka": {
+                "bootstrap_servers": bootstrap_servers,
+                "topics": {"predictions": [f"{name}-predictions"], "features": [f"{name}-features"]},
+                "consumer_group": name,
+                "topic_prefix": f"{name}.drift",
+                "sketch_partitions": 2,
+                "session_timeout": "6s",
+                "commit_interval": "200ms",
+                "idle_timeout": "2s",
+                **kafka,
+            },
+            "clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}", "batch_interval": "200ms"},
+            "metrics": {"listen": "off"},
+            "state_dir": str(folder / "state"),
+        }
+        self.path.write_bytes(msgspec.yaml.encode(document))
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.log = (folder / "roles.log").open("ab")
+
+    @property
+    def config(self) -> Config:
+        return load(self.path)
+
+    @property
+    def source(self) -> str:
+        return self.config.kafka.topics.predictions[0]
+
+    def prepare(self, source_partitions: int) -> None:
+        """Topics and schema."""
+        kafka = self.config.kafka
+        wiring.prepare_topics(self.config, {self.source: source_partitions, kafka.topics.features[0]: 1})
+        wiring.migrate(self.config)
+
+    def start(self, role: str, worker: str) -> None:
+        """Start a role's process under the worker's name."""
+        self.processes[worker] = subprocess.Popen(
+            [sys.executable, "-m", "monitor", role, str(self.path), "--worker", worker],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=dying_with_parent(),
+        )
+
+    def kill(self, worker: str) -> None:
+        """`kill -9`."""
+        process = self.processes.pop(worker)
+        process.kill()
+        process.wait()
+
+    def lose_disk(self, worker: str) -> None:
+        """Delete what a dead score worker kept on its disk."""
+        shutil.rmtree(self.folder / "state" / f"evaluate-{worker}", ignore_errors=True)
+
+    def stop(self) -> None:
+        """Ask every role to finish, and wait."""
+        for process in self.processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes = {}
+
+    def send(self, events: Iterable[bytes], partitions: int, *, pace: Callable[[int], None] | None = None) -> int:
+        """Send events, one a message, round robin over the source's partitions; returns how many."""
+        producer = Producer(
+            {"bootstrap.servers": self.config.kafka.bootstrap_servers, "linger.ms": 20, "message.max.bytes": 16_000_000}
+        )
+        n = 0
+        for n, event in enumerate(events, start=1):
+            while True:
+                try:
+                    producer.produce(self.source, event, partition=n % partitions)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            if n % 1000 == 0:
+                producer.poll(0)
+                if pace is not None:
+                    pace(n)
+        producer.flush(120)
+        return n
+
+    def wait_until_done(self, roles: Sequence[str] = ROLES, timeout_s: float = 240.0) -> None:
+        """Wait until each role has committed everything that the one before it sent."""
+        kafka = self.config.kafka
+        stages = {
+            "ingest": [(f"{kafka.consumer_group}-ingest", self.source)],
+            "evaluate": [(application_id(kafka), kafka.own_topic(topics.SKETCHES))],
+            "deliver": [
+                (f"{kafka.consumer_group}-deliver-clickhouse", kafka.own_topic(name))
+                for name in (topics.RESULTS, topics.REJECTS)
+            ],
+        }
+        for role in roles:
+            for group, topic in stages[role]:
+                with contextlib.closing(GroupProgress(kafka, group, topic)) as progress:
+                    self.wait_for(progress.caught_up, f"{role} to read all of {topic}", timeout_s)
+
+    def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+        """Wait for a condition; a role that ended by itself meanwhile, or the deadline, fails the test."""
+        deadline_s = time.monotonic() + timeout_s
+        while not condition():
+            for worker, process in self.processes.items():
+                assert process.poll() is None, f"{worker} ended with {process.returncode}:\n{self.tail()}"
+            assert time.monotonic() < deadline_s, f"waited {timeout_s:.0f} s for {what}:\n{self.tail()}"
+            os.sched_yield()
+            time.sleep(0.1)  # between two looks at the condition
+
+    def tail(self) -> str:
+        """The roles' last words."""
+        return (self.folder / "roles.log").read_text(errors="replace")[-6000:]
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the database; deliver must have been stopped, for one process alone can open chDB's folder."""
+        with contextlib.closing(connect(self.config.clickhouse.dsn.reveal())) as client:
+            return [tuple(row) for row in client.query(sql).result_rows]
+
+    def close(self) -> None:
+        self.stop()
+        self.log.close()
+
+
+SCORE_COLUMNS = (
+    "model, version, reference, segment, column, method, toUnixTimestamp64Milli(window_start) AS start, "
+    "toUnixTimestamp64Milli(window_end) AS stop, statistic, p_value, q_value, threshold, drifted, insufficient, "
+    "n_reference, n_current, error_bound"
+)
+
+
+def score_rows(installation: Installation) -> list[tuple[Any, ...]]:
+    """The last revision of every score that ClickHouse holds, in the order of their keys."""
+    return installation.query(f"SELECT {SCORE_COLUMNS} FROM drift_scores_latest ORDER BY 1, 2, 3, 4, 5, 6, 7, 8")
+
+
+def parquet_rows(path: Path) -> list[tuple[Any, ...]]:
+    """The rows that `replay` wrote, in the same order and form."""
+    import pyarrow.parquet as pq
+
+    names = [
+        "model", "version", "reference", "segment", "column", "method", "window_start_ms", "window_end_ms", "statistic",
+        "p_value", "q_value", "threshold", "drifted", "insufficient", "n_reference", "n_current", "error_bound",
+    ]  # fmt: skip
+    rows = [tuple(row[name] for name in names) for row in pq.read_table(path, columns=names).to_pylist()]
+    return sorted(rows, key=lambda row: tuple(part.encode() if isinstance(part, str) else part for part in row[:8]))
