@@ -1,8 +1,9 @@
 """From a batch of columns to sketches, one for each slot.
 
-References:
-    Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37(3), 242-247:
-    mean and M2 by two passes over the batch, merged between batches.
+References
+----------
+Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37(3),
+242-247: mean and M2 by two passes over the batch, merged between batches.
 """
 
 from collections.abc import Mapping
@@ -28,21 +29,25 @@ def accumulate(
 ) -> list[Sketch]:
     """Count a batch into one sketch a slot. Releases the GIL while it counts.
 
-    Args:
-        layout: the reference's.
-        numeric: (n_numeric, n) float64, C order; see `detectors.columns` for null, invalid and absent.
-        codes: (n_categorical, n) int32, a cell of the column or a negative code.
-        slots: (n_dimensions, n) int32: the slot that row i adds to for dimension d; a negative one adds nowhere.
-            A slot belongs to one dimension, or a row counts in it more than once.
-        n_slots: the number of slots; every one gets a sketch, also when no row adds to it. Takes
-            `n_slots * layout.n_cells * 8` bytes: with very many slots the caller divides the batch.
-        unseen: by position in `layout.categorical`, the rows with the code `unseen` and what they held.
+    Parameters
+    ----------
+    layout: the reference's.
+    numeric: (n_numeric, n) float64, C order; see `detectors.columns` for null, invalid and absent.
+    codes: (n_categorical, n) int32, a cell of the column or a negative code.
+    slots: (n_dimensions, n) int32: the slot that row i adds to for dimension d; a negative one adds nowhere.
+        A slot belongs to one dimension, or a row counts in it more than once.
+    n_slots: the number of slots; every one gets a sketch, also when no row adds to it. Takes
+        `n_slots * layout.n_cells * 8` bytes: with very many slots the caller divides the batch.
+    unseen: by position in `layout.categorical`, the rows with the code `unseen` and what they held.
 
-    Raises:
-        ValueError: the shapes do not fit, or a slot or a code is out of range.
+    Raises
+    ------
+    ValueError: the shapes do not fit, or a slot or a code is out of range.
     """
     _check(layout, numeric, codes, slots, n_slots)
+    # One memory order and one type, or the kernel is compiled again for another.
     numeric = np.ascontiguousarray(numeric, dtype=np.float64)
+    codes, slots = np.ascontiguousarray(codes, dtype=np.int32), np.ascontiguousarray(slots, dtype=np.int32)
     n_numeric, n_categorical = len(layout.numeric), len(layout.categorical)
     counts = np.zeros((n_slots, layout.n_cells), dtype=np.int64)
     starts, rows = kernel.group(slots, n_slots)
@@ -51,9 +56,8 @@ def accumulate(
     offsets = layout.offsets[layout.numeric_indices]
     kernel.fill_numeric(numeric, starts, rows, layout.tiles, layout.tile_offsets, offsets, counts, nulls, invalid, sums)
     code_nulls, code_invalid = (np.zeros((n_slots, n_categorical), dtype=np.int64) for _ in range(2))
-    kernel.fill_codes(
-        np.ascontiguousarray(codes), starts, rows, layout.offsets[layout.categorical_indices], counts, code_nulls, code_invalid
-    )
+    offsets = layout.offsets[layout.categorical_indices]
+    kernel.fill_codes(codes, starts, rows, offsets, counts, code_nulls, code_invalid)
     minimum, maximum, mean, m2 = sums
     for slot, position in np.argwhere((minimum <= maximum) & (np.maximum(-minimum, maximum) > _LARGE)):
         values = numeric[position, rows[starts[slot] : starts[slot + 1]]]
@@ -100,7 +104,9 @@ def accumulate_numpy(
             sketch.mean[position], sketch.m2[position] = moments(finite)
         for position, index in enumerate(layout.categorical):
             column = codes[position, rows]
-            sketch.counts[layout.cells(index)] = np.bincount(column[column >= 0], minlength=layout.columns[index].n_cells)
+            sketch.counts[layout.cells(index)] = np.bincount(
+                column[column >= 0], minlength=layout.columns[index].n_cells
+            )
             sketch.nulls[index] = (column == CODE_NULL).sum()
             sketch.invalid[index] = (column == CODE_INVALID).sum()
         sketches.append(sketch)

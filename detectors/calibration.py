@@ -10,13 +10,14 @@ p-value. Only counts are needed, so raw rows need not be kept.
   variance and skewness, joined continuously: an extrapolation, good for ordering and correction, not for the digits.
 - Draws are multinomial: exact for any sizes, small or huge.
 
-References:
-    Efron & Tibshirani (1993), An Introduction to the Bootstrap, Chapman & Hall, chapter 16 (tests from a pooled sample).
-    Davison & Hinkley (1997), Bootstrap Methods and their Application, Cambridge, section 4.2: (b + 1) / (R + 1).
-    Knijnenburg, Wessels, Reinders & Shmulevich (2009), Fewer permutations, more accurate P-values, Bioinformatics 25(12),
-    i161-i168: a fitted tail where fewer than ten draws exceed.
-    Winkler, Ridgway, Douaud, Nichols & Smith (2016), Faster permutation inference in brain imaging, NeuroImage 141,
-    502-516: the three-moment gamma tail.
+References
+----------
+Efron & Tibshirani (1993), An Introduction to the Bootstrap, Chapman & Hall, chapter 16 (tests from a pooled
+sample). Davison & Hinkley (1997), Bootstrap Methods and their Application, Cambridge, section 4.2: (b + 1) / (R +
+1). Knijnenburg, Wessels, Reinders & Shmulevich (2009), Fewer permutations, more accurate P-values, Bioinformatics
+25(12), i161-i168: a fitted tail where fewer than ten draws exceed.
+Winkler, Ridgway, Douaud, Nichols & Smith (2016), Faster permutation inference in brain imaging, NeuroImage 141,
+502-516: the three-moment gamma tail.
 """
 
 import hashlib
@@ -37,7 +38,8 @@ Statistic = Callable[[Floats, Floats], Floats]
 
 
 def calibrated(comparison: Comparison, observed: Floats, statistic: Statistic) -> Floats:
-    """(rows,) bootstrap p-values of `observed`, (rows,); NaN where it is. `statistic` must not depend on empty cells."""
+    """(rows,) bootstrap p-values of `observed`, (rows,); NaN where it is. `statistic` must not depend on empty
+    cells."""
     p_values = np.full(observed.shape, np.nan)
     for row in np.flatnonzero(~np.isnan(observed)):
         reference, current = comparison.reference.counts[row], comparison.current.counts[row]
@@ -65,12 +67,14 @@ def generator(reference: Ints, current: Ints) -> np.random.Generator:
 def tail_p(draws: Floats, observed: float) -> float:
     """P(statistic >= observed), from draws under the null hypothesis.
 
-    Args:
-        draws: (draws,) statistics.
-        observed: the statistic asked about.
+    Parameters
+    ----------
+    draws: (draws,) statistics.
+    observed: the statistic asked about.
 
-    Returns:
-        In [0, 1], not increasing in `observed`.
+    Returns
+    -------
+    In [0, 1], not increasing in `observed`.
     """
     slack = 1e-12 * max(abs(observed), 1e-300)  # equal statistics may differ in the last bit
     exceeding = int(np.sum(draws >= observed - slack))
@@ -83,7 +87,8 @@ def tail_p(draws: Floats, observed: float) -> float:
 
 
 def pearson3_sf(x: Floats, draws: Floats) -> Floats:
-    """The survival function of the Pearson III distribution with the draws' first three moments; normal when not skewed."""
+    """The survival function of the Pearson III distribution with the draws' first three moments; normal when not
+    skewed."""
     mean, std = draws.mean(), draws.std()
     skew = float(np.mean(((draws - mean) / std) ** 3))
     z = (x - mean) / std

@@ -34,18 +34,19 @@ class Kind(enum.StrEnum):
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One column of a reference and the cells its values are counted in.
 
-    A numeric column has `len(edges) + 1` cells: `(edges[i - 1], edges[i]]`, the outer two open. When the reference holds
-    any value, the first cell is exactly what lies below its range and the last exactly what lies above it.
+    A numeric column has `len(edges) + 1` cells: `(edges[i - 1], edges[i]]`, the outer two open. When the reference
+    holds any value, the first cell is exactly what lies below its range and the last exactly what lies above it.
 
     A categorical column has one cell for each of `categories`, then `other`, then `unseen`.
 
-    Attributes:
-        name: unique in a reference; "@score" and "@label" are the prediction's.
-        kind: numeric or categorical.
-        edges: (n_cells - 1,) strictly increasing float64; empty when the reference holds no value. `edges[0]` may be
-            -inf (a reference whose smallest value is the smallest float64), no other edge is infinite.
-        categories: at most 1,000, largest count first, ties by name.
-        others: the reference's further categories, sorted. They are known, so they are `other` and not `unseen`.
+    Attributes
+    ----------
+    name: unique in a reference; "@score" and "@label" are the prediction's.
+    kind: numeric or categorical.
+    edges: (n_cells - 1,) strictly increasing float64; empty when the reference holds no value. `edges[0]` may be
+        -inf (a reference whose smallest value is the smallest float64), no other edge is infinite.
+    categories: at most 1,000, largest count first, ties by name.
+    others: the reference's further categories, sorted. They are known, so they are `other` and not `unseen`.
     """
 
     name: str

@@ -10,13 +10,14 @@ from detectors.columns import Kind
 class Side(msgspec.Struct, frozen=True, kw_only=True):
     """The reference or the live window.
 
-    Attributes:
-        counts: (rows, cells) int64, padded with empty cells on the right; (rows, 0) for rates.
-        n: (rows,) int64, what the method divides by. "bins" and "cells" of a numeric column: valid values; "bins" of a
-            categorical one: valid and nulls, because nulls are a cell; "rates": valid, nulls and invalid.
-        nulls, invalid, unseen, outside: (rows,) int64. `unseen` is 0 for numeric columns; `outside`, what lies out of the
-            reference's range, is 0 for categorical ones.
-        minimum, maximum: (rows,) float64 of the valid values; +inf and -inf without any, NaN for categorical columns.
+    Attributes
+    ----------
+    counts: (rows, cells) int64, padded with empty cells on the right; (rows, 0) for rates.
+    n: (rows,) int64, what the method divides by. "bins" and "cells" of a numeric column: valid values; "bins" of a
+        categorical one: valid and nulls, because nulls are a cell; "rates": valid, nulls and invalid.
+    nulls, invalid, unseen, outside: (rows,) int64. `unseen` is 0 for numeric columns; `outside`, what lies out of
+        the reference's range, is 0 for categorical ones.
+    minimum, maximum: (rows,) float64 of the valid values; +inf and -inf without any, NaN for categorical columns.
     """
 
     counts: Ints
@@ -37,15 +38,16 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Many rows, each one column in one segment: reference against current.
 
-    Attributes:
-        kind: of all rows.
-        reference, current: both sides, in the same cells.
-        single_valued: (rows, cells) True where a cell can hold one value only.
-        edges: (rows, cells + 1) for "cells", else (rows, 0): cell i is `(edges[i], edges[i + 1]]`; the outer two are
-            -inf and +inf, and padding repeats +inf.
-        cell_means: (rows, cells) mean of the whole reference's values in each cell, NaN without any.
-        range_minimum, range_maximum: (rows,) of the whole reference, which drew the grid; NaN without values.
-        range_std: (rows,) standard deviation of the whole reference; NaN without values.
+    Attributes
+    ----------
+    kind: of all rows.
+    reference, current: both sides, in the same cells.
+    single_valued: (rows, cells) True where a cell can hold one value only.
+    edges: (rows, cells + 1) for "cells", else (rows, 0): cell i is `(edges[i], edges[i + 1]]`; the outer two are
+        -inf and +inf, and padding repeats +inf.
+    cell_means: (rows, cells) mean of the whole reference's values in each cell, NaN without any.
+    range_minimum, range_maximum: (rows,) of the whole reference, which drew the grid; NaN without values.
+    range_std: (rows,) standard deviation of the whole reference; NaN without values.
     """
 
     kind: Kind

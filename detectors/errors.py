@@ -20,15 +20,15 @@ class DetectorError(Exception):
     """The root: catch this to catch everything the package raises on purpose."""
 
 
-class LayoutMismatch(DetectorError):
+class LayoutMismatch(DetectorError):  # noqa: N818  # the name says what happened; the root says that it is an error
     """Counts from different references have no common meaning and are never added."""
 
 
-class MalformedSketch(DetectorError):
+class MalformedSketch(DetectorError):  # noqa: N818  # the name says what happened; the root says that it is an error
     """The bytes are truncated, corrupt, of an unknown format version, or contradict themselves."""
 
 
-class MalformedReference(DetectorError):
+class MalformedReference(DetectorError):  # noqa: N818  # the name says what happened; the root says that it is an error
     """The bytes are truncated, corrupt, no reference file at all, or of an unknown format version."""
 
 
@@ -36,15 +36,15 @@ class ConfigurationError(DetectorError, ValueError):
     """What was asked for cannot be done with this reference and these methods."""
 
 
-class UnknownMethod(ConfigurationError):
+class UnknownMethod(ConfigurationError):  # noqa: N818  # the name says what happened; the root says that it is an error
     """No method of this name is registered."""
 
 
-class UnknownColumn(ConfigurationError):
+class UnknownColumn(ConfigurationError):  # noqa: N818  # the name says what happened; the root says that it is an error
     """The reference has no column of this name."""
 
 
-class InvalidSetting(ConfigurationError):
+class InvalidSetting(ConfigurationError):  # noqa: N818  # the name says what happened; the root says that it is an error
     """A setting is out of range or contradicts another."""
 
 

@@ -48,7 +48,8 @@ def compare(method: str, reference: Floats, current: Floats, bins: int = 10) -> 
 
 
 def compare_categories(method: str, reference: Mapping[str, int], current: Mapping[str, int], nulls: int = 0) -> Scores:
-    """Score one window of one categorical column from counts by value: arrays of one row. `nulls` are the live side's."""
+    """Score one window of one categorical column from counts by value: arrays of one row. `nulls` are the live
+    side's."""
     column = categorical_column("x", reference)
     layout = Layout([column])
     codes = column.codes()

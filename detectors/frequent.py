@@ -3,12 +3,13 @@
 It is for people to read. It is approximate and its merge is commutative but not associative, so no statistic and no law
 of the partition rests on it.
 
-Bound: with `n` values taken in, `count <= true count <= count + error` for every value, where a value that is not listed
-has the count 0, and `error <= n / (CAPACITY + 1)`. Both survive every merge (Agarwal et al. 2012, theorem 1).
+Bound: with `n` values taken in, `count <= true count <= count + error` for every value, where a value that is not
+listed has the count 0, and `error <= n / (CAPACITY + 1)`. Both survive every merge (Agarwal et al. 2012, theorem 1).
 
-References:
-    Misra & Gries (1982), Finding repeated elements, Science of Computer Programming 2(2), 143-152.
-    Agarwal, Cormode, Huang, Phillips, Wei & Yi (2012), Mergeable summaries, PODS '12, 23-34.
+References
+----------
+Misra & Gries (1982), Finding repeated elements, Science of Computer Programming 2(2), 143-152.
+Agarwal, Cormode, Huang, Phillips, Wei & Yi (2012), Mergeable summaries, PODS '12, 23-34.
 """
 
 from collections.abc import Mapping

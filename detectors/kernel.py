@@ -1,9 +1,9 @@
 """The compiled loops under `accumulate`. `accumulate_numpy` is their specification; change both or neither.
 
 1. `group` orders the rows by slot once a batch, so that everything a slot sums stays in registers.
-2. The search of a value takes two steps and no branch: it is compared with every sixteenth edge (vector code, no look-up),
-   then four binary steps inside the block of sixteen, level by level over a tile, so that the loads of different values
-   overlap. It is paid once for any number of dimensions.
+2. The search of a value takes two steps and no branch: it is compared with every sixteenth edge (vector code, no
+   look-up), then four binary steps inside the block of sixteen, level by level over a tile, so that the loads of
+   different values overlap. It is paid once for any number of dimensions.
 3. Each slot counts its cells and sums its moments: two passes over the batch, the second correcting the mean of the
    first (Chan, Golub & LeVeque 1983), so that a million equal values lose nothing.
 """
@@ -88,8 +88,8 @@ def _moments(x: Any) -> Any:
         a, b = x[i], x[i + 1]
         even += a
         odd += b
-        low = min(low, min(a, b))
-        high = max(high, max(a, b))
+        low = min(low, a, b)
+        high = max(high, a, b)
     if pairs < x.size:
         even += x[pairs]
         low = min(low, x[pairs])
@@ -126,6 +126,7 @@ def fill_numeric(
     invalid: Any,  # (n_slots, n_numeric) int64, written
     moments: Any,  # (4, n_slots, n_numeric) float64: minimum, maximum, mean, M2, written
 ) -> None:
+    """Cells and moments of every numeric column and slot. Trusts every index: `accumulate` checks them."""
     cells = np.empty(values.shape[1], np.int32)
     packed = np.empty(values.shape[1])  # one slot's valid values, side by side
     for column in range(values.shape[0]):
@@ -142,7 +143,7 @@ def fill_numeric(
                     own[cells[i]] += 1
                     packed[n_valid] = x
                     n_valid += 1
-                elif x != x:
+                elif x != x:  # NaN
                     n_nulls += 1
                 elif x > 0.0:
                     n_invalid += 1
@@ -165,6 +166,7 @@ def fill_codes(
     nulls: Any,  # (n_slots, n_categorical) int64, written
     invalid: Any,  # (n_slots, n_categorical) int64, written
 ) -> None:
+    """Cells of every categorical column and slot. Trusts every index: `accumulate` checks them."""
     for column in range(codes.shape[0]):
         row = codes[column]
         for slot in range(starts.size - 1):

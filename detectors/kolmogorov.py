@@ -10,13 +10,14 @@
 
 So it agrees with SciPy 1.17 within 1e-6 everywhere. SciPy itself uses Pelz & Good in the middle of the range.
 
-References:
-    Pelz & Good (1976), Approximating the lower tail-areas of the Kolmogorov-Smirnov one-sample statistic, Journal of the
-    Royal Statistical Society B 38(2), 152-156.
-    Simard & L'Ecuyer (2011), Computing the two-sided Kolmogorov-Smirnov distribution, Journal of Statistical Software
-    39(11): where each method holds.
-    Maag & Dicaire (1971), On Kolmogorov-Smirnov type one-sample statistics, Biometrika 58(3), 653-656: the tail; the term
-    in D^4 is the next one of the exponent, 4/9 as in Kullback's refinement of Pinsker's inequality.
+References
+----------
+Pelz & Good (1976), Approximating the lower tail-areas of the Kolmogorov-Smirnov one-sample statistic, Journal of
+the Royal Statistical Society B 38(2), 152-156.
+Simard & L'Ecuyer (2011), Computing the two-sided Kolmogorov-Smirnov distribution, Journal of Statistical Software
+39(11): where each method holds.
+Maag & Dicaire (1971), On Kolmogorov-Smirnov type one-sample statistics, Biometrika 58(3), 653-656: the tail; the
+term in D^4 is the next one of the exponent, 4/9 as in Kullback's refinement of Pinsker's inequality.
 """
 
 from typing import Final
@@ -37,12 +38,14 @@ _TERMS: Final = 18  # ceil(16 z / pi) at z = 3 is 16
 def ks_sf(statistic: Floats, n: Floats) -> Floats:
     """P(D_n >= statistic) for the two-sided one-sample statistic D_n.
 
-    Args:
-        statistic: (rows,) in [0, 1].
-        n: (rows,) whole numbers, at least 1; NaN or 0 gives NaN.
+    Parameters
+    ----------
+    statistic: (rows,) in [0, 1].
+    n: (rows,) whole numbers, at least 1; NaN or 0 gives NaN.
 
-    Returns:
-        (rows,) within 1e-6 of `scipy.stats.kstwo.sf(statistic, n)`.
+    Returns
+    -------
+    (rows,) within 1e-6 of `scipy.stats.kstwo.sf(statistic, n)`.
     """
     known = np.isfinite(statistic) & (n >= 1)
     z = np.sqrt(np.where(known, n, 1.0)) * np.where(known, statistic, 0.0)
@@ -75,7 +78,8 @@ def _pelz_good(z: Floats, n: Floats) -> Floats:
     k1 = np.sum(e_a * (a - z2), axis=1)
     k2 = np.sum(e_a * (6 * z6 + 2 * z4 + a * (2 * z4 - 5 * z2) + a**2 * (1 - 2 * z2)), axis=1)
     k3 = np.sum(
-        e_a * (-30 * z6 - 90 * z8 + a * (135 * z4 - 96 * z6) + a**2 * (212 * z4 - 60 * z2) + a**3 * (5 - 30 * z2)), axis=1
+        e_a * (-30 * z6 - 90 * z8 + a * (135 * z4 - 96 * z6) + a**2 * (212 * z4 - 60 * z2) + a**3 * (5 - 30 * z2)),
+        axis=1,
     )
     k2_extra, k3_extra = np.sum(e_b * b, axis=1), np.sum(e_b * b * (3 * z2 - b), axis=1)
     z = z[:, 0]

@@ -17,21 +17,23 @@ _BLOCK: Final = 16  # the kernel's
 class Layout:
     """The columns of a reference, and the place of their cells in a sketch.
 
-    Attributes:
-        columns: in the reference's order, which is the order of every result.
-        numeric: (n_numeric,) indices into `columns`; position k is row k of a numeric batch and of a sketch's moments.
-        categorical: (n_categorical,) indices into `columns`; position k is row k of a batch of codes.
-        offsets: (n_columns + 1,) int64; column c has the cells `offsets[c]:offsets[c + 1]`.
-        n_cells: of all columns together.
-        numeric_indices, categorical_indices: the same two as int64 arrays.
-        tiles: (total,) float64, the numeric columns' edges one after another, each padded with +inf to whole blocks and
-            at least one +inf, for the kernel.
-        tile_offsets: (n_numeric + 1,) int64 into `tiles`.
+    Attributes
+    ----------
+    columns: in the reference's order, which is the order of every result.
+    numeric: (n_numeric,) indices into `columns`; position k is row k of a numeric batch and of a sketch's moments.
+    categorical: (n_categorical,) indices into `columns`; position k is row k of a batch of codes.
+    offsets: (n_columns + 1,) int64; column c has the cells `offsets[c]:offsets[c + 1]`.
+    n_cells: of all columns together.
+    numeric_indices, categorical_indices: the same two as int64 arrays.
+    tiles: (total,) float64, the numeric columns' edges one after another, each padded with +inf to whole blocks and
+        at least one +inf, for the kernel.
+    tile_offsets: (n_numeric + 1,) int64 into `tiles`.
 
     Two layouts with the same columns are equal.
 
-    Raises:
-        ConfigurationError: two columns have one name.
+    Raises
+    ------
+    ConfigurationError: two columns have one name.
     """
 
     def __init__(self, columns: Iterable[Column]) -> None:
@@ -55,8 +57,9 @@ class Layout:
     def index(self, name: str) -> int:
         """The position of a column in `columns`.
 
-        Raises:
-            UnknownColumn: names the nearest.
+        Raises
+        ------
+        UnknownColumn: names the nearest.
         """
         try:
             return self._index[name]

@@ -15,15 +15,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `index` picks from one vector: the groups' counts, then the nulls by column, then one zero for padding.
 
-    Attributes:
-        kind: of all its columns.
-        columns: (n_rows,) indices into the layout's columns.
-        starts: (n_groups,) first fine cell of each group, over the whole layout; empty when every cell is a group.
-        index: (n_rows, width).
-        with_nulls: whether nulls are a cell.
-        single_valued: (n_rows, width).
-        edges: (n_rows, width + 1) for "cells", else (n_rows, 0).
-        cell_means: (n_rows, width) for "cells", else (n_rows, 0).
+    Attributes
+    ----------
+    kind: of all its columns.
+    columns: (n_rows,) indices into the layout's columns.
+    starts: (n_groups,) first fine cell of each group, over the whole layout; empty when every cell is a group.
+    index: (n_rows, width).
+    with_nulls: whether nulls are a cell.
+    single_valued: (n_rows, width).
+    edges: (n_rows, width + 1) for "cells", else (n_rows, 0).
+    cell_means: (n_rows, width) for "cells", else (n_rows, 0).
     """
 
     kind: Kind
@@ -39,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """(segments, n_rows, width) from the counts (segments, n_cells) and nulls (segments, n_columns)."""
         groups = np.add.reduceat(counts, self.starts, axis=1) if self.starts.size else counts
         zero = np.zeros((counts.shape[0], 1), dtype=np.int64)
-        return np.concatenate([groups, nulls, zero], axis=1)[:, self.index]
+        return np.take(np.concatenate([groups, nulls, zero], axis=1), self.index, axis=1)
 
 
 def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Plan:

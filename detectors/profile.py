@@ -25,15 +25,17 @@ class Unseen(msgspec.Struct, frozen=True, kw_only=True):
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """One column of one sketch.
 
-    Attributes:
-        column, kind: which.
-        n: valid values. nulls, invalid: the others; rows without the column are in none of the three.
-        minimum, maximum, mean, std: of the valid values, std the population's; NaN without any and for categories.
-        quantiles: at `LEVELS`, by linear interpolation inside a cell; NaN without values, empty for categories. The
-            `inverted_cdf` quantile of the raw values lies in the same cell, so in rank the error is less than the cell's
-            share of the values (1/256 of the reference's on continuous data), and it is 0 in a cell of one value.
-        counts: (n_cells,) in the column's cells.
-        frequent: the most frequent unseen values, largest first.
+    Attributes
+    ----------
+    column, kind: which.
+    n: valid values. nulls, invalid: the others; rows without the column are in none of the three.
+    minimum, maximum, mean, std: of the valid values, std the population's; NaN without any and for categories.
+    quantiles: at `LEVELS`, by linear interpolation inside a cell; NaN without values, empty for categories. The
+        `inverted_cdf` quantile of the raw values lies in the same cell, so in rank the error is less than the
+        cell's share of the values (1/256 of the reference's on continuous data), and it is 0 in a cell of one
+        value.
+    counts: (n_cells,) in the column's cells.
+    frequent: the most frequent unseen values, largest first.
     """
 
     column: str

@@ -37,15 +37,16 @@ def segment_name(dimension: str, value: str) -> str:
 class Reference:
     """The pinned side of every comparison. Treat it as immutable.
 
-    Attributes:
-        model, version: what it is the reference of. `version` is a label and no part of the digest.
-        layout: the columns.
-        dimensions: each segment dimension's values that are segments of their own, at most 50; all others, and nulls,
-            lie in `(rest)`.
-        sketches: by segment name; `""` is the whole and always there.
-        cell_means: (layout.n_cells,) float64: the mean of the whole's values in each numeric cell, NaN in cells without
-            values and in categorical columns.
-        n: rows of the whole.
+    Attributes
+    ----------
+    model, version: what it is the reference of. `version` is a label and no part of the digest.
+    layout: the columns.
+    dimensions: each segment dimension's values that are segments of their own, at most 50; all others, and nulls,
+        lie in `(rest)`.
+    sketches: by segment name; `""` is the whole and always there.
+    cell_means: (layout.n_cells,) float64: the mean of the whole's values in each numeric cell, NaN in cells without
+        values and in categorical columns.
+    n: rows of the whole.
     """
 
     def __init__(
@@ -119,8 +120,9 @@ class Reference:
     def decode(cls, data: bytes) -> "Reference":
         """The reference in the bytes of a file.
 
-        Raises:
-            MalformedReference: no reference file, truncated, corrupt, or of an unknown format version.
+        Raises
+        ------
+        MalformedReference: no reference file, truncated, corrupt, or of an unknown format version.
         """
         header = len(_MAGIC) + 1
         if data[: len(_MAGIC)] != _MAGIC:
@@ -157,13 +159,15 @@ class Reference:
 def numeric_column(name: str, values: Floats) -> tuple[Column, Floats]:
     """A numeric column's grid and cell means from its reference values.
 
-    Args:
-        name: the column's.
-        values: (n,) in any order; nulls, invalid and absent values (everything that is not finite) are left out.
+    Parameters
+    ----------
+    name: the column's.
+    values: (n,) in any order; nulls, invalid and absent values (everything that is not finite) are left out.
 
-    Returns:
-        The column, and (n_cells,) float64 the mean of the values in each cell, NaN in an empty one. The result does not
-        depend on the order of the values.
+    Returns
+    -------
+    The column, and (n_cells,) float64 the mean of the values in each cell, NaN in an empty one. The result does not
+    depend on the order of the values.
     """
     ordered = np.sort(values[np.isfinite(values)])
     edges = quantile_grid(ordered)
@@ -176,12 +180,15 @@ def numeric_column(name: str, values: Floats) -> tuple[Column, Floats]:
         starts = (np.cumsum(counts) - counts)[filled]
         sums = np.add.reduceat(np.ldexp(ordered, -shift), starts)
         # A mean of equal values can be off by a rounding; it belongs inside its cell.
-        means[filled] = np.clip(np.ldexp(sums / counts[filled], shift), ordered[starts], ordered[starts + counts[filled] - 1])
+        means[filled] = np.clip(
+            np.ldexp(sums / counts[filled], shift), ordered[starts], ordered[starts + counts[filled] - 1]
+        )
     return Column(name=name, kind=Kind.NUMERIC, edges=tuple(edges.tolist())), means
 
 
 def categorical_column(name: str, counts: Mapping[str, int]) -> Column:
-    """A categorical column from its reference counts: the 1,000 largest (ties by name) are cells, the rest is `other`."""
+    """A categorical column from its reference counts: the 1,000 largest (ties by name) are cells, the rest is
+    `other`."""
     ranked = sorted((value for value, count in counts.items() if count > 0), key=lambda value: (-counts[value], value))
     kept, others = ranked[:MAX_CATEGORIES], ranked[MAX_CATEGORIES:]
     return Column(name=name, kind=Kind.CATEGORICAL, categories=tuple(kept), others=tuple(sorted(others)))

@@ -18,10 +18,11 @@ from detectors.errors import UnknownMethod, nearest
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """What a method says of the rows of a comparison.
 
-    Attributes:
-        statistic: (rows,) at least 0; NaN where a side has no value.
-        p_value: (rows,) in [0, 1] under "both sides are samples of one distribution"; NaN where the statistic is.
-        error_bound: (rows,) how far the statistic of the raw values can be from this one; 0 when it is exact.
+    Attributes
+    ----------
+    statistic: (rows,) at least 0; NaN where a side has no value.
+    p_value: (rows,) in [0, 1] under "both sides are samples of one distribution"; NaN where the statistic is.
+    error_bound: (rows,) how far the statistic of the raw values can be from this one; 0 when it is exact.
     """
 
     statistic: Floats
@@ -32,24 +33,39 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 class Method(Protocol):
     """One way to say how far a live window is from the reference.
 
-    Attributes:
-        name: in configurations and results.
-        kinds: the columns it applies to.
-        grid: which counts it compares: "bins" (deciles or `bins`; categories), "cells" (the whole grid), "rates".
-        default_threshold: where the module's documentation says that an effect begins to matter.
-        symmetric: whether exchanging the two sides leaves the statistic as it is.
+    Attributes
+    ----------
+    name: in configurations and results.
+    kinds: the columns it applies to.
+    grid: which counts it compares: "bins" (deciles or `bins`; categories), "cells" (the whole grid), "rates".
+    default_threshold: where the module's documentation says that an effect begins to matter.
+    symmetric: whether exchanging the two sides leaves the statistic as it is.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """In configurations and results."""
+        ...
+
     @property
-    def kinds(self) -> frozenset[Kind]: ...
+    def kinds(self) -> frozenset[Kind]:
+        """The columns it applies to."""
+        ...
+
     @property
-    def grid(self) -> Literal["bins", "cells", "rates"]: ...
+    def grid(self) -> Literal["bins", "cells", "rates"]:
+        """Which counts it compares."""
+        ...
+
     @property
-    def default_threshold(self) -> float: ...
+    def default_threshold(self) -> float:
+        """Where an effect begins to matter."""
+        ...
+
     @property
-    def symmetric(self) -> bool: ...
+    def symmetric(self) -> bool:
+        """Whether the two sides may change places."""
+        ...
 
     def score(self, comparison: Comparison) -> Scores:
         """Score all rows at once; a row's result depends on no other row."""
@@ -82,8 +98,9 @@ def methods() -> Mapping[str, Method]:
 def get(name: str) -> Method:
     """The method of this name.
 
-    Raises:
-        UnknownMethod: names the nearest.
+    Raises
+    ------
+    UnknownMethod: names the nearest.
     """
     try:
         return methods()[name]

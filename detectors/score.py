@@ -35,16 +35,17 @@ _plans: "weakref.WeakKeyDictionary[Reference, dict[_PlanKey, Plan]]" = weakref.W
 class Score(msgspec.Struct, frozen=True, kw_only=True):
     """One method's verdict on one column of one segment in one window.
 
-    Attributes:
-        segment, column, method: what was scored.
-        statistic: the effect, at least 0; NaN when a side has no value.
-        p_value: in [0, 1]; NaN when insufficient.
-        q_value: Benjamini-Hochberg over the sufficient columns of this segment and method; NaN when insufficient.
-        threshold: the setting's.
-        drifted: statistic >= threshold and q_value <= alpha; never when insufficient.
-        insufficient: a side has fewer than `min_samples` values (or the reference lacks the segment): no verdict.
-        n_reference, n_current: what the two sides' proportions are of.
-        error_bound: how far the statistic of the raw values can be from this one; 0 when exact.
+    Attributes
+    ----------
+    segment, column, method: what was scored.
+    statistic: the effect, at least 0; NaN when a side has no value.
+    p_value: in [0, 1]; NaN when insufficient.
+    q_value: Benjamini-Hochberg over the sufficient columns of this segment and method; NaN when insufficient.
+    threshold: the setting's.
+    drifted: statistic >= threshold and q_value <= alpha; never when insufficient.
+    insufficient: a side has fewer than `min_samples` values (or the reference lacks the segment): no verdict.
+    n_reference, n_current: what the two sides' proportions are of.
+    error_bound: how far the statistic of the raw values can be from this one; 0 when exact.
     """
 
     segment: str
@@ -69,18 +70,21 @@ def score(
 ) -> list[Score]:
     """Score a window.
 
-    Args:
-        reference: with the same segment names; each segment is compared with its own, on the whole's grid.
-        sketches: the window's, by segment name; "" is the whole.
-        settings: a method that does not apply to a column's kind leaves the column out.
-        min_samples: fewer values on either side is no verdict.
+    Parameters
+    ----------
+    reference: with the same segment names; each segment is compared with its own, on the whole's grid.
+    sketches: the window's, by segment name; "" is the whole.
+    settings: a method that does not apply to a column's kind leaves the column out.
+    min_samples: fewer values on either side is no verdict.
 
-    Returns:
-        By segment name, then in the order of the settings, then in the order of the columns.
+    Returns
+    -------
+    By segment name, then in the order of the settings, then in the order of the columns.
 
-    Raises:
-        LayoutMismatch: a sketch was counted in other cells than the reference's.
-        ConfigurationError: see `check_settings`.
+    Raises
+    ------
+    LayoutMismatch: a sketch was counted in other cells than the reference's.
+    ConfigurationError: see `check_settings`.
     """
     layout = reference.layout
     check_settings(layout, settings)
@@ -139,7 +143,9 @@ def _score_segments(
         ends = np.cumsum([block.columns.size for block in family])[:-1]
         for block, q_value in zip(family, np.split(q_values, ends, axis=1), strict=True):
             block.q_value = q_value
-    return [row for segment, name in enumerate(names) for block in blocks for row in _rows(reference, name, segment, block)]
+    return [
+        row for segment, name in enumerate(names) for block in blocks for row in _rows(reference, name, segment, block)
+    ]
 
 
 def _block(

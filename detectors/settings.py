@@ -15,12 +15,13 @@ from detectors.registry import get
 class Setting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One method on some columns. A column drifts when `statistic >= threshold` and `q_value <= alpha`.
 
-    Attributes:
-        method: a registered method's name.
-        threshold: the smallest effect that matters, at least 0, in the method's own unit.
-        alpha: in (0, 1), the false discovery rate among the columns of one segment and window.
-        bins: cells of a numeric column for methods on "bins": 10, or a power of two up to 256.
-        columns: the columns; None for all that the method applies to.
+    Attributes
+    ----------
+    method: a registered method's name.
+    threshold: the smallest effect that matters, at least 0, in the method's own unit.
+    alpha: in (0, 1), the false discovery rate among the columns of one segment and window.
+    bins: cells of a numeric column for methods on "bins": 10, or a power of two up to 256.
+    columns: the columns; None for all that the method applies to.
     """
 
     method: str
@@ -43,11 +44,12 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def check_settings(layout: Layout, settings: Sequence[Setting]) -> None:
     """Refuse what cannot be scored.
 
-    Raises:
-        UnknownMethod, UnknownColumn: each names the nearest.
-        InvalidSetting: a value is out of range, or a method scores one column twice.
+    Raises
+    ------
+    UnknownMethod, UnknownColumn: each names the nearest.
+    InvalidSetting: a value is out of range, or a method scores one column twice.
     """
-    taken: set[tuple[str, int]] = set()
+    taken: dict[str, set[int]] = {}
     for setting in settings:
         if not (math.isfinite(setting.threshold) and setting.threshold >= 0.0):
             raise InvalidSetting(f"{setting.method}: threshold must be at least 0, not {setting.threshold}")
@@ -57,7 +59,8 @@ def check_settings(layout: Layout, settings: Sequence[Setting]) -> None:
             raise InvalidSetting(f"{setting.method}: bins must be one of {BINS}, not {setting.bins}")
         for name in setting.columns or ():
             layout.index(name)
-        for index in (*setting.chosen(layout, Kind.NUMERIC), *setting.chosen(layout, Kind.CATEGORICAL)):
-            if (setting.method, index) in taken:
-                raise InvalidSetting(f"{setting.method} scores the column {layout.columns[index].name!r} twice")
-            taken.add((setting.method, index))
+        chosen = {*setting.chosen(layout, Kind.NUMERIC), *setting.chosen(layout, Kind.CATEGORICAL)}
+        twice = chosen & taken.setdefault(setting.method, set())
+        if twice:
+            raise InvalidSetting(f"{setting.method} scores the column {layout.columns[min(twice)].name!r} twice")
+        taken[setting.method] |= chosen

@@ -1,8 +1,9 @@
 """From statistics to p-values, and from p-values to q-values.
 
-References:
-    Benjamini & Hochberg (1995), Controlling the false discovery rate, Journal of the Royal Statistical Society B 57(1),
-    289-300.
+References
+----------
+Benjamini & Hochberg (1995), Controlling the false discovery rate, Journal of the Royal Statistical Society B 57(1),
+289-300.
 """
 
 import numpy as np
@@ -14,11 +15,13 @@ from detectors.arrays import Floats, Ints
 def benjamini_hochberg(p: Floats) -> Floats:
     """q-values: the smallest false discovery rate at which each hypothesis is rejected.
 
-    Args:
-        p: (..., family) p-values; every row along the last axis is a family of its own, and NaN is in no family.
+    Parameters
+    ----------
+    p: (..., family) p-values; every row along the last axis is a family of its own, and NaN is in no family.
 
-    Returns:
-        The same shape; NaN where p is. Equals `scipy.stats.false_discovery_control` on the p-values of a family.
+    Returns
+    -------
+    The same shape; NaN where p is. Equals `scipy.stats.false_discovery_control` on the p-values of a family.
     """
     size = p.shape[-1]
     if size == 0:
@@ -41,7 +44,8 @@ def chi2_sf(statistic: Floats, df: Ints) -> Floats:
 
 
 def effective_size(n: Ints, m: Ints) -> Floats:
-    """n m / (n + m): the size of the one sample with the variance of a difference of two. NaN where both are 0."""
+    """The effective size n m / (n + m): that of the one sample with the variance of a difference of two. NaN where both
+    are 0."""
     total = (n + m).astype(np.float64)
     size: Floats = np.divide(n.astype(np.float64) * m, total, out=np.full(total.shape, np.nan), where=total > 0)
     return size
@@ -53,8 +57,9 @@ def two_proportion_z(successes_a: Ints, n_a: Ints, successes_b: Ints, n_b: Ints)
     z squared is Pearson's chi-square of the 2 x 2 table. Where both rates are 0, or both 1, z is 0 and p is 1; where a
     side is empty both are NaN.
 
-    Returns:
-        z, positive where b has the larger rate, and p.
+    Returns
+    -------
+    z, positive where b has the larger rate, and p.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = (successes_a + successes_b) / (n_a + n_b)

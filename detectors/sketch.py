@@ -1,13 +1,15 @@
 """What is kept of the rows of one segment in one pane: counts in the reference's cells, and moments.
 
-`merge` is addition. Everything that is counted is the same to the bit for any split of the rows and any order of merges;
-mean and M2 are sums of floats and agree to 1e-12 (see `Sketch.same`).
+`merge` is addition. Everything that is counted is the same to the bit for any split of the rows and any order of
+merges; mean and M2 are sums of floats and agree to 1e-12 (see `Sketch.same`).
 
-References:
-    Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37(3), 242-247.
+References
+----------
+Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The American Statistician 37(3),
+242-247.
 """
 
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
@@ -16,21 +18,24 @@ from detectors.errors import LayoutMismatch
 from detectors.frequent import EMPTY, Frequent
 from detectors.layout import Layout
 
+_SQUARES_UNDERFLOW: Final = 1e-150
+
 
 class Sketch:
     """Counts and moments of all columns of one model version, for one segment and one span of time.
 
     Treat it as immutable: sketches of one batch share memory. Valid means neither null, nor invalid, nor absent.
 
-    Attributes:
-        layout: the reference's.
-        n: rows.
-        counts: (layout.n_cells,) int64, valid values in each cell.
-        nulls, invalid: (n_columns,) int64. `n - valid - nulls - invalid` rows had no such column at all.
-        minimum, maximum: (n_numeric,) float64 of the valid values; +inf and -inf when there are none.
-        mean: (n_numeric,) float64 of the valid values; 0 when there are none.
-        m2: (n_numeric,) float64, sum of squared deviations from the mean; +inf when it overflows.
-        frequent: (n_categorical,) the most frequent unseen values. Approximate; no part of equality.
+    Attributes
+    ----------
+    layout: the reference's.
+    n: rows.
+    counts: (layout.n_cells,) int64, valid values in each cell.
+    nulls, invalid: (n_columns,) int64. `n - valid - nulls - invalid` rows had no such column at all.
+    minimum, maximum: (n_numeric,) float64 of the valid values; +inf and -inf when there are none.
+    mean: (n_numeric,) float64 of the valid values; 0 when there are none.
+    m2: (n_numeric,) float64, sum of squared deviations from the mean; +inf when it overflows.
+    frequent: (n_categorical,) the most frequent unseen values. Approximate; no part of equality.
     """
 
     __slots__ = ("counts", "frequent", "invalid", "layout", "m2", "maximum", "mean", "minimum", "n", "nulls")
@@ -95,8 +100,9 @@ class Sketch:
     def merge(self, other: "Sketch") -> "Sketch":
         """The sketch of both sets of rows. Associative and commutative; `empty` is its identity.
 
-        Raises:
-            LayoutMismatch: the two were counted in different cells.
+        Raises
+        ------
+        LayoutMismatch: the two were counted in different cells.
         """
         if self.layout != other.layout:
             raise LayoutMismatch("sketches of different references cannot be merged")
@@ -118,14 +124,16 @@ class Sketch:
         """Whether both are sketches of the same rows, as far as the two laws promise.
 
         What is counted, and the extremes, must be identical. Means and standard deviations may differ by `rtol` of the
-        column's largest magnitude: a sum of floats is only as exact as its terms are large. `frequent` is left out.
+        column's largest magnitude (a sum of floats is only as exact as its terms are large), and by 1e-150, below which
+        squares underflow. `frequent` is left out.
         """
         exact = ("counts", "nulls", "invalid", "minimum", "maximum")
         if self.layout != other.layout or self.n != other.n:
             return False
         if not all(np.array_equal(getattr(self, name), getattr(other, name)) for name in exact):
             return False
-        tolerance = rtol * np.where(self.minimum <= self.maximum, np.maximum(-self.minimum, self.maximum), 0.0)
+        magnitude = np.where(self.minimum <= self.maximum, np.maximum(-self.minimum, self.maximum), 0.0)
+        tolerance = rtol * magnitude + _SQUARES_UNDERFLOW
         pairs = ((self.mean, other.mean), (np.nan_to_num(self.std), np.nan_to_num(other.std)))
         return all(bool(np.all((a == b) | (np.abs(a - b) <= tolerance))) for a, b in pairs)
 
@@ -139,9 +147,10 @@ class Sketch:
     def decode(cls, data: bytes, layout: Layout) -> "Sketch":
         """The sketch that `encode` wrote.
 
-        Raises:
-            MalformedSketch: no sketch, truncated, corrupt, or of an unknown format version.
-            LayoutMismatch: a sketch, but of another reference.
+        Raises
+        ------
+        MalformedSketch: no sketch, truncated, corrupt, or of an unknown format version.
+        LayoutMismatch: a sketch, but of another reference.
         """
         from detectors.wire import decode_sketch
 
@@ -152,7 +161,8 @@ class Sketch:
 
 
 def _merge_moments(a: Sketch, b: Sketch) -> tuple[Floats, Floats]:
-    """Chan's merge, written so that a and b may change places without changing a bit, and so that means cannot overflow.
+    """Chan's merge, written so that a and b may change places without changing a bit, and so that means cannot
+    overflow.
 
     mean = (n_a mean_a + n_b mean_b) / n;  M2 = M2_a + M2_b + (mean_b - mean_a)^2 n_a n_b / n
     """
@@ -161,7 +171,7 @@ def _merge_moments(a: Sketch, b: Sketch) -> tuple[Floats, Floats]:
     n = np.maximum(n_a + n_b, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.where(a.mean == b.mean, a.mean, a.mean * (n_a / n) + b.mean * (n_b / n))
-        between = (a.mean - b.mean) ** 2 * (n_a * n_b / n)
+        between = ((a.mean - b.mean) * np.sqrt(n_a * n_b / n)) ** 2  # the root first: the square may overflow
     both = (n_a > 0) & (n_b > 0)
     mean = np.where(both, mean, np.where(n_a > 0, a.mean, b.mean))
     return mean, a.m2 + b.m2 + np.where(both, between, 0.0)

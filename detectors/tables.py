@@ -20,10 +20,11 @@ Grid = Literal["bins", "cells", "rates"]
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Several sketches stacked.
 
-    Attributes:
-        counts: (segments, n_cells) int64.
-        valid, nulls, invalid, unseen, outside: (segments, n_columns) int64.
-        minimum, maximum: (segments, n_columns) float64; NaN for categorical columns.
+    Attributes
+    ----------
+    counts: (segments, n_cells) int64.
+    valid, nulls, invalid, unseen, outside: (segments, n_columns) int64.
+    minimum, maximum: (segments, n_columns) float64; NaN for categorical columns.
     """
 
     counts: Ints

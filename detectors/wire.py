@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from detectors.arrays import Floats, Ints
+from detectors.arrays import Ints
 from detectors.errors import LayoutMismatch, MalformedSketch
 from detectors.frequent import CAPACITY, EMPTY, Frequent
 from detectors.layout import Layout
@@ -80,9 +80,10 @@ def encode_sketch(sketch: Sketch) -> bytes:
 def decode_sketch(data: bytes, layout: Layout) -> Sketch:
     """The sketch in `data`.
 
-    Raises:
-        MalformedSketch: no sketch, truncated, corrupt, or of an unknown format version.
-        LayoutMismatch: a sketch, but of another reference.
+    Raises
+    ------
+    MalformedSketch: no sketch, truncated, corrupt, or of an unknown format version.
+    LayoutMismatch: a sketch, but of another reference.
     """
     try:
         wire = _decoder.decode(data)

@@ -53,12 +53,14 @@ def changelog_topic(kafka: Kafka) -> str:
 
 def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Path, health: Health) -> faust.App:
     """The Faust app. `worker` is unique among score workers and the same after a restart; its state lies under its name."""
+    state = state_dir / f"evaluate-{worker}"
+    state.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         application_id(kafka),
         broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
         broker_credentials=credentials(kafka.client_settings()),
         store="rocksdb://",
-        datadir=str(state_dir / f"evaluate-{worker}"),
+        datadir=str(state),
         topic_partitions=kafka.sketch_partitions,
         topic_replication_factor=kafka.replication_factor,
         web_enabled=False,
@@ -77,15 +79,14 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         stream_processing_timeout=3600.0,
     )
     app.transport = transport(app, kafka.bootstrap_servers)
-    # Types of bytes mean Faust's "raw" codec.
-    sketches = app.topic(kafka.own_topic(topics.SKETCHES), key_type=bytes, value_type=bytes)
-    results = app.topic(kafka.own_topic(topics.RESULTS), key_type=bytes, value_type=bytes)
+    sketches = _raw_topic(app, kafka.own_topic(topics.SKETCHES))
+    results = _raw_topic(app, kafka.own_topic(topics.RESULTS))
     table = app.Table(TABLE, key_type=bytes, value_type=bytes, partitions=kafka.sketch_partitions)
     role = _Role(kafka, evaluator, cast("faust.Table[bytes, bytes]", table), results, health)
 
     @app.agent(sketches, name="score")
-    async def score(stream: faust.Stream[bytes]) -> None:
-        async for event in cast("faust.Stream[bytes]", stream.noack()).events():
+    async def score(stream: faust.StreamT[bytes]) -> None:
+        async for event in cast("faust.Stream[bytes]", stream).noack().events():
             try:
                 await role.take(event)
             except Exception:  # the agent's boundary: Faust would go on with the next message, past this one's counts
@@ -107,6 +108,11 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         health.not_ready("partitions revoked")
 
     return app
+
+
+def _raw_topic(app: faust.App, name: str) -> faust.TopicT:
+    """A topic whose keys and values Faust leaves as they are; left to itself it decodes values as JSON."""
+    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 
 class _Role:

@@ -46,7 +46,9 @@ def sketch_batch(batch: Batch, reference: Reference, pane_ms: int) -> Iterator[t
     groups_per_part = max(1, MAX_PART_BYTES // (slot_bytes * sum(widths)))
     for first in range(0, groups.shape[1], groups_per_part):
         last = min(first + groups_per_part, groups.shape[1])
-        rows = None if last - first == groups.shape[1] else np.flatnonzero((group_of_row >= first) & (group_of_row < last))
+        rows = (
+            None if last - first == groups.shape[1] else np.flatnonzero((group_of_row >= first) & (group_of_row < last))
+        )
         yield from _sketch_groups(batch, rows, reference, names, groups[:, first:last], group_of_row, first)
 
 

@@ -48,7 +48,7 @@ def open_references(config: Config) -> References:
 
 def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]:
     """What the configuration asks for and the reference does not have."""
-    if tuple(reference.dimensions) != model.segments:
+    if set(reference.dimensions) != set(model.segments):
         yield Problem(
             path=f"{path}.segments",
             message=f"the reference was built with segments {list(reference.dimensions)}, not {list(model.segments)}",

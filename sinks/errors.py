@@ -26,8 +26,10 @@ class SinkError(Exception):
 class SinkUnavailable(SinkError):  # noqa: N818  # the name says what happened; the root says that it is an error
     """The destination cannot take rows now. Nothing is wrong with the rows; writing them twice does no harm.
 
-    Attributes:
-        retry_after_s: seconds to wait before the next try, at least 0. The caller bounds the tries in time.
+    Attributes
+    ----------
+    retry_after_s
+        Seconds to wait before the next try, at least 0. The caller bounds the tries in time.
     """
 
     def __init__(self, message: str, *, retry_after_s: float = DEFAULT_RETRY_AFTER_S) -> None:

@@ -31,13 +31,20 @@ Cell = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 class DriftScore(Struct, frozen=True, kw_only=True, tag_field="type", tag="drift_score"):
     """One method's verdict on one column of one segment in one window.
 
-    Attributes:
-        reference: the digest of the reference that the window was compared with.
-        statistic, p_value, q_value: NaN where there are none; `q_value` is corrected over the window's columns.
-        drifted: `statistic >= threshold` and significant after correction.
-        insufficient: too few rows for a verdict; `drifted` is then False.
-        n_reference, n_current: the values compared.
-        error_bound: how far the statistic may be from that of the raw values; 0 where it is exact.
+    Attributes
+    ----------
+    reference
+        The digest of the reference that the window was compared with.
+    statistic, p_value, q_value
+        NaN where there are none; `q_value` is corrected over the window's columns.
+    drifted
+        `statistic >= threshold` and significant after correction.
+    insufficient
+        Too few rows for a verdict; `drifted` is then False.
+    n_reference, n_current
+        The values compared.
+    error_bound
+        How far the statistic may be from that of the raw values; 0 where it is exact.
     """
 
     model: str
@@ -63,14 +70,21 @@ class DriftScore(Struct, frozen=True, kw_only=True, tag_field="type", tag="drift
 class ColumnProfile(Struct, frozen=True, kw_only=True, tag_field="type", tag="column_profile"):
     """What one column of one segment held in one pane. Panes add up: `counts` of several give those of any time range.
 
-    Attributes:
-        kind: `numeric` or `categorical`.
-        n: valid values; nulls and invalid values come on top.
-        minimum, maximum, mean, std: of a numeric column's valid values, else NaN.
-        quantiles: (5,) at `QUANTILES`; empty for a categorical column.
-        counts: (n_cells,) of the reference's grid. Categorical: its categories, then `other`, then `unseen`.
-        frequent_unseen: (value, count, error): the most frequent values that the reference lacks; the true count lies
-            in `[count, count + error]`. For people to read: no statistic rests on it.
+    Attributes
+    ----------
+    kind
+        `numeric` or `categorical`.
+    n
+        Valid values; nulls and invalid values come on top.
+    minimum, maximum, mean, std
+        Of a numeric column's valid values, else NaN.
+    quantiles
+        (5,) at `QUANTILES`; empty for a categorical column.
+    counts
+        (n_cells,) of the reference's grid. Categorical: its categories, then `other`, then `unseen`.
+    frequent_unseen
+        (value, count, error): the most frequent values that the reference lacks; the true count lies
+        in `[count, count + error]`. For people to read: no statistic rests on it.
     """
 
     model: str
@@ -109,9 +123,12 @@ class LateDropped(Struct, frozen=True, kw_only=True, tag_field="type", tag="late
 class ResultBatch(Struct, frozen=True, kw_only=True):
     """One message of `drift.results`: what one message of `drift.sketches` gave rise to.
 
-    Attributes:
-        source_topic, source_partition, source_offset: that message. The rows are a pure function of it.
-        scored_at_ms: wall clock; 0 when the writer leaves it out so that a repeated message is equal to the byte.
+    Attributes
+    ----------
+    source_topic, source_partition, source_offset
+        That message. The rows are a pure function of it.
+    scored_at_ms
+        Wall clock; 0 when the writer leaves it out so that a repeated message is equal to the byte.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -132,13 +149,20 @@ class ResultBatch(Struct, frozen=True, kw_only=True):
 class Reject(Struct, frozen=True, kw_only=True, tag_field="type", tag="reject"):
     """One event that could not be used.
 
-    Attributes:
-        model: `""` if the event does not say.
-        reason: one of undecodable, schema, unknown_model, bad_timestamp, missing_id, oversize.
-        index: which event of its message, from 0.
-        detail: one line for people.
-        time_ms: when it was rejected, wall clock.
-        raw: the event's bytes, whole.
+    Attributes
+    ----------
+    model
+        `""` if the event does not say.
+    reason
+        One of undecodable, schema, unknown_model, bad_timestamp, missing_id, oversize.
+    index
+        Which event of its message, from 0.
+    detail
+        One line for people.
+    time_ms
+        When it was rejected, wall clock.
+    raw
+        The event's bytes, whole.
     """
 
     model: str
@@ -155,14 +179,21 @@ class Reject(Struct, frozen=True, kw_only=True, tag_field="type", tag="reject"):
 class ReferenceColumn(Struct, frozen=True, kw_only=True, tag_field="type", tag="reference_column"):
     """One column of one segment of a reference: what SQL needs to compare `ColumnProfile.counts` with it.
 
-    Attributes:
-        reference: the reference's digest; `version` is a label.
-        n: valid values.
-        edges: (n_cells - 1,) of a numeric column, else empty.
-        categories: (n_cells - 2,) of a categorical column, else empty.
-        counts: (n_cells,) like `ColumnProfile.counts`, nulls apart.
-        decile: (n_cells,) the coarse cell of each cell, from 0; of the whole's, so it is the same in every segment. A
-            categorical column's cells are their own: 0, 1, 2, ...
+    Attributes
+    ----------
+    reference
+        The reference's digest; `version` is a label.
+    n
+        Valid values.
+    edges
+        (n_cells - 1,) of a numeric column, else empty.
+    categories
+        (n_cells - 2,) of a categorical column, else empty.
+    counts
+        (n_cells,) like `ColumnProfile.counts`, nulls apart.
+    decile
+        (n_cells,) the coarse cell of each cell, from 0; of the whole's, so it is the same in every segment. A
+        categorical column's cells are their own: 0, 1, 2, ...
     """
 
     reference: str
@@ -190,8 +221,10 @@ def encode_results(batch: ResultBatch) -> bytes:
 
     A lone surrogate, which has no UTF-8 form, becomes U+FFFD: a strange category must not stop its window's results.
 
-    Raises:
-        BadRecord: an integer beyond 64 bits.
+    Raises
+    ------
+    BadRecord
+        An integer beyond 64 bits.
     """
     try:
         return _encoder.encode(batch)
@@ -204,8 +237,10 @@ def encode_results(batch: ResultBatch) -> bytes:
 def decode_results(data: bytes) -> ResultBatch:
     """The batch in the bytes of a message.
 
-    Raises:
-        BadRecord: no MessagePack, a missing or wrong field, a count or time out of range, or an unknown schema version.
+    Raises
+    ------
+    BadRecord
+        No MessagePack, a missing or wrong field, a count or time out of range, or an unknown schema version.
     """
     try:
         batch = _decoder.decode(data)
@@ -228,8 +263,10 @@ def encode_reject(reject: Reject) -> tuple[list[tuple[str, bytes]], bytes]:
 def decode_reject(headers: Iterable[tuple[str, bytes | None]] | None, body: bytes | None) -> Reject:
     """The reject in a message's headers and body. Other headers are ignored; of a repeated one the last counts.
 
-    Raises:
-        BadRecord: a header is missing, is no UTF-8, or is no number in range where one belongs.
+    Raises
+    ------
+    BadRecord
+        A header is missing, is no UTF-8, or is no number in range where one belongs.
     """
     texts: dict[str, Any] = {}
     for name, value in headers or ():

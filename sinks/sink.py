@@ -18,17 +18,23 @@ class Sink(Protocol):
     def setup(self) -> None:
         """Connect, and check that the destination is ready for rows.
 
-        Raises:
-            SinkUnavailable: out of reach; try again later.
-            SinkRejected: it is there but cannot be used as it is; the message says what to do.
+        Raises
+        ------
+        SinkUnavailable
+            Out of reach; try again later.
+        SinkRejected
+            It is there but cannot be used as it is; the message says what to do.
         """
 
     def write(self, rows: Iterable[Row]) -> int:
         """Write rows of any kinds, in any order; returns how many were written. Rows of no concern are passed over.
 
-        Raises:
-            SinkUnavailable: keep the rows and write them all again after `retry_after_s`.
-            SinkRejected: stop.
+        Raises
+        ------
+        SinkUnavailable
+            Keep the rows and write them all again after `retry_after_s`.
+        SinkRejected
+            Stop.
         """
 
     def close(self) -> None:

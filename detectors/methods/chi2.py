@@ -22,10 +22,11 @@ class ChiSquare:
 
     Parameters: `bins` (10). `default_threshold` 0: significance alone decides.
 
-    Statistic: at least 0, unbounded; sum of (observed - expected)^2 / expected over both sides, expected from the pooled
-    proportions. Cells whose smaller expected count is below 5 are merged into one; if that is still below 5 it joins the
-    cell with the smallest expected count among the others (the first of equals). The rule looks at pooled counts only,
-    never at the difference. Then it equals `scipy.stats.chi2_contingency(correction=False)` of the merged table.
+    Statistic: at least 0, unbounded; sum of (observed - expected)^2 / expected over both sides, expected from the
+    pooled proportions. Cells whose smaller expected count is below 5 are merged into one; if that is still below 5 it
+    joins the cell with the smallest expected count among the others (the first of equals). The rule looks at pooled
+    counts only, never at the difference. Then it equals `scipy.stats.chi2_contingency(correction=False)` of the merged
+    table.
 
     p-value: chi-square with (merged cells - 1) degrees of freedom. Assumes independent rows.
 
@@ -39,8 +40,8 @@ class ChiSquare:
     (True, True)
 
     Source: Pearson (1900), On the criterion that a given system of deviations..., Philosophical Magazine 50(302),
-    157-175; the rule of 5: Cochran (1954), Some methods for strengthening the common chi-square tests, Biometrics 10(4),
-    417-451.
+    157-175; the rule of 5: Cochran (1954), Some methods for strengthening the common chi-square tests, Biometrics
+    10(4), 417-451.
     """
 
     name = "chi2"
@@ -50,6 +51,7 @@ class ChiSquare:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         reference, current = comparison.reference.counts.astype(float), comparison.current.counts.astype(float)
         n, m = (np.maximum(side.n, 1)[:, None].astype(float) for side in (comparison.reference, comparison.current))
         small, home = _merging((reference + current) * (np.minimum(n, m) / (n + m)))

@@ -13,7 +13,8 @@ from detectors.registry import Scores, register
 
 @register
 class Hellinger:
-    """Hellinger distance: the square root of half the summed squared differences of the square roots of the proportions.
+    """Hellinger distance: the square root of half the summed squared differences of the square roots of the
+    proportions.
 
     A bounded metric like `js`, whose value it follows closely; weighs small cells more than `tvd` does.
 
@@ -34,9 +35,9 @@ class Hellinger:
     >>> round(float(scores.statistic[0]), 2), bool(scores.p_value[0] < 1e-6)
     (0.17, True)
 
-    Source: Hellinger (1909), Neue Begründung der Theorie quadratischer Formen von unendlichvielen Veränderlichen, Journal
-    für die reine und angewandte Mathematik 136, 210-271; in this form: Le Cam & Yang (2000), Asymptotics in Statistics,
-    Springer, chapter 3.
+    Source: Hellinger (1909), Neue Begründung der Theorie quadratischer Formen von unendlichvielen Veränderlichen,
+    Journal für die reine und angewandte Mathematik 136, 210-271; in this form: Le Cam & Yang (2000), Asymptotics in
+    Statistics, Springer, chapter 3.
     """
 
     name = "hellinger"
@@ -46,6 +47,7 @@ class Hellinger:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         distance = _distance(comparison.reference.proportions(), comparison.current.proportions())
         statistic = np.where(comparison.empty, np.nan, distance)
         p_value = calibrated(comparison, statistic, _distance)

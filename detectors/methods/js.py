@@ -47,6 +47,7 @@ class JensenShannon:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
         r, l = reference.proportions(), current.proportions()  # noqa: E741  # the design's letters
         middle = (r + l) / 2.0

@@ -27,8 +27,8 @@ class KolmogorovSmirnov:
     and out of the reference's range one proportion is 0. Below 1/128 on continuous data.
 
     p-value: that of the exact one-sample distribution at the rounded effective size n m / (n + m), as
-    `scipy.stats.ks_2samp(method="asymp")` does; within 1e-6 of it for this statistic. Conservative on data with ties, and
-    slightly so because of the grid (4 % of unchanged windows at the 5 % level).
+    `scipy.stats.ks_2samp(method="asymp")` does; within 1e-6 of it for this statistic. Conservative on data with ties,
+    and slightly so because of the grid (4 % of unchanged windows at the 5 % level).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 
@@ -39,7 +39,8 @@ class KolmogorovSmirnov:
     >>> round(float(scores.statistic[0]), 2), bool(scores.p_value[0] < 1e-9)
     (0.21, True)
 
-    Source: Hodges (1958), The significance probability of the Smirnov two-sample test, Arkiv för Matematik 3(5), 469-486.
+    Source: Hodges (1958), The significance probability of the Smirnov two-sample test, Arkiv för Matematik 3(5),
+    469-486.
     """
 
     name = "ks"
@@ -49,13 +50,14 @@ class KolmogorovSmirnov:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
-        r, l = comparison.reference.proportions(), comparison.current.proportions()  # noqa: E741
+        """Score all rows at once."""
+        reference, current = comparison.reference, comparison.current
         # Cumulate integers, so that equal distribution functions differ by exactly 0.
-        n = np.maximum(comparison.reference.n, 1)[:, None]
-        m = np.maximum(comparison.current.n, 1)[:, None]
-        f_r, f_l = np.cumsum(comparison.reference.counts, axis=1) / n, np.cumsum(comparison.current.counts, axis=1) / m
-        statistic = np.max(np.abs(f_l - f_r), axis=1, initial=0.0)
-        bound = np.max(np.where(comparison.single_valued, 0.0, np.minimum(r, l)), axis=1, initial=0.0)
+        m, n = np.maximum(reference.n, 1)[:, None], np.maximum(current.n, 1)[:, None]
+        difference = np.cumsum(current.counts, axis=1) / n - np.cumsum(reference.counts, axis=1) / m
+        statistic = np.maximum(np.max(difference, axis=1, initial=0.0), -np.min(difference, axis=1, initial=0.0))
+        common = np.minimum(reference.proportions(), current.proportions())
+        bound = np.max(common, axis=1, where=~comparison.single_valued, initial=0.0)
         effective = effective_size(comparison.current.n, comparison.reference.n)
         p_value = ks_sf(statistic, np.round(effective))
         empty = comparison.empty

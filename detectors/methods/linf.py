@@ -15,12 +15,13 @@ from detectors.registry import Scores, register
 class Chebyshev:
     """L-infinity (Chebyshev) distance: the largest absolute difference of the proportions of one cell.
 
-    Sees one category or one decile that moved, whatever the others do; blind to many small changes, which `tvd` adds up.
+    Sees one category or one decile that moved, whatever the others do; blind to many small changes, which `tvd` adds
+    up.
 
     Parameters: `bins` (10). `default_threshold` 0.1: a tenth of the rows moved into or out of one cell.
 
-    Statistic: in [0, 1]; 1 where all rows moved from one cell to another. Exact: it is that of the raw values in the reference's
-    quantile cells.
+    Statistic: in [0, 1]; 1 where all rows moved from one cell to another. Exact: it is that of the raw values in the
+    reference's quantile cells.
 
     p-value: seeded parametric bootstrap under the pooled proportions, with a fitted tail; see `detectors.calibration`.
     Assumes independent rows.
@@ -34,8 +35,8 @@ class Chebyshev:
     >>> round(float(scores.statistic[0]), 2), bool(scores.p_value[0] < 1e-6)
     (0.12, True)
 
-    Source: as the drift measure of categorical features: Breck, Polyzotis, Roy, Whang & Zinkevich (2019), Data validation for
-    machine learning, Proceedings of MLSys 1, 334-347.
+    Source: as the drift measure of categorical features: Breck, Polyzotis, Roy, Whang & Zinkevich (2019), Data
+    validation for machine learning, Proceedings of MLSys 1, 334-347.
     """
 
     name = "linf"
@@ -45,6 +46,7 @@ class Chebyshev:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         distance = _distance(comparison.reference.proportions(), comparison.current.proportions())
         statistic = np.where(comparison.empty, np.nan, distance)
         p_value = calibrated(comparison, statistic, _distance)

@@ -21,9 +21,9 @@ class Missing:
     Statistic: |rate live - rate reference|, in [0, 1], of all rows that had the column (valid, null and invalid ones).
     Exact. The direction is in the column's profile.
 
-    p-value: pooled two-proportion z-test, two-sided, without continuity correction; its square is Pearson's chi-square of
-    the 2 x 2 table. Assumes independent rows and at least some 5 expected on either side: with fewer it is too small,
-    and the threshold has to hold the verdict.
+    p-value: pooled two-proportion z-test, two-sided, without continuity correction; its square is Pearson's chi-square
+    of the 2 x 2 table. Assumes independent rows and at least some 5 expected on either side: with fewer it is too
+    small, and the threshold has to hold the verdict.
 
     Edge cases: both rates 0, or both 1, give 0 and p = 1; a side without rows gives NaN.
 
@@ -44,6 +44,7 @@ class Missing:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
         statistic, p_value = rate_difference(reference.nulls, reference.n, current.nulls, current.n)
         return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))

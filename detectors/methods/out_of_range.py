@@ -12,7 +12,8 @@ from detectors.significance import rate_difference
 
 @register
 class OutOfRange:
-    """Change in the rate of values out of the reference's range: the share of values below the reference's minimum or above its maximum, as an absolute difference.
+    """Change in the rate of values out of the reference's range: the share of values below the reference's minimum or
+    above its maximum, as an absolute difference.
 
     Values the model never met in training. A handful is expected: of n live and m reference rows some 2 n / m.
 
@@ -21,9 +22,9 @@ class OutOfRange:
     Statistic: |rate live - rate reference|, in [0, 1], of all rows that had the column (valid, null and invalid ones).
     Exact. The direction is in the column's profile.
 
-    p-value: pooled two-proportion z-test, two-sided, without continuity correction; its square is Pearson's chi-square of
-    the 2 x 2 table. Assumes independent rows and at least some 5 expected on either side: with fewer it is too small,
-    and the threshold has to hold the verdict.
+    p-value: pooled two-proportion z-test, two-sided, without continuity correction; its square is Pearson's chi-square
+    of the 2 x 2 table. Assumes independent rows and at least some 5 expected on either side: with fewer it is too
+    small, and the threshold has to hold the verdict.
     The range was drawn from the reference itself, whose own rate is therefore 0 and not a random one.
 
     Edge cases: both rates 0, or both 1, give 0 and p = 1; a side without rows gives NaN.
@@ -45,6 +46,7 @@ class OutOfRange:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
         statistic, p_value = rate_difference(reference.outside, reference.n, current.outside, current.n)
         return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))

@@ -22,15 +22,15 @@ class Psi:
 
     Parameters: `bins` (10). `default_threshold` 0.1, the customary beginning of "some change"; 0.25 is "a large one".
 
-    Statistic: at least 0, unbounded. A zero proportion counts as 1e-4, and nothing is renormalised. Exact: it is the PSI
-    of the raw values in the reference's quantile cells.
+    Statistic: at least 0, unbounded. A zero proportion counts as 1e-4, and nothing is renormalised. Exact: it is the
+    PSI of the raw values in the reference's quantile cells.
 
     p-value: PSI / (1/n + 1/m) is asymptotically chi-square with B - 1 degrees of freedom, B the cells that either side
     fills. Assumes independent rows and expected counts of some 5 and more in every cell; cells with fewer make it too
     small.
 
-    Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN; a category the reference never
-    held is in the cell `unseen`.
+    Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN; a category the reference
+    never held is in the cell `unseen`.
 
     >>> import numpy as np
     >>> from detectors.examples import compare
@@ -50,6 +50,7 @@ class Psi:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
         filled = (reference.counts > 0) | (current.counts > 0)
         r = np.where(reference.counts > 0, reference.proportions(), FLOOR)

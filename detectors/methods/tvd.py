@@ -44,6 +44,7 @@ class TotalVariation:
     symmetric = True
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         distance = _distance(comparison.reference.proportions(), comparison.current.proportions())
         statistic = np.where(comparison.empty, np.nan, distance)
         p_value = calibrated(comparison, statistic, _distance)

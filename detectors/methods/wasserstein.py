@@ -15,8 +15,8 @@ from detectors.registry import Scores, register
 class Wasserstein:
     """Wasserstein-1 (earth mover's) distance, in standard deviations of the reference.
 
-    How far the values moved, on average, in a unit that every column shares: a pure shift by d scores d / std. Prefer `ks`
-    or `js` on heavy tails, where a few far values decide both this distance and the standard deviation.
+    How far the values moved, on average, in a unit that every column shares: a pure shift by d scores d / std. Prefer
+    `ks` or `js` on heavy tails, where a few far values decide both this distance and the standard deviation.
 
     Parameters: none. `default_threshold` 0.1: a tenth of a standard deviation.
 
@@ -26,13 +26,14 @@ class Wasserstein:
     reference has none: its magnitude is the unit then (a relative change), and 1 for a constant 0; the same where the
     standard deviation overflows.
 
-    Error bound: that of the raw values differs by at most the sum over cells of (l + r) times the largest distance from a
-    cell's place to its ends: no value is counted farther from itself (triangle inequality). A cell of one value adds 0.
+    Error bound: that of the raw values differs by at most the sum over cells of (l + r) times the largest distance from
+    a cell's place to its ends: no value is counted farther from itself (triangle inequality). A cell of one value adds
+    0.
 
-    p-value: seeded bootstrap under the pooled proportions, with a fitted tail; see `detectors.calibration`. With hundreds
-    of cells multinomial draws would take 10 ms a column, so the draws are of their Gaussian limit, a Brownian bridge at
-    the cells' ends with the exact covariance (1/n + 1/m) (F(s) - F(s) F(t)), s <= t. Assumes independent rows and a few
-    hundred on both sides; on very heavy tails, where one cell decides, it is rough.
+    p-value: seeded bootstrap under the pooled proportions, with a fitted tail; see `detectors.calibration`. With
+    hundreds of cells multinomial draws would take 10 ms a column, so the draws are of their Gaussian limit, a Brownian
+    bridge at the cells' ends with the exact covariance (1/n + 1/m) (F(s) - F(s) F(t)), s <= t. Assumes independent rows
+    and a few hundred on both sides; on very heavy tails, where one cell decides, it is rough.
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 
@@ -43,10 +44,10 @@ class Wasserstein:
     >>> round(float(scores.statistic[0]), 1), bool(scores.p_value[0] < 1e-6)
     (0.5, True)
 
-    Source: Vaserstein (1969), Markov processes over denumerable products of spaces, Problemy Peredachi Informatsii 5(3),
-    64-72; in one dimension as the area between distribution functions: Vallender (1974), Theory of Probability and its
-    Applications 18(4), 784-786. The null distribution: del Barrio, Giné & Matrán (1999), Annals of Probability 27(2),
-    1009-1071.
+    Source: Vaserstein (1969), Markov processes over denumerable products of spaces, Problemy Peredachi Informatsii
+    5(3), 64-72; in one dimension as the area between distribution functions: Vallender (1974), Theory of Probability
+    and its Applications 18(4), 784-786. The null distribution: del Barrio, Giné & Matrán (1999), Annals of Probability
+    27(2), 1009-1071.
     """
 
     name = "wasserstein"
@@ -56,6 +57,7 @@ class Wasserstein:
     symmetric = False  # the reference draws the grid and gives the unit
 
     def score(self, comparison: Comparison) -> Scores:
+        """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
         unit = _unit(comparison)[:, None]
         places, lower, upper = (part / unit for part in _places(comparison))
@@ -82,7 +84,8 @@ def _unit(comparison: Comparison) -> Floats:
 
 
 def _places(comparison: Comparison) -> tuple[Floats, Floats, Floats]:
-    """(rows, cells) where the values of each cell count, and the closed range they can lie in; padding repeats the end."""
+    """(rows, cells) where the values of each cell count, and the closed range they can lie in; padding repeats the
+    end."""
     low, high = comparison.range_minimum[:, None], comparison.range_maximum[:, None]
     with np.errstate(invalid="ignore"):  # a side without values has infinite extremes; its row is NaN in the end
         least = np.fmin(low, comparison.current.minimum[:, None])
@@ -102,9 +105,9 @@ def _bridge_p(reference: Ints, current: Ints, places: Floats, observed: float) -
     reference, current, places = reference[filled], current[filled], places[filled]
     n, m = int(reference.sum()), int(current.sum())
     pooled = (reference + current) / (n + m)
-    root = np.sqrt(pooled)
-    normal = generator(reference, current).standard_normal((DRAWS, pooled.size))
-    # Increments with the covariance of multinomial proportions: diag(p) - p p'.
-    increments = normal * root - (normal @ root)[:, None] * pooled
-    bridge = np.cumsum(increments, axis=1)[:, :-1] * np.sqrt(1.0 / n + 1.0 / m)
-    return tail_p(np.abs(bridge) @ np.diff(places), observed)
+    # W(F) - F W(1): a Brownian motion W in the time F, tied down at F = 1. Its covariance is that of the difference of
+    # two empirical distribution functions, up to the factor 1/n + 1/m.
+    motion = np.cumsum(generator(reference, current).standard_normal((DRAWS, pooled.size)) * np.sqrt(pooled), axis=1)
+    bridge = motion[:, :-1] - motion[:, -1:] * np.cumsum(pooled)[:-1]
+    draws = np.einsum("dc,c->d", np.abs(bridge), np.diff(places))  # no BLAS: its threads cost more than they give here
+    return tail_p(draws * np.sqrt(1.0 / n + 1.0 / m), observed)

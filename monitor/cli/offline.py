@@ -1,12 +1,15 @@
 """Commands that end by themselves: check, replay, migrate."""
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console
 
-from monitor.cli.progress import progress
+from monitor.cli.progress import bar
 from monitor.config.durations import format_duration
 from monitor.config.load import load
+from monitor.events.batch import Decoded
+from monitor.files import Part, iter_decoded
 
 
 def check_config(config_path: Path) -> None:
@@ -32,15 +35,14 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     import time
 
     from monitor import wiring
-    from monitor.files import iter_decoded
     from monitor.replay import Replay, run_replay
 
     config = load(config_path)
     references = wiring.open_references(config)
     replay = Replay(wiring.watched(config, references), {name: r.current for name, r in references.items()})
-    parts = iter_decoded(predictions, wiring.message_decoder(config, references), int(time.time() * 1000))
-    with progress(f"replaying {predictions.name}") as advance:
-        report = run_replay((advance(part) for part in parts), replay, out, close=close)
+    parts = iter_decoded(predictions, wiring.model_specs(config, references), int(time.time() * 1000))
+    with bar(f"replaying {predictions.name}") as show:
+        report = run_replay(_watched(parts, show), replay, out, close=close)
     console = Console(highlight=False)
     console.print(
         f"{report.n_events:,} events, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
@@ -51,6 +53,12 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
             "windows that are not over at the end of the file are left open; --close scores them", style="dim"
         )
     console.print(f"written: {out}/drift.parquet, quality.parquet, rejects.jsonl")
+
+
+def _watched(parts: Iterable[Part], show: Callable[[float], None]) -> Iterator[Decoded]:
+    for part in parts:
+        yield part.decoded
+        show(part.fraction)
 
 
 def migrate_clickhouse(config_path: Path) -> None:

@@ -98,4 +98,3 @@ def read(state: KeyValue, key: bytes, kind: type[T], default: T) -> T:
     """The value under `key`, or `default`."""
     data = state.get(key)
     return default if data is None else unpack(data, kind)
-

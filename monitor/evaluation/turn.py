@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from detectors.reference import Reference
 from detectors.profile import profiles
+from detectors.reference import Reference
 from detectors.score import score
 from detectors.sketch import Sketch
 from monitor.evaluation.results import Source, profile_row, score_row
@@ -243,7 +243,10 @@ class Turn:
                 for (version, reference, start_ms, end_ms), revision in sorted(self._revisions.items())
             ),
         )
-        if (index.panes, index.rescored) != (self._index.panes, self._index.rescored) or index.absorbed == self._index.absorbed:
+        if (index.panes, index.rescored) != (
+            self._index.panes,
+            self._index.rescored,
+        ) or index.absorbed == self._index.absorbed:
             changed.append((index_key(self._model.name), pack(index)))
         return changed
 

@@ -76,10 +76,14 @@ def classify(error: BaseException, *, secrets: Iterable[str] = (), address: str 
 
     An exception that nobody foresaw stops: it is better to be told than to try for ever.
 
-    Args:
-        error: from the driver, or from the operating system below it.
-        secrets: never to appear in the message.
-        address: for the message; without a password.
+    Parameters
+    ----------
+    error
+        From the driver, or from the operating system below it.
+    secrets
+        Never to appear in the message.
+    address
+        For the message; without a password.
     """
     if isinstance(error, SinkError):
         return error

@@ -5,14 +5,16 @@
 | `clickhouse://user:password@host:8123/database` | a server, over HTTP |
 | `clickhouses://user:password@host:8443/database?ca_cert=/path/ca.pem` | over TLS |
 | `chdb:///absolute/path` | the engine inside this process (chDB), its data in that folder |
-| `chdb://memory` | the same, data in memory, gone at exit |
+| `chdb://memory` | the same, data in memory, gone when the last client is closed |
 
 chDB, as seen with 4.4 (engine 26.9):
 
 - A process can have one path open at a time. Any number of clients may share it; when the last is closed another path
   may be opened. A second path meanwhile is refused.
-- The folder is locked against other processes while it is open; they are refused at once. A killed process leaves no lock.
-CHDB_FACTS
+- The folder is locked against other processes while it is open; they are refused at once. A killed process leaves no
+  lock, and the rows whose insert had returned are there.
+- Threads may share a client, which takes one call at a time, or have one each; Python's lock makes reading no faster.
+- A child made by `os.fork` hangs at its first call: start processes anew instead.
 """
 
 from typing import Any, Final
@@ -35,10 +37,14 @@ _IN_MEMORY: Final = ":memory:"
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     """Where ClickHouse is. Its text form, in messages and logs, never shows the password.
 
-    Attributes:
-        scheme: `clickhouse`, `clickhouses` or `chdb`.
-        path: of chDB's folder, or `:memory:`; empty for a server.
-        ca_cert: file with the authority that signed the server's certificate; empty for the system's own.
+    Attributes
+    ----------
+    scheme
+        `clickhouse`, `clickhouses` or `chdb`.
+    path
+        Of chDB's folder, or `:memory:`; empty for a server.
+    ca_cert
+        File with the authority that signed the server's certificate; empty for the system's own.
     """
 
     scheme: str
@@ -59,8 +65,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     def parse(cls, dsn: str) -> "Address":
         """The address in a text.
 
-        Raises:
-            SinkRejected: the text is no address. The message repeats no part of it, for it may hold a password.
+        Raises
+        ------
+        SinkRejected
+            The text is no address. The message repeats no part of it, for it may hold a password.
         """
         try:
             parts = urlsplit(dsn)
@@ -97,7 +105,9 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if netloc == "memory" and path in ("", "/"):
             return cls(scheme="chdb", path=_IN_MEMORY)
         if netloc or path.strip("/") == "":
-            raise SinkRejected("a chdb:// address needs an absolute path after three slashes: chdb:///var/lib/driftline")
+            raise SinkRejected(
+                "a chdb:// address needs an absolute path after three slashes: chdb:///var/lib/driftline"
+            )
         return cls(scheme="chdb", path=path)
 
     def __repr__(self) -> str:
@@ -117,20 +127,28 @@ def connect(
     address: Address | str,
     *,
     create_database: bool = False,
-    connect_timeout_s: float = 10.0,
-    send_receive_timeout_s: float = 120.0,
+    connect_timeout_s: int = 10,
+    send_receive_timeout_s: int = 120,
 ) -> Client:
     """A client that has spoken to ClickHouse once.
 
-    Args:
-        address: or its text.
-        create_database: make the address's database if it is not there (needs the right to).
-        connect_timeout_s: without meaning for chDB.
-        send_receive_timeout_s: longest silence of the server within one call; without meaning for chDB.
+    Parameters
+    ----------
+    address
+        Or its text.
+    create_database
+        Make the address's database if it is not there (needs the right to).
+    connect_timeout_s
+        Whole seconds, at least 1; without meaning for chDB.
+    send_receive_timeout_s
+        The longest silence of the server within one call; likewise.
 
-    Raises:
-        SinkUnavailable: out of reach.
-        SinkRejected: no address, wrong user or password, unknown database, chDB's folder in use or chDB not installed.
+    Raises
+    ------
+    SinkUnavailable
+        Out of reach.
+    SinkRejected
+        No address, wrong user or password, unknown database, chDB's folder in use or chDB not installed.
     """
     if isinstance(address, str):
         address = Address.parse(address)
@@ -149,7 +167,7 @@ def connect(
         raise classify(error, secrets=(address.password,), address=str(address)) from error
 
 
-def _arguments(address: Address, connect_timeout_s: float, send_receive_timeout_s: float) -> dict[str, Any]:
+def _arguments(address: Address, connect_timeout_s: int, send_receive_timeout_s: int) -> dict[str, Any]:
     return {
         "interface": "https" if address.scheme == "clickhouses" else "http",
         "host": address.host,

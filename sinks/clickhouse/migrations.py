@@ -1,8 +1,8 @@
 """The schema as numbered files, applied in order, each once.
 
 `migrations/0001_tables.sql` and so on. Rules for a new one: the next number; statements that end with `;` at the end of
-a line, and that may run twice (`IF NOT EXISTS`, `OR REPLACE`), because ClickHouse has no transaction over DDL and after a
-failure in the middle the whole file runs again. A released file is never edited: the database keeps its checksum.
+a line, and that may run twice (`IF NOT EXISTS`, `OR REPLACE`), because ClickHouse has no transaction over DDL and the
+whole file runs again after a failure in the middle. A released file is never edited: the database keeps its checksum.
 """
 
 import hashlib
@@ -38,8 +38,10 @@ ORDER BY number
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
     """One file.
 
-    Attributes:
-        checksum: SHA-256 of the text, in hexadecimal; line ends do not matter.
+    Attributes
+    ----------
+    checksum
+        SHA-256 of the text, in hexadecimal; line ends do not matter.
     """
 
     number: int
@@ -70,9 +72,12 @@ def migrations() -> list[Migration]:
 def pending(client: Client) -> list[Migration]:
     """What `migrate` would apply. A database that is ahead of this release is accepted: workers roll over one by one.
 
-    Raises:
-        SinkRejected: a migration that was applied is not the one of this release.
-        SinkUnavailable: out of reach.
+    Raises
+    ------
+    SinkRejected
+        A migration that was applied is not the one of this release.
+    SinkUnavailable
+        Out of reach.
     """
     try:
         if not int(client.command("EXISTS TABLE schema_migrations")):  # type: ignore[arg-type]  # 0 or 1
@@ -97,14 +102,20 @@ def pending(client: Client) -> list[Migration]:
 def migrate(client: Client, *, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[Migration]:
     """Apply what is pending, then set the retention. Returns what was applied; running it again applies nothing.
 
-    Args:
-        client: bound to the database to migrate.
-        retention_days: rows are deleted this many days after they were written, at least 1. Not after the time they
-            speak of: a replay of last year's events is kept as long as today's.
+    Parameters
+    ----------
+    client
+        Bound to the database to migrate.
+    retention_days
+        Rows are deleted this many days after they were written, at least 1. Not after the time they
+        speak of: a replay of last year's events is kept as long as today's.
 
-    Raises:
-        SinkRejected: as `pending`, or the user may not create tables or functions.
-        SinkUnavailable: out of reach; run it again.
+    Raises
+    ------
+    SinkRejected
+        As `pending`, or the user may not create tables or functions.
+    SinkUnavailable
+        Out of reach; run it again.
     """
     if retention_days < 1:
         raise SinkRejected(f"retention must be at least one day, not {retention_days}")

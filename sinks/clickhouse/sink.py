@@ -36,11 +36,16 @@ class ClickHouseSink:
 
     It belongs to one thread at a time.
 
-    Args:
-        address: where ClickHouse is.
-        batch_rows, batch_bytes: how much goes into one insert, at most. A row that is larger goes alone.
-        on_drop: called for each row that cannot be written at all, with the reason; count it.
-        connect: makes the client; for tests.
+    Parameters
+    ----------
+    address
+        Where ClickHouse is.
+    batch_rows, batch_bytes
+        How much goes into one insert, at most. A row that is larger goes alone.
+    on_drop
+        Called for each row that cannot be written at all, with the reason; count it.
+    connect
+        Makes the client; for tests.
     """
 
     def __init__(
@@ -69,9 +74,12 @@ class ClickHouseSink:
     def setup(self) -> None:
         """Connect, and see that all migrations are applied. After a failure, call it again.
 
-        Raises:
-            SinkUnavailable: out of reach.
-            SinkRejected: refused, or the schema is not that of this release: run `driftline migrate`.
+        Raises
+        ------
+        SinkUnavailable
+            Out of reach.
+        SinkRejected
+            Refused, or the schema is not that of this release: run `driftline migrate`.
         """
         if self._client is None:
             self._client = self._connect(self._address)
@@ -83,9 +91,12 @@ class ClickHouseSink:
     def write(self, rows: Iterable[Row]) -> int:
         """Write rows; returns how many are now in ClickHouse. They are durable when it returns: then commit.
 
-        Raises:
-            SinkUnavailable: some may be written; write them all again later.
-            SinkRejected: stop.
+        Raises
+        ------
+        SinkUnavailable
+            Some may be written; write them all again later.
+        SinkRejected
+            Stop.
         """
         by_table: dict[type[Row], list[Row]] = {}
         for row in rows:
@@ -109,8 +120,10 @@ class ClickHouseSink:
     def flush(self) -> int:
         """Write what was added; returns how many rows. If it raises, the rows are kept: flush again later.
 
-        Raises:
-            SinkUnavailable, SinkRejected: as `write`.
+        Raises
+        ------
+        SinkUnavailable, SinkRejected
+            As `write`.
         """
         n = self.write(self._waiting)
         self._waiting = []
@@ -129,10 +142,11 @@ class ClickHouseSink:
         try:
             self._insert_columns(table, rows)
         except BadRecord as error:
-            kept = self._without_bad(rows, error)
-            if kept:
-                self._insert_columns(table, kept)
-            return len(kept)
+            kept = self._without_bad(rows)
+            if len(kept) == len(rows):
+                # Not the rows' fault. To drop them would hide a fault of ours, or a table that someone changed.
+                raise SinkRejected(f"rows that keep the contract were refused: {error}") from error
+            return self._insert(table, kept) if kept else 0
         return len(rows)
 
     def _insert_columns(self, table: Table, rows: Sequence[Row]) -> None:
@@ -150,12 +164,8 @@ class ClickHouseSink:
         except (ClickHouseError, OSError, OverflowError, UnicodeError, TypeError, ValueError) as error:
             raise classify(error, secrets=(self._address.password,), address=str(self._address)) from error
 
-    def _without_bad(self, rows: Sequence[Row], error: BadRecord) -> list[Row]:
-        """The rows that keep the contract. All that came through `decode_results` do: this is rare and may be slow.
-
-        Raises:
-            BadRecord: none of them breaks it, and yet they were refused.
-        """
+    def _without_bad(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows that keep the contract. All that came through `decode_results` do: this is rare and may be slow."""
         kept = []
         for row in rows:
             try:
@@ -164,8 +174,6 @@ class ClickHouseSink:
             except (msgspec.ValidationError, OverflowError, TypeError) as reason:
                 if self._on_drop is not None:
                     self._on_drop(row, BadRecord(f"a {type(row).__name__} breaks the contract: {reason}"))
-        if len(kept) == len(rows):
-            raise error
         return kept
 
 

@@ -25,12 +25,18 @@ _COUNTS: Final = "Array(UInt64)"
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """One table.
 
-    Attributes:
-        name: the table's.
-        row: the kind of row it holds.
-        latest: the view with one row a key, the newest revision.
-        columns: field -> (column, type), in the order of the struct's fields.
-        n_bytes: roughly what a row takes in memory and on the way.
+    Attributes
+    ----------
+    name
+        The table's.
+    row
+        The kind of row it holds.
+    latest
+        The view with one row a key, the newest revision.
+    columns
+        Field -> (column, type), in the order of the struct's fields.
+    n_bytes
+        Roughly what a row takes in memory and on the way.
     """
 
     name: str
@@ -60,8 +66,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def from_columns(self, columns: Sequence[Sequence[Any]]) -> list[Row]:
         """The rows in (n_columns, n_rows), as `to_columns` made them or a query gave them.
 
-        Raises:
-            BadRecord: a value that the contract does not allow.
+        Raises
+        ------
+        BadRecord
+            A value that the contract does not allow.
         """
         fields = list(self.columns)
         rows = (dict(zip(fields, values, strict=True)) for values in zip(*columns, strict=True))
@@ -161,14 +169,21 @@ TABLES: Final[Mapping[type[Row], Table]] = {
 def read(client: Client, row: type[Row], where: str = "1", parameters: Mapping[str, Any] | None = None) -> list[Row]:
     """The newest revision of each row, in the order of the key.
 
-    Args:
-        client: bound to the database.
-        row: the kind of row, which tells the table.
-        where: an SQL condition, written by the program.
-        parameters: what users gave, for `{name:Type}` in the condition.
+    Parameters
+    ----------
+    client
+        Bound to the database.
+    row
+        The kind of row, which tells the table.
+    where
+        An SQL condition, written by the program.
+    parameters
+        What users gave, for `{name:Type}` in the condition.
 
-    Raises:
-        SinkError: as `classify` says.
+    Raises
+    ------
+    SinkError
+        As `classify` says.
     """
     table = TABLES[row]
     names = ", ".join(f"`{name}`" for name in table.column_names)

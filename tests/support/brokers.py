@@ -51,7 +51,7 @@ def find_broker(directory: Path) -> tuple[Broker, list[str]]:
 
     `directory` takes the log and data of one that is started here. Raises `NoBroker` with all reasons.
     """
-    reasons = []
+    reasons: list[str] = []
     for candidate in (_named, _in_docker, _by_maven, _embedded):
         try:
             return candidate(directory), reasons

@@ -56,16 +56,10 @@ class Installation:
             "state_dir": str(folder / "state"),
         }
         self.path.write_bytes(msgspec.yaml.encode(document))
+        self.config: Config = load(self.path)
+        self.source = self.config.kafka.topics.predictions[0]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.log = (folder / "roles.log").open("ab")
-
-    @property
-    def config(self) -> Config:
-        return load(self.path)
-
-    @property
-    def source(self) -> str:
-        return self.config.kafka.topics.predictions[0]
 
     def prepare(self, source_partitions: int) -> None:
         """Topics and schema."""

@@ -27,7 +27,17 @@ from sinks.records import DriftScore, ResultBatch
 
 REFERENCE = make_reference()
 MODEL = make_watched(REFERENCE)
-FIGURES = ("statistic", "p_value", "q_value", "threshold", "drifted", "insufficient", "n_reference", "n_current", "error_bound")
+FIGURES = (
+    "statistic",
+    "p_value",
+    "q_value",
+    "threshold",
+    "drifted",
+    "insufficient",
+    "n_reference",
+    "n_current",
+    "error_bound",
+)
 
 events_strategy = st.lists(
     st.builds(
@@ -55,7 +65,9 @@ class Machine:
 
     def take(self, offset: int, message: SketchMessage, crash_after: int | None = None) -> bool:
         """One message; after so many actions the process dies. True if it got to the acknowledgement."""
-        step = self.evaluator.advance(self.local, decode(encode(message)), Source(topic="s", partition=0, offset=offset))
+        step = self.evaluator.advance(
+            self.local, decode(encode(message)), Source(topic="s", partition=0, offset=offset)
+        )
         budget = math.inf if crash_after is None else crash_after
         for batch in step.results:
             if budget <= 0:
@@ -114,7 +126,11 @@ def assert_equal(rows: dict[tuple[object, ...], DriftScore], expected: dict[tupl
 
 
 @settings(max_examples=60, deadline=None)
-@given(events_strategy, st.lists(st.integers(1, 20), min_size=1, max_size=5), st.lists(st.integers(0, 2), min_size=1, max_size=5))
+@given(
+    events_strategy,
+    st.lists(st.integers(1, 20), min_size=1, max_size=5),
+    st.lists(st.integers(0, 2), min_size=1, max_size=5),
+)
 def test_any_split_and_any_order_inside_the_retention_gives_the_results_of_the_raw_events(
     events: list[Event], sizes: list[int], partitions: list[int]
 ) -> None:
@@ -125,7 +141,11 @@ def test_any_split_and_any_order_inside_the_retention_gives_the_results_of_the_r
 
 
 @settings(max_examples=80, deadline=None)
-@given(events_strategy, st.integers(1, 15), st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.integers(0, 3)), max_size=25))
+@given(
+    events_strategy,
+    st.integers(1, 15),
+    st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.integers(0, 3)), max_size=25),
+)
 def test_a_crash_at_any_moment_with_or_without_the_local_disk_changes_nothing(
     events: list[Event], size: int, crashes: list[tuple[int, bool, int]]
 ) -> None:
@@ -158,7 +178,15 @@ def assert_repeats_are_equal(sent: Sequence[ResultBatch]) -> None:
     seen: dict[tuple[object, ...], str] = {}
     for batch in sent:
         for row in batch.scores:
-            key = (batch.source_offset, row.version, row.segment, row.column, row.method, row.window_start_ms, row.window_end_ms)
+            key = (
+                batch.source_offset,
+                row.version,
+                row.segment,
+                row.column,
+                row.method,
+                row.window_start_ms,
+                row.window_end_ms,
+            )
             assert seen.setdefault(key, repr(row)) == repr(row)
 
 

@@ -1,0 +1,51 @@
+# Needs Python 3.11 or newer and make; everything else goes into .venv.
+# Options of a command: make demo ARGS="--months 2". Another Python: make venv PYTHON=python3.12.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: venv demo test check bench help
+
+venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
+
+demo: $(STAMP)  ## find real drift in real flights: broker, ClickHouse, whole path, three minutes
+	$(BIN)/driftline demo $(ARGS)
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)  ## lint, formatting, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## measure speed and memory, each beside a yardstick
+	$(BIN)/driftline bench $(ARGS)
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The stamp is written last: a venv that was interrupted half-way is gone on with, not trusted. One whose Python or pip
+# does not work any more is made anew.
+$(STAMP): pyproject.toml constraints.txt
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ] || ! "$$python" $(NEW_ENOUGH); then \
+	    echo "Driftline needs Python 3.11 or newer; here is $$( ("$${python:-python3}" --version || echo none) 2>&1 )." >&2; \
+	    echo "Install one, or name it: make venv PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	fi; \
+	if ! $(BIN)/python $(NEW_ENOUGH) 2>/dev/null || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	    echo "Making $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear $(VENV) || { \
+	        echo "This Python cannot make virtual environments (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
+	fi
+	@echo "Installing into $(VENV): a few minutes the first time"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,demo,dev]'
+	@touch $@

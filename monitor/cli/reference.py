@@ -1,0 +1,46 @@
+"""`driftline reference build`."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from monitor.cli.progress import bar
+from monitor.config.load import load
+from monitor.config.nearest import nearest
+from monitor.config.schema import Config, Model
+from monitor.errors import InputError
+from monitor.reference_build import BuiltReference, build_reference, write_reference
+
+
+def build(config_path: Path, data: Path, version: str, model_name: str) -> None:
+    """Build one model's reference, write it where the configuration says, and show what was inferred."""
+    model = _chosen(load(config_path), model_name)
+    with bar("building the reference") as show:
+        built = build_reference(model, data, version=version, progress=lambda _what, fraction: show(fraction))
+    digest = write_reference(model.reference, built.reference)
+    _show(Console(highlight=False), model, built, digest)
+
+
+def _chosen(config: Config, name: str) -> Model:
+    models = {model.name: model for model in config.models}
+    if not name and len(models) == 1:
+        return next(iter(models.values()))
+    if name not in models:
+        meant = nearest(name, models)
+        raise InputError(
+            f"no model {name!r} in the configuration" if name else "the configuration has several models",
+            hint=f"did you mean --model {meant}?" if meant else f"choose one with --model: {', '.join(models)}",
+        )
+    return models[name]
+
+
+def _show(console: Console, model: Model, built: BuiltReference, digest: str) -> None:
+    table = Table(title=f"{model.name}: {built.reference.n:,} rows", title_justify="left")
+    for heading in ("column", "kind", "why", "nulls", "note"):
+        table.add_column(heading, justify="right" if heading == "nulls" else "left")
+    for column in built.inferred:
+        kind = column.kind.value if column.kind is not None else "left out"
+        table.add_row(column.name, kind, column.why, f"{column.nulls:,}", column.note)
+    console.print(table)
+    console.print(f"{len(built.reference.sketches)} segments; written: {model.reference} ({digest[:12]})")

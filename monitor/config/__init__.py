@@ -1,0 +1,41 @@
+"""The configuration: one YAML file, strict, with defaults; `load` reads it, the structs say what is in it."""
+
+from monitor.config.addresses import Address
+from monitor.config.durations import format_duration, parse_duration
+from monitor.config.load import load, parse
+from monitor.config.schema import (
+    ClickHouse,
+    ColumnKind,
+    Config,
+    Drift,
+    Format,
+    Kafka,
+    Metrics,
+    Model,
+    Task,
+    Topics,
+    Window,
+)
+from monitor.config.secret import Secret
+from monitor.events.mapping import Mapping
+
+__all__ = [
+    "Address",
+    "ClickHouse",
+    "ColumnKind",
+    "Config",
+    "Drift",
+    "Format",
+    "Kafka",
+    "Mapping",
+    "Metrics",
+    "Model",
+    "Secret",
+    "Task",
+    "Topics",
+    "Window",
+    "format_duration",
+    "load",
+    "parse",
+    "parse_duration",
+]

@@ -1,0 +1,21 @@
+"""What the configuration must know of drift methods: their names and thresholds, from `detectors.registry`.
+
+The registry is imported when first asked, not with the types: it brings SciPy, and ``driftline --help`` must be quick.
+"""
+
+import math
+
+
+def method_names() -> tuple[str, ...]:
+    """The names of all registered methods, sorted."""
+    from detectors import registry
+
+    return tuple(sorted(registry.methods()))
+
+
+def default_threshold(method: str) -> float:
+    """The method's own threshold; NaN for one that is not registered (in a file, the form of `method` refuses it)."""
+    from detectors import registry
+
+    known = registry.methods().get(method)
+    return math.nan if known is None else float(known.default_threshold)

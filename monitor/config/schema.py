@@ -1,0 +1,189 @@
+"""The configuration's types: what each key means, its unit and its default.
+
+Names in the file are plain (``size``, ``lateness``); the attributes say their unit (``size_ms``, ``lateness_ms``).
+`monitor.config.load` reads a file into a `Config`; `monitor.config.checks` holds the rules between keys.
+"""
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from monitor.config.addresses import Address
+from monitor.config.methods import default_threshold
+from monitor.config.secret import Secret
+from monitor.events.mapping import Mapping
+
+Duration = Annotated[int, Meta(extra={"form": "duration"})]
+"""Milliseconds from 0; in the file ``90s``, ``15m``, ``1h``, ``7d``. Each form is in `monitor.config.forms`."""
+Time = Annotated[int, Meta(ge=1, extra={"form": "duration"})]
+"""A `Duration` above 0."""
+Name = Annotated[str, Meta(extra={"form": "name"})]
+ColumnName = Annotated[str, Meta(extra={"form": "column"})]
+Segment = Annotated[str, Meta(extra={"form": "segment"})]
+Topic = Annotated[str, Meta(extra={"form": "topic"})]
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+Task = Literal["binary", "multiclass", "regression", "none"]
+ColumnKind = Literal["numeric", "categorical", "boolean"]
+Format = Literal["auto", "json", "arrow"]
+
+_SECOND_MS, _HOUR_MS, _DAY_MS = 1_000, 3_600_000, 86_400_000
+_SAME_AS_SIZE = -1  # cannot be written in a file, where durations are never negative
+_OF_THE_METHOD = math.nan  # cannot be written in a file, where numbers are finite
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Half-open windows of `size_ms`, one starting each `every_ms`, aligned to the epoch plus `offset_ms`."""
+
+    size_ms: Time = field(name="size")
+    every_ms: Time = field(name="every", default=_SAME_AS_SIZE)
+    """Step between starts; default: the size, so that windows follow each other."""
+    offset_ms: Duration = field(name="offset", default=0)
+    """From 0 to less than the step."""
+
+    def __post_init__(self) -> None:
+        if self.every_ms == _SAME_AS_SIZE:
+            msgspec.structs.force_setattr(self, "every_ms", self.size_ms)
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One drift method and the bounds at which a column counts as drifted."""
+
+    method: Annotated[str, Meta(extra={"form": "method"})]
+    """A name in `detectors.registry`."""
+    threshold: Annotated[float, Meta(gt=0)] = _OF_THE_METHOD
+    """Smallest statistic that counts as drift, above 0, in the method's own unit; default: the method's."""
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
+    """Largest q-value that counts as significant, between 0 and 1."""
+    bins: Annotated[int, Meta(extra={"form": "bins"})] = 10
+    """Coarse cells of numeric columns: 10 (deciles), or a power of two from 2 to 256."""
+    columns: tuple[ColumnName, ...] | None = None
+    """The columns it looks at; None: all it applies to."""
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.threshold):
+            msgspec.structs.force_setattr(self, "threshold", default_threshold(self.method))
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One monitored model."""
+
+    name: Name
+    """As events give it in `model`."""
+    task: Task = "none"
+    """What a prediction is: decides how a bare number or text is read."""
+    reference: Path
+    """The reference file; in the file relative to the configuration's folder."""
+    columns: dict[ColumnName, ColumnKind] = {}
+    """Kinds that overrule those inferred when the reference is built."""
+    mapping: Mapping = field(default_factory=Mapping)
+    segments: tuple[Segment, ...] = ()
+    """Dimensions whose values are scored apart, beside the whole."""
+    windows: tuple[Window, ...] = (Window(size_ms=_DAY_MS),)
+    lateness_ms: Duration = field(name="lateness", default=_HOUR_MS)
+    """How far events may come out of order before a window closes without them."""
+    retention_ms: Duration = field(name="retention", default=14 * _DAY_MS)
+    """How long after it closed a window is scored again for late events."""
+    max_ahead_ms: Duration = field(name="max_ahead", default=_HOUR_MS)
+    """Events dated further ahead of the wall clock are rejected. An hour forgives a clock in the wrong daylight-saving
+    hour and bounds how early one bad clock can close windows."""
+    min_samples: Count = 200
+    """Fewer rows than this in a window are `insufficient`, not scored for drift."""
+    drift: tuple[Drift, ...] = field(
+        default_factory=lambda: (
+            Drift(method="psi", threshold=0.2),
+            Drift(method="ks", threshold=0.1),
+            Drift(method="js", threshold=0.1),
+        )
+    )
+
+    @property
+    def pane_ms(self) -> int:
+        """The longest piece that all windows are whole sums of: the greatest common divisor of their times."""
+        return math.gcd(*(time for w in self.windows for time in (w.size_ms, w.every_ms, w.offset_ms)))
+
+
+class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The topics that are read, by what they carry."""
+
+    predictions: tuple[Topic, ...] = ("predictions",)
+    features: tuple[Topic, ...] = ("features",)
+    labels: tuple[Topic, ...] = ("labels",)
+
+
+class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The broker, and how its topics are read and written."""
+
+    bootstrap_servers: Annotated[str, Meta(extra={"form": "servers"})] = "localhost:9092"
+    """``host:port``, several with commas between."""
+    topics: Topics = Topics()
+    format: Format = "auto"
+    """Format of events whose message has no content-type header; auto: from the first bytes."""
+    client: dict[Annotated[str, Meta(extra={"form": "client_key"})], Secret[str | int | bool]] = {}
+    """librdkafka settings passed on as they are (SASL, TLS); see `client_settings`."""
+    consumer_group: Name = "driftline"
+    """What the names of all consumer groups begin with."""
+    topic_prefix: Topic = "drift"
+    """What the names of Driftline's own topics begin with."""
+    sketch_partitions: Annotated[int, Meta(ge=1, le=10_000)] = 8
+    """Partitions of Driftline's own topics: the most workers `evaluate` can have. Fixed once the topics exist."""
+    replication_factor: Annotated[int, Meta(ge=1, le=100)] = 1
+    """Copies of Driftline's own topics; 3 on a cluster in production."""
+    idle_timeout_ms: Time = field(name="idle_timeout", default=60 * _SECOND_MS)
+    """A partition silent for this long, with nothing left to read, no longer holds windows open."""
+    commit_interval_ms: Time = field(name="commit_interval", default=_SECOND_MS)
+    """Longest time between two commits of ingest."""
+    session_timeout_ms: Annotated[int, Meta(ge=6_000, le=1_800_000, extra={"form": "duration"})] = field(
+        name="session_timeout", default=10 * _SECOND_MS
+    )
+    """A worker silent for this long loses its partitions to the others; brokers accept 6s to 30m."""
+    batch_events: Count = 20_000
+    """Most messages taken from Kafka at a time."""
+    max_message_bytes: Annotated[int, Meta(ge=1_024, le=1_000_000_000)] = 8 * 1024 * 1024
+    """Longer messages are rejected as oversize."""
+    max_events_a_message: Count = 1_000_000
+    """So are messages that hold more events than this."""
+
+    def client_settings(self) -> dict[str, str | int | bool]:
+        """The `client` settings in the clear: for librdkafka, never for a message."""
+        return {key: secret.reveal() for key, secret in self.client.items()}
+
+    def own_topic(self, name: str) -> str:
+        """The full name of one of Driftline's own topics: ``own_topic("sketches")`` is ``drift.sketches``."""
+        return f"{self.topic_prefix}.{name}"
+
+
+class ClickHouse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where results are written."""
+
+    dsn: Secret[Annotated[str, Meta(extra={"form": "dsn"})]] = field(
+        default_factory=lambda: Secret("clickhouse://default@localhost:8123/driftline")
+    )
+    """``clickhouse://user:password@host:8123/database``, ``clickhouses://`` for TLS, or ``chdb:///path``."""
+    retention_days: Annotated[int, Meta(ge=1, le=36_600)] = 400
+    """Rows older than this are dropped by ClickHouse itself."""
+    batch_rows: Count = 10_000
+    """Most rows in one insert."""
+    batch_interval_ms: Time = field(name="batch_interval", default=_SECOND_MS)
+    """Longest time a row waits for its insert to fill."""
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served."""
+
+    listen: Annotated[Address | None, Meta(extra={"form": "listen"})] = Address(host="127.0.0.1", port=9108)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole configuration: one YAML file."""
+
+    models: tuple[Model, ...]
+    kafka: Kafka = Kafka()
+    clickhouse: ClickHouse = field(default_factory=ClickHouse)
+    metrics: Metrics = Metrics()
+    state_dir: Path = Path(".driftline")
+    """Where `evaluate` keeps its state (RocksDB); in the file relative to the configuration's folder."""

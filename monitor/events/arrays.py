@@ -1,0 +1,135 @@
+"""Arrow arrays to the value conventions of batches, whatever their type; nothing here raises on a type."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from detectors.arrays import Bools, Floats, Ints
+from detectors.columns import INVALID, NULL
+from monitor.events.values import INVALID_TEXT, MAX_TIMESTAMP_MS, Category, category, timestamp
+
+BAD_TIME: Final = -1
+"""The milliseconds of a null, or of what is no time between 1970 and 9999."""
+
+_PER_MS: Final = {"us": 1_000, "ns": 1_000_000}
+
+
+class Texts(NamedTuple):
+    """A column of categories: `values[codes[i]]` is row i; the last value is null."""
+
+    codes: Ints
+    values: list[Category]
+
+
+def numbers(array: Any) -> Floats:
+    """(n,) float64: NULL for nulls, INVALID for what is not finite and for every value of a type that is no number."""
+    array = _plain(array)
+    kind = array.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        valid = _valid(array)
+        if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+            array = pc.cast(array, pa.float64(), safe=False)
+        filled = array if valid is None else pc.fill_null(array, pa.scalar(0, type=array.type))
+        values: Floats = filled.to_numpy(zero_copy_only=False).astype(np.float64)
+        finite = np.isfinite(values)
+        if not finite.all():
+            values[~finite] = INVALID
+        if valid is not None:
+            values[~valid] = NULL
+        return values
+    valid = _valid(array)
+    values = np.full(len(array), INVALID)
+    if valid is not None:
+        values[~valid] = NULL
+    return values
+
+
+def texts(array: Any) -> Texts:
+    """A column as categories: text, integers, booleans and floats in canonical spelling; other types are invalid."""
+    if not isinstance(array, pa.DictionaryArray):
+        array = _plain(array)
+        kind = array.type
+        known = (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_boolean,
+            pa.types.is_integer,
+            pa.types.is_floating,
+        )
+        if not any(matches(kind) for matches in known) or pa.types.is_float16(kind):
+            valid = _valid(array)
+            index = np.zeros(len(array), dtype=np.int64) if valid is None else np.where(valid, 0, 1)
+            return Texts(index, [INVALID_TEXT, None])
+        array = pc.dictionary_encode(array)
+    values = [category(value) for value in _python(array.dictionary)]
+    indices = pc.cast(array.indices, pa.int64(), safe=False)
+    index = pc.fill_null(indices, len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
+    return Texts(index, [*values, None])
+
+
+def milliseconds(array: Any) -> Ints:
+    """(n,) int64: milliseconds since 1970 UTC, or BAD_TIME. Native times without a zone are UTC."""
+    array = _plain(array)
+    kind = array.type
+    valid = _valid(array)
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        date32 = pa.types.is_date32(kind)
+        ticks = pc.cast(pc.cast(array, pa.int32()), pa.int64()) if date32 else pc.cast(array, pa.int64())
+        unit = "d" if date32 else getattr(kind, "unit", "ms")
+        raw: Ints = pc.fill_null(ticks, BAD_TIME).to_numpy(zero_copy_only=False).astype(np.int64)
+        factor = {"d": 86_400_000, "s": 1_000}.get(unit, 1)
+        most = MAX_TIMESTAMP_MS // factor
+        result = (
+            np.where((raw < 0) | (raw > most), BAD_TIME, raw * factor) if factor > 1 else raw // _PER_MS.get(unit, 1)
+        )
+    elif pa.types.is_integer(kind):
+        whole = array if valid is None else pc.fill_null(array, pa.scalar(0, type=kind))
+        result = whole.to_numpy(zero_copy_only=False).astype(np.int64)  # an unsigned one beyond int64 becomes negative
+    elif pa.types.is_floating(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        times = (timestamp(value) for value in array.to_pylist())
+        result = np.fromiter((BAD_TIME if time is None else time for time in times), dtype=np.int64, count=len(array))
+    else:
+        result = np.full(len(array), BAD_TIME, dtype=np.int64)
+    if valid is not None:
+        result = np.where(valid, result, BAD_TIME)
+    return np.where((result < 0) | (result > MAX_TIMESTAMP_MS), BAD_TIME, result)
+
+
+def _plain(array: Any) -> Any:
+    """Without dictionary, extension or view."""
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if pa.types.is_string_view(array.type):
+        array = pc.cast(array, pa.large_string())
+    if pa.types.is_float16(array.type):
+        array = pc.cast(array, pa.float32())
+    return array
+
+
+def _valid(array: Any) -> Bools | None:
+    """(n,) bool, or None when nothing is null."""
+    if not array.null_count and not pa.types.is_null(array.type):
+        return None
+    valid: Bools = pc.is_valid(array).to_numpy(zero_copy_only=False)
+    return valid
+
+
+def _python(array: Any) -> list[Any]:
+    """Values as Python has them; of types that mean no category, anything but text, numbers and booleans."""
+    array = _plain(array)
+    kinds = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_boolean,
+        pa.types.is_integer,
+        pa.types.is_floating,
+    )
+    if any(matches(array.type) for matches in kinds):
+        found: list[Any] = array.to_pylist()
+        return found
+    valid = _valid(array)
+    return [INVALID_TEXT if valid is None or valid[i] else None for i in range(len(array))]

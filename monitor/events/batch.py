@@ -1,0 +1,98 @@
+"""What decoding gives: columns for the sketches, and rejects for the dead letters."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.events.reasons import Reason
+
+MAX_DETAIL = 200
+"""Characters of a reject's detail."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """The events of one model, as columns. Row order is the order of the input.
+
+    Attributes
+    ----------
+    model
+        its name.
+    n
+        number of events (rows).
+    versions
+        the distinct versions; version_codes: (n,) int32 indices into them.
+    timestamps_ms
+        (n,) int64, event time, milliseconds since 1970 UTC, not negative.
+    numeric
+        (n_numeric, n) float64, rows as `layout.numeric`; NULL, INVALID and ABSENT as in `detectors.columns`.
+    codes
+        (n_categorical, n) int32, rows as `layout.categorical`; a cell of the column or a negative code.
+    segments
+        (n_dimensions, n) int32, rows in the order of `ModelSpec.dimensions`: the index of the dimension's
+        value, `len(values)` for all others and nulls, "(rest)".
+    unseen
+        by position in `layout.categorical`: (row, value) of every row whose code is the column's `unseen`.
+    sources
+        (n,) int32, the message each row came from, as an index into the input; ascending.
+    """
+
+    model: str
+    n: int
+    versions: tuple[str, ...]
+    version_codes: npt.NDArray[np.int32]
+    timestamps_ms: npt.NDArray[np.int64]
+    numeric: npt.NDArray[np.float64]
+    codes: npt.NDArray[np.int32]
+    segments: npt.NDArray[np.int32]
+    unseen: Mapping[int, list[tuple[int, str]]]
+    sources: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """One event that could not be counted.
+
+    Attributes
+    ----------
+    message
+        index of its message in the input.
+    index
+        the event's position in the message.
+    reason
+        of the closed set.
+    detail
+        for people; at most 200 characters.
+    model
+        its model if it names one that is configured, else "".
+    raw
+        the event's own bytes where they can be told apart (a row of Arrow is given as JSON), else the message.
+    """
+
+    message: int
+    index: int
+    reason: Reason
+    detail: str
+    model: str
+    raw: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """Everything that was in the messages: `n_events == sum(batch.n) + len(rejects)`.
+
+    Attributes
+    ----------
+    batches
+        at most one a model, none of them empty, in the order of the configured models.
+    rejects
+        in the order of the input.
+    n_events
+        events read; a message that cannot be divided counts as one.
+    """
+
+    batches: Sequence[Batch]
+    rejects: Sequence[Rejected]
+    n_events: int

@@ -1,0 +1,102 @@
+"""One call for a micro-batch of messages in mixed formats."""
+
+from collections.abc import Sequence
+from typing import Final, Literal, Protocol
+
+import numpy as np
+
+from monitor.events.arrow import FILE_MAGIC, ArrowDecoder
+from monitor.events.batch import Decoded
+from monitor.events.frame import Frame
+from monitor.events.json import JsonDecoder
+from monitor.events.models import Limits, ModelSpec, Role
+from monitor.events.outcome import merge
+
+Format = Literal["auto", "json", "arrow"]
+"""A topic's configured format; "auto" looks at the first bytes."""
+
+_CONTINUATION: Final = b"\xff\xff\xff\xff"  # begins every message of an IPC stream since Arrow 0.15
+_TYPES: Final[dict[str, Literal["json", "arrow"]]] = {
+    "application/json": "json",
+    "application/x-ndjson": "json",
+    "application/ndjson": "json",
+    "application/jsonl": "json",
+    "application/json-lines": "json",
+    "text/json": "json",
+    "application/vnd.apache.arrow.stream": "arrow",
+    "application/vnd.apache.arrow.file": "arrow",
+}
+
+
+class Decoder(Protocol):
+    """One format: bytes in, columns and rejects out. Never raises on bad input."""
+
+    def decode(self, messages: Sequence[bytes | None], role: Role, now_ms: int) -> Decoded:
+        """Decode messages; `now_ms` bounds their timestamps. A message of None (a tombstone) is a reject."""
+        ...
+
+
+def choose(content_type: bytes | str | None, configured: Format, message: bytes | None) -> Literal["json", "arrow"]:
+    """The format of a message: its content-type header, else the topic's configured format, else the first bytes.
+
+    A header that names neither format, as `application/octet-stream`, says nothing.
+    """
+    if content_type is not None:
+        text = content_type.decode("latin-1") if isinstance(content_type, bytes) else content_type
+        kind = text.partition(";")[0].strip().lower()
+        known = _TYPES.get(kind) or ("json" if kind.endswith("+json") else None)
+        if known is not None:
+            return known
+    if configured != "auto":
+        return configured
+    return "arrow" if message is not None and message.startswith((_CONTINUATION, FILE_MAGIC)) else "json"
+
+
+class MessageDecoder:
+    """Decodes whole micro-batches. Make one for a run: it compiles a decoder for each model and role.
+
+    Not for several threads at once.
+
+    Parameters
+    ----------
+    models
+        every configured model.
+    limits
+        bounds of a message.
+    configured
+        the format of messages without a content-type header.
+    """
+
+    def __init__(self, models: Sequence[ModelSpec], limits: Limits | None = None, configured: Format = "auto") -> None:
+        self._models = tuple(models)
+        self._configured = configured
+        self._json = JsonDecoder(models, limits)
+        self._arrow = ArrowDecoder(models, limits)
+
+    def decode_messages(
+        self,
+        messages: Sequence[bytes | None],
+        content_types: Sequence[bytes | str | None] | None,
+        role: Role,
+        now_ms: int,
+    ) -> Decoded:
+        """Decode messages with their content-type headers (None: none of them has one)."""
+        types = (None,) * len(messages) if content_types is None else content_types
+        is_arrow = [
+            choose(content_type, self._configured, message) == "arrow"
+            for content_type, message in zip(types, messages, strict=True)
+        ]
+        if not any(is_arrow):
+            return self._json.decode(messages, role, now_ms)
+        if all(is_arrow):
+            return self._arrow.decode(messages, role, now_ms)
+        places = np.arange(len(messages), dtype=np.int32)
+        arrow_places, json_places = places[np.array(is_arrow)], places[~np.array(is_arrow)]
+        frames = {model.name: Frame(model, role) for model in self._models}
+        return merge(
+            frames,
+            [
+                (self._json.decode([messages[i] for i in json_places.tolist()], role, now_ms), json_places),
+                (self._arrow.decode([messages[i] for i in arrow_places.tolist()], role, now_ms), arrow_places),
+            ],
+        )

@@ -1,0 +1,218 @@
+"""The forgiving path: any JSON value, looked at key by key. It decides what a bad event is, and says why.
+
+Events of a known shape never come here; what comes is decoded as the compiled path would, and more.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from detectors.columns import ABSENT
+from monitor.events.batch import MAX_DETAIL
+from monitor.events.frame import FLAT_LABEL, FLAT_SCORE, MODEL, SEGMENTS, Frame
+from monitor.events.mapping import path
+from monitor.events.models import Role
+from monitor.events.reasons import Reason
+from monitor.events.shapes import Bare, Plan, Shape, row_plan
+from monitor.events.values import INVALID_TEXT, Category, category, clean, most_probable, number, timestamp
+
+UNSET: Final = msgspec.UNSET
+
+_GENERIC: Final = msgspec.json.Decoder()
+_BAD_JSON: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+
+
+class Refused(Exception):  # noqa: N818 - a verdict on one event, not a fault of the program
+    """The event becomes a reject: record it with its reason and go on with the next."""
+
+    def __init__(self, reason: Reason, detail: str, model: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = clean(detail)[:MAX_DETAIL]
+        self.model = model
+
+
+def parse(raw: bytes) -> Any:
+    """Any JSON value; NaN and the infinities, which Python and others write, are taken as numbers.
+
+    Raises
+    ------
+    Refused
+        it is no JSON.
+    """
+    try:
+        return _GENERIC.decode(raw)
+    except _BAD_JSON:
+        pass  # the standard library takes more: NaN, huge numbers, lone surrogates
+    try:
+        return json.loads(raw.decode("utf-8-sig"), parse_int=_integer)
+    except RecursionError:
+        raise Refused(Reason.UNDECODABLE, "nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise Refused(Reason.UNDECODABLE, f"not UTF-8: {error.reason} at byte {error.start}") from None
+    except ValueError as error:
+        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        what = error.msg if isinstance(error, json.JSONDecodeError) else "bad number"
+        raise Refused(Reason.UNDECODABLE, f"not JSON: {what}{where}" if raw.strip() else "empty message") from None
+
+
+def _integer(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than Python converts; no float holds it either
+        return float("-inf") if digits.startswith("-") else float("inf")
+
+
+class Forgiving:
+    """Turns parsed events of all models into rows of `row_plan`."""
+
+    def __init__(self, frames: Mapping[str, Frame], role: Role) -> None:
+        self._frames = frames
+        self._role = role
+        self._only = next(iter(frames.values())) if len(frames) == 1 else None
+        self._plans = {name: row_plan(frame) for name, frame in frames.items()}
+        self._by_struct: dict[type, Plan] = {plan.struct: plan for plan in self._plans.values()}
+
+    def plan(self, struct: type) -> Plan:
+        """The plan of a row's type."""
+        return self._by_struct[struct]
+
+    def row(self, event: object) -> tuple[Plan, Any, Shape]:
+        """The row of one event, its plan, and the shape that it, or another like it, could be decoded in.
+
+        Raises
+        ------
+        Refused
+            it is no event that can be counted.
+        """
+        if not isinstance(event, dict):
+            raise Refused(Reason.SCHEMA, f"an event is an object, not {_kind(event)}")
+        frame = self._frame(event.get(MODEL))
+        mapping, name = frame.spec.mapping, frame.spec.name
+        if self._role == "predictions":
+            identity = resolve(event, path(mapping.prediction_id))
+            if not (identity is UNSET or identity is None or _is_text_or_integer(identity)):
+                raise Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is {_kind(identity)}", name)
+        time = timestamp(resolve(event, path(mapping.timestamp)))
+        if time is None:
+            raise Refused(
+                Reason.BAD_TIMESTAMP, _bad_time(resolve(event, path(mapping.timestamp)), mapping.timestamp), name
+            )
+        if time < 0:
+            raise bad_time(time, 0, name)
+        version = resolve(event, path(mapping.version))
+        version = "" if version is UNSET else category(version)
+        if version is INVALID_TEXT:
+            raise Refused(Reason.SCHEMA, f"{mapping.version} is neither text nor a number", name)
+        features = resolve(event, path(mapping.features))
+        flat = not isinstance(features, dict)
+        if not isinstance(features, dict):
+            features = {key: value for key, value in event.items() if key not in frame.reserved}
+        numeric = [ABSENT] * frame.n_numeric
+        for column, row in frame.numeric.items():
+            numeric[row] = number(features.get(column))
+        texts: list[Category] = [None] * frame.n_categorical
+        for column, row in frame.categorical.items():
+            texts[row] = category(features.get(column))
+        bare = Bare.OBJECT
+        if self._role == "predictions":
+            score, label, bare = prediction(event, frame, flat)
+            if frame.score is not None:
+                numeric[frame.score] = score
+            if frame.label is not None:
+                texts[frame.label] = label
+        segments = [_segment(event, features, frame, dimension) for dimension in frame.dimensions]
+        plan = self._plans[name]
+        return plan, plan.struct(time, version, *numeric, *texts, *segments), Shape(flat=flat, bare=bare)
+
+    def _frame(self, name: object) -> Frame:
+        if name is None and self._only is not None:
+            return self._only
+        if name is None:
+            raise Refused(Reason.UNKNOWN_MODEL, "the event names no model, and several are configured")
+        frame = self._frames.get(name) if isinstance(name, str) else None
+        if frame is None:
+            raise Refused(
+                Reason.UNKNOWN_MODEL, f"model {name!r}" if isinstance(name, str) else f"model is {_kind(name)}"
+            )
+        return frame
+
+
+def resolve(event: object, keys: tuple[str, ...]) -> object:
+    """The value at a path, or UNSET."""
+    for key in keys:
+        if not isinstance(event, dict) or key not in event:
+            return UNSET
+        event = event[key]
+    return event
+
+
+def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category, Bare]:
+    """Score, label, and what stood in the prediction object's place."""
+    mapping = frame.spec.mapping
+    score_path, label_path = path(mapping.score), path(mapping.label)
+    score, label = resolve(event, score_path), resolve(event, label_path)
+    above_score = resolve(event, score_path[:-1]) if len(score_path) > 1 else UNSET
+    above_label = resolve(event, label_path[:-1]) if len(label_path) > 1 else UNSET
+    bare = Bare.OBJECT
+    if isinstance(above_score, int | float) and not isinstance(above_score, bool):
+        score, bare = above_score, Bare.NUMBER
+    elif isinstance(above_score, list):
+        score = INVALID_TEXT
+    if isinstance(above_label, str | bool):
+        label, bare = above_label, Bare.TEXT
+    elif isinstance(above_label, list):
+        label = INVALID_TEXT
+    if flat and score in (UNSET, None):
+        score = event.get(FLAT_SCORE)
+    if flat and label in (UNSET, None):
+        label = event.get(FLAT_LABEL)
+    score_value = number(None if score is UNSET else score)
+    label_value = category(None if label is UNSET else label)
+    if frame.spec.task != "regression" and (score_value != score_value or label_value is None):
+        probabilities = resolve(event, (*score_path[:-1], "probabilities"))
+        if probabilities is not UNSET and probabilities is not None:
+            best, best_label = most_probable(probabilities)
+            score_value = best if score_value != score_value else score_value
+            label_value = best_label if label_value is None else label_value
+    return score_value, label_value, bare
+
+
+def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dimension: str) -> Category:
+    value = resolve(event, (SEGMENTS, dimension))
+    if value is not UNSET and value is not None:
+        return category(value)
+    value = features.get(dimension)
+    if dimension in frame.numeric:
+        value = number(value)  # as the column sees it: what is invalid there is in no segment of its own
+        return category(value) if value == value and abs(value) != float("inf") else None
+    return category(value)
+
+
+def bad_time(time_ms: int, now_ms: int, model: str) -> Refused:
+    """Why a well-formed time is rejected."""
+    detail = f"timestamp {time_ms} is before 1970"
+    if time_ms >= 0:
+        detail = f"timestamp {time_ms} is {(time_ms - now_ms) // 1000} s in the future"
+    return Refused(Reason.BAD_TIMESTAMP, detail, model)
+
+
+def _is_text_or_integer(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def _bad_time(value: object, where: str) -> str:
+    if value is UNSET or value is None:
+        return f"no {where}"
+    if isinstance(value, str):
+        return f"{where} {value[:40]!r} is not RFC 3339 with an offset"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{where} is no whole number of milliseconds between 1970 and 9999"
+    return f"{where} is {_kind(value)}"
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "an array", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+    return "null" if value is None else names.get(type(value), "no JSON value")

@@ -1,0 +1,103 @@
+"""The columns of one model as every decoder fills them: their rows, and the tables of codes."""
+
+from typing import Final
+
+import numpy as np
+
+from detectors.arrays import Codes, Floats
+from detectors.columns import ABSENT, CODE_ABSENT, Column
+from monitor.events.lookup import PackedTables, Table, column_table, dimension_table
+from monitor.events.mapping import Mapping, path
+from monitor.events.models import LABEL, SCORE, ModelSpec, Role
+
+MODEL: Final = "model"
+SEGMENTS: Final = "segments"
+FLAT_SCORE: Final = "score"
+FLAT_LABEL: Final = "label"
+
+
+class Frame:
+    """One model in one role, prepared for decoding.
+
+    Attributes
+    ----------
+    spec, role
+        what it was made for.
+    numeric
+        name to row of `Batch.numeric`, features only.
+    categorical
+        name to row of `Batch.codes`, features only.
+    score
+        row of `@score`, or None when the reference has none or the role is "features"; label: of `@label`.
+    columns
+        the categorical columns, by row; known: their categories' codes.
+    dimensions
+        names; rest: each one's code of "(rest)".
+    tables
+        by row of the code matrix; see `n_codes`.
+    n_codes
+        rows of the code matrix a loop fills: categories, then segments as `segments` gives them, then
+        segments as features give them, then the flat label.
+    """
+
+    def __init__(self, spec: ModelSpec, role: Role) -> None:
+        layout = spec.layout
+        numeric = {layout.columns[index].name: row for row, index in enumerate(layout.numeric)}
+        categorical = {layout.columns[index].name: row for row, index in enumerate(layout.categorical)}
+        score, label = numeric.pop(SCORE, None), categorical.pop(LABEL, None)
+        self.spec = spec
+        self.role = role
+        self.numeric = numeric
+        self.categorical = categorical
+        self.absent_numeric = score if role == "features" else None
+        self.absent_label = label if role == "features" else None
+        self.score = score if role == "predictions" else None
+        self.label = label if role == "predictions" else None
+        self.columns: tuple[Column, ...] = tuple(layout.columns[index] for index in layout.categorical)
+        self.known = tuple(column.codes() for column in self.columns)
+        self.dimensions = tuple(spec.dimensions)
+        self.rest = tuple(len(values) for values in spec.dimensions.values())
+        self.indices = tuple({value: i for i, value in enumerate(values)} for values in spec.dimensions.values())
+        self.n_numeric = len(layout.numeric)
+        self.n_categorical = len(layout.categorical)
+        self.reserved = reserved_names(spec.mapping)
+        dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
+        tables: list[Table] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
+        if self.label is not None:
+            tables.append(tables[self.label])
+        self.n_codes = self.n_categorical + 2 * len(self.dimensions) + 1
+        self.tables = PackedTables(tables)
+
+    def named_segment(self, dimension: int) -> int:
+        """The row of the code matrix for a dimension's value in `segments`."""
+        return self.n_categorical + dimension
+
+    def feature_segment(self, dimension: int) -> int:
+        """The row of the code matrix for a dimension's value in the feature of its name."""
+        return self.n_categorical + len(self.dimensions) + dimension
+
+    @property
+    def flat_label(self) -> int:
+        """The row of the code matrix for a flat event's `label`."""
+        return self.n_codes - 1
+
+    @property
+    def flat_score(self) -> int:
+        """The row of the numeric matrix for a flat event's `score`."""
+        return self.n_numeric
+
+    def blank(self, n: int) -> tuple[Floats, Codes]:
+        """Numeric (n_numeric + 1, n) and codes (n_codes, n) with nulls, and absences where the role says so."""
+        numeric = np.full((self.n_numeric + 1, n), np.nan)
+        codes = np.full((self.n_codes, n), -1, dtype=np.int32)
+        if self.absent_numeric is not None:
+            numeric[self.absent_numeric] = ABSENT
+        if self.absent_label is not None:
+            codes[self.absent_label] = CODE_ABSENT
+        return numeric, codes
+
+
+def reserved_names(mapping: Mapping) -> frozenset[str]:
+    """Top-level names that are no features in a flat event."""
+    paths = (mapping.timestamp, mapping.prediction_id, mapping.version, mapping.features, mapping.score, mapping.label)
+    return frozenset({MODEL, SEGMENTS, FLAT_SCORE, FLAT_LABEL, *(path(dotted)[0] for dotted in paths)})

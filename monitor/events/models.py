@@ -1,0 +1,67 @@
+"""What a decoder must know of each model, and the bounds it works within."""
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from detectors.columns import Kind
+from detectors.layout import Layout
+from monitor.events.mapping import Mapping
+
+Role = Literal["predictions", "features"]
+"""What a topic carries. Feature logs hold no prediction: `@score` and `@label` are absent in them."""
+
+Task = Literal["binary", "multiclass", "regression", "none"]
+
+SCORE: Final = "@score"
+LABEL: Final = "@label"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """One configured model, as far as decoding its events goes.
+
+    Attributes
+    ----------
+    name
+        as events give it in `model`.
+    layout
+        the reference's columns; `@score` (numeric) and `@label` (categorical) take the prediction.
+    dimensions
+        the reference's segment dimensions and the values that are segments of their own.
+    task
+        with "regression", `probabilities` are ignored.
+    mapping
+        where things lie in an event.
+    max_ahead_ms
+        a timestamp later than now by more than this is rejected.
+    """
+
+    name: str
+    layout: Layout
+    dimensions: MappingOf[str, tuple[str, ...]] = field(default_factory=dict)
+    task: Task = "none"
+    mapping: Mapping = field(default_factory=Mapping)
+    max_ahead_ms: int = 86_400_000
+
+    def __post_init__(self) -> None:
+        for column in self.layout.columns:
+            wanted = {SCORE: Kind.NUMERIC, LABEL: Kind.CATEGORICAL}.get(column.name, column.kind)
+            if column.kind is not wanted:
+                raise ValueError(f"{column.name} of model {self.name!r} must be {wanted}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds of one message. What exceeds them is rejected whole, as oversize, and not parsed.
+
+    Attributes
+    ----------
+    max_message_bytes
+        of one message as it came from the broker.
+    max_events_a_message
+        of an array, NDJSON or an Arrow stream.
+    """
+
+    max_message_bytes: int = 8 * 1024 * 1024
+    max_events_a_message: int = 1_000_000

@@ -1,0 +1,117 @@
+"""What single values mean: numbers, categories, times. The compiled path must agree with these functions."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+import msgspec
+
+from detectors.columns import INVALID, NULL
+
+INVALID_TEXT: Final = msgspec.msgpack.Ext(1, b"")
+"""An invalid categorical value, in a form that no event can hold and that MessagePack can carry."""
+
+MAX_TIMESTAMP_MS: Final = 253_402_300_799_999
+"""The end of the year 9999."""
+
+Category = str | msgspec.msgpack.Ext | None
+"""Canonical text, INVALID_TEXT, or null."""
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""RFC 3339 with an offset; without one it would be a guess."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_EXACT: Final = 1e17  # beyond this, repr writes an exponent and an integral float is no exact count any more
+
+
+def number(value: object) -> float:
+    """A numeric column's value: NULL, INVALID (text, booleans, not finite, beyond a float), or the number."""
+    if value is None:
+        return NULL
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return INVALID
+    try:
+        result = float(value)
+    except OverflowError:
+        return INVALID
+    return result if math.isfinite(result) else INVALID
+
+
+def category(value: object) -> Category:
+    """A categorical column's value as canonical text: 1 and 1.0 are "1", true is "true"."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        try:
+            return str(value)
+        except ValueError:  # thousands of digits, sys.set_int_max_str_digits
+            return INVALID_TEXT
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    return INVALID_TEXT
+
+
+def spellings(text: str) -> list[object]:
+    """Every JSON value whose category is `text` and that can be foreseen: itself, and as a number or boolean."""
+    found: list[object] = [text]
+    if text in ("true", "false"):
+        found.append(text == "true")
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except (ValueError, OverflowError):
+            continue
+        if category(value) == text and (isinstance(value, float) or -(2**63) <= value < 2**63):
+            found.append(value)
+    if text == "0":
+        found.append(-0.0)
+    return found
+
+
+def timestamp(value: object) -> int | None:
+    """Milliseconds since 1970 UTC of an integer or RFC 3339 text, fractions of a millisecond dropped.
+
+    Negative before 1970; None if it is no time.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -MAX_TIMESTAMP_MS <= value <= MAX_TIMESTAMP_MS else None
+    if not isinstance(value, str):
+        return None
+    try:
+        return (msgspec.convert(value, Instant).astimezone(UTC) - _EPOCH) // _MILLISECOND
+    except (msgspec.ValidationError, OverflowError, UnicodeError):
+        return None
+
+
+def most_probable(probabilities: object) -> tuple[float, Category]:
+    """The largest of a mapping's or list's probabilities and its class (a list's classes are its positions).
+
+    The first of equals. Values that are no finite numbers are passed over; where no other is there, both are invalid.
+    """
+    if isinstance(probabilities, Mapping):
+        pairs = [(category(key), number(value)) for key, value in probabilities.items()]
+    elif isinstance(probabilities, Sequence) and not isinstance(probabilities, str):
+        pairs = [(str(index), number(value)) for index, value in enumerate(probabilities)]
+    else:
+        return INVALID, INVALID_TEXT
+    if not pairs:
+        return NULL, None
+    label, score = max(pairs, key=lambda pair: pair[1] if math.isfinite(pair[1]) else -math.inf)
+    return (score, label) if math.isfinite(score) else (INVALID, INVALID_TEXT)
+
+
+def clean(text: str) -> str:
+    """Text that every encoder accepts: a lone surrogate, which JSON can spell, becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

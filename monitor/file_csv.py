@@ -1,0 +1,205 @@
+"""CSV files. Cells are read as text; a column's type follows from all of its cells, never from its first ones.
+
+A first pass looks at every cell. A column is of the narrowest type that all of its cells are:
+
+| cells | type |
+|---|---|
+| all empty | null |
+| `true`, `True`, `TRUE`, `false`, ... | bool |
+| integers of 64 bits; without leading zeros: `007` is a code, not a number | int64 |
+| numbers, also `1e5`, `nan`, `inf` | float64 |
+| anything else | string |
+
+Empty cells are nulls, quoted or not; `NA` and its like are text. Spaces around a number do not count.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from monitor.errors import InputError
+from monitor.file_table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
+
+BadRow = Callable[[int, int, str], None]
+"""Takes the number of cells expected, the number found, and the row's text."""
+
+TRUE: Final = ("true", "True", "TRUE")
+FALSE: Final = ("false", "False", "FALSE")
+"""How CSV files spell booleans."""
+
+_BLOCK_BYTES: Final = 4 * 1024 * 1024  # a row may not be longer
+_BOOLEANS: Final = pa.array(TRUE + FALSE)
+_NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_SEPARATORS: Final = ";\t|"
+
+# Narrowest first: a column that is of one type in some blocks and of another in others is of the later one of the two,
+# but for booleans, which are no numbers.
+_RANKS: Final[tuple[pa.DataType, ...]] = (pa.null(), pa.bool_(), pa.int64(), pa.float64(), pa.string())
+_BOOLEAN, _INTEGER, _FLOAT, _TEXT = range(1, 5)
+
+
+class CsvTable:
+    """A CSV file as a `TableFile`; may be compressed with gzip.
+
+    Parameters
+    ----------
+    path
+        The file; UTF-8, comma-separated, names in the first row.
+    numeric
+        Columns that are float64 whatever they hold: a cell that is no number is infinity, which is counted as invalid.
+    infer
+        With False there is no first pass: all other columns are string, and `n_rows` is 0.
+    on_bad_row
+        What to do with a row of too few or too many cells; None: the file is corrupt.
+    progress
+        Of the first pass.
+
+    Raises
+    ------
+    InputError
+        No such file, empty, corrupt, not UTF-8.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        numeric: Collection[str] = (),
+        infer: bool = True,
+        on_bad_row: BadRow | None = None,
+        progress: Progress = unwatched,
+    ) -> None:
+        self.path = path
+        self.n_rows = 0
+        self._handler = None if on_bad_row is None else _handler(on_bad_row)
+        names = self._names()
+        require_unique(path, names)
+        self._numeric = frozenset(numeric)
+        ranks = [0 if infer else _TEXT] * len(names)
+        if infer:
+            for batch in self._texts(names, None if on_bad_row is None else _skip, progress):
+                self.n_rows += batch.num_rows
+                ranks = [_rank(batch.column(position), rank) for position, rank in enumerate(ranks)]
+        self.columns = tuple(
+            FileColumn(name=name, type=pa.float64() if name in self._numeric else _RANKS[rank])
+            for name, rank in zip(names, ranks, strict=True)
+        )
+
+    def iter_batches(
+        self, columns: Sequence[str] | None = None, rows: int = ROWS, progress: Progress = unwatched
+    ) -> Iterator[pa.RecordBatch]:
+        """Read the file once; see `TableFile`."""
+        wanted = [column for column in self.columns if columns is None or column.name in columns]
+        names = [column.name for column in wanted]
+        for batch in self._texts(names, self._handler, progress):
+            with reading(self.path):  # a cell that is not of its type any more: the file has changed
+                arrays = [self._typed(batch.column(position), column) for position, column in enumerate(wanted)]
+            typed = pa.RecordBatch.from_arrays(arrays, names=names)
+            for start in range(0, typed.num_rows, rows):
+                yield typed.slice(start, rows)
+
+    def _typed(self, cells: Any, column: FileColumn) -> Any:
+        if column.name in self._numeric:
+            return cell_numbers(cells)
+        if column.type == pa.string():
+            return cells
+        if column.type == pa.bool_():
+            truth: Any = pc.is_in(cells, value_set=pa.array(TRUE))
+            return pc.if_else(pc.is_valid(cells), truth, pa.scalar(None, pa.bool_()))
+        return pc.cast(pc.utf8_trim_whitespace(cells), column.type)
+
+    def _names(self) -> list[str]:
+        with reading(self.path):
+            try:
+                reader, _ = self._open(None, _skip)
+            except pa.ArrowInvalid as error:
+                if "Empty CSV" in str(error):
+                    raise InputError(f"{self.path} is empty", hint="the first row must name the columns") from error
+                raise
+            names: list[str] = reader.schema.names
+            reader.close()
+        if len(names) == 1 and any(mark in names[0] for mark in _SEPARATORS):
+            mark = next(mark for mark in _SEPARATORS if mark in names[0])
+            raise InputError(f"{self.path} is separated by {mark!r}, not by commas", hint="save it with commas")
+        return names
+
+    def _texts(self, names: Sequence[str], handler: Any, progress: Progress) -> Iterator[pa.RecordBatch]:
+        with reading(self.path):
+            total = max(self.path.stat().st_size, 1)
+            reader, raw = self._open(names, handler)
+            with reader:
+                for batch in reader:
+                    yield batch
+                    progress(min(raw.tell() / total, 1.0))
+        progress(1.0)
+
+    def _open(self, names: Sequence[str] | None, handler: Any) -> tuple[Any, Any]:
+        raw = pa.OSFile(str(self.path), "r")
+        stream: Any = pa.CompressedInputStream(raw, "gzip") if self.path.suffix.lower() == ".gz" else raw
+        reader = pa_csv.open_csv(
+            stream,
+            read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=handler),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names or (), pa.string()),
+                include_columns=list(names) if names is not None else None,
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+        return reader, raw
+
+
+def cell_numbers(cells: Any) -> Any:
+    """(n,) text as Arrow float64: null for null, infinity for what is no number."""
+    trimmed: Any = pc.utf8_trim_whitespace(cells)
+    if cell_casts(trimmed, pa.float64()):
+        return pc.cast(trimmed, pa.float64())
+    numeric = pc.match_substring_regex(trimmed, _NUMBER)
+    found = pc.cast(pc.if_else(numeric, trimmed, pa.scalar(None, pa.string())), pa.float64())
+    return pc.if_else(pc.and_(pc.is_valid(cells), pc.is_null(found)), pa.scalar(np.inf), found)
+
+
+def _skip(row: Any) -> str:  # noqa: ARG001 - what pyarrow calls
+    return "skip"
+
+
+def _handler(on_bad_row: BadRow) -> Callable[[Any], str]:
+    def handle(row: Any) -> str:
+        on_bad_row(row.expected_columns, row.actual_columns, row.text)
+        return "skip"
+
+    return handle
+
+
+def _rank(cells: Any, rank: int) -> int:
+    """The rank of a column's type when these cells are looked at too."""
+    cells = cells.drop_null()
+    if rank == _TEXT or not len(cells):
+        return rank
+    if rank <= _BOOLEAN and pc.all(pc.is_in(cells, value_set=_BOOLEANS)).as_py():
+        return _BOOLEAN
+    if rank == _BOOLEAN:
+        return _TEXT
+    trimmed: Any = pc.utf8_trim_whitespace(cells)
+    # Floats come first: the cast to integers takes 0x1F.
+    if not cell_casts(trimmed, pa.float64()):
+        return _TEXT
+    zeros = trimmed.filter(pc.starts_with(trimmed, "0"))
+    if len(zeros) and pc.any(pc.match_substring_regex(zeros, r"^0\d")).as_py():
+        return _TEXT
+    return max(rank, _INTEGER if cell_casts(trimmed, pa.int64()) else _FLOAT)
+
+
+def cell_casts(cells: Any, type_: pa.DataType) -> bool:
+    """Whether every cell is of this type."""
+    try:
+        pc.cast(cells, type_)
+    except pa.ArrowInvalid:
+        return False
+    return True

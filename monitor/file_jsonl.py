@@ -1,0 +1,254 @@
+"""JSON Lines: one event a line, flat or nested, as they would lie in Kafka. Read as a table of nested columns.
+
+Each event is taken apart by the rules of live events (`monitor.events.forgiving`), and its columns are named by the
+default mapping whatever the configured one is:
+
+| column | what |
+|---|---|
+| `model`, `version` | of any type |
+| `features` | a struct: the features object of a nested event, what no other key names of a flat one |
+| `prediction` | a struct of `score` and `label` |
+| `segments` | a struct |
+
+A first pass finds the keys and the types of their values; a key with values of several types is `MIXED`.
+"""
+
+import gzip
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+import pyarrow as pa
+
+from detectors.layout import Layout
+from monitor.errors import InputError
+from monitor.events.forgiving import UNSET, Refused, parse, prediction, resolve
+from monitor.events.frame import MODEL, SEGMENTS, Frame
+from monitor.events.mapping import Mapping
+from monitor.events.mapping import path as path_of
+from monitor.events.models import ModelSpec
+from monitor.events.reasons import Reason
+from monitor.events.values import clean, number
+from monitor.file_table import ROWS, FileColumn, Progress, reading, unwatched
+from monitor.file_values import MIXED, mixed
+
+MAX_LINE_BYTES: Final = 64 * 1024 * 1024
+_BLOCK_BYTES: Final = 4 * 1024 * 1024
+_MAX_COLUMNS: Final = 10_000
+
+_TOP: Final = (MODEL, "version")
+_STRUCTS: Final = ("features", "prediction", SEGMENTS)
+_INT64: Final = range(-(2**63), 2**63)
+_NUMBERS: Final = {int, float}
+_NULL: Final = type(None)
+
+Key = tuple[str, ...]
+"""A leaf of the table: `("model",)`, `("features", "distance")`."""
+
+
+def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[bytes]]:
+    """The lines of a file (`.gz`: compressed with gzip) that hold anything, some megabytes at a time.
+
+    A line longer than `MAX_LINE_BYTES` is cut off there.
+
+    Raises
+    ------
+    InputError
+        No such file, or it is corrupt.
+    """
+    with reading(path):
+        total = max(path.stat().st_size, 1)
+        with path.open("rb") as raw, _opened(path, raw) as file:
+            while lines := _block(file):
+                kept = [line for line in lines if line.strip()]
+                if kept:
+                    yield kept
+                progress(min(raw.tell() / total, 1.0))
+
+
+def _opened(path: Path, raw: IO[bytes]) -> "IO[bytes] | gzip.GzipFile":
+    return gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
+
+
+def _block(file: "IO[bytes] | gzip.GzipFile") -> list[bytes]:
+    lines, size = list[bytes](), 0
+    while size < _BLOCK_BYTES and (line := file.readline(MAX_LINE_BYTES)):
+        rest = line
+        while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = file.readline(MAX_LINE_BYTES)  # passed over
+        lines.append(line)
+        size += len(line)
+    return lines
+
+
+class JsonlTable:
+    """A file of JSON lines as a `TableFile`; may be compressed with gzip.
+
+    Parameters
+    ----------
+    path
+        The file.
+    spec
+        The model: its mapping and task say where things lie in an event. Its layout and dimensions do not matter.
+    progress
+        Of the first pass.
+
+    Raises
+    ------
+    InputError
+        No such file, or a line that is no event.
+    """
+
+    def __init__(self, path: Path, spec: ModelSpec, *, progress: Progress = unwatched) -> None:
+        self.path = path
+        self.n_rows = 0
+        bare = ModelSpec(name=spec.name, layout=Layout([]), task=spec.task, mapping=spec.mapping)
+        self._frame = Frame(bare, "predictions")
+        self._paths = _Paths(spec.mapping)
+        found: dict[Key, set[type]] = {}
+        order: tuple[str, ...] = ()
+        for events in self._events(progress):
+            self.n_rows += len(events)
+            order = max((order, *(tuple(event["features"]) for event in events)), key=_rank_of_order)
+            for key, values in _columns(events).items():
+                found.setdefault(key, set()).update(_kinds(values))
+            if len(found) > _MAX_COLUMNS:
+                hint = "keys that are data belong into values"
+                raise InputError(f"{path} has more than {_MAX_COLUMNS:,} different keys", hint=hint)
+        # Events may leave out what is null. The order of the columns is that of the event with most of them, whichever
+        # comes first in the file; what it lacks follows by name.
+        ranks = {name: rank for rank, name in enumerate(map(clean, order))}
+        keys = sorted(found, key=lambda key: (ranks.get(key[-1], len(ranks)) if key[0] == "features" else -1, key))
+        self._types = {key: _arrow_type(found[key]) for key in keys}
+        self.columns = tuple(FileColumn(name=name, type=type_) for name, type_ in self._tree(list(self._types)).items())
+
+    def iter_batches(
+        self, columns: Sequence[str] | None = None, rows: int = ROWS, progress: Progress = unwatched
+    ) -> Iterator[pa.RecordBatch]:
+        """Read the file once; see `TableFile`."""
+        wanted = [key for key in self._types if columns is None or key[0] in columns or ".".join(key) in columns]
+        schema = pa.schema(list(self._tree(wanted).items()))
+        for events in self._events(progress):
+            for start in range(0, len(events), rows):
+                part = events[start : start + rows]
+                with reading(self.path):
+                    values = _columns(part)
+                    leaves = {key: _array(values.get(key, [None] * len(part)), self._types[key]) for key in wanted}
+                    yield pa.RecordBatch.from_arrays([_assembled(leaves, field) for field in schema], schema=schema)
+
+    def _tree(self, keys: Sequence[Key]) -> dict[str, pa.DataType]:
+        top = {key[0]: self._types[key] for key in keys if len(key) == 1}
+        for name in _STRUCTS:
+            fields = [pa.field(key[1], self._types[key]) for key in keys if len(key) == 2 and key[0] == name]
+            if fields:
+                top[name] = pa.struct(fields)
+        return top
+
+    def _events(self, progress: Progress) -> Iterator[list[dict[str, dict[str, Any]]]]:
+        n = 0
+        for lines in read_lines(self.path, progress):
+            events: list[dict[str, dict[str, Any]]] = []
+            for line in lines:
+                n += 1
+                try:
+                    value = parse(line)
+                    events += map(self._taken_apart, value if isinstance(value, list) else (value,))
+                except Refused as refused:
+                    raise InputError(f"{self.path}, line {n} (empty ones not counted): {refused.detail}") from refused
+            yield events
+
+    def _taken_apart(self, event: object) -> dict[str, dict[str, Any]]:
+        """The leaves of one event, by struct; "" holds those at the top."""
+        if not isinstance(event, dict):
+            raise Refused(Reason.SCHEMA, "an event is an object")
+        features = resolve(event, self._paths.features)
+        flat = not isinstance(features, dict)
+        if not isinstance(features, dict):
+            features = {key: value for key, value in event.items() if key not in self._frame.reserved}
+        above = resolve(event, self._paths.score[:-1])
+        known = above if isinstance(above, dict) else {}
+        score, label = known.get(self._paths.score[-1]), known.get(self._paths.label[-1])
+        if not (self._paths.together and type(score) is float and type(label) is str):  # the usual, which is all there
+            score, label, _ = prediction(event, self._frame, flat)
+            score = None if score != score else score
+        version = resolve(event, self._paths.version)
+        segments = event.get(SEGMENTS)
+        return {
+            "": {MODEL: event.get(MODEL), "version": None if version is UNSET else version},
+            "features": features,
+            "prediction": {"score": score, "label": label},
+            SEGMENTS: segments if isinstance(segments, dict) else {},
+        }
+
+
+class _Paths:
+    """A mapping's paths, taken apart once."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self.features = path_of(mapping.features)
+        self.version = path_of(mapping.version)
+        self.score = path_of(mapping.score)
+        self.label = path_of(mapping.label)
+        self.together = len(self.score) > 1 and self.score[:-1] == self.label[:-1]
+
+
+def _rank_of_order(names: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    return len(names), names
+
+
+def _columns(events: Sequence[dict[str, dict[str, Any]]]) -> dict[Key, list[Any]]:
+    """The values of every leaf that the events have."""
+    columns: dict[Key, list[Any]] = {}
+    for struct in ("", *_STRUCTS):
+        parts = [event[struct] for event in events]
+        for name in set[str]().union(*parts):
+            key = (clean(name),) if struct == "" else (struct, clean(name))
+            columns[key] = [part.get(name) for part in parts]
+    return columns
+
+
+def _kinds(values: Sequence[Any]) -> set[type]:
+    """The Python types among the values; int stands for integers of 64 bits, float for all other numbers."""
+    kinds = set(map(type, values))
+    if int in kinds and not all(value in _INT64 for value in values if type(value) is int):
+        kinds.add(float)
+    return kinds
+
+
+def _arrow_type(kinds: set[type]) -> pa.DataType:
+    kinds = kinds - {_NULL}
+    if not kinds:
+        return pa.null()
+    if kinds <= _NUMBERS:
+        return pa.float64() if float in kinds else pa.int64()
+    return pa.string() if kinds == {str} else pa.bool_() if kinds == {bool} else MIXED
+
+
+def _array(values: list[Any], type_: pa.DataType) -> Any:
+    """The values of one leaf as an array of its type."""
+    if type_ == MIXED:
+        return mixed(
+            len(values),
+            number=_array([value if type(value) in _NUMBERS else None for value in values], pa.float64()),
+            boolean=pa.array([value if type(value) is bool else None for value in values], pa.bool_()),
+            text=_array([value if type(value) is str else None for value in values], pa.string()),
+            other=pa.array([True if _is_other(value) else None for value in values], pa.bool_()),
+        )
+    try:
+        return pa.array(values, type_)
+    except (pa.ArrowInvalid, OverflowError):  # integers that no float64 holds exactly
+        return pa.array([None if value is None else number(value) for value in values], type_)
+    except UnicodeEncodeError:  # lone surrogates
+        return pa.array([None if value is None else clean(value) for value in values], type_)
+
+
+def _is_other(value: object) -> bool:
+    return not (value is None or type(value) in (int, float, bool, str))
+
+
+def _assembled(leaves: dict[Key, Any], field: Any) -> Any:
+    """The column of a field of the schema."""
+    if (field.name,) in leaves:
+        return leaves[field.name,]
+    inner = list(field.type)
+    return pa.StructArray.from_arrays([leaves[field.name, part.name] for part in inner], fields=inner)

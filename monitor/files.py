@@ -1,0 +1,208 @@
+"""Flat files of predictions: Parquet, CSV and JSON lines, read a bounded number of rows at a time.
+
+`open_table` reads any of them as a table, for `driftline reference build`. `iter_decoded` reads them as events, for
+`driftline replay`: a JSON line is decoded as if it were a Kafka message, a row of a table as a row of Arrow.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+import pyarrow as pa
+
+from detectors.layout import Layout
+from monitor.config.nearest import nearest
+from monitor.errors import InputError
+from monitor.events.batch import Decoded, Rejected
+from monitor.events.forgiving import Refused
+from monitor.events.frame import Frame
+from monitor.events.json import JsonDecoder
+from monitor.events.models import Limits, ModelSpec, Role
+from monitor.events.outcome import Outcome
+from monitor.events.reasons import Reason
+from monitor.events.table import add_rows, check_schema
+from monitor.file_cells import CellMeanings
+from monitor.file_csv import CsvTable
+from monitor.file_jsonl import JsonlTable, read_lines
+from monitor.file_parquet import ParquetTable
+from monitor.file_table import ROWS, Progress, TableFile, unwatched
+
+FileFormat = Literal["parquet", "csv", "jsonl"]
+
+FORMATS: Final[Mapping[str, FileFormat]] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".jsonl.gz": "jsonl",
+    ".ndjson.gz": "jsonl",
+}
+"""By the end of the file's name, in small letters."""
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1."""
+
+    decoded: Decoded
+    fraction: float
+
+
+def format_of(path: Path) -> FileFormat:
+    """The format that a file's name stands for.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or its name ends in none of `FORMATS`.
+    """
+    if not path.exists():
+        close = nearest(path.name, (other.name for other in path.parent.glob("*"))) if path.parent.is_dir() else ""
+        raise InputError(f"no such file: {path}", hint=f"did you mean {close!r}?" if close else "check the path")
+    if not path.is_file():
+        raise InputError(f"{path} is not a file", hint="name one Parquet, CSV or JSONL file")
+    name = path.name.lower()
+    for ending, kind in FORMATS.items():
+        if name.endswith(ending):
+            return kind
+    hint = "one JSON object a line, in a file named .jsonl, will do" if name.endswith(".json") else ""
+    raise InputError(f"{path}: a file must be named {', '.join(FORMATS)}", hint=hint)
+
+
+def open_table(
+    path: Path,
+    spec: ModelSpec | None = None,
+    *,
+    numeric: Collection[str] = (),
+    progress: Progress = unwatched,
+) -> TableFile:
+    """Open a file as a table. CSV and JSON lines are read once, to know their types.
+
+    Parameters
+    ----------
+    path
+        Its name says the format: see `FORMATS`.
+    spec
+        Where things lie in JSON events; None: the defaults. Its layout does not matter.
+    numeric
+        Columns of a CSV file that are numbers whatever they hold.
+    progress
+        Of this first reading.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as what its name says.
+    """
+    kind = format_of(path)
+    if kind == "parquet":
+        return ParquetTable(path)
+    if kind == "csv":
+        return CsvTable(path, numeric=numeric, progress=progress)
+    return JsonlTable(path, spec or ModelSpec(name="", layout=Layout([])), progress=progress)
+
+
+def iter_decoded(
+    path: Path,
+    models: Sequence[ModelSpec],
+    now_ms: int,
+    *,
+    role: Role = "predictions",
+    limits: Limits | None = None,
+    rows: int = ROWS,
+) -> Iterator[Part]:
+    """Decode a file as events, in the file's order.
+
+    In a CSV file a numeric column's cells that are no numbers are invalid values; a row of too few or too many cells is
+    a reject; timestamps may be integers or RFC 3339.
+
+    Parameters
+    ----------
+    path
+        Its name says the format: see `FORMATS`.
+    models
+        Every configured model.
+    now_ms
+        The present; bounds the timestamps.
+    role
+        What the rows are.
+    limits
+        Bounds of one JSON line.
+    rows
+        Most rows in a part.
+
+    Raises
+    ------
+    InputError
+        The file is missing, corrupt, empty, or has no timestamps.
+    """
+    kind = format_of(path)
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty", hint="name a file with predictions")
+    if kind == "jsonl":
+        return _decoded_lines(path, JsonDecoder(models, limits), role, now_ms, rows)
+    frames = {model.name: Frame(model, role) for model in models}
+    bad_rows: list[Rejected] = []
+    if kind == "parquet":
+        return _decoded_rows(ParquetTable(path), frames, bad_rows, now_ms, rows)
+    layouts = [model.layout for model in models]
+    numeric = {layout.columns[index].name for layout in layouts for index in layout.numeric}
+    numeric |= {model.mapping.score_column for model in models}
+    table = CsvTable(path, numeric=numeric, infer=False, on_bad_row=_reject_into(bad_rows))
+    return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
+
+
+def _decoded_lines(path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int) -> Iterator[Part]:
+    fraction = [0.0]
+    for lines in read_lines(path, lambda done: fraction.__setitem__(0, done)):
+        for start in range(0, len(lines), rows):
+            yield Part(decoded=decoder.decode(lines[start : start + rows], role, now_ms), fraction=fraction[0])
+
+
+def _decoded_rows(
+    table: TableFile,
+    frames: Mapping[str, Frame],
+    bad_rows: list[Rejected],
+    now_ms: int,
+    rows: int,
+    meaning: Callable[[pa.RecordBatch], pa.RecordBatch] = lambda batch: batch,
+) -> Iterator[Part]:
+    try:
+        check_schema(frames, pa.schema([(column.name, column.type) for column in table.columns]))
+    except Refused as refused:
+        hint = "name its column under `mapping: {timestamp: ...}`"
+        raise InputError(f"{table.path}: {refused.detail}", hint=hint) from refused
+    fraction = [0.0]
+    done = 0
+    # All columns, also those that no model has: a reject carries its whole row.
+    for batch in table.iter_batches(None, rows, lambda share: fraction.__setitem__(0, share)):
+        outcome = Outcome()
+        add_rows(frames, meaning(batch), 0, done, now_ms, outcome)
+        done += batch.num_rows
+        decoded = outcome.decoded(frames)
+        if bad_rows:
+            extra, bad_rows[:] = bad_rows[:], []
+            decoded = Decoded(
+                batches=decoded.batches, rejects=[*decoded.rejects, *extra], n_events=decoded.n_events + len(extra)
+            )
+        yield Part(decoded=decoded, fraction=fraction[0])
+    if bad_rows:
+        yield Part(decoded=Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows)), fraction=1.0)
+
+
+def _reject_into(rejects: list[Rejected]) -> Callable[[int, int, str], None]:
+    def reject(expected: int, found: int, text: str) -> None:
+        detail = f"{found} cells where the header has {expected}"
+        rejects.append(
+            Rejected(
+                message=0,
+                index=0,
+                reason=Reason.UNDECODABLE,
+                detail=detail,
+                model="",
+                raw=text.encode("utf-8", "surrogatepass"),
+            )
+        )
+
+    return reject

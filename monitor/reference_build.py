@@ -1,0 +1,205 @@
+"""`driftline reference build`: from a file of the reference period's predictions to a reference.
+
+A file of any size needs the memory of one column (eight bytes a row, and what sorting takes), of the categories, and
+of a batch of rows. CSV and JSON lines are copied into a temporary Parquet file first; it is removed whatever happens.
+
+Timestamps are not needed, and not looked at. Rows of all versions count together; rows that name another model are left
+out. The same rows in any order and from any of the formats make the same reference (the same digest).
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from detectors.arrays import Bools, Floats
+from detectors.layout import Layout
+from detectors.reference import WHOLE, Reference
+from detectors.sketch import Sketch
+from monitor.config.schema import ColumnKind, Model
+from monitor.errors import InputError
+from monitor.events.mapping import Mapping
+from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.file_staging import staged
+from monitor.file_table import TableFile
+from monitor.files import format_of, open_table
+from monitor.reference_columns import Leaf, Places, chunks, find_places
+from monitor.reference_kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
+from monitor.reference_rows import rows_of, segment_values
+from monitor.reference_sketches import sketch_rows
+
+BuildProgress = Callable[[str, float], None]
+"""Takes what is being done, and the fraction of it that is done, 0 to 1."""
+
+_PREDICTION: Final[dict[str, ColumnKind]] = {SCORE: "numeric", LABEL: "categorical"}
+
+
+def _unwatched(what: str, fraction: float) -> None:
+    """Nobody watches."""
+
+
+class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
+    """A reference, and what a person should know about how it came about.
+
+    Attributes
+    ----------
+    reference
+        Ready to be written.
+    inferred
+        Every column of the file that no key of the mapping names, in the file's order, then `@score` and `@label`.
+    n_other_models
+        Rows that name another model, left out.
+    versions
+        The versions in the data, sorted; "" stands for none.
+    """
+
+    reference: Reference
+    inferred: tuple[InferredColumn, ...]
+    n_other_models: int
+    versions: tuple[str, ...]
+
+
+def build_reference(
+    model: Model, path: Path, *, version: str = "", progress: BuildProgress = _unwatched
+) -> BuiltReference:
+    """Build the reference of a model from a Parquet, CSV or JSON lines file.
+
+    Parameters
+    ----------
+    model
+        As configured: its mapping, kinds of columns, and segments are used.
+    path
+        Its name says the format: see `monitor.files.FORMATS`.
+    version
+        A label; "" takes the data's own version, if there is just one.
+    progress
+        Called often.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, has no rows, or lacks a column that the configuration names.
+    """
+    with tempfile.TemporaryDirectory(prefix="driftline-") as folder:
+        table, mapping = _open(model, path, Path(folder), progress)
+        if not table.n_rows:
+            raise InputError(f"{path} has no rows", hint="name a file with the reference period's predictions")
+        places = find_places(table, model, mapping)
+        keep, versions = rows_of(table, places, model, partial(progress, "versions"))
+        n_rows = table.n_rows if keep is None else int(keep.sum())
+        examined = _examine_all(table, places, model, keep, n_rows, progress)
+        layout, cell_means = _layout(path, examined)
+        numeric = {layout.columns[index].name for index in layout.numeric}
+        dimensions = {
+            name: segment_values(table, name, leaves, keep, numeric=name in numeric)
+            for name, leaves in places.dimensions.items()
+        }
+        sketches = sketch_rows(table, places, layout, dimensions, keep, partial(progress, "counting"))
+    _check_unchanged(path, sketches[WHOLE], examined, n_rows)
+    reference = Reference(
+        model=model.name,
+        version=version or (versions[0] if len(versions) == 1 else ""),
+        layout=layout,
+        dimensions=dimensions,
+        sketches=sketches,
+        cell_means=cell_means,
+    )
+    return BuiltReference(
+        reference=reference,
+        inferred=tuple(one.inferred for one in examined),
+        n_other_models=table.n_rows - n_rows,
+        versions=versions,
+    )
+
+
+def write_reference(path: Path, reference: Reference) -> str:
+    """Write a reference file, whole or not at all; returns its digest.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    data = reference.encode()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}", hint="make its folder, or mend `reference` in the configuration"
+        ) from error
+    return reference.digest
+
+
+def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tuple[TableFile, Mapping]:
+    """The file as columns that can be read one by one, and where things lie in it."""
+    kind = format_of(path)
+    spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping)
+    numeric = {name for name, column_kind in model.columns.items() if column_kind == "numeric"}
+    numeric.add(model.mapping.score_column)
+    table = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
+    if kind == "parquet":
+        return table, model.mapping
+    copy = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
+    return copy, Mapping() if kind == "jsonl" else model.mapping
+
+
+def _examine_all(
+    table: TableFile, places: Places, model: Model, keep: Bools | None, n_rows: int, progress: BuildProgress
+) -> list[Examined]:
+    leaves: list[tuple[str, Leaf]] = list(places.features.items())
+    leaves += [(name, leaf) for name, leaf in ((SCORE, places.score), (LABEL, places.label)) if leaf is not None]
+    examined = []
+    for done, (name, leaf) in enumerate(leaves):
+        if name == "" or (name in (SCORE, LABEL) and name in places.features):
+            examined.append(left_out(name, "it has no name" if name == "" else "the name is that of the prediction"))
+            continue
+
+        def report(share: float, done: int = done, name: str = name) -> None:
+            progress(f"column {name}", (done + share) / len(leaves))
+
+        configured = _PREDICTION.get(name) or model.columns.get(name)
+        why = "the prediction's" if name in _PREDICTION else CONFIGURED
+        try:
+            one = examine(name, leaf.type, configured, partial(chunks, table, leaf, keep, report), n_rows, why)
+        except TooMany as error:
+            raise InputError(
+                f"{table.path}: column {name!r} has more than {MAX_DISTINCT:,} different values",
+                hint=f"take {name!r} out of `columns`, or out of the file",
+            ) from error
+        if name in _PREDICTION and not (one.inferred.n or one.inferred.invalid):
+            one = left_out(name, "no values")
+        examined.append(one)
+    return examined
+
+
+def _layout(path: Path, examined: Sequence[Examined]) -> tuple[Layout, Floats]:
+    kept = [one for one in examined if one.column is not None]
+    if not kept:
+        raise InputError(f"{path} has no column that can be watched", hint="what `mapping` names is no feature")
+    layout = Layout(one.column for one in kept if one.column is not None)
+    cell_means = np.full(layout.n_cells, np.nan)
+    for index, one in enumerate(kept):
+        if one.means is not None:
+            cell_means[layout.cells(index)] = one.means
+    return layout, cell_means
+
+
+def _check_unchanged(path: Path, sketch: Sketch, examined: Sequence[Examined], n_rows: int) -> None:
+    """The columns were read one by one and then all together: both must have seen the same rows."""
+    kept = [one.inferred for one in examined if one.column is not None]
+    valid, nulls = sketch.valid.tolist(), sketch.nulls.tolist()
+    if sketch.n != n_rows or [(one.n, one.nulls) for one in kept] != list(zip(valid, nulls, strict=True)):
+        raise InputError(f"{path} changed while it was read", hint="build the reference again")

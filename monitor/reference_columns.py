@@ -1,0 +1,143 @@
+"""Where in a file a model's columns lie: features, prediction, segment dimensions. By the rules of flat events."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from detectors.arrays import Bools
+from monitor.config.nearest import nearest
+from monitor.config.schema import Model
+from monitor.errors import InputError
+from monitor.events.frame import MODEL, SEGMENTS
+from monitor.events.mapping import Mapping as FieldMapping
+from monitor.events.mapping import path as path_of
+from monitor.events.models import LABEL, SCORE
+from monitor.file_table import Progress, TableFile, unwatched
+from monitor.file_values import MIXED
+
+_ROWS: Final = 131_072
+
+
+class Leaf(msgspec.Struct, frozen=True, kw_only=True):
+    """A column, or a field of a struct column: the names that lead to it, outermost first, and its type."""
+
+    path: tuple[str, ...]
+    type: pa.DataType
+
+    @property
+    def selector(self) -> str:
+        """How `TableFile.iter_batches` is asked for it."""
+        return ".".join(self.path)
+
+    def of(self, batch: pa.RecordBatch) -> Any:
+        """Its values in a batch; null where a struct around it is."""
+        array: Any = batch.column(self.path[0])
+        for name in self.path[1:]:
+            array = pc.struct_field(array, [_field_index(array.type, name)])
+        return array
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """The leaves of a file by what they are to a model.
+
+    Attributes
+    ----------
+    features
+        By name, in the file's order.
+    score, label, version, model
+        None where the file has no such column.
+    dimensions
+        By name: where its value lies, first choice first.
+    """
+
+    features: Mapping[str, Leaf]
+    score: Leaf | None
+    label: Leaf | None
+    version: Leaf | None
+    model: Leaf | None
+    dimensions: Mapping[str, tuple[Leaf, ...]]
+
+
+def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> Places:
+    """Where the columns of `model` lie in `table`; `mapping` is that of the file.
+
+    Raises
+    ------
+    InputError
+        A segment dimension, or a column whose kind is configured, is not in the file.
+    """
+    types = {column.name: column.type for column in table.columns}
+    nested = _type_at(types, path_of(mapping.features))
+    if nested is not None and pa.types.is_struct(nested) and nested != MIXED:
+        above = path_of(mapping.features)
+        features = {field.name: Leaf(path=(*above, field.name), type=field.type) for field in nested}
+    else:
+        taken = {MODEL, SEGMENTS, mapping.timestamp, mapping.prediction_id, mapping.version}
+        taken |= {mapping.score_column, mapping.label_column}
+        features = {name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in taken}
+    score = _first(types, mapping.score_column, mapping.score)
+    label = _first(types, mapping.label_column, mapping.label)
+    named = types.get(SEGMENTS)
+    segments = {}
+    if named is not None and pa.types.is_struct(named):
+        segments = {field.name: Leaf(path=(SEGMENTS, field.name), type=field.type) for field in named}
+    dimensions = {}
+    for name in model.segments:
+        dimensions[name] = tuple(leaves[name] for leaves in (segments, features) if name in leaves)
+        if not dimensions[name]:
+            raise _missing(table, name, f"a segment of model {model.name!r}", {*segments, *features})
+    for name in model.columns:
+        if name not in features and not (name == SCORE and score) and not (name == LABEL and label):
+            raise _missing(table, name, f"configured under `columns` of model {model.name!r}", features)
+    return Places(
+        features=features,
+        score=score,
+        label=label,
+        version=_first(types, mapping.version),
+        model=_first(types, MODEL),
+        dimensions=dimensions,
+    )
+
+
+def chunks(table: TableFile, leaf: Leaf, keep: Bools | None, progress: Progress = unwatched) -> Iterator[Any]:
+    """The values of one column, piece by piece; of the rows to keep only, when not all are."""
+    start = 0
+    for batch in table.iter_batches([leaf.selector], _ROWS, progress):
+        values = leaf.of(batch)
+        if keep is not None:
+            values = values.filter(pa.array(keep[start : start + len(values)]))
+        start += batch.num_rows
+        yield values
+
+
+def _first(types: Mapping[str, pa.DataType], *names: str) -> Leaf | None:
+    """The column of the first name, or the field of struct columns at it, that there is; None if it has no values."""
+    for path in (path for name in names for path in ((name,), path_of(name))):
+        type_ = _type_at(types, path)
+        if type_ is not None:
+            return None if type_ == pa.null() else Leaf(path=path, type=type_)
+    return None
+
+
+def _type_at(types: Mapping[str, pa.DataType], path: tuple[str, ...]) -> pa.DataType | None:
+    type_ = types.get(path[0])
+    for name in path[1:]:
+        if type_ is None or not pa.types.is_struct(type_):
+            return None
+        index = _field_index(type_, name)
+        type_ = type_.field(index).type if index >= 0 else None
+    return type_
+
+
+def _field_index(type_: Any, name: str) -> int:
+    index: int = type_.get_field_index(name)
+    return index
+
+
+def _missing(table: TableFile, name: str, what: str, known: Any) -> InputError:
+    close = nearest(name, known)
+    hint = f"did you mean {close!r}?" if close else f"its columns are: {', '.join(sorted(known)[:20]) or 'none'}"
+    return InputError(f"{table.path} has no column {name!r}, {what}", hint=hint)

@@ -1,0 +1,132 @@
+"""The counting pass of a reference build: rows of the file to sketches of the whole and of each segment.
+
+Rows are decoded by `monitor.events.table`, like live Arrow, so that reference and windows are counted alike. It wants
+timestamps, which a reference does not need: every row gets the same one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from detectors.arrays import Bools
+from detectors.columns import CODE_INVALID, CODE_NULL, Kind
+from detectors.layout import Layout
+from detectors.reference import WHOLE, Reference
+from detectors.sketch import Sketch
+from monitor.events.batch import Batch
+from monitor.events.frame import SEGMENTS, Frame
+from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.events.outcome import Outcome
+from monitor.events.table import add_rows
+from monitor.file_table import Progress, TableFile
+from monitor.file_values import MIXED, as_numbers, as_texts
+from monitor.reference_columns import Places
+from monitor.sketching import sketch_batch
+
+_BATCH_BYTES: Final = 32 * 1024 * 1024
+_MOST_ROWS: Final = 131_072
+
+
+def sketch_rows(
+    table: TableFile,
+    places: Places,
+    layout: Layout,
+    dimensions: Mapping[str, tuple[str, ...]],
+    keep: Bools | None,
+    progress: Progress,
+) -> dict[str, Sketch]:
+    """Read the file once and count its rows, by segment name.
+
+    Parameters
+    ----------
+    table, places
+        The file, and where its columns lie.
+    layout
+        The columns to count.
+    dimensions
+        The values that are segments of their own.
+    keep
+        (n_rows,) the rows to count; None: all.
+    progress
+        Of the pass.
+    """
+    rows = _Rows(places, layout, dimensions)
+    empty = Sketch.empty(layout)
+    totals = {WHOLE: empty}
+    # Only the layout and the dimensions of this one are looked at.
+    blank = Reference(
+        model="",
+        version="",
+        layout=layout,
+        dimensions=dimensions,
+        sketches={WHOLE: empty},
+        cell_means=np.full(layout.n_cells, np.nan),
+    )
+    at_once = min(max(_BATCH_BYTES // (8 * len(layout.columns)), 1_000), _MOST_ROWS)
+    start = 0
+    for raw in table.iter_batches(rows.selectors, at_once, progress):
+        kept = raw if keep is None else raw.filter(pa.array(keep[start : start + raw.num_rows]))
+        start += raw.num_rows
+        if not kept.num_rows:
+            continue
+        for key, sketch in sketch_batch(rows.batch(kept), blank, pane_ms=1):
+            totals[key.segment] = totals[key.segment].merge(sketch) if key.segment in totals else sketch
+    return totals
+
+
+class _Rows:
+    """Makes batches of a layout from the rows of a file."""
+
+    def __init__(self, places: Places, layout: Layout, dimensions: Mapping[str, tuple[str, ...]]) -> None:
+        columns = {column.name: column for column in layout.columns}
+        wanted = {name: leaf for name, leaf in places.features.items() if name in columns or name in dimensions}
+        self._numeric = {column.name for column in layout.columns if column.kind is Kind.NUMERIC}
+        self._features = {name: leaf for name, leaf in wanted.items() if name not in (SCORE, LABEL)}
+        self._prediction = {
+            name: leaf
+            for name, own, leaf in (("score", SCORE, places.score), ("label", LABEL, places.label))
+            if own in columns and leaf is not None
+        }
+        first = {name: leaves[0] for name, leaves in places.dimensions.items()}
+        self._segments = {name: leaf for name, leaf in first.items() if leaf.path[0] == SEGMENTS}
+        self._codes = {layout.columns[index].name: row for row, index in enumerate(layout.categorical)}
+        self._frame = Frame(ModelSpec(name="", layout=layout, dimensions=dimensions), "predictions")
+        leaves = (*self._features.values(), *self._prediction.values(), *self._segments.values())
+        self.selectors = list(dict.fromkeys(leaf.selector for leaf in leaves))
+
+    def batch(self, raw: pa.RecordBatch) -> Batch:
+        """The rows as a batch."""
+        invalid: dict[int, Bools] = {}
+        features = [self._plain(name, leaf.of(raw), invalid) for name, leaf in self._features.items()]
+        fields: dict[str, Any] = {"timestamp": pa.array(np.zeros(raw.num_rows, dtype=np.int64))}
+        if features:
+            fields["features"] = pa.StructArray.from_arrays(features, names=list(self._features))
+        for name, leaf in self._prediction.items():
+            fields[name] = self._plain(SCORE if name == "score" else LABEL, leaf.of(raw), invalid)
+        if self._segments:
+            segments = [self._plain("", leaf.of(raw), {}) for leaf in self._segments.values()]
+            fields[SEGMENTS] = pa.StructArray.from_arrays(segments, names=list(self._segments))
+        outcome = Outcome()
+        add_rows({"": self._frame}, pa.RecordBatch.from_pydict(fields), 0, 0, 0, outcome)
+        batch = outcome.decoded({"": self._frame}).batches[0]
+        assert batch.n == raw.num_rows
+        for row, bad in invalid.items():
+            codes = batch.codes[row]
+            codes[bad & (codes == CODE_NULL)] = CODE_INVALID
+        # -0.0 and 0.0 lie in one cell; which of them is the minimum would depend on the order of the rows.
+        np.add(batch.numeric, 0.0, out=batch.numeric)
+        return batch
+
+    def _plain(self, name: str, values: Any, invalid: dict[int, Bools]) -> Any:
+        """Values that the table decoder knows; those of several types become numbers or texts, as the column wants."""
+        if values.type != MIXED:
+            return values
+        if name in self._numeric:
+            return as_numbers(values)
+        texts, bad = as_texts(values)
+        if name in self._codes and bad.any():
+            invalid[self._codes[name]] = bad
+        return texts
+

@@ -1,0 +1,106 @@
+"""What tests in every folder share: a broker, its topics, free ports."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+from support.brokers import ApacheKafka, Broker, NoBroker, find_broker
+from support.jars import NoJars
+from support.ports import free_port as _free_port
+
+_USED = pytest.StashKey[str]()
+_PASSED_OVER = pytest.StashKey[str]()
+_REQUIRE = "DRIFTLINE_REQUIRE_TRANSACTIONS"
+
+
+class Topics(Protocol):
+    """Makes a topic and returns its name, which begins with `name` and is unique."""
+
+    def __call__(self, name: str = "topic", partitions: int = 1, config: Mapping[str, str] | None = None) -> str: ...
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A real broker: the first that answers (see `support.brokers`). Its transactions may be none: `transactional`."""
+    directory = tmp_path_factory.mktemp("kafka")
+    try:
+        broker, reasons = find_broker(directory)
+    except NoBroker as reason:
+        _skip(f"no Kafka: {reason}")
+    request.config.stash[_USED] = broker.kind + (", with transactions" if broker.transactional else ", no transactions")
+    request.config.stash[_PASSED_OVER] = "; ".join(reasons)
+    yield broker
+    broker.stop()
+    shutil.rmtree(directory / "data", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def transactional_kafka(kafka: Broker, request: pytest.FixtureRequest) -> Broker:
+    """The same broker, where its transactions are real; else the test is skipped, with the reason."""
+    if not kafka.transactional:
+        _skip(f"needs real transactions, and {kafka.kind} has none: {request.config.stash[_PASSED_OVER]}")
+    return kafka
+
+
+@pytest.fixture
+def apache_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
+    """An Apache Kafka of the test's own, started, to be killed and started again as it likes."""
+    try:
+        broker = ApacheKafka(tmp_path / "kafka")
+    except NoJars as reason:
+        _skip(f"needs an Apache Kafka to kill: {reason}")
+    broker.start()
+    yield broker
+    broker.remove()
+
+
+@pytest.fixture
+def topics(kafka: Broker) -> Iterator[Topics]:
+    """Makes uniquely named topics on `kafka`."""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
+    made: list[str] = []
+
+    def make(name: str = "topic", partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
+        unique = f"{name}-{uuid.uuid4().hex[:8]}"
+        new = NewTopic(unique, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+        admin.create_topics([new], operation_timeout=30)[unique].result(timeout=40)
+        made.append(unique)
+        return unique
+
+    yield make
+    if made and kafka.kind == "KAFKA_BOOTSTRAP_SERVERS":  # somebody's own broker is left as it was found
+        for deleted in admin.delete_topics(made, operation_timeout=30).values():
+            deleted.result(timeout=40)
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Gives a port of 127.0.0.1 that nothing listens on, another one at each call."""
+    return _free_port
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs real transactions, so that `-m "not kafka"` leaves it out."""
+    for item in items:
+        if {"transactional_kafka", "apache_kafka"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.kafka)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which Kafka the tests had: what was proved depends on it."""
+    if _USED in config.stash:
+        passed_over = config.stash[_PASSED_OVER]
+        terminalreporter.write_line(
+            f"Kafka for the tests: {config.stash[_USED]}" + (f" (passed over: {passed_over})" if passed_over else "")
+        )
+
+
+def _skip(reason: str) -> NoReturn:
+    if os.environ.get(_REQUIRE):
+        pytest.fail(f"{_REQUIRE} is set, but: {reason}", pytrace=False)
+    pytest.skip(reason)

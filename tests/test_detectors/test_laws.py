@@ -1,0 +1,167 @@
+"""The two laws as far as they are this package's: counting in any split gives the same sketch."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors import kernel
+from detectors.accumulate import accumulate, accumulate_numpy
+from detectors.columns import Column, Kind
+from detectors.errors import LayoutMismatch
+from detectors.grid import quantile_grid
+from detectors.layout import Layout
+from detectors.sketch import Sketch
+
+REFERENCE = np.random.default_rng(11).normal(size=3000)
+LAYOUT = Layout(
+    [
+        Column(name="normal", kind=Kind.NUMERIC, edges=tuple(quantile_grid(REFERENCE).tolist())),
+        Column(name="city", kind=Kind.CATEGORICAL, categories=("a", "b", "c")),
+        Column(name="empty", kind=Kind.NUMERIC),
+        Column(name="few", kind=Kind.NUMERIC, edges=tuple(quantile_grid(np.array([0.0, 0, 1, 2])).tolist())),
+    ]
+)
+NUMBER = st.one_of(
+    st.floats(),
+    st.sampled_from([0.0, -0.0, 1.0, 2.0, np.inf, -np.inf, np.nan, 1e308, -1e308, 5e-324]),
+    st.floats(-3, 3),
+)
+ROW = st.tuples(NUMBER, NUMBER, NUMBER, st.integers(-3, 4), st.integers(-1, 2), st.integers(-1, 1))
+
+
+def sketches(rows, count=accumulate):
+    numeric = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3).T
+    codes = np.array([row[3] for row in rows], dtype=np.int32).reshape(1, -1)
+    first = np.array([row[4] for row in rows], dtype=np.int32)
+    second = np.array([row[5] for row in rows], dtype=np.int32)
+    slots = np.stack([first, np.where(second >= 0, second + 3, -1)]).astype(np.int32)
+    unseen = {0: [(i, f"value {i % 3}") for i, row in enumerate(rows) if row[3] == 4]}
+    return count(LAYOUT, numeric=np.ascontiguousarray(numeric), codes=codes, slots=slots, n_slots=5, unseen=unseen)
+
+
+def total(rows):
+    result = Sketch.empty(LAYOUT)
+    for sketch in sketches(rows):
+        result = result.merge(sketch)
+    return result
+
+
+@given(st.lists(ROW, max_size=60))
+def test_the_kernel_equals_its_numpy_specification(rows):
+    for fast, plain in zip(sketches(rows), sketches(rows, accumulate_numpy), strict=True):
+        assert fast.same(plain)
+        assert fast.frequent == plain.frequent
+
+
+@given(st.lists(ROW, max_size=60), st.data())
+def test_any_split_and_order_of_rows_gives_the_same_sketch(rows, data):
+    cut = data.draw(st.integers(0, len(rows)))
+    shuffled = data.draw(st.permutations(rows))
+    for whole, left, right in zip(sketches(rows), sketches(shuffled[:cut]), sketches(shuffled[cut:]), strict=True):
+        assert left.merge(right).same(whole)
+
+
+@given(st.lists(ROW, max_size=30), st.lists(ROW, max_size=30), st.lists(ROW, max_size=30))
+def test_merging_is_associative(a, b, c):
+    x, y, z = total(a), total(b), total(c)
+    assert x.merge(y).merge(z).same(x.merge(y.merge(z)))
+
+
+@given(st.lists(ROW, max_size=30), st.lists(ROW, max_size=30))
+def test_merging_is_commutative_to_the_bit(a, b):
+    x, y = total(a), total(b)
+    assert x.merge(y).same(y.merge(x), rtol=0.0)
+    assert np.array_equal(x.merge(y).mean, y.merge(x).mean)
+    assert np.array_equal(x.merge(y).m2, y.merge(x).m2)
+
+
+@given(st.lists(ROW, max_size=30))
+def test_the_empty_sketch_is_the_identity_of_merging(rows):
+    x, empty = total(rows), Sketch.empty(LAYOUT)
+    for merged in (x.merge(empty), empty.merge(x)):
+        assert merged.same(x, rtol=0.0)
+        assert np.array_equal(merged.mean, x.mean)
+        assert np.array_equal(merged.m2, x.m2)
+
+
+@given(st.lists(ROW, min_size=1, max_size=60))
+def test_every_value_is_counted_once_or_absent(rows):
+    for sketch in sketches(rows):
+        present = sketch.valid + sketch.nulls + sketch.invalid
+        assert np.all(present <= sketch.n)
+    whole = total(rows)
+    taken = sum((row[4] >= 0) + (row[5] >= 0) for row in rows)
+    assert whole.n == taken
+    absent = sum(((row[4] >= 0) + (row[5] >= 0)) * (row[0] == -np.inf) for row in rows)
+    assert (whole.valid + whole.nulls + whole.invalid)[0] == taken - absent
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_moments_of_many_batches_agree_to_1e_12(seed, batches):
+    rng = np.random.default_rng(seed)
+    values = rng.lognormal(3.0, 1.0, size=20_000) * rng.choice([1e-6, 1.0, 1e6])
+    layout = Layout([Column(name="x", kind=Kind.NUMERIC)])
+    result = Sketch.empty(layout)
+    for part in np.array_split(values, batches):
+        none = np.empty((0, part.size), dtype=np.int32)
+        slots = np.zeros((1, part.size), dtype=np.int32)
+        result = result.merge(accumulate(layout, numeric=part[None], codes=none, slots=slots, n_slots=1, unseen={})[0])
+    assert result.mean[0] == pytest.approx(np.mean(values), rel=1e-12)
+    assert result.m2[0] == pytest.approx(np.var(values) * values.size, rel=1e-12)
+
+
+def test_a_million_equal_values_have_exactly_their_mean_and_no_spread():
+    layout = Layout([Column(name="x", kind=Kind.NUMERIC)])
+    none, slots = np.empty((0, 1_000_000), dtype=np.int32), np.zeros((1, 1_000_000), dtype=np.int32)
+    values = np.full((1, 1_000_000), 0.1)
+    sketch = accumulate(layout, numeric=values, codes=none, slots=slots, n_slots=1, unseen={})[0]
+    assert sketch.mean[0] == 0.1
+    assert sketch.std[0] == 0.0
+
+
+def test_the_search_finds_numpys_cell_for_every_number_of_edges():
+    rng = np.random.default_rng(5)
+    for n_edges in [*range(70), 255, 256, 257, 267, 511, 522]:
+        edges = np.sort(rng.normal(size=n_edges))
+        layout = Layout([Column(name="x", kind=Kind.NUMERIC, edges=tuple(edges.tolist()))])
+        values = np.concatenate(
+            [edges, np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf), rng.normal(size=600)]
+        )
+        cells = np.empty(values.size, dtype=np.int32)
+        kernel.search(values, layout.tiles, cells)
+        assert np.array_equal(cells, np.searchsorted(edges, values, side="left"))
+
+
+def test_sketches_of_different_references_are_not_merged():
+    other = Layout([Column(name="x", kind=Kind.NUMERIC)])
+    with pytest.raises(LayoutMismatch):
+        Sketch.empty(LAYOUT).merge(Sketch.empty(other))
+
+
+@pytest.mark.parametrize("fault", ["slot", "code", "shape"])
+def test_what_would_reach_outside_an_array_is_refused(fault):
+    numeric, codes, slots = np.zeros((3, 4)), np.zeros((1, 4), dtype=np.int32), np.zeros((2, 4), dtype=np.int32)
+    if fault == "slot":
+        slots[1, 2] = 5
+    elif fault == "code":
+        codes[0, 1] = 5
+    else:
+        numeric = np.zeros((2, 4))
+    with pytest.raises(ValueError, match=r"slot 5|no cell|do not fit"):
+        accumulate(LAYOUT, numeric=numeric, codes=codes, slots=slots, n_slots=5, unseen={})
+
+
+def test_without_a_writable_cache_the_kernel_is_compiled_in_memory(monkeypatch):
+    real, asked = kernel.numba.njit, []
+
+    def njit(**options):
+        asked.append(options)
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(**options)
+
+    monkeypatch.setattr(kernel.numba, "njit", njit)
+    assert kernel._compiled(lambda x: x + 1)(1) == 2
+    assert [bool(options.get("cache")) for options in asked] == [True, False]

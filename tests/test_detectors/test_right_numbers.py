@@ -1,0 +1,207 @@
+"""Scores against independent computations from raw values.
+
+Oracles: SciPy 1.17 (`jensenshannon`, `ks_2samp`, `wasserstein_distance`, `chi2_contingency`, `kstwo`, `chi2`), NumPy
+2.4. Seed 20130101.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial import distance
+
+from detectors.examples import reference_of, sketch_values
+from detectors.registry import get
+from detectors.score import comparison_of
+
+N_REFERENCE = 20_000
+SIZES = (1, 2, 7, 50, 199, 1_000, 10_000, 100_000)
+PAIRS = {
+    "normal": (lambda g, n: g.normal(size=n), lambda g, n: g.normal(0.2, 1.0, size=n)),
+    "lognormal": (lambda g, n: g.lognormal(size=n), lambda g, n: g.lognormal(0.1, 1.2, size=n)),
+    "Cauchy": (lambda g, n: g.standard_cauchy(n), lambda g, n: g.standard_cauchy(n) + 0.3),
+    "bimodal": (
+        lambda g, n: g.normal(size=n) + 6.0 * (g.random(n) < 0.5),
+        lambda g, n: g.normal(size=n) + 6.0 * (g.random(n) < 0.7),
+    ),
+    "constant": (lambda g, n: np.full(n, 4.2), lambda g, n: np.full(n, 4.2)),
+    "two values": (lambda g, n: (g.random(n) < 0.3) * 1.0, lambda g, n: (g.random(n) < 0.4) * 1.0),
+    "zero-inflated": (
+        lambda g, n: g.lognormal(size=n) * (g.random(n) < 0.1),
+        lambda g, n: g.lognormal(size=n) * (g.random(n) < 0.2),
+    ),
+    "integers with ties": (lambda g, n: g.poisson(3.0, n) * 1.0, lambda g, n: g.poisson(3.4, n) * 1.0),
+    "heavy atoms at a decile": (
+        lambda g, n: np.where(g.random(n) < 0.25, np.where(g.random(n) < 0.5, -0.5244, 1.2816), g.normal(size=n)),
+        lambda g, n: np.where(g.random(n) < 0.15, 1.2816, g.normal(size=n)),
+    ),
+    "shrinking": (lambda g, n: g.normal(size=n), lambda g, n: g.normal(0.0, 0.4, size=n)),
+    "disjoint": (lambda g, n: g.normal(size=n), lambda g, n: g.normal(100.0, 1.0, size=n)),
+    "all null": (lambda g, n: g.normal(size=n), lambda g, n: np.full(n, np.nan)),
+}
+CONTINUOUS = ("normal", "lognormal", "Cauchy", "bimodal", "shrinking", "disjoint")
+CASES = [(name, size) for name in PAIRS for size in SIZES]
+
+
+@pytest.fixture(scope="module")
+def references():
+    made = {}
+    for name, (draw, _) in PAIRS.items():
+        values = draw(np.random.default_rng([20130101, len(name)]), N_REFERENCE)
+        made[name] = (values, reference_of(values))
+    return made
+
+
+def live_values(name, size):
+    return PAIRS[name][1](np.random.default_rng([20130101, size, len(name)]), size)
+
+
+def scores(method, reference, live, bins=10):
+    found = get(method)
+    sketch = sketch_values(reference.layout, live)
+    return found.score(comparison_of(reference, {"": sketch}, found.grid, bins=bins))
+
+
+def raw_counts(reference, live, bins=10):
+    """Counts in the reference's quantile cells from the raw values, with every heavy value in a cell of its own."""
+    ordered = np.sort(reference)
+    edges = {ordered[math.ceil(Fraction(len(ordered) * i, bins)) - 1] for i in range(1, bins)}
+    for value, count in zip(*np.unique(reference, return_counts=True), strict=True):
+        if count * bins >= len(reference):
+            edges |= {value, np.nextafter(value, -np.inf)}
+    edges = np.array(sorted(edges))
+    live = live[~np.isnan(live)]
+    return tuple(
+        np.bincount(np.digitize(side, edges, right=True), minlength=edges.size + 1) for side in (reference, live)
+    )
+
+
+def raw_psi(r, l):  # noqa: E741
+    result = 0.0
+    for a, b in zip(r / r.sum(), l / l.sum(), strict=True):
+        if a or b:
+            a, b = a or 1e-4, b or 1e-4
+            result += (b - a) * math.log(b / a)
+    return result
+
+
+def raw_chi2_table(r, l):  # noqa: E741
+    cells = [(a, b) for a, b in zip(r.tolist(), l.tolist(), strict=True) if a or b]
+    n, m = r.sum(), l.sum()
+    expected = [(a + b) * min(n, m) / (n + m) for a, b in cells]
+    kept = [(e, cell) for e, cell in zip(expected, cells, strict=True) if e >= 5]
+    small = [(e, cell) for e, cell in zip(expected, cells, strict=True) if e < 5]
+    if small:
+        pooled = (sum(cell[0] for _, cell in small), sum(cell[1] for _, cell in small))
+        if sum(e for e, _ in small) >= 5 or not kept:
+            kept.append((0.0, pooled))
+        else:
+            at = min(range(len(kept)), key=lambda i: kept[i][0])
+            kept[at] = (0.0, (kept[at][1][0] + pooled[0], kept[at][1][1] + pooled[1]))
+    return np.array([cell for _, cell in kept]).T
+
+
+@pytest.mark.parametrize(("name", "size"), CASES)
+@pytest.mark.parametrize("bins", [10, 32])
+def test_psi_and_js_are_those_of_the_raw_values(references, name, size, bins):
+    values, reference = references[name]
+    live = live_values(name, size)
+    psi, js = scores("psi", reference, live, bins), scores("js", reference, live, bins)
+    if name == "all null":
+        assert np.isnan([psi.statistic[0], js.statistic[0], psi.p_value[0], js.p_value[0]]).all()
+        return
+    r, l = raw_counts(values, live, bins)  # noqa: E741
+    assert psi.statistic[0] == pytest.approx(raw_psi(r, l), abs=1e-9)
+    assert js.statistic[0] == pytest.approx(distance.jensenshannon(r, l, base=2), abs=1e-9)
+    free = np.sum((r > 0) | (l > 0)) - 1
+    scale = 1.0 / size + 1.0 / N_REFERENCE
+    exact = [raw_psi(r, l) / scale, 8 * math.log(2) * distance.jensenshannon(r, l, base=2) ** 2 / scale]
+    expected = stats.chi2.sf(exact, free) if free else [1.0, 1.0]
+    assert [psi.p_value[0], js.p_value[0]] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "size"), [case for case in CASES if case[0] != "all null"])
+def test_ks_is_within_its_error_bound_of_the_raw_values(references, name, size):
+    values, reference = references[name]
+    live = live_values(name, size)
+    ours = scores("ks", reference, live)
+    exact = stats.ks_2samp(live, values, method="asymp").statistic
+    assert -1e-12 <= exact - ours.statistic[0] <= ours.error_bound[0] + 1e-12
+    if name in CONTINUOUS:
+        assert ours.error_bound[0] <= 1 / 128
+    effective = round(size * N_REFERENCE / (size + N_REFERENCE))
+    assert ours.p_value[0] == pytest.approx(stats.kstwo.sf(ours.statistic[0], effective), abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "size"), [case for case in CASES if case[0] != "all null"])
+def test_chi2_is_scipys_on_the_merged_table(references, name, size):
+    values, reference = references[name]
+    live = live_values(name, size)
+    ours = scores("chi2", reference, live)
+    table = raw_chi2_table(*raw_counts(values, live))
+    expected = stats.chi2_contingency(table, correction=False) if table.shape[1] > 1 else (0.0, 1.0)
+    assert ours.statistic[0] == pytest.approx(expected[0], rel=1e-9, abs=1e-9)
+    assert ours.p_value[0] == pytest.approx(expected[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "size"), [case for case in CASES if case[0] != "all null"])
+def test_wasserstein_is_within_its_error_bound_of_the_raw_values(references, name, size):
+    values, reference = references[name]
+    live = live_values(name, size)
+    ours = scores("wasserstein", reference, live)
+    unit = np.std(values) if np.ptp(values) else abs(values[0])
+    exact = stats.wasserstein_distance(live, values) / unit
+    assert abs(exact - ours.statistic[0]) <= ours.error_bound[0] + 1e-9
+    if name == "normal" and size >= 1_000:
+        assert abs(exact - ours.statistic[0]) <= 0.01
+
+
+@pytest.mark.parametrize("name", [name for name in PAIRS if name != "all null"])
+def test_hellinger_tvd_and_linf_are_those_of_the_raw_values(references, name):
+    values, reference = references[name]
+    live = live_values(name, 1_000)
+    r, l = (side / side.sum() for side in raw_counts(values, live))  # noqa: E741
+    expected = {
+        "hellinger": math.sqrt(sum((math.sqrt(a) - math.sqrt(b)) ** 2 for a, b in zip(r, l, strict=True)) / 2),
+        "tvd": sum(abs(a - b) for a, b in zip(r, l, strict=True)) / 2,
+        "linf": max(abs(a - b) for a, b in zip(r, l, strict=True)),
+    }
+    for method, value in expected.items():
+        assert scores(method, reference, live).statistic[0] == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("fallen", [4.1, 4.3, np.nextafter(4.2, -np.inf), np.nextafter(4.2, np.inf)])
+def test_a_constant_that_leaves_its_value_is_total_drift(references, fallen):
+    reference = references["constant"][1]
+    live = np.full(1_000, fallen)
+    assert scores("js", reference, live).statistic[0] == 1.0
+    assert scores("ks", reference, live).statistic[0] == 1.0
+    assert scores("psi", reference, live).statistic[0] > 10.0
+    assert scores("out_of_range", reference, live).statistic[0] == 1.0
+    assert scores("wasserstein", reference, live).p_value[0] < 1e-6
+
+
+@pytest.mark.parametrize("faults", [0, 1, 30, 200])
+@pytest.mark.parametrize(("method", "fault"), [("missing", np.nan), ("invalid", np.inf), ("out_of_range", 99.0)])
+def test_rates_are_tested_as_scipy_tests_a_two_by_two_table(references, method, fault, faults):
+    values, _ = references["normal"]
+    pinned = values.copy()
+    if method != "out_of_range":
+        pinned[:400] = fault
+    live = live_values("shrinking", 1_000)
+    live[:faults] = fault
+    ours = scores(method, reference_of(pinned), live)
+    before = 0 if method == "out_of_range" else 400
+    assert ours.statistic[0] == pytest.approx(abs(faults / 1_000 - before / N_REFERENCE), abs=1e-12)
+    table = np.array([[faults, 1_000 - faults], [before, N_REFERENCE - before]])
+    expected = stats.chi2_contingency(table, correction=False).pvalue if faults + before else 1.0
+    assert ours.p_value[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_rates_are_of_all_rows_that_had_the_column(references):
+    live = np.concatenate([np.full(100, -np.inf), np.full(50, np.nan), np.full(50, np.inf), np.zeros(100)])
+    reference = references["normal"][1]
+    assert scores("missing", reference, live).statistic[0] == 0.25
+    assert scores("invalid", reference, live).statistic[0] == 0.25

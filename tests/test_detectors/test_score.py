@@ -1,0 +1,230 @@
+"""A window's verdicts: which rows, in which order, and when a column drifts."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from detectors.accumulate import accumulate
+from detectors.errors import InvalidSetting, LayoutMismatch, UnknownColumn, UnknownMethod
+from detectors.layout import Layout
+from detectors.reference import Reference, categorical_column, numeric_column
+from detectors.score import Setting, profiles, score
+from detectors.sketch import Sketch
+
+SETTINGS = [
+    Setting(method="ks", threshold=0.1),
+    Setting(method="psi", threshold=0.1),
+    Setting(method="unseen", threshold=0.01),
+]
+
+
+def batch(layout, rng, n, shift=0.0, unseen=0.0):
+    x, y = rng.normal(shift, 1.0, n), rng.exponential(1.0, n)
+    y[: n // 10] = np.nan
+    codes = rng.integers(0, 3, (1, n)).astype(np.int32)
+    codes[0, rng.random(n) < unseen] = 4
+    slots = np.stack([np.zeros(n), 1 + (rng.random(n) < 0.02)]).astype(np.int32)
+    rows = [(int(row), f"new {row % 3}") for row in np.flatnonzero(codes[0] == 4)]
+    counted = accumulate(layout, numeric=np.stack([x, y]), codes=codes, slots=slots, n_slots=3, unseen={0: rows})
+    return dict(zip(["", "site=big", "site=small"], counted, strict=True))
+
+
+@pytest.fixture(scope="module")
+def reference():
+    rng = np.random.default_rng(10)
+    x, means_x = numeric_column("x", rng.normal(size=20_000))
+    y, means_y = numeric_column("y", rng.exponential(size=20_000))
+    layout = Layout([x, categorical_column("kind", {"a": 3, "b": 2, "c": 1}), y])
+    means = np.concatenate([means_x, np.full(5, np.nan), means_y])
+    sketches = batch(layout, rng, 20_000)
+    return Reference(
+        model="m",
+        version="1",
+        layout=layout,
+        dimensions={"site": ("big", "small")},
+        sketches=sketches,
+        cell_means=means,
+    )
+
+
+def by_key(rows):
+    return {(row.segment, row.method, row.column): row for row in rows}
+
+
+def test_rows_come_by_segment_then_setting_then_column(reference):
+    live = batch(reference.layout, np.random.default_rng(1), 3_000)
+    rows = score(reference, dict(reversed(live.items())), SETTINGS)
+    per_segment = [("ks", "x"), ("ks", "y"), ("psi", "x"), ("psi", "kind"), ("psi", "y"), ("unseen", "kind")]
+    expected = [(segment, *key) for segment in ("", "site=big", "site=small") for key in per_segment]
+    assert [(row.segment, row.method, row.column) for row in rows] == expected
+
+
+def test_a_column_drifts_when_its_effect_is_large_and_significant(reference):
+    live = batch(reference.layout, np.random.default_rng(2), 5_000, shift=0.5, unseen=0.1)
+    rows = by_key(score(reference, live, SETTINGS))
+    assert rows["", "ks", "x"].drifted
+    assert rows["", "unseen", "kind"].drifted
+    assert not rows["", "ks", "y"].drifted
+
+
+def test_a_significant_effect_below_the_threshold_is_no_drift(reference):
+    live = batch(reference.layout, np.random.default_rng(3), 50_000, shift=0.05)
+    row = by_key(score(reference, live, SETTINGS))["", "ks", "x"]
+    assert row.q_value < 0.01
+    assert not row.drifted
+
+
+def test_a_large_effect_that_is_not_significant_is_no_drift(reference):
+    live = batch(reference.layout, np.random.default_rng(4), 250)
+    rows = by_key(score(reference, live, [Setting(method="js", threshold=0.0)]))
+    assert rows["", "js", "x"].statistic >= 0.0
+    assert not rows["", "js", "x"].drifted
+
+
+def test_q_values_are_corrected_over_the_sufficient_columns_of_a_segment_and_method(reference):
+    live = batch(reference.layout, np.random.default_rng(5), 5_000, shift=0.03)
+    split = [
+        Setting(method="psi", threshold=0.1, columns=("x",)),
+        Setting(method="ks", threshold=0.1),
+        Setting(method="psi", threshold=0.2, columns=("y", "kind")),
+    ]
+    rows = [row for row in score(reference, live, split) if row.method == "psi" and row.segment == ""]
+    assert [row.column for row in rows] == ["x", "kind", "y"]
+    assert [row.threshold for row in rows] == [0.1, 0.2, 0.2]
+    assert [row.q_value for row in rows] == pytest.approx(stats.false_discovery_control([row.p_value for row in rows]))
+
+
+def test_too_few_rows_are_insufficient_with_a_statistic_and_without_p_and_q(reference):
+    live = batch(reference.layout, np.random.default_rng(6), 3_000, shift=3.0)
+    row = by_key(score(reference, live, SETTINGS))["site=small", "ks", "x"]
+    assert 0 < row.n_current < 200
+    assert row.insufficient
+    assert not row.drifted
+    assert row.statistic > 0.5
+    assert np.isnan([row.p_value, row.q_value]).all()
+    assert not by_key(score(reference, live, SETTINGS, min_samples=10))["site=small", "ks", "x"].insufficient
+
+
+def test_an_empty_window_is_insufficient_even_when_no_rows_are_asked_for(reference):
+    for row in score(reference, {"": Sketch.empty(reference.layout)}, SETTINGS, min_samples=0):
+        assert row.insufficient
+        assert np.isnan(row.statistic)
+
+
+def test_a_segment_the_reference_lacks_is_insufficient(reference):
+    live = batch(reference.layout, np.random.default_rng(7), 3_000)
+    rows = score(reference, {"site=new": live[""]}, SETTINGS)
+    assert all(row.insufficient and row.n_reference == 0 and not row.drifted for row in rows)
+
+
+def test_sizes_are_those_the_proportions_are_of(reference):
+    live = batch(reference.layout, np.random.default_rng(8), 3_000)
+    rows = by_key(score(reference, live, [*SETTINGS, Setting(method="missing", threshold=0.1)]))
+    assert rows["", "ks", "y"].n_current == 2_700
+    assert rows["", "missing", "y"].n_current == 3_000
+    assert rows["", "missing", "y"].statistic == pytest.approx(0.0, abs=1e-9)
+
+
+def test_nulls_are_a_cell_of_a_categorical_column_only(reference):
+    live = Sketch.empty(reference.layout)
+    live.n, live.nulls[:] = 1_000, 1_000
+    rows = by_key(score(reference, {"": live}, [Setting(method="js", threshold=0.1)]))
+    assert rows["", "js", "kind"].statistic == 1.0
+    assert rows["", "js", "x"].insufficient
+
+
+def test_many_segments_score_as_each_alone(reference, monkeypatch):
+    live = batch(reference.layout, np.random.default_rng(9), 3_000, shift=0.2)
+    together = score(reference, live, SETTINGS, min_samples=0)
+    monkeypatch.setattr("detectors.score._CELLS_AT_ONCE", 1)
+    assert [repr(row) for row in score(reference, live, SETTINGS, min_samples=0)] == [repr(row) for row in together]
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "message"),
+    [
+        (Setting(method="kss", threshold=0.1), UnknownMethod, "did you mean 'ks'"),
+        (Setting(method="ks", threshold=0.1, columns=("z",)), UnknownColumn, "no column 'z'"),
+        (Setting(method="ks", threshold=-0.1), InvalidSetting, "threshold"),
+        (Setting(method="ks", threshold=float("nan")), InvalidSetting, "threshold"),
+        (Setting(method="ks", threshold=0.1, alpha=0.0), InvalidSetting, "alpha"),
+        (Setting(method="psi", threshold=0.1, bins=7), InvalidSetting, "bins"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(reference, setting, error, message):
+    with pytest.raises(error, match=message):
+        score(reference, {}, [setting])
+
+
+def test_one_method_may_not_score_a_column_twice(reference):
+    twice = [Setting(method="ks", threshold=0.1), Setting(method="ks", threshold=0.2, columns=("x",))]
+    with pytest.raises(InvalidSetting, match="'x' twice"):
+        score(reference, {}, twice)
+
+
+def test_a_sketch_of_another_reference_is_refused(reference):
+    with pytest.raises(LayoutMismatch):
+        score(reference, {"": Sketch.empty(Layout([]))}, SETTINGS)
+
+
+def test_a_reference_of_one_kind_or_of_no_values_scores():
+    column, means = numeric_column("x", np.full(300, np.nan))
+    layout = Layout([column])
+    whole = Sketch.empty(layout)
+    whole.n, whole.nulls[:] = 300, 300
+    reference = Reference(model="m", version="1", layout=layout, dimensions={}, sketches={"": whole}, cell_means=means)
+    methods = ("psi", "ks", "js", "wasserstein", "chi2", "missing", "out_of_range", "unseen")
+    live = accumulate(
+        layout,
+        numeric=np.ones((1, 400)),
+        codes=np.empty((0, 400), dtype=np.int32),
+        slots=np.zeros((1, 400), dtype=np.int32),
+        n_slots=1,
+        unseen={},
+    )[0]
+    rows = {
+        row.method: row for row in score(reference, {"": live}, [Setting(method=m, threshold=0.1) for m in methods])
+    }
+    assert rows["missing"].drifted
+    assert rows["missing"].statistic == 1.0
+    assert all(rows[method].insufficient for method in ("psi", "ks", "js", "wasserstein", "chi2"))
+    assert rows["out_of_range"].statistic == 0.0
+    assert "unseen" not in rows
+
+
+def test_profiles_say_what_the_values_were(reference):
+    rng = np.random.default_rng(12)
+    sketch = batch(reference.layout, rng, 5_000, unseen=0.1)[""]
+    x, kind, y = profiles(reference.layout, sketch)
+    assert (x.column, kind.column, y.column) == ("x", "kind", "y")
+    assert (y.n, y.nulls, y.invalid) == (4_500, 500, 0)
+    assert x.std == pytest.approx(1.0, abs=0.05)
+    assert sum(x.counts) == x.n
+    assert kind.counts[-1] == sum(item.count for item in kind.frequent)
+    assert {item.value for item in kind.frequent} == {"new 0", "new 1", "new 2"}
+    assert kind.quantiles == ()
+    assert np.isnan(kind.mean)
+
+
+def test_profile_quantiles_lie_in_the_cell_of_the_exact_ones(reference):
+    values = np.random.default_rng(13).normal(0.3, 1.5, 4_000)
+    layout = Layout([reference.layout.columns[0]])
+    none, slots = np.empty((0, 4_000), dtype=np.int32), np.zeros((1, 4_000), dtype=np.int32)
+    sketch = accumulate(layout, numeric=values[None], codes=none, slots=slots, n_slots=1, unseen={})[0]
+    quantiles = profiles(layout, sketch)[0].quantiles
+    exact = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95), method="inverted_cdf")
+    edges = layout.column_edges(0)
+    bounds = np.concatenate([[values.min()], edges, [values.max()]])
+    for ours, true in zip(quantiles, exact, strict=True):
+        cell = np.searchsorted(edges, true)
+        assert bounds[cell] <= ours <= bounds[cell + 1]
+
+
+def test_profiles_of_an_empty_and_of_a_constant_column():
+    column, _ = numeric_column("x", np.full(10, 2.5))
+    layout = Layout([column])
+    empty = profiles(layout, Sketch.empty(layout))[0]
+    assert np.isnan([empty.minimum, empty.maximum, empty.mean, empty.std, *empty.quantiles]).all()
+    none, slots = np.empty((0, 10), dtype=np.int32), np.zeros((1, 10), dtype=np.int32)
+    full = accumulate(layout, numeric=np.full((1, 10), 2.5), codes=none, slots=slots, n_slots=1, unseen={})[0]
+    assert profiles(layout, full)[0].quantiles == (2.5,) * 5

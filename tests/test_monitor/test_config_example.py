@@ -1,0 +1,192 @@
+"""The example holds every key, is loaded, and says what the defaults are."""
+
+import itertools
+import string
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.config import Config, Drift, Mapping, Window, load, parse
+from monitor.config.nearest import slips
+from monitor.config.schema import ClickHouse, Kafka, Metrics, Model
+from monitor.config.sections import sections_of_keys, walk
+from monitor.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[2] / "driftline.example.yaml"
+TEXT = EXAMPLE.read_text()
+
+# Keys of these mappings are names of the user's own, so that no slip in them can be seen.
+OPEN = ("columns", "client")
+
+DAY_MS = 86_400_000
+
+
+def keys(node: yaml.Node, path: str = "") -> list[tuple[yaml.ScalarNode, str, list[str]]]:
+    """Every key of the file that the schema names: its node, the path of its mapping, and the keys beside it."""
+    if isinstance(node, yaml.SequenceNode):
+        return [found for i, item in enumerate(node.value) for found in keys(item, f"{path}[{i}]")]
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    beside = [key.value for key, _ in node.value]
+    here = [(key, path, beside) for key, _ in node.value]
+    below = [
+        found
+        for key, value in node.value
+        if key.value not in OPEN
+        for found in keys(value, f"{path}.{key.value}" if path else key.value)
+    ]
+    return here + below
+
+
+KEYS = keys(yaml.compose(TEXT))
+
+
+def test_the_example_loads_without_any_variable_set() -> None:
+    config = load(EXAMPLE, environ={})
+    (model,) = config.models
+    assert (model.name, model.task, model.segments) == ("flight-delay", "binary", ("origin", "carrier"))
+    assert model.windows == (Window(size_ms=DAY_MS), Window(size_ms=7 * DAY_MS, every_ms=DAY_MS))
+    assert model.pane_ms == DAY_MS
+    assert model.reference == EXAMPLE.parent / "flights.ref"
+    assert config.state_dir == EXAMPLE.parent / ".driftline"
+    assert [(entry.method, entry.threshold, entry.columns) for entry in model.drift] == [
+        ("psi", 0.2, None),
+        ("ks", 0.1, ("distance",)),
+        ("js", 0.1, None),
+    ]
+
+
+def test_the_example_holds_every_key_of_the_schema() -> None:
+    written = {(section.replace("[0]", "[]").replace("[1]", "[]"), key.value) for key, section, _ in KEYS}
+    assert set(walk(Config)) <= written
+
+
+def test_every_key_of_the_example_has_a_comment() -> None:
+    lines = TEXT.splitlines()
+    commented: set[str] = set()
+    for key, _, _ in KEYS:
+        at = key.start_mark.line
+        if "#" in lines[at] or lines[at - 1].lstrip().startswith("#"):
+            commented.add(key.value)
+    assert {key.value for key, _, _ in KEYS} == commented
+
+
+def test_the_example_tells_the_defaults() -> None:
+    config = load(EXAMPLE, environ={})
+    (model,) = config.models
+    bare = parse("models: [{name: m, reference: r}]", environ={})
+    said = msgspec.structs.replace(config.kafka, client={})
+    assert said == bare.kafka == Kafka()
+    assert config.metrics == bare.metrics == Metrics()
+    assert msgspec.structs.replace(config.clickhouse, dsn=bare.clickhouse.dsn) == bare.clickhouse == ClickHouse()
+    for key in ("mapping", "lateness_ms", "retention_ms", "max_ahead_ms", "min_samples"):
+        assert getattr(model, key) == getattr(bare.models[0], key), key
+    assert bare.models[0] == Model(name="m", reference=Path("r"))
+    assert bare.models[0].mapping == Mapping()
+    assert bare.models[0].drift == (
+        Drift(method="psi", threshold=0.2),
+        Drift(method="ks", threshold=0.1),
+        Drift(method="js", threshold=0.1),
+    )
+
+
+def test_the_form_of_the_project_s_first_issue_loads() -> None:
+    config = parse(
+        """
+        models:
+          - name: flight-delay
+            task: binary                     # binary | multiclass | regression | none
+            reference: flights.ref
+            columns: {distance: numeric, carrier: categorical}   # optional; default: as the reference was inferred
+            mapping:                         # where fields live; these are the defaults
+              timestamp: timestamp
+              prediction_id: prediction_id
+              version: version
+              features: features             # flat files and Arrow: every column that no other key names
+              score: prediction.score        # flat files and Arrow: column "score"
+              label: prediction.label        # flat files and Arrow: column "label"
+            segments: [origin]
+            windows: [{size: 1d}, {size: 7d, every: 1d}]
+            lateness: 1h
+            retention: 14d
+            min_samples: 200
+            drift:                           # for every column; `columns:` under an entry narrows it
+              - {method: psi, threshold: 0.2}
+              - {method: ks, threshold: 0.1}
+              - {method: js, threshold: 0.1}
+        kafka:
+          bootstrap_servers: "localhost:9092"
+          topics: {predictions: [predictions], features: [features], labels: [labels]}
+        clickhouse: {dsn: "clickhouse://default:${CLICKHOUSE_PASSWORD}@localhost:8123/driftline"}   # or "chdb:///path"
+        metrics: {listen: "127.0.0.1:9108"}
+        """,
+        environ={"CLICKHOUSE_PASSWORD": "hunter2"},
+    )
+    assert config.clickhouse.dsn.reveal() == "clickhouse://default:hunter2@localhost:8123/driftline"
+    assert config.models[0].drift == Model(name="m", reference=Path()).drift
+
+
+def test_no_two_keys_of_one_section_are_a_slip_apart() -> None:
+    """Else one would silently pass for the other."""
+    sections: dict[str, list[str]] = {}
+    for section, key in walk(Config):
+        sections.setdefault(section, []).append(key)
+    for names in sections.values():
+        for a, b in itertools.combinations(names, 2):
+            assert slips(a, b) > 2, (a, b)
+
+
+@st.composite
+def slipped_keys(draw: st.DrawFn) -> tuple[yaml.ScalarNode, str, str]:
+    """A key of the example, its section's path, and the key with one letter added, dropped, changed or swapped."""
+    closed = [found for found in KEYS if not found[1].endswith(OPEN)]
+    key, section, beside = draw(st.sampled_from(closed))
+    word = key.value
+    at = draw(st.integers(0, len(word) - 1))
+    letter = draw(st.sampled_from(string.ascii_lowercase + "_"))
+    slipped = draw(
+        st.sampled_from(
+            [
+                word[:at] + letter + word[at:],
+                word[:at] + word[at + 1 :],
+                word[:at] + letter + word[at + 1 :],
+                word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :],
+            ]
+        )
+    )
+    return key, section, slipped if slipped not in beside else f"{word}x"
+
+
+@settings(deadline=None)
+@given(slipped_keys())
+def test_any_slip_in_a_key_is_an_error_with_its_path_and_the_key_that_was_meant(
+    slipped: tuple[yaml.ScalarNode, str, str],
+) -> None:
+    key, section, wrong = slipped
+    text = TEXT[: key.start_mark.index] + wrong + TEXT[key.end_mark.index :]
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "example", environ={})
+    (problem,) = caught.value.problems
+    assert problem.path == (f"{section}.{wrong}" if section else wrong)
+    assert problem.nearest == key.value
+    assert f"did you mean '{key.value}'?" in str(caught.value)
+    assert (problem.line, problem.column) == (key.start_mark.line + 1, key.start_mark.column + 1)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(sections_of_keys())), st.sampled_from(["", "kafka", "metrics", "clickhouse"]))
+def test_a_key_in_the_wrong_place_is_told_its_right_one(key: str, section: str) -> None:
+    if section in sections_of_keys()[key]:
+        return
+    inner = f"{section}: {{{key}: 1}}" if section else f"{key}: 1"
+    with pytest.raises(ConfigError) as caught:
+        parse(f"models: [{{name: m, reference: r}}]\n{inner}", environ={})
+    (problem,) = caught.value.problems
+    assert problem.path == (f"{section}.{key}" if section else key)
+    if not problem.nearest:
+        for right in sections_of_keys()[key]:
+            assert (f"under {right}" if right else "at the top") in problem.message

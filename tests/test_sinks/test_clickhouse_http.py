@@ -1,0 +1,253 @@
+"""The HTTP path of the driver. No ClickHouse server can be installed here, so both servers below are stand-ins:
+
+- `Trouble` is a fake: it answers every request with one prepared failure. It tests how failures are classified.
+- `Bridge` runs the requests it gets on chDB. SQL, types and the Native format are the real engine's; of the HTTP
+  protocol it knows only what the driver uses. It tests that what the sink sends means the same as in process.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+import chdb
+import lz4.frame  # type: ignore[import-untyped]  # has no stubs
+import pytest
+
+from sinks.clickhouse.client import Address, connect
+from sinks.clickhouse.migrations import migrate, migrations, pending
+from sinks.clickhouse.sink import ClickHouseSink
+from sinks.clickhouse.tables import read
+from sinks.errors import SinkRejected, SinkUnavailable
+from sinks.records import DriftScore, Reject
+
+SECRET = "hunter2hunter2"
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The server's address, as a DSN."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"clickhouse://me:{SECRET}@127.0.0.1:{server.server_port}/default"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Quiet(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            chunks = []
+            while size := int(self.rfile.readline(), 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            self.respond(b"".join(chunks))
+        else:
+            self.respond(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    do_POST = do_GET
+
+    def respond(self, body: bytes) -> None:
+        raise NotImplementedError
+
+    def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def trouble(status: int, body: str, code: int | None = None) -> type[BaseHTTPRequestHandler]:
+    class Trouble(Quiet):
+        def respond(self, _: bytes) -> None:
+            headers = {} if code is None else {"X-ClickHouse-Exception-Code": str(code)}
+            self.answer(status, body.encode(), headers)
+
+    return Trouble
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "body", "expected"),
+    [
+        (503, None, "<html>no healthy upstream</html>", SinkUnavailable),
+        (502, None, "", SinkUnavailable),
+        (429, None, "slow down", SinkUnavailable),
+        (500, 202, "Code: 202. DB::Exception: Too many simultaneous queries.", SinkUnavailable),
+        (500, 241, "Code: 241. DB::Exception: Memory limit exceeded.", SinkUnavailable),
+        (403, 516, "Code: 516. DB::Exception: me: Authentication failed", SinkRejected),
+        (403, 497, "Code: 497. DB::Exception: me: Not enough privileges.", SinkRejected),
+        (404, 81, "Code: 81. DB::Exception: Database drift does not exist.", SinkRejected),
+        (401, None, "", SinkRejected),
+    ],
+)
+def test_an_answer_is_classified(status: int, code: int | None, body: str, expected: type[Exception]) -> None:
+    with serving(trouble(status, body, code)) as dsn, pytest.raises(expected) as caught:
+        connect(dsn)
+    assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r}"
+    assert "clickhouse://me:***@127.0.0.1" in str(caught.value)
+
+
+def test_a_refused_connection_is_tried_again() -> None:
+    with closing(socket.socket()) as held:
+        held.bind(("127.0.0.1", 0))  # bound, never listening
+        with pytest.raises(SinkUnavailable):
+            connect(f"clickhouse://127.0.0.1:{held.getsockname()[1]}/db")
+
+
+def test_an_unknown_host_is_tried_again() -> None:
+    with pytest.raises(SinkUnavailable):
+        connect("clickhouse://no-such-host.invalid/db")
+
+
+def test_a_server_that_never_answers_is_tried_again() -> None:
+    with closing(socket.socket()) as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()  # the kernel accepts, nobody reads
+        with pytest.raises(SinkUnavailable):
+            connect(f"clickhouse://127.0.0.1:{held.getsockname()[1]}/db", send_receive_timeout_s=1)
+
+
+def test_a_connection_that_breaks_is_tried_again() -> None:
+    class Breaks(Quiet):
+        def respond(self, _: bytes) -> None:
+            self.close_connection = True
+
+    with serving(Breaks) as dsn, pytest.raises(SinkUnavailable):
+        connect(dsn)
+
+
+def test_a_plain_server_where_tls_is_expected_is_not_taken_for_a_server(tmp_path: Path) -> None:
+    with serving(trouble(200, "")) as dsn, pytest.raises((SinkUnavailable, SinkRejected)) as caught:
+        connect(dsn.replace("clickhouse://", "clickhouses://"))
+    assert SECRET not in str(caught.value)
+
+
+class Bridge(Quiet):
+    engine: ClassVar[Any]
+    lock: ClassVar[threading.Lock] = threading.Lock()
+    requests: ClassVar[list[str]] = []
+    fail_inserts_with: ClassVar[int | None] = None
+    folder: ClassVar[Path]
+
+    def respond(self, body: bytes) -> None:
+        options = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        if self.headers.get("Content-Encoding") == "lz4":
+            body = lz4.frame.decompress(body)
+        sql = options.get("query", "").encode()
+        text, data = (sql, body) if sql else (body, b"")
+        if text.lstrip().upper().startswith(b"INSERT") and not data:
+            text, _, data = body.partition(b"\n")
+        parameters = {name[6:]: value for name, value in options.items() if name.startswith("param_")}
+        with self.lock:
+            self.requests.append(text.decode("utf-8", "replace"))
+            try:
+                self.answer(200, self.run(text, data, parameters), {"X-ClickHouse-Format": "Native"})
+            except RuntimeError as error:
+                code = str(error).partition("Code: ")[2].partition(".")[0]
+                self.answer(500, str(error).encode(), {"X-ClickHouse-Exception-Code": code})
+
+    def run(self, text: bytes, data: bytes, parameters: dict[str, str]) -> bytes:
+        if not text.lstrip().upper().startswith(b"INSERT"):
+            return bytes(self.engine.query(text.decode(), "TabSeparated", params=parameters).bytes() or b"")
+        if self.fail_inserts_with is not None:
+            raise RuntimeError(f"Code: {self.fail_inserts_with}. DB::Exception: as the test asked for")
+        file = self.folder / "block.native"
+        file.write_bytes(data)
+        target = text.decode().rpartition(" FORMAT ")[0]
+        self.engine.query(f"{target} FROM INFILE '{file}' SETTINGS max_partitions_per_insert_block = 0 FORMAT Native")
+        return b""
+
+
+@pytest.fixture(scope="module")
+def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    Bridge.folder = tmp_path_factory.mktemp("bridge")
+    Bridge.engine = chdb.connect(str(Bridge.folder / "db"))  # type: ignore[no-untyped-call]  # has no hints
+    try:
+        with serving(Bridge) as dsn:
+            yield dsn
+    finally:
+        Bridge.engine.close()
+
+
+SCORE = DriftScore(
+    model="m",
+    version="1",
+    reference="ab",
+    segment="größe=ü",
+    column="x",
+    method="psi",
+    window_start_ms=1,
+    window_end_ms=3_600_001,
+    statistic=-0.0,
+    p_value=float("inf"),
+    q_value=0.02,
+    threshold=0.2,
+    drifted=True,
+    insufficient=False,
+    n_reference=2**63 - 1,
+    n_current=500,
+    error_bound=0.0,
+    revision=1,
+)
+REJECT = Reject(
+    model="m",
+    reason="schema",
+    source_topic="t",
+    source_partition=0,
+    source_offset=7,
+    index=0,
+    detail="no timestamp",
+    time_ms=5,
+    raw=b"\xff\x00{",
+)
+
+
+def test_over_http_the_sink_does_what_it_does_in_process(bridge: str) -> None:
+    with closing(connect(bridge)) as client:
+        assert migrate(client) == migrations()
+        assert migrate(client) == []
+        assert pending(client) == []
+        sink = ClickHouseSink(bridge)
+        sink.setup()
+        assert sink.write([SCORE, REJECT, SCORE]) == 3
+        assert read(client, DriftScore) == [SCORE]
+        assert repr(read(client, DriftScore, "segment = {s:String}", {"s": "größe=ü"})) == repr([SCORE])
+        assert read(client, Reject) == [REJECT]
+        sink.close()
+
+
+def test_a_failed_insert_is_tried_again_and_then_written_once(bridge: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(connect(bridge)) as client:
+        migrate(client)
+        sink = ClickHouseSink(bridge)
+        sink.setup()
+        monkeypatch.setattr(Bridge, "fail_inserts_with", 252)
+        with pytest.raises(SinkUnavailable) as caught:
+            sink.write([REJECT])
+        assert caught.value.retry_after_s >= 1
+        monkeypatch.setattr(Bridge, "fail_inserts_with", None)
+        assert sink.write([REJECT]) == 1
+        assert read(client, Reject) == [REJECT]
+        sink.close()
+
+
+def test_the_password_is_in_no_query(bridge: str) -> None:
+    assert Bridge.requests
+    assert not any(SECRET in request for request in Bridge.requests)
+    assert SECRET not in repr(Address.parse(bridge))

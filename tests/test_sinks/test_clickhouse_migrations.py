@@ -1,0 +1,100 @@
+"""The schema is applied once, in order, and cannot change behind our back."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from sinks.clickhouse.client import connect
+from sinks.clickhouse.migrations import EXPIRING_TABLES, Migration, migrate, migrations, pending
+from sinks.clickhouse.sink import ClickHouseSink
+from sinks.clickhouse.tables import TABLES
+from sinks.errors import SinkRejected
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Client]:
+    client = connect(f"chdb://{tmp_path}")
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def test_numbers_have_no_gap_and_every_statement_may_run_twice() -> None:
+    found = migrations()
+    assert [migration.number for migration in found] == list(range(1, len(found) + 1))
+    for migration in found:
+        assert migration.statements
+        for statement in migration.statements:
+            assert re.match(r"CREATE (TABLE IF NOT EXISTS|OR REPLACE (VIEW|FUNCTION)) ", statement)
+
+
+def test_a_semicolon_ends_a_statement_only_at_the_end_of_a_line() -> None:
+    sql = "-- a comment;\nSELECT ';x';  \nSELECT\n  -- another;\n  2;\n\n"
+    assert Migration(number=1, name="x", sql=sql, checksum="").statements == ["SELECT ';x'", "SELECT\n  2"]
+
+
+def test_an_empty_database_gets_everything_once(bare: Client) -> None:
+    assert pending(bare) == migrations()
+    assert migrate(bare) == migrations()
+    assert pending(bare) == []
+    assert migrate(bare) == []
+
+
+def test_a_failure_in_the_middle_is_made_good_by_running_it_again(bare: Client) -> None:
+    first = migrations()[0]
+    bare.command(first.statements[0])
+    assert migrate(bare) == migrations()
+
+
+def test_a_database_that_is_ahead_is_accepted(bare: Client) -> None:
+    migrate(bare)
+    bare.insert("schema_migrations", [(9999, "later", "x")], column_names=["number", "name", "checksum"])
+    assert pending(bare) == []
+
+
+def test_a_migration_that_was_edited_after_it_was_applied_is_refused(bare: Client) -> None:
+    migrate(bare)
+    bare.insert("schema_migrations", [(1, "tables", "other")], column_names=["number", "name", "checksum"])
+    with pytest.raises(SinkRejected, match="0001"):
+        pending(bare)
+    with pytest.raises(SinkRejected, match="0001"):
+        migrate(bare)
+
+
+def test_retention_follows_the_setting(bare: Client) -> None:
+    def days() -> set[str]:
+        query = "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()"
+        tables = {name: sql for name, sql in bare.query(query).result_rows}  # noqa: C416  # typed
+        return {re.findall(r"toIntervalDay\((\d+)\)", tables[name])[-1] for name in EXPIRING_TABLES}
+
+    migrate(bare)
+    assert days() == {"400"}
+    migrate(bare, retention_days=30)
+    assert days() == {"30"}
+    migrate(bare, retention_days=30)
+    assert days() == {"30"}
+    with pytest.raises(SinkRejected):
+        migrate(bare, retention_days=0)
+
+
+def test_the_tables_are_those_the_sink_writes(bare: Client) -> None:
+    migrate(bare)
+    for table in TABLES.values():
+        described = {row[0]: row[1] for row in bare.query(f"DESCRIBE TABLE {table.name}").result_rows}
+        assert list(described) == [*table.column_names, "inserted_at"]
+        plain = {name: re.sub(r"LowCardinality\((\w+)\)", r"\1", kind) for name, kind in described.items()}
+        plain = {name: re.sub(r"\s+", " ", kind).replace("( ", "(") for name, kind in plain.items()}
+        assert [plain[name] for name in table.column_names] == table.column_types
+        view = [row[0] for row in bare.query(f"DESCRIBE TABLE {table.latest}").result_rows]
+        assert view == table.column_names
+
+
+def test_a_sink_on_a_database_without_the_schema_says_what_to_run(tmp_path: Path) -> None:
+    sink = ClickHouseSink(f"chdb://{tmp_path}")
+    with pytest.raises(SinkRejected, match="driftline migrate"):
+        sink.setup()
+    sink.close()
