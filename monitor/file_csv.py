@@ -111,6 +111,10 @@ class CsvTable:
         if column.type == pa.bool_():
             truth: Any = pc.is_in(cells, value_set=pa.array(TRUE))
             return pc.if_else(pc.is_valid(cells), truth, pa.scalar(None, pa.bool_()))
+        if column.type == pa.null():
+            if cells.null_count < len(cells):
+                raise pa.ArrowInvalid(f"column {column.name!r} was empty when the file was first read")
+            return pa.nulls(len(cells))
         return pc.cast(pc.utf8_trim_whitespace(cells), column.type)
 
     def _names(self) -> list[str]:
@@ -134,9 +138,8 @@ class CsvTable:
             reader, raw = self._open(names, handler)
             with reader:
                 for batch in reader:
-                    yield batch
                     progress(min(raw.tell() / total, 1.0))
-        progress(1.0)
+                    yield batch
 
     def _open(self, names: Sequence[str] | None, handler: Any) -> tuple[Any, Any]:
         raw = pa.OSFile(str(self.path), "r")
@@ -186,14 +189,15 @@ def _rank(cells: Any, rank: int) -> int:
         return _BOOLEAN
     if rank == _BOOLEAN:
         return _TEXT
-    trimmed: Any = pc.utf8_trim_whitespace(cells)
-    # Floats come first: the cast to integers takes 0x1F.
-    if not cell_casts(trimmed, pa.float64()):
-        return _TEXT
-    zeros = trimmed.filter(pc.starts_with(trimmed, "0"))
+    # Floats come first: the cast to integers takes 0x1F. Spaces are rare, and taking them off is not free.
+    if not cell_casts(cells, pa.float64()):
+        cells = pc.utf8_trim_whitespace(cells)
+        if not cell_casts(cells, pa.float64()):
+            return _TEXT
+    zeros = cells.filter(pc.starts_with(cells, "0"))
     if len(zeros) and pc.any(pc.match_substring_regex(zeros, r"^0\d")).as_py():
         return _TEXT
-    return max(rank, _INTEGER if cell_casts(trimmed, pa.int64()) else _FLOAT)
+    return max(rank, _INTEGER if cell_casts(cells, pa.int64()) else _FLOAT)
 
 
 def cell_casts(cells: Any, type_: pa.DataType) -> bool:

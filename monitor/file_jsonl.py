@@ -60,10 +60,10 @@ def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[byte
         total = max(path.stat().st_size, 1)
         with path.open("rb") as raw, _opened(path, raw) as file:
             while lines := _block(file):
+                progress(min(raw.tell() / total, 1.0))
                 kept = [line for line in lines if line.strip()]
                 if kept:
                     yield kept
-                progress(min(raw.tell() / total, 1.0))
 
 
 def _opened(path: Path, raw: IO[bytes]) -> "IO[bytes] | gzip.GzipFile":

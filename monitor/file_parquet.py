@@ -33,6 +33,6 @@ class ParquetTable:
         done = 0
         with reading(self.path):
             for batch in self._file.iter_batches(rows, columns=None if columns is None else list(columns)):
-                yield batch
                 done += batch.num_rows
                 progress(done / self.n_rows)
+                yield batch

@@ -61,7 +61,7 @@ class TableFile(Protocol):
         rows
             Most rows in a batch.
         progress
-            Called after each batch.
+            Called before each batch, as if it were done.
 
         Raises
         ------

@@ -1,4 +1,7 @@
-"""Logging of every role: one line an event on standard error, for people or (`DRIFTLINE_LOG=json`) for machines."""
+"""Logging of every role: one line an event on standard error.
+
+`DRIFTLINE_LOG=json` writes it for machines; `DRIFTLINE_LOG_LEVEL` is `info` if not set.
+"""
 
 import logging
 import os
@@ -9,7 +12,8 @@ import structlog
 
 def configure_logging(role: str, *, verbose: bool = False) -> None:
     """Set up structlog, and route the libraries' own logging through it at WARNING."""
-    level = logging.DEBUG if verbose else logging.INFO
+    named = logging.getLevelNamesMapping().get(os.environ.get("DRIFTLINE_LOG_LEVEL", "").upper(), logging.INFO)
+    level = logging.DEBUG if verbose else named
     as_json = os.environ.get("DRIFTLINE_LOG") == "json"
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()

@@ -5,11 +5,12 @@ fails is started again with growing pauses; one that needs a person (`StoppedErr
 """
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -47,11 +48,12 @@ class _Child:
 class Supervisor:
     """Runs roles as child processes until stopped.
 
-    Children are in sessions of their own, so that Ctrl-C reaches the supervisor alone, which stops them in their order.
+    `environment` holds variables for the children beside this process's own. They are in sessions of their own, so that Ctrl-C reaches the supervisor alone, which stops them in their order.
     """
 
-    def __init__(self, commands: Sequence[RoleCommand]) -> None:
+    def __init__(self, commands: Sequence[RoleCommand], *, environment: Mapping[str, str] | None = None) -> None:
         self._commands = commands
+        self._environment = {**os.environ, **(environment or {})}
         self._children: list[_Child] = []
         self._stopping = False
 
@@ -79,6 +81,7 @@ class Supervisor:
             [sys.executable, "-m", "monitor", *command.arguments],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            env=self._environment,
             preexec_fn=dying_with_parent(),
         )
 

@@ -1,7 +1,8 @@
 """Variables of the environment in text: ``${NAME}`` and ``${NAME:-default}``.
 
 ``$${`` stands for a literal ``${``. As in a shell, the default serves when the variable is unset or empty; without a
-default an unset variable is an error and an empty one is empty text. What a variable holds is never expanded again.
+default an unset variable is an error and an empty one is empty text. What a variable holds is never expanded again, and
+a default holds no variable.
 
 In the user part of a URL (``clickhouse://default:${CLICKHOUSE_PASSWORD}@host``) a variable holds the plain password: it
 is percent-encoded as it is put in. Put in raw, one with ``@`` or ``/`` would become part of the host's name, and be
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 _VARIABLE = re.compile(
-    r"(?P<literal>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)"
+    r"(?P<literal>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:[^}$]|\$(?!\{))*))?\}|(?P<bad>\$\{)"
 )
 _USER_PART = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
 

@@ -8,7 +8,7 @@ import msgspec
 from monitor.config.schema import Config
 from sinks.clickhouse.client import connect
 
-_TOP = 3
+_TOP = 2
 
 
 class MonthFinding(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,6 @@ from types import FrameType
 import numpy as np
 import pyarrow as pa
 from confluent_kafka import Producer
-from monitor.reference_build import build_reference, write_reference
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -36,6 +35,7 @@ from monitor.evaluate import application_id
 from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
 from monitor.kafka.progress import GroupProgress
+from monitor.reference_build import build_reference, write_reference
 from monitor.supervisor import Supervisor
 
 SOURCE_PARTITIONS = 3
@@ -52,7 +52,10 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
                 folder / "demo.yaml",
                 broker.bootstrap_servers,
                 folder,
-                kafka={"sketch_partitions": 2, "idle_timeout": "2s"},
+                kafka={
+                    "sketch_partitions": 2,
+                    "topics": {"predictions": ["predictions"], "features": [], "labels": []},
+                },
                 clickhouse={"dsn": f"chdb://{folder / 'clickhouse'}", "batch_interval": "500ms"},
                 metrics={"listen": "off"},
             )
@@ -60,7 +63,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
             wiring.prepare_topics(config, {config.kafka.topics.predictions[0]: SOURCE_PARTITIONS})
             wiring.migrate(config)
             started_s = time.monotonic()
-            with Supervisor(role_commands(path)) as supervisor:
+            with Supervisor(role_commands(path), environment={"DRIFTLINE_LOG_LEVEL": "warning"}) as supervisor:
                 _stream(config, rows, supervisor, console)
             elapsed_s = time.monotonic() - started_s
         findings = read_findings(config, months)

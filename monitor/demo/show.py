@@ -2,12 +2,13 @@
 
 import calendar
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from monitor.demo.findings import Findings, MonthFinding
 
-_BAR_CELLS = 24
+_BAR_CELLS = 16
 
 
 def show_findings(console: Console, findings: Findings, elapsed_s: float) -> None:
@@ -25,19 +26,20 @@ def show_findings(console: Console, findings: Findings, elapsed_s: float) -> Non
         f"[bold]{rate:,.0f}[/] events/s from the first event sent to the last row in ClickHouse ({elapsed_s:.0f} s)"
     )
     console.print()
-    table = Table(title="Drift against January, month by month (PSI; 0.2 and more is drift)", title_justify="left")
+    title = "Drift against January, month by month: PSI, 0.2 and more is drift"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("month")
     table.add_column("flights", justify="right")
-    table.add_column("drifted most")
+    table.add_column("drifted most", no_wrap=True)
     table.add_column("", min_width=_BAR_CELLS)
     table.add_column("score", justify="right")
-    table.add_column("weeks drifted", justify="right")
+    table.add_column("weeks", justify="right")
     highest = max((month.top[0][1] for month in findings.months if month.top), default=1.0)
     for month in findings.months:
         table.add_row(
             calendar.month_abbr[month.month],
             f"{month.n:,}",
-            "  ".join(f"{name} {psi:.2f}" for name, psi in month.top),
+            ", ".join(f"{name} {psi:.2f}" for name, psi in month.top),
             _bar(month, highest),
             f"{month.score_psi:.2f}",
             f"{month.drifted} of {month.windows}",

@@ -136,6 +136,10 @@ class Installation:
                 with contextlib.closing(GroupProgress(kafka, group, topic)) as progress:
                     self.wait_for(progress.caught_up, f"{role} to read all of {topic}", timeout_s)
 
+    def breathe(self, seconds: float) -> None:
+        """Let the roles work for a while: the one place where time itself is what a test needs."""
+        time.sleep(seconds)
+
     def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         """Wait for a condition; a role that ended by itself meanwhile, or the deadline, fails the test."""
         deadline_s = time.monotonic() + timeout_s

@@ -105,6 +105,7 @@ def test_a_secret_cannot_be_encoded_or_iterated() -> None:
         ("${UNSET:-}", ""),
         ("${UNSET:-a b:c}", "a b:c"),
         ("${SET:-other}", "value"),
+        ("${UNSET:-$5$}", "$5$"),
         ("$${SET}", "${SET}"),
         ("$$${SET}", "$${SET}"),
         ("${NESTED}", "${SET}"),
@@ -119,7 +120,9 @@ def test_an_unset_variable_is_named() -> None:
         expand("${UNSET}", {})
 
 
-@pytest.mark.parametrize("text", ["${", "${}", "${A", "${1}", "${A-b}", "${A B}", "${A:b}", "x${"])
+@pytest.mark.parametrize(
+    "text", ["${", "${}", "${A", "${1}", "${A-b}", "${A B}", "${A:b}", "x${", "${A:-${A}}", "${A:-" * 50_000]
+)
 def test_what_begins_like_a_variable_and_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a variable is written"):
         expand(text, {"A": "hunter2"})

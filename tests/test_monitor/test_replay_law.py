@@ -1,0 +1,86 @@
+"""The replay law for real: `kill -9` at random moments, local state deleted in half of them, every event counted once."""
+
+import os
+import random
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.brokers import Broker
+from support.events import BAD_EVERY, encoded, model_section
+from support.installation import Installation, parquet_rows, score_rows
+
+from monitor.cli.offline import replay_file
+
+N_EVENTS = 300_000
+HOURS = 96.0
+PARTITIONS = 6
+ROUNDS = int(os.environ.get("DRIFTLINE_KILL_ROUNDS", "20"))
+SEED = int(os.environ.get("DRIFTLINE_KILL_SEED", "1"))
+WORKERS = ("ingest-0", "ingest-1", "evaluate-0")
+
+
+@pytest.fixture
+def installation(transactional_kafka: Broker, tmp_path: Path) -> Iterator[Installation]:
+    section = model_section(tmp_path / "model")
+    name = f"k{uuid.uuid4().hex[:8]}"
+    made = Installation(tmp_path / "installation", transactional_kafka.bootstrap_servers, name, [section])
+    made.prepare(PARTITIONS)
+    yield made
+    made.close()
+
+
+def test_every_event_is_counted_once_whatever_is_killed(installation: Installation, tmp_path: Path) -> None:
+    data = tmp_path / "events.jsonl"
+    data.write_bytes(b"\n".join(encoded(N_EVENTS, seed=9, hours=HOURS, shift=1.0)))
+    replay_file(installation.path, data, tmp_path / "out", close=False)
+    expected = parquet_rows(tmp_path / "out" / "drift.parquet")
+
+    for worker in WORKERS:
+        installation.start(worker.split("-")[0], worker)
+    installation.start("deliver", "deliver-0")
+    chance = random.Random(SEED)
+    victims = [chance.choice(WORKERS) for _ in range(ROUNDS)]
+    # The moments are numbers of events sent; each round waits for the killed worker's successor only, not for the flow.
+    moments = sorted(chance.sample(range(N_EVENTS // 20, N_EVENTS), ROUNDS))
+    disks = [True, False] * (ROUNDS // 2) + [True] * (ROUNDS % 2)
+    chance.shuffle(disks)
+    plan = list(zip(moments, victims, disks, strict=True))
+    killed: list[str] = []
+
+    def pace(n_sent: int) -> None:
+        if plan and n_sent >= plan[0][0]:
+            _moment, victim, disk_lost = plan.pop(0)
+            # Let the flow go on for a random while, so that the victim is hit in the middle of its work.
+            installation.breathe(chance.uniform(0.5, 4.0))
+            installation.kill(victim)
+            killed.append(victim)
+            if disk_lost:
+                for name in (victim, "evaluate-0") if victim == "evaluate-0" else (victim,):
+                    installation.lose_disk(name)
+            installation.start(victim.split("-")[0], victim)
+
+    installation.send(encoded(N_EVENTS, seed=9, hours=HOURS, shift=1.0), PARTITIONS, pace=pace)
+    assert len(killed) == ROUNDS
+    assert {victim.split("-")[0] for victim in killed} == {"ingest", "evaluate"}
+    installation.wait_until_done(timeout_s=400)
+    installation.stop()
+
+    assert score_rows(installation) == expected
+    rejected = installation.query("SELECT reason, count() FROM rejects FINAL GROUP BY reason")
+    assert rejected == [("undecodable", N_EVENTS // BAD_EVERY)]
+    late = installation.query("SELECT count() FROM late_dropped FINAL")
+    assert late == [(0,)]
+    counted = installation.query(
+        "SELECT sum(n + nulls + invalid) FROM column_profiles_latest WHERE segment = '' AND column = 'age'"
+    )[0][0]
+    import pyarrow.parquet as pq
+
+    quality = pq.read_table(tmp_path / "out" / "quality.parquet", columns=["segment", "column", "n", "nulls", "invalid"])
+    oracle = sum(
+        row["n"] + row["nulls"] + row["invalid"]
+        for row in quality.to_pylist()
+        if row["segment"] == "" and row["column"] == "age"
+    )
+    assert counted == oracle
