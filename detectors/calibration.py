@@ -38,10 +38,11 @@ Statistic = Callable[[Floats, Floats], Floats]
 
 
 def calibrated(comparison: Comparison, observed: Floats, statistic: Statistic) -> Floats:
-    """(rows,) bootstrap p-values of `observed`, (rows,); NaN where it is. `statistic` must not depend on empty
+    """(rows,) bootstrap p-values of `observed`, (rows,); NaN where it is, and where the
+    comparison is not testable. `statistic` must not depend on empty
     cells."""
     p_values = np.full(observed.shape, np.nan)
-    for row in np.flatnonzero(~np.isnan(observed)):
+    for row in np.flatnonzero(~np.isnan(observed) & comparison.testable):
         reference, current = comparison.reference.counts[row], comparison.current.counts[row]
         filled = (reference > 0) | (current > 0)
         p_values[row] = _bootstrap(reference[filled], current[filled], float(observed[row]), statistic)

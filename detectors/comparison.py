@@ -48,6 +48,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     cell_means: (rows, cells) mean of the whole reference's values in each cell, NaN without any.
     range_minimum, range_maximum: (rows,) of the whole reference, which drew the grid; NaN without values.
     range_std: (rows,) standard deviation of the whole reference; NaN without values.
+    min_samples: fewer values on either side are no verdict; see `testable`.
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     range_minimum: Floats
     range_maximum: Floats
     range_std: Floats
+    min_samples: int = 1
 
     @property
     def n_reference(self) -> Ints:
@@ -75,3 +77,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         """(rows,) True where a side has nothing to compare."""
         empty: Bools = (self.reference.n == 0) | (self.current.n == 0)
         return empty
+
+    @property
+    def testable(self) -> Bools:
+        """(rows,) True where both sides have enough values for a verdict. A method need give no p-value elsewhere:
+        exact ones of small samples are the dearest, and nobody reads them."""
+        enough: Bools = (self.reference.n >= self.min_samples) & (self.current.n >= self.min_samples)
+        return enough & ~self.empty

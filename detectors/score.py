@@ -165,10 +165,9 @@ def _block(
             continue
         key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
         if key not in comparisons:
-            comparisons[key] = compare(reference, _plan(reference, key), method.grid, pinned, live)
+            comparisons[key] = compare(reference, _plan(reference, key), method.grid, pinned, live, min_samples)
         comparison = comparisons[key]
-        few = (comparison.n_reference < min_samples) | (comparison.n_current < min_samples)
-        parts.append((np.array(columns), comparison, method.score(comparison), few | comparison.empty))
+        parts.append((np.array(columns), comparison, method.score(comparison), ~comparison.testable))
     columns_of_parts = np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in parts)])
     order = np.argsort(columns_of_parts, kind="stable")
 

@@ -85,7 +85,9 @@ def tabulate(layout: Layout, sketches: Sequence[Sketch]) -> Table:
     )
 
 
-def compare(reference: Reference, plan: Plan, grid: Grid, pinned: Table, live: Table) -> Comparison:
+def compare(
+    reference: Reference, plan: Plan, grid: Grid, pinned: Table, live: Table, min_samples: int = 1
+) -> Comparison:
     """The rows of a plan for every segment: row `segment * plan.columns.size + k` is its column k."""
     whole = reference.sketches[WHOLE]
     per_column = np.full((3, len(reference.layout.columns)), np.nan)
@@ -106,4 +108,5 @@ def compare(reference: Reference, plan: Plan, grid: Grid, pinned: Table, live: T
         range_minimum=minimum,
         range_maximum=maximum,
         range_std=std,
+        min_samples=min_samples,
     )

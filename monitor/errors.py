@@ -6,7 +6,7 @@
     ├── ConfigError           2   the configuration is wrong: change the file; names every problem with its path
     ├── InputError            2   a file that was given cannot be used: mend or replace it
     ├── Unavailable           3   broker or database out of reach: try again, with backoff
-    └── StoppedError          1   cannot go on, and trying again will not help: stop, a person is needed
+    └── StoppedError          4   cannot go on, and trying again will not help: stop, a person is needed
 
 The command line prints ``str(error)`` and the hint, without a traceback, and ends with ``exit_code``. Texts of errors
 never hold secrets: whoever raises one leaves them out.
@@ -116,7 +116,7 @@ class Unavailable(DriftlineError):  # noqa: N818 - a state that passes, not a fa
 class StoppedError(DriftlineError):
     """The work cannot go on, and trying again will not help: stop; a person is needed."""
 
-    exit_code = 1
+    exit_code = 4
 
 
 def _one_line(text: str) -> str:

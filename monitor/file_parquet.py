@@ -20,7 +20,12 @@ class ParquetTable:
     def __init__(self, path: Path) -> None:
         self.path = path
         with reading(path):
-            self._file: Any = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            self._file: Any = pq.ParquetFile(
+                path,
+                buffer_size=_BUFFER_BYTES,
+                pre_buffer=False,
+                page_checksum_verification=True,  # where the writer left checksums
+            )
         schema = self._file.schema_arrow
         require_unique(path, schema.names)
         self.columns = tuple(FileColumn(name=field.name, type=field.type) for field in schema)

@@ -28,7 +28,7 @@ from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.file_staging import staged
 from monitor.file_table import TableFile
 from monitor.files import format_of, open_table
-from monitor.reference_columns import Leaf, Places, chunks, find_places
+from monitor.reference_columns import Places, chunks, find_places
 from monitor.reference_kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
 from monitor.reference_rows import rows_of, segment_values
 from monitor.reference_sketches import sketch_rows
@@ -159,13 +159,14 @@ def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tu
 def _examine_all(
     table: TableFile, places: Places, model: Model, keep: Bools | None, n_rows: int, progress: BuildProgress
 ) -> list[Examined]:
-    leaves: list[tuple[str, Leaf]] = list(places.features.items())
+    examined = [
+        left_out(name, "it has no name" if name == "" else "the name is the prediction's own")
+        for name in places.features
+        if name == "" or name in _PREDICTION
+    ]
+    leaves = [(name, leaf) for name, leaf in places.features.items() if name and name not in _PREDICTION]
     leaves += [(name, leaf) for name, leaf in ((SCORE, places.score), (LABEL, places.label)) if leaf is not None]
-    examined = []
     for done, (name, leaf) in enumerate(leaves):
-        if name == "" or (name in (SCORE, LABEL) and name in places.features):
-            examined.append(left_out(name, "it has no name" if name == "" else "the name is that of the prediction"))
-            continue
 
         def report(share: float, done: int = done, name: str = name) -> None:
             progress(f"column {name}", (done + share) / len(leaves))

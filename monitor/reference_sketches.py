@@ -25,7 +25,7 @@ from monitor.file_values import MIXED, as_numbers, as_texts
 from monitor.reference_columns import Places
 from monitor.sketching import sketch_batch
 
-_BATCH_BYTES: Final = 32 * 1024 * 1024
+_BATCH_BYTES: Final = 8 * 1024 * 1024  # decoding holds some five copies
 _MOST_ROWS: Final = 131_072
 
 

@@ -59,10 +59,12 @@ class KolmogorovSmirnov:
         common = np.minimum(reference.proportions(), current.proportions())
         bound = np.max(common, axis=1, where=~comparison.single_valued, initial=0.0)
         effective = effective_size(comparison.current.n, comparison.reference.n)
-        p_value = ks_sf(statistic, np.round(effective))
+        testable = comparison.testable
+        p_value = np.full(statistic.shape, np.nan)
+        p_value[testable] = ks_sf(statistic[testable], np.round(effective[testable]))
         empty = comparison.empty
         return Scores(
             statistic=np.where(empty, np.nan, statistic),
-            p_value=np.where(empty, np.nan, p_value),
+            p_value=p_value,
             error_bound=np.where(empty, np.nan, bound),
         )

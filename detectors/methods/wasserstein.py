@@ -69,7 +69,7 @@ class Wasserstein:
         weights = reference.proportions() + current.proportions()
         bound = np.where(comparison.empty, np.nan, np.sum(weights * reach, axis=1))
         p_value = np.full(statistic.shape, np.nan)
-        for row in np.flatnonzero(~comparison.empty):
+        for row in np.flatnonzero(comparison.testable):
             p_value[row] = _bridge_p(reference.counts[row], current.counts[row], places[row], float(statistic[row]))
         return Scores(statistic=statistic, p_value=p_value, error_bound=bound)
 

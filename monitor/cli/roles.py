@@ -50,7 +50,7 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
         _freeze()
         with _watching(config, health):
             faust.Worker(
-                app, loglevel="ERROR", redirect_stdouts=False, override_logging=False
+                app, loglevel="ERROR", redirect_stdouts=False, override_logging=False, quiet=True
             ).execute_from_commandline()
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from monitor.demo.findings import Findings, MonthFinding
 
-_BAR_CELLS = 16
+_BAR_CELLS = 12
 
 
 def show_findings(console: Console, findings: Findings, elapsed_s: float) -> None:
@@ -26,7 +26,7 @@ def show_findings(console: Console, findings: Findings, elapsed_s: float) -> Non
         f"[bold]{rate:,.0f}[/] events/s from the first event sent to the last row in ClickHouse ({elapsed_s:.0f} s)"
     )
     console.print()
-    title = "Drift against January, month by month: PSI, 0.2 and more is drift"
+    title = "Drift against January by month (PSI; drift from 0.2), and 7-day windows with drift"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("month")
     table.add_column("flights", justify="right")
