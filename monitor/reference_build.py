@@ -96,7 +96,9 @@ def build_reference(
         layout, cell_means = _layout(path, examined)
         numeric = {layout.columns[index].name for index in layout.numeric}
         dimensions = {
-            name: segment_values(table, name, leaves, keep, numeric=name in numeric)
+            name: segment_values(
+                table, name, leaves, keep, numeric=name in numeric, progress=partial(progress, f"segment {name}")
+            )
             for name, leaves in places.dimensions.items()
         }
         sketches = sketch_rows(table, places, layout, dimensions, keep, partial(progress, "counting"))

@@ -13,7 +13,7 @@ from detectors.reference import MAX_SEGMENT_VALUES, REST
 from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.events.frame import SEGMENTS
-from monitor.file_table import Progress, TableFile
+from monitor.file_table import Progress, TableFile, unwatched
 from monitor.file_values import as_numbers, texts
 from monitor.reference_columns import Leaf, Places
 from monitor.reference_kinds import MAX_DISTINCT
@@ -60,7 +60,13 @@ def rows_of(
 
 
 def segment_values(
-    table: TableFile, dimension: str, leaves: Sequence[Leaf], keep: Bools | None, *, numeric: bool
+    table: TableFile,
+    dimension: str,
+    leaves: Sequence[Leaf],
+    keep: Bools | None,
+    *,
+    numeric: bool,
+    progress: Progress = unwatched,
 ) -> tuple[str, ...]:
     """The 50 most frequent values of a dimension, largest first, ties by value. Nulls are not counted.
 
@@ -76,6 +82,8 @@ def segment_values(
         (n_rows,) the rows that count; None: all.
     numeric
         Whether the feature of this name is a numeric column: then its values are spelled as floats.
+    progress
+        Of the pass.
 
     Raises
     ------
@@ -84,7 +92,7 @@ def segment_values(
     """
     counts = Counter[str]()
     start = 0
-    for batch in table.iter_batches([leaf.selector for leaf in leaves], _ROWS):
+    for batch in table.iter_batches([leaf.selector for leaf in leaves], _ROWS, progress):
         found: Any = pa.nulls(batch.num_rows, pa.string())
         for leaf in leaves:
             values = leaf.of(batch)

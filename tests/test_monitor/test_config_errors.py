@@ -313,7 +313,7 @@ def test_a_file_that_cannot_be_read_is_an_error_with_a_way_out(tmp_path: Path) -
         (ConfigError([Problem(message="a", path="b", line=3)], source="f.yaml", hint="h"), 2),
         (InputError("no file"), 2),
         (Unavailable("broker"), 3),
-        (StoppedError("stopped"), 1),
+        (StoppedError("stopped"), 4),
     ],
 )
 def test_errors_are_one_line_have_an_exit_code_and_survive_pickling(error: DriftlineError, exit_code: int) -> None:

@@ -225,10 +225,13 @@ def test_names_of_files_are_not_case_sensitive(tmp_path: Path) -> None:
 # --- decoding ---
 
 ROWS = [
-    {"timestamp": TIME_MS, "prediction_id": "a", "distance": 5, "carrier": "UA", "stop": "1", "score": 0.5, "label": "true"},
-    {"timestamp": TIME_MS + 1, "prediction_id": "b", "distance": 7.5, "carrier": "ZZ", "stop": "0", "score": 0.1, "label": "false"},
-    {"timestamp": TIME_MS + 2, "prediction_id": "c", "distance": None, "carrier": None, "stop": None, "score": None, "label": None},
-]  # fmt: skip
+    dict(zip(("timestamp", "prediction_id", "distance", "carrier", "stop", "score", "label"), row, strict=True))
+    for row in (
+        (TIME_MS, "a", 5, "UA", "1", 0.5, "true"),
+        (TIME_MS + 1, "b", 7.5, "ZZ", "0", 0.1, "false"),
+        (TIME_MS + 2, "c", None, None, None, None, None),
+    )
+]
 
 
 def files_of_rows(folder: Path) -> list[Path]:
@@ -289,7 +292,8 @@ def test_a_long_file_comes_in_parts_and_the_fraction_grows_to_one(
 
 def test_bad_lines_are_rejects_and_their_neighbours_are_not(tmp_path: Path) -> None:
     good = json.dumps(ROWS[0])
-    lines = [good, '{"timestamp": ', json.dumps({**ROWS[0], "timestamp": "yesterday"}), "[" + good + "," + good + "]", good]
+    undated = json.dumps({**ROWS[0], "timestamp": "yesterday"})
+    lines = [good, '{"timestamp": ', undated, f"[{good},{good}]", good]
     path = write(tmp_path / "f.jsonl", "\n".join(lines))
     assert counts(iter_decoded(path, [spec()], NOW_MS)) == (6, 4, [Reason.UNDECODABLE, Reason.BAD_TIMESTAMP])
 
@@ -348,7 +352,8 @@ def test_an_empty_file_is_refused_for_replay(name: str, tmp_path: Path) -> None:
 
 
 def test_rows_of_several_models_are_told_apart(tmp_path: Path) -> None:
-    path = write(tmp_path / "f.csv", f"model,timestamp,distance\nm,{TIME_MS},1\nother,{TIME_MS},2\nnobody,{TIME_MS},3\n")
+    lines = ["model,timestamp,distance", f"m,{TIME_MS},1", f"other,{TIME_MS},2", f"nobody,{TIME_MS},3"]
+    path = write(tmp_path / "f.csv", "\n".join(lines))
     models = [spec(), spec(name="other", mapping=Mapping(timestamp="timestamp"))]
     (part,) = iter_decoded(path, models, NOW_MS)
     assert {batch.model: batch.numeric[0].tolist() for batch in part.decoded.batches} == {"m": [1.0], "other": [2.0]}

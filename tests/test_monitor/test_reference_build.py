@@ -1,4 +1,4 @@
-"""Building references: kinds, segments, the same digest whatever the format and the order, in the memory of a column."""
+"""Building references: kinds, segments, one digest whatever the format and the order, in the memory of a column."""
 
 import json
 import math
@@ -29,6 +29,7 @@ from monitor.reference_kinds import InferredColumn
 from monitor.references import load_reference
 from monitor.sketching import sketch_batch
 
+MAPPED = ("model", "version", "timestamp", "prediction_id", "score", "label")
 NOW_MS = 1_400_000_000_000
 
 
@@ -137,8 +138,13 @@ def test_the_digest_is_the_same_from_every_format_and_in_every_order(tmp_path: P
 
 
 values = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**40), 2**40), st.floats(), st.text(max_size=3), st.lists(st.integers(), max_size=1)
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**40), 2**40),
+    st.floats(),
+    st.text(max_size=3),
+    st.lists(st.integers(), max_size=1),
+)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -230,7 +236,7 @@ def test_a_nested_parquet_file_is_read_like_nested_events(tmp_path: Path) -> Non
     flat = build(tmp_path, data, segments=("origin",)).reference
     nested = [
         {"timestamp": row["timestamp"], "version": row["version"],
-         "features": {k: v for k, v in row.items() if k not in ("model", "version", "timestamp", "prediction_id", "score", "label")},
+         "features": {k: v for k, v in row.items() if k not in MAPPED},
          "prediction": {"score": row["score"], "label": row["label"]}}
         for row in data
     ]  # fmt: skip
