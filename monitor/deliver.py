@@ -1,8 +1,8 @@
 """Deliver: one destination, fed from Driftline's own topics by a consumer group of its own.
 
 Flush, then commit: rows are written before their offsets are committed, and writing a row again changes nothing, so a
-crash between the two costs a repetition. While the destination is out of reach the partitions are paused and Kafka keeps
-the rows; nothing is dropped, and no other destination waits.
+crash between the two costs a repetition. While the destination is out of reach the partitions are paused and Kafka
+keeps the rows; nothing is dropped, and no other destination waits.
 """
 
 import time

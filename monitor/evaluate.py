@@ -5,8 +5,8 @@ flushed. So messages are taken one by one without automatic acknowledgement, and
 `monitor.evaluation.evaluator` asks for: results, state, seal, acknowledgement, each waiting for the brokers' answer. A
 message carries a whole commit of ingest, so three round trips a message cost little.
 
-Crash only: an error that is not the message's own ends the process without touching the offset. The supervisor starts it
-again, and it repeats what was not sealed.
+Crash only: an error that is not the message's own ends the process without touching the offset. The supervisor starts
+it again, and it repeats what was not sealed.
 """
 
 import asyncio
@@ -52,7 +52,10 @@ def changelog_topic(kafka: Kafka) -> str:
 
 
 def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Path, health: Health) -> faust.App:
-    """The Faust app. `worker` is unique among score workers and the same after a restart; its state lies under its name."""
+    """The Faust app.
+
+    `worker` is unique among score workers and the same after a restart; its state lies under its name.
+    """
     state = state_dir / f"evaluate-{worker}"
     state.mkdir(parents=True, exist_ok=True)
     app = faust.App(

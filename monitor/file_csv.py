@@ -35,6 +35,7 @@ FALSE: Final = ("false", "False", "FALSE")
 _BLOCK_BYTES: Final = 4 * 1024 * 1024  # a row may not be longer
 _BOOLEANS: Final = pa.array(TRUE + FALSE)
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_TRIED: Final = 64
 _SEPARATORS: Final = ";\t|"
 
 # Narrowest first: a column that is of one type in some blocks and of another in others is of the later one of the two,
@@ -197,12 +198,13 @@ def _rank(cells: Any, rank: int) -> int:
     zeros = cells.filter(pc.starts_with(cells, "0"))
     if len(zeros) and pc.any(pc.match_substring_regex(zeros, r"^0\d")).as_py():
         return _TEXT
-    return max(rank, _INTEGER if cell_casts(cells, pa.int64()) else _FLOAT)
+    return rank if rank == _FLOAT else _INTEGER if cell_casts(cells, pa.int64()) else _FLOAT
 
 
 def cell_casts(cells: Any, type_: pa.DataType) -> bool:
     """Whether every cell is of this type."""
     try:
+        pc.cast(cells.slice(0, _TRIED), type_)  # a cast that fails words an error for each cell, which takes its time
         pc.cast(cells, type_)
     except pa.ArrowInvalid:
         return False

@@ -23,7 +23,7 @@ import pyarrow as pa
 from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.forgiving import UNSET, Refused, parse, prediction, resolve
-from monitor.events.frame import MODEL, SEGMENTS, Frame
+from monitor.events.frame import FLAT_LABEL, FLAT_SCORE, MODEL, SEGMENTS, Frame
 from monitor.events.mapping import Mapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import ModelSpec
@@ -164,13 +164,10 @@ class JsonlTable:
         features = resolve(event, self._paths.features)
         flat = not isinstance(features, dict)
         if not isinstance(features, dict):
-            features = {key: value for key, value in event.items() if key not in self._frame.reserved}
-        above = resolve(event, self._paths.score[:-1])
-        known = above if isinstance(above, dict) else {}
-        score, label = known.get(self._paths.score[-1]), known.get(self._paths.label[-1])
-        if not (self._paths.together and type(score) is float and type(label) is str):  # the usual, which is all there
-            score, label, _ = prediction(event, self._frame, flat)
-            score = None if score != score else score
+            features = event.copy()
+            for name in self._frame.reserved:
+                features.pop(name, None)
+        score, label = self._prediction(event, flat)
         version = resolve(event, self._paths.version)
         segments = event.get(SEGMENTS)
         return {
@@ -179,6 +176,19 @@ class JsonlTable:
             "prediction": {"score": score, "label": label},
             SEGMENTS: segments if isinstance(segments, dict) else {},
         }
+
+    def _prediction(self, event: dict[str, Any], flat: bool) -> tuple[Any, Any]:
+        """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them."""
+        if self._paths.together:
+            above = resolve(event, self._paths.score[:-1])
+            if above is UNSET:
+                return (event.get(FLAT_SCORE), event.get(FLAT_LABEL)) if flat else (None, None)
+            if isinstance(above, dict):
+                score, label = above.get(self._paths.score[-1]), above.get(self._paths.label[-1])
+                if score is not None and label is not None:
+                    return score, label
+        score, label, _ = prediction(event, self._frame, flat)
+        return (None if score != score else score), label
 
 
 class _Paths:

@@ -97,4 +97,3 @@ def count_texts(values: Any) -> tuple[Iterable[tuple[str, int]], int, int]:
 def _valid(values: Any, name: str) -> Bools:
     found: Bools = pc.is_valid(pc.struct_field(values, name)).to_numpy(zero_copy_only=False)
     return found
-

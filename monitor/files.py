@@ -42,6 +42,7 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
 }
 """By the end of the file's name, in small letters."""
 
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1."""
 

@@ -2,8 +2,8 @@
 
 A commit is: consume until a batch is full or `commit_interval` is over; decode and sketch it; then one transaction with
 the deltas (to the partition of each model), this worker's clocks (to *every* partition of `drift.sketches`, after the
-deltas), the rejects, and the consumer's offsets. A crash anywhere before the commit rolls all of it back, and the events
-are read again. The role keeps no state.
+deltas), the rejects, and the consumer's offsets. A crash anywhere before the commit rolls all of it back, and the
+events are read again. The role keeps no state.
 """
 
 import time
@@ -18,7 +18,7 @@ from detectors.reference import Reference
 from detectors.sketch import Sketch
 from monitor import telemetry
 from monitor.config.schema import Kafka
-from monitor.errors import DriftlineError, StoppedError, Unavailable
+from monitor.errors import DriftlineError, StoppedError
 from monitor.events.batch import Decoded, Rejected
 from monitor.health import Health
 from monitor.kafka import topics
@@ -78,6 +78,7 @@ class Ingest:
         self._worker = worker
         self._sources = [*kafka.topics.predictions, *kafka.topics.features]
         self._partitions = Partitions(kafka.idle_timeout_ms / 1000)
+        self._n_partitions: dict[str, int] = {}
         self._buffer: list[Message] = []
         self._ended: list[tuple[str, int]] = []
         self._stopping = False
@@ -106,22 +107,15 @@ class Ingest:
 
     def _start(self) -> None:
         self._producer.init_transactions(30)
-        metadata = self._consumer.list_topics(timeout=10)
-        missing = [topic for topic in self._sources if topic not in metadata.topics]
-        if missing:
-            log.warning("topics are not there yet; windows wait for them", topics=missing)
-        self._n_partitions = {
-            topic: len(metadata.topics[topic].partitions) for topic in self._sources if topic in metadata.topics
-        }
-        if not self._n_partitions:
-            raise Unavailable(
-                f"none of the topics {', '.join(self._sources)} exists", hint="make them, or mend kafka.topics"
-            )
-        self._consumer.subscribe(list(self._n_partitions), on_assign=self._on_assign, on_revoke=self._on_revoke)
+        # A topic that is not there yet is joined when it appears.
+        self._consumer.subscribe(self._sources, on_assign=self._on_assign, on_revoke=self._on_revoke)
 
     # Reading ----------------------------------------------------------------------------------------------------------
 
     def _on_assign(self, _consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        # New topics and partitions come with a new assignment, so this is when they must be counted.
+        there = self._consumer.list_topics(timeout=10).topics
+        self._n_partitions = {topic: len(there[topic].partitions) for topic in self._sources if topic in there}
         self._partitions.assign([(p.topic, p.partition) for p in assigned], time.monotonic())
         log.info("partitions assigned", worker=self._worker, n=len(assigned))
         self._health.ready()
@@ -156,6 +150,9 @@ class Ingest:
         self._commit_or_roll_back(started_s)
 
     def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            log.warning("a source topic is not there yet; it is read once it is", because=error.str())
+            return
         problem = classify(error, self._kafka)
         if isinstance(problem, StoppedError):
             raise problem

@@ -8,10 +8,11 @@ import os
 import sys
 
 import structlog
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 
 def configure_logging(role: str, *, verbose: bool = False) -> None:
-    """Set up structlog, and route the libraries' own logging through it at WARNING."""
+    """Set up structlog, and route the libraries' own logging through it at WARNING. A retry is one line."""
     named = logging.getLevelNamesMapping().get(os.environ.get("DRIFTLINE_LOG_LEVEL", "").upper(), logging.INFO)
     level = logging.DEBUG if verbose else named
     as_json = os.environ.get("DRIFTLINE_LOG") == "json"
@@ -42,6 +43,16 @@ def configure_logging(role: str, *, verbose: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    # Reconnection attempts of the client libraries: the role says once that the broker is lost, and once that it is back.
-    for noisy in ("aiokafka", "faust", "mode", "driftline.kafka", "kafka", "clickhouse_connect"):
+    # Reconnection attempts of the client libraries: the role says once that the broker is lost, and once that it is
+    # back.
+    for noisy in ("aiokafka", "faust", "mode", "driftline.kafka", "kafka"):
         logging.getLogger(noisy).setLevel(logging.DEBUG if verbose else logging.ERROR)
+    # It logs a traceback for every connection that is refused, and raises the same again, which is ours to report.
+    for repeating in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(repeating).setLevel(logging.DEBUG if verbose else logging.CRITICAL)
+    # In the place of stamina's own: those log every argument, and count in a metric that our table does not have.
+    set_on_retry_hooks([_log_retry])
+
+
+def _log_retry(details: RetryDetails) -> None:
+    structlog.get_logger().warning(f"{details.caused_by}; trying again", again_in_s=round(details.wait_for, 1))

@@ -72,11 +72,14 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> Places
     types = {column.name: column.type for column in table.columns}
     nested = _type_at(types, path_of(mapping.features))
     if nested is not None and pa.types.is_struct(nested) and nested != MIXED:
-        above = path_of(mapping.features)
-        features = {field.name: Leaf(path=(*above, field.name), type=field.type) for field in nested}
+        to_features = path_of(mapping.features)
+        features = {field.name: Leaf(path=(*to_features, field.name), type=field.type) for field in nested}
     else:
         taken = {MODEL, SEGMENTS, mapping.timestamp, mapping.prediction_id, mapping.version}
         taken |= {mapping.score_column, mapping.label_column}
+        mapped = (mapping.timestamp, mapping.prediction_id, mapping.version, mapping.score, mapping.label)
+        above = {path_of(dotted)[0] for dotted in mapped}
+        taken |= {name for name in above if name in types and pa.types.is_struct(types[name])}
         features = {name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in taken}
     score = _first(types, mapping.score_column, mapping.score)
     label = _first(types, mapping.label_column, mapping.label)

@@ -166,9 +166,7 @@ def _mixed(name: str, chunks: Chunks, n_rows: int) -> Examined:
     return left_out(name, why) if counts["other"] else _nothing(name, n_rows)
 
 
-def _numeric(
-    name: str, type_: pa.DataType, why: str, chunks: Chunks, n_rows: int, *, wanted: bool = False
-) -> Examined:
+def _numeric(name: str, type_: pa.DataType, why: str, chunks: Chunks, n_rows: int, *, wanted: bool = False) -> Examined:
     values = np.empty(n_rows)
     end = 0
     for chunk in chunks():

@@ -24,9 +24,7 @@ MAX_VERSIONS: Final = 1_000
 _ROWS: Final = 65_536
 
 
-def rows_of(
-    table: TableFile, places: Places, model: Model, progress: Progress
-) -> tuple[Bools | None, tuple[str, ...]]:
+def rows_of(table: TableFile, places: Places, model: Model, progress: Progress) -> tuple[Bools | None, tuple[str, ...]]:
     """Which rows are the model's: (n_rows,), or None for all; and the versions in them, sorted.
 
     A row that names no model is the model's.

@@ -129,4 +129,3 @@ class _Rows:
         if name in self._codes and bad.any():
             invalid[self._codes[name]] = bad
         return texts
-

@@ -35,7 +35,8 @@ def load_reference(path: Path) -> Reference:
 
 
 class ReferencesOfModel(Mapping[str, Reference]):
-    """References by digest. One that is not known is looked for among the files of the folder, each time it is asked for.
+    """References by digest. One that is not known is looked for among the files of the folder, each time it is asked
+    for.
 
     `current` is the configured one. A file that cannot be read, or is of another model, is passed over.
     """

@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 MAX_DECODED_BYTES = 256 * 1024 * 1024
 
 
-class BadSketchMessage(ValueError):
+class BadSketchMessage(ValueError):  # noqa: N818 - the name says what it is
     """The bytes are not a message of `drift.sketches` that this version reads. Drop it and count it."""
 
 

@@ -36,11 +36,7 @@ def sketch_batch(batch: Batch, reference: Reference, pane_ms: int) -> Iterator[t
         tuple(segment_name(dimension, value) for value in (*values, REST))
         for dimension, values in reference.dimensions.items()
     ]
-    pane_starts = batch.timestamps_ms // pane_ms * pane_ms
-    groups, group_of_row = np.unique(
-        np.stack([batch.version_codes.astype(np.int64), pane_starts]), axis=1, return_inverse=True
-    )
-    group_of_row = group_of_row.reshape(-1)
+    groups, group_of_row = _group(batch, pane_ms)
     widths = [len(part) for part in names]
     slot_bytes = max(1, reference.layout.n_cells) * 8
     groups_per_part = max(1, MAX_PART_BYTES // (slot_bytes * sum(widths)))
@@ -50,6 +46,33 @@ def sketch_batch(batch: Batch, reference: Reference, pane_ms: int) -> Iterator[t
             None if last - first == groups.shape[1] else np.flatnonzero((group_of_row >= first) & (group_of_row < last))
         )
         yield from _sketch_groups(batch, rows, reference, names, groups[:, first:last], group_of_row, first)
+
+
+def _group(batch: Batch, pane_ms: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """The (version, pane start) pairs that occur, sorted, (2, n_groups), and each row's position among them, (n,).
+
+    Events come nearly in order, so the panes of a batch lie close together and their numbers can be counted. Sorting
+    pairs took longer than all that is counted afterwards; it is left to batches that are scattered over time.
+    """
+    panes = batch.timestamps_ms // pane_ms
+    first, last = int(panes.min()), int(panes.max())
+    if (last - first + 1) * len(batch.versions) <= 4 * batch.n + 1024:
+        distinct = np.arange(first, last + 1)
+        pane_of_row = panes - first
+    else:
+        distinct, pane_of_row = np.unique(panes, return_inverse=True)
+    key = batch.version_codes * np.int64(distinct.size) + pane_of_row
+    present, group_of_row = _dense(key, distinct.size * len(batch.versions), batch.n)
+    return np.stack([present // distinct.size, distinct[present % distinct.size] * pane_ms]), group_of_row
+
+
+def _dense(keys: npt.NDArray[np.int64], n_keys: int, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """As `np.unique` with its inverse, for keys in [0, n_keys); by counting where there are few."""
+    if n_keys > 4 * n + 1024:
+        return np.unique(keys, return_inverse=True)
+    taken = np.bincount(keys, minlength=n_keys) > 0
+    place = np.cumsum(taken) - 1
+    return np.flatnonzero(taken), place[keys]
 
 
 def _sketch_groups(

@@ -48,7 +48,8 @@ class _Child:
 class Supervisor:
     """Runs roles as child processes until stopped.
 
-    `environment` holds variables for the children beside this process's own. They are in sessions of their own, so that Ctrl-C reaches the supervisor alone, which stops them in their order.
+    `environment` holds variables for the children beside this process's own. They are in sessions of their own, so
+    that Ctrl-C reaches the supervisor alone, which stops them in their order.
     """
 
     def __init__(self, commands: Sequence[RoleCommand], *, environment: Mapping[str, str] | None = None) -> None:

@@ -25,7 +25,8 @@ class Window:
 class WindowShape:
     """A family of windows: one of `size_ms` starts every `every_ms`, at `offset_ms` from the epoch.
 
-    Tumbling when `every_ms == size_ms`, hopping when it is smaller. All three are milliseconds; `size_ms >= every_ms > 0`.
+    Tumbling when `every_ms == size_ms`, hopping when it is smaller. All three are milliseconds; `size_ms >= every_ms
+    > 0`.
     """
 
     size_ms: int

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 
 import faust
 import stamina
+import structlog
 
 from detectors.columns import Kind
 from detectors.grid import coarse_cells
 from detectors.reference import Reference
 from detectors.settings import Setting
+from monitor import telemetry
 from monitor.config.schema import Config, Model
 from monitor.deliver import Deliver
 from monitor.errors import ConfigError, Problem, StoppedError
@@ -26,9 +28,11 @@ from monitor.windows import WindowShape
 from sinks.clickhouse import migrations
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.sink import ClickHouseSink
-from sinks.errors import SinkRejected, SinkUnavailable
+from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
 from sinks.records import ReferenceColumn, Row
 from sinks.sink import Sink
+
+log = structlog.get_logger()
 
 References = dict[str, ReferencesOfModel]
 
@@ -103,8 +107,9 @@ def watched(config: Config, references: References) -> list[Watched]:
 
 def message_decoder(config: Config, references: References) -> MessageDecoder:
     """The decoder of this configuration's models."""
-    limits = Limits(max_message_bytes=config.kafka.max_message_bytes)
-    return MessageDecoder(model_specs(config, references), limits, config.kafka.format)
+    kafka = config.kafka
+    limits = Limits(max_message_bytes=kafka.max_message_bytes, max_events_a_message=kafka.max_events_a_message)
+    return MessageDecoder(model_specs(config, references), limits, kafka.format)
 
 
 def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> None:
@@ -133,7 +138,12 @@ def evaluate_role(config: Config, worker: str, health: Health) -> faust.App:
 
 def clickhouse_sink(config: Config) -> ClickHouseSink:
     """The ClickHouse sink, not yet connected."""
-    return ClickHouseSink(config.clickhouse.dsn.reveal())
+    return ClickHouseSink(config.clickhouse.dsn.reveal(), on_drop=_count_drop)
+
+
+def _count_drop(row: Row, error: BadRecord) -> None:
+    telemetry.SINK_ERRORS.labels("clickhouse", "bad_record").inc()
+    log.error("a row breaks the output contract and is left out", table=type(row).__name__, because=str(error))
 
 
 def deliver_role(config: Config, sink: Sink, worker: str, health: Health, *, first_rows: Sequence[Row] = ()) -> Deliver:

@@ -1,14 +1,13 @@
 """The `driftline` command: its options and help. Each command imports what it needs when it is called.
 
-Exit codes: 0 done, 1 an unexpected error (the supervisor starts a role again), 2 wrong configuration, file or usage, 3 a
-service is out of reach, 4 stopped by something that needs a person, 130 interrupted.
+Exit codes: 0 done, 1 an unexpected error (the supervisor starts a role again), 2 wrong configuration, file or usage,
+3 a service is out of reach, 4 stopped by something that needs a person, 130 interrupted.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -94,7 +93,7 @@ def replay(
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
     ] = False,
 ) -> None:
-    """Run the same logic over a file, with no broker: what would this configuration have found?
+    """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
     Example: driftline replay driftline.yaml --predictions march.parquet --out march/
     """
@@ -221,20 +220,33 @@ def run(arguments: Sequence[str]) -> int:
         code = command.main(args=list(arguments), prog_name="driftline", standalone_mode=False)
     except DriftlineError as error:
         return _report(console, error)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except typer.TyperException as error:
+        return _report_usage(console, error)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:  # Typer turns Ctrl-C into this code
         console.print("interrupted", style="dim")
-        return 130
     return code if isinstance(code, int) else 0
 
 
 def _report(console: Console, error: DriftlineError) -> int:
     lines = str(error).splitlines() if isinstance(error, ConfigError) else [error.message]
+    _print_error(console, lines, error.hint)
+    return error.exit_code
+
+
+def _report_usage(console: Console, error: typer.TyperException) -> int:
+    """An unknown command or option, a missing argument. Without any argument at all the help was shown instead."""
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if message.strip():
+        _print_error(console, [" ".join(message.split())], f"{context.command_path if context else 'driftline'} --help")
+    return error.exit_code
+
+
+def _print_error(console: Console, lines: Sequence[str], hint: str) -> None:
     for line in lines:
         console.print("error: ", style="bold red", end="")
         console.print(line, markup=False, soft_wrap=True)
-    if error.hint:
-        console.print(f"  try: {error.hint}", markup=False, soft_wrap=True)
-    return error.exit_code
+    if hint:
+        console.print(f"  try: {hint}", markup=False, soft_wrap=True)

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from rich.console import Console
-
-from monitor.cli.progress import bar
+from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
 from monitor.events.batch import Decoded
 from monitor.files import Part, iter_decoded
+from monitor.logs import configure_logging
 
 
 def check_config(config_path: Path) -> None:
@@ -18,7 +17,7 @@ def check_config(config_path: Path) -> None:
 
     config = load(config_path)
     references = wiring.open_references(config)
-    console = Console(highlight=False)
+    console = results()
     for model in config.models:
         reference = references[model.name].current
         layout = reference.layout
@@ -43,7 +42,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     parts = iter_decoded(predictions, wiring.model_specs(config, references), int(time.time() * 1000))
     with bar(f"replaying {predictions.name}") as show:
         report = run_replay(_watched(parts, show), replay, out, close=close)
-    console = Console(highlight=False)
+    console = results()
     console.print(
         f"{report.n_events:,} events, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
         f"{report.windows:,} windows scored, {report.n_drifted:,} of {report.n_scores:,} scores drifted"
@@ -65,9 +64,10 @@ def migrate_clickhouse(config_path: Path) -> None:
     """Bring the schema up to date."""
     from monitor import wiring
 
+    configure_logging("migrate")
     config = load(config_path)
     applied = wiring.migrate(config)
-    console = Console(highlight=False)
+    console = results()
     for migration in applied:
         console.print(f"applied {migration}")
     if not applied:

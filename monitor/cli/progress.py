@@ -1,20 +1,22 @@
-"""A progress bar for a person who is watching; nothing when nobody is."""
+"""What the commands print: results on standard output, and a progress bar for a person who is watching."""
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-T = TypeVar("T")
+
+def results() -> Console:
+    """Standard output. Names of files and columns are printed as they are, and a line stays one line in a pipe."""
+    return Console(highlight=False, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
 def bar(title: str) -> Iterator[Callable[[float], None]]:
     """Gives a function that takes the fraction done, 0 to 1. The bar goes to standard error and is gone at the end."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task(title, total=1.0)
         yield lambda fraction: shown.update(task, completed=fraction)

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from monitor.cli.progress import bar
+from monitor.cli.progress import bar, results
 from monitor.config.load import load
 from monitor.config.nearest import nearest
 from monitor.config.schema import Config, Model
@@ -19,7 +19,7 @@ def build(config_path: Path, data: Path, version: str, model_name: str) -> None:
     with bar("building the reference") as show:
         built = build_reference(model, data, version=version, progress=lambda _what, fraction: show(fraction))
     digest = write_reference(model.reference, built.reference)
-    _show(Console(highlight=False), model, built, digest)
+    _show(results(), model, built, digest)
 
 
 def _chosen(config: Config, name: str) -> Model:
@@ -40,7 +40,6 @@ def _show(console: Console, model: Model, built: BuiltReference, digest: str) ->
     for heading in ("column", "kind", "why", "nulls", "note"):
         table.add_column(heading, justify="right" if heading == "nulls" else "left")
     for column in built.inferred:
-        kind = column.kind.value if column.kind is not None else "left out"
-        table.add_row(column.name, kind, column.why, f"{column.nulls:,}", column.note)
-    console.print(table)
+        table.add_row(column.name, column.kind, column.why, f"{column.nulls:,}", column.note)
+    console.print(table, soft_wrap=False)
     console.print(f"{len(built.reference.sketches)} segments; written: {model.reference} ({digest[:12]})")

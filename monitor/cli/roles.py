@@ -107,7 +107,7 @@ def up(config_path: Path, port: int) -> None:
         wiring.migrate(running)
         supervisor = Supervisor(role_commands(path))
         with _stopping(supervisor.stop), supervisor:
-            console = Console(stderr=True, highlight=False)
+            console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
             console.print(
                 f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {broker.bootstrap_servers}"
             )

@@ -12,7 +12,10 @@ _TOP = 2
 
 
 class MonthFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """One month against January. `windows`, `drifted`: 7-day windows of the whole that end in it, and those with drift."""
+    """One month against January.
+
+    `windows` and `drifted` are the 7-day windows of the whole that end in it, and those of them with drift.
+    """
 
     month: int
     n: int
@@ -49,13 +52,15 @@ def read_findings(config: Config, n_months: int) -> Findings:
             between = {"from_time": first, "to_time": after}
             rows = client.query(
                 "SELECT column, psi, n + nulls FROM drift_between(model = 'flight-delay', segment = '', "
-                "from_time = {from_time:String}, to_time = {to_time:String}) WHERE isFinite(psi) ORDER BY psi DESC, column",
+                "from_time = {from_time:String}, to_time = {to_time:String}) "
+                "WHERE isFinite(psi) ORDER BY psi DESC, column",
                 between,
             ).result_rows
             windows = client.query(
                 "SELECT count(), countIf(hit) FROM (SELECT window_start, max(drifted) AS hit FROM drift_scores_latest "
-                "WHERE segment = '' AND window_end - window_start > 86400 AND window_end >= {from_time:DateTime64(3, 'UTC')} "
-                "AND window_end < {to_time:DateTime64(3, 'UTC')} GROUP BY window_start)",
+                "WHERE segment = '' AND window_end - window_start > 86400 "
+                "AND window_end >= {from_time:DateTime64(3, 'UTC')} AND window_end < {to_time:DateTime64(3, 'UTC')} "
+                "GROUP BY window_start)",
                 between,
             ).result_rows[0]
             top = [(str(column), float(psi)) for column, psi, _n in rows if not str(column).startswith("@")]

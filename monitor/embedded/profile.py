@@ -14,8 +14,9 @@ SESSION_TIMEOUT = "6s"
 def embedded_config(path: Path, bootstrap_servers: str, folder: Path, **changes: dict[str, Any]) -> Path:
     """Write the configuration at `path` into `folder`, changed for the embedded broker; returns the new file's path.
 
-    The broker's memory is gone when it stops, so the state of the score role must not outlive it: it goes into `folder`.
-    `changes` are keys to set in the file's sections. Placeholders such as ${VAR} are kept, so no secret is written.
+    The broker's memory is gone when it stops, so the state of the score role must not outlive it: it goes into
+    `folder`. `changes` are keys to set in the file's sections. Placeholders such as ${VAR} are kept, so no secret is
+    written.
     """
     load(path)  # a wrong file is reported as the user wrote it
     document: dict[str, Any] = msgspec.yaml.decode(path.read_bytes())

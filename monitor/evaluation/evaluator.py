@@ -8,8 +8,8 @@ The caller must keep this order, for the replay law rests on it:
 3. write `Step.seal`, likewise;
 4. acknowledge the message.
 
-A crash before 3 repeats the message: chunks that already absorbed its offset take nothing more, so the same results come
-out again, under the same source offset. A crash after 3 finds the message sealed, and repeats only the seal.
+A crash before 3 repeats the message: chunks that already absorbed its offset take nothing more, so the same results
+come out again, under the same source offset. A crash after 3 finds the message sealed, and repeats only the seal.
 """
 
 from collections import defaultdict

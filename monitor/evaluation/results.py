@@ -8,7 +8,8 @@ from monitor.evaluation.state import PaneId
 from monitor.windows import Window
 from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch
 
-# Rows a message of `drift.results` carries: a profile row holds up to about 500 counts, so 500 of them stay below 1 MiB.
+# Rows a message of `drift.results` carries: a profile row holds up to about 500 counts, so 500 of them stay below 1
+# MiB.
 SCORES_PER_BATCH = 2_000
 PROFILES_PER_BATCH = 250
 

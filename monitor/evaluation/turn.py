@@ -20,12 +20,12 @@ COLUMNS_PER_CHUNK = 1024
 ChunkId = tuple[PaneId, int]
 
 
-class MissingReference(LookupError):
+class MissingReference(LookupError):  # noqa: N818 - a state that passes once the file is there
     """Sketches lie on the grid of a reference that this worker does not have. Wait for its file; drop nothing."""
 
     def __init__(self, model: str, digest: str) -> None:
         super().__init__(
-            f"model {model!r} has sketches on the reference {digest[:12]}..., whose file is not beside the configured one"
+            f"model {model!r} has sketches on the reference {digest[:12]}...; its file is not beside the configured one"
         )
 
 

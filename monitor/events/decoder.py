@@ -1,6 +1,7 @@
 """One call for a micro-batch of messages in mixed formats."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Final, Literal, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from monitor.events.outcome import merge
 Format = Literal["auto", "json", "arrow"]
 """A topic's configured format; "auto" looks at the first bytes."""
 
+_HEAD: Final[Callable[[bytes | None], bytes]] = itemgetter(slice(0, len(FILE_MAGIC)))
 _CONTINUATION: Final = b"\xff\xff\xff\xff"  # begins every message of an IPC stream since Arrow 0.15
 _TYPES: Final[dict[str, Literal["json", "arrow"]]] = {
     "application/json": "json",
@@ -81,6 +83,8 @@ class MessageDecoder:
         now_ms: int,
     ) -> Decoded:
         """Decode messages with their content-type headers (None: none of them has one)."""
+        if content_types is None and self._only_json(messages):
+            return self._json.decode(messages, role, now_ms)
         types = (None,) * len(messages) if content_types is None else content_types
         is_arrow = [
             choose(content_type, self._configured, message) == "arrow"
@@ -100,3 +104,17 @@ class MessageDecoder:
                 (self._arrow.decode([messages[i] for i in arrow_places.tolist()], role, now_ms), arrow_places),
             ],
         )
+
+    def _only_json(self, messages: Sequence[bytes | None]) -> bool:
+        """Whether messages without a header are all JSON. False is no answer: `choose` then looks at each of them.
+
+        The usual case, and asking `choose` takes a tenth of the time to decode. So their heads are collected in C, and
+        only the distinct ones are looked at.
+        """
+        if self._configured != "auto":
+            return self._configured == "json"
+        try:
+            heads = set(map(_HEAD, messages))
+        except TypeError:  # a tombstone has no head
+            return False
+        return not any(head.startswith((_CONTINUATION, FILE_MAGIC)) for head in heads)

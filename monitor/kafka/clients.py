@@ -50,6 +50,8 @@ def consumer_settings(kafka: Kafka, group: str, *, instance: str = "") -> dict[s
         "session.timeout.ms": kafka.session_timeout_ms,
         "heartbeat.interval.ms": max(500, kafka.session_timeout_ms // 6),
         "auto.offset.reset": "earliest",
+        # How soon a new topic or partition is found.
+        "topic.metadata.refresh.interval.ms": 30_000,
         "partition.assignment.strategy": "roundrobin",
         **common_settings(kafka),
         **({"group.instance.id": instance} if instance else {}),
@@ -88,11 +90,15 @@ def classify(error: KafkaException | KafkaError, kafka: Kafka) -> Unavailable | 
 
 @stamina.retry(on=Unavailable, attempts=None, timeout=None, wait_initial=0.5, wait_max=15.0)
 def wait_for_broker(kafka: Kafka) -> ClusterMetadata:
-    """The cluster's metadata, waiting with backoff as long as the broker is out of reach. One line is logged a try."""
+    """The cluster's metadata, waiting with backoff as long as the broker is out of reach.
+
+    One line is logged a try (`monitor.logs`). SIGTERM keeps its default action meanwhile, for librdkafka would hold a
+    Python handler up until the try is over: nothing has been read yet that would need finishing.
+    """
     return reach_broker(kafka)
 
 
-def reach_broker(kafka: Kafka, timeout_s: float = 10.0) -> ClusterMetadata:
+def reach_broker(kafka: Kafka, timeout_s: float = 5.0) -> ClusterMetadata:
     """The cluster's metadata; raises `Unavailable` or `StoppedError` within `timeout_s`."""
     admin = AdminClient(common_settings(kafka))
     try:

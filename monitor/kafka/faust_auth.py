@@ -1,7 +1,8 @@
-"""The security part of `kafka.client` for Faust, which speaks through aiokafka instead of librdkafka. Pure but for files.
+"""The security part of `kafka.client` for Faust, which speaks through aiokafka instead of librdkafka. Pure but for
+files.
 
-One place in the configuration serves both clients: librdkafka's names are translated here. What has no counterpart is an
-error at start-up, never a connection that is less safe than asked for.
+One place in the configuration serves both clients: librdkafka's names are translated here. What has no counterpart is
+an error at start-up, never a connection that is less safe than asked for.
 """
 
 import ssl

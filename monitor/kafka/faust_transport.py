@@ -1,8 +1,8 @@
 """Faust's aiokafka driver, reading committed messages only.
 
 Faust reads uncommitted messages unless it runs its own transactions (`AIOKafkaConsumerThread._create_worker_consumer`
-chooses the isolation level by `in_transaction` alone), so what ingest rolls back would be scored. These three subclasses
-change that one setting; `transport(...)` gives what `app.transport` takes.
+chooses the isolation level by `in_transaction` alone), so what ingest rolls back would be scored. These three
+subclasses change that one setting; `transport(...)` gives what `app.transport` takes.
 """
 
 import faust

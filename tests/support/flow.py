@@ -110,7 +110,10 @@ def message_of(
 def expected_scores(
     events: Sequence[Event], reference: Reference, model: Watched, until_ms: int
 ) -> dict[tuple[object, ...], Score]:
-    """The oracle: every window that ends by `until_ms`, from the raw events in one go, with no panes and no messages."""
+    """The oracle.
+
+    Every window that ends by `until_ms`, from the raw events in one go, with no panes and no messages.
+    """
     rows: dict[tuple[object, ...], Score] = {}
     windows = {w for e in events for shape in model.shapes for w in shape.containing(e.time_ms)}
     for window in windows:

@@ -173,7 +173,13 @@ SCORE_COLUMNS = (
 
 def score_rows(installation: Installation) -> list[tuple[Any, ...]]:
     """The last revision of every score that ClickHouse holds, in the order of their keys."""
-    return installation.query(f"SELECT {SCORE_COLUMNS} FROM drift_scores_latest ORDER BY 1, 2, 3, 4, 5, 6, 7, 8")
+    rows = installation.query(f"SELECT {SCORE_COLUMNS} FROM drift_scores_latest ORDER BY 1, 2, 3, 4, 5, 6, 7, 8")
+    return [_comparable(row) for row in rows]
+
+
+def _comparable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """NaN equals nothing, itself included; here it stands for "no figure", and that is the same everywhere."""
+    return tuple("no figure" if isinstance(value, float) and value != value else value for value in row)
 
 
 def parquet_rows(path: Path) -> list[tuple[Any, ...]]:
@@ -184,5 +190,5 @@ def parquet_rows(path: Path) -> list[tuple[Any, ...]]:
         "model", "version", "reference", "segment", "column", "method", "window_start_ms", "window_end_ms", "statistic",
         "p_value", "q_value", "threshold", "drifted", "insufficient", "n_reference", "n_current", "error_bound",
     ]  # fmt: skip
-    rows = [tuple(row[name] for name in names) for row in pq.read_table(path, columns=names).to_pylist()]
+    rows = [_comparable(tuple(row[name] for name in names)) for row in pq.read_table(path, columns=names).to_pylist()]
     return sorted(rows, key=lambda row: tuple(part.encode() if isinstance(part, str) else part for part in row[:8]))

@@ -144,7 +144,7 @@ def test_any_split_and_any_order_inside_the_retention_gives_the_results_of_the_r
 @given(
     events_strategy,
     st.integers(1, 15),
-    st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.integers(0, 3)), max_size=25),
+    st.lists(st.tuples(st.integers(0, 14), st.booleans(), st.integers(0, 3)), max_size=25),
 )
 def test_a_crash_at_any_moment_with_or_without_the_local_disk_changes_nothing(
     events: list[Event], size: int, crashes: list[tuple[int, bool, int]]

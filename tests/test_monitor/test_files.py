@@ -128,14 +128,18 @@ def test_flat_and_nested_json_lines_give_the_same_table(tmp_path: Path) -> None:
     flat = {"model": "m", "a": 1, "b": "x", "score": 0.5, "label": "y", "timestamp": 1}
     for number, event in enumerate((nested, flat)):
         write(tmp_path / f"{number}.jsonl", json.dumps(event))
-    assert read(tmp_path / "0.jsonl").to_pylist() == read(tmp_path / "1.jsonl").to_pylist() == [
-        {
-            "model": "m",
-            "version": None,
-            "features": {"a": 1, "b": "x"},
-            "prediction": {"score": 0.5, "label": "y"},
-        }
-    ]
+    assert (
+        read(tmp_path / "0.jsonl").to_pylist()
+        == read(tmp_path / "1.jsonl").to_pylist()
+        == [
+            {
+                "model": "m",
+                "version": None,
+                "features": {"a": 1, "b": "x"},
+                "prediction": {"score": 0.5, "label": "y"},
+            }
+        ]
+    )
 
 
 def test_a_json_key_with_values_of_several_types_is_mixed(tmp_path: Path) -> None:

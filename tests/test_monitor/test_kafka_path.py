@@ -1,10 +1,17 @@
-"""The Kafka path gives the rows that `replay` gives: real broker, real ClickHouse engine, one and three ingest workers."""
+"""The Kafka path gives the rows that `replay` gives.
 
+Real broker, real ClickHouse engine, one and three ingest workers.
+"""
+
+import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from support.brokers import Broker
 from support.events import BAD_EVERY, encoded, model_section
@@ -12,113 +19,123 @@ from support.installation import Installation, parquet_rows, score_rows
 
 from monitor import wiring
 from monitor.cli.offline import replay_file
-from monitor.config.load import load
-from monitor.deliver import Deliver
+from monitor.config.load import parse
+from monitor.demo import flights, model
 from monitor.health import Health
+from monitor.reference_build import build_reference, write_reference
 from sinks.errors import SinkUnavailable
 from sinks.records import Row
+from sinks.sink import Sink
 
+PARTITIONS = 4
 N_EVENTS = 60_000
 HOURS = 24.0
-PARTITIONS = 4
-
-
-@pytest.fixture(scope="module")
-def section(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    return model_section(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def expected(section: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
-    """What `driftline replay` finds in the same events."""
-    folder = tmp_path_factory.mktemp("replay")
-    data = folder / "events.jsonl"
-    data.write_bytes(b"\n".join(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0)))
-    config = Installation(folder / "installation", "127.0.0.1:1", "replay", [section]).path
-    replay_file(config, data, folder / "out", close=False)
-    rows = parquet_rows(folder / "out" / "drift.parquet")
-    assert len({row[6] for row in rows}) >= 20, "hourly windows of most of a day"
-    assert any(row[12] for row in rows), "the shift is found"
-    return rows
 
 
 @pytest.fixture
-def installation(kafka: Broker, section: dict[str, object], tmp_path: Path) -> Iterator[Installation]:
-    made = Installation(tmp_path / "installation", kafka.bootstrap_servers, f"t{uuid.uuid4().hex[:8]}", [section])
-    made.prepare(PARTITIONS)
-    yield made
-    made.close()
+def install(kafka: Broker, tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Installation]]:
+    """Makes an installation for a model's section of the configuration."""
+    made: list[Installation] = []
+
+    def make(section: dict[str, Any]) -> Installation:
+        name = f"t{uuid.uuid4().hex[:8]}"
+        made.append(Installation(tmp_path / "installation", kafka.bootstrap_servers, name, [section]))
+        made[-1].prepare(PARTITIONS)
+        return made[-1]
+
+    yield make
+    for installation in made:
+        installation.close()
+
+
+def replayed(section: dict[str, Any], data: Path, folder: Path) -> list[tuple[Any, ...]]:
+    """What `driftline replay` finds in a file of events."""
+    config = Installation(folder / "replay", "127.0.0.1:1", "replay", [section]).path
+    replay_file(config, data, folder / "out", close=False)
+    return parquet_rows(folder / "out" / "drift.parquet")
+
+
+Flights = tuple[dict[str, Any], list[bytes], list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def year_of_flights(tmp_path_factory: pytest.TempPathFactory) -> Flights:
+    """The demo's model, February to December of its flights as events, and what `replay` finds in them."""
+    folder = tmp_path_factory.mktemp("flights")
+    predictions = model.add_predictions(flights.load_flights())
+    flights.write_flat(flights.reference_rows(predictions), folder / "january.parquet")
+    section = msgspec.yaml.decode((resources.files("monitor.demo") / "demo.yaml").read_bytes())["models"][0]
+    section["reference"] = str(folder / "flights.ref")
+    watched = parse(msgspec.yaml.encode({"models": [section]}).decode()).models[0]
+    write_reference(watched.reference, build_reference(watched, folder / "january.parquet").reference)
+    events = [value for _time_ms, _key, value in flights.prediction_events(flights.live_rows(predictions))]
+    (folder / "events.jsonl").write_bytes(b"\n".join(events))
+    rows = replayed(section, folder / "events.jsonl", folder)
+    assert len(events) > 300_000
+    assert len({row[6:8] for row in rows}) == 668, "a window a day of each of the two shapes"
+    return section, events, rows
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_the_rows_in_clickhouse_are_those_of_replay(
-    workers: int, installation: Installation, expected: list[tuple[object, ...]]
+def test_a_year_of_flights_gives_the_rows_of_replay(
+    workers: int, year_of_flights: Flights, install: Callable[[dict[str, Any]], Installation]
 ) -> None:
+    section, events, expected = year_of_flights
+    installation = install(section)
     for worker in range(workers):
         installation.start("ingest", f"ingest-{worker}")
     installation.start("evaluate", "evaluate-0")
     installation.start("deliver", "deliver-0")
-    installation.send(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0), PARTITIONS)
+    installation.send(events, PARTITIONS)
     installation.wait_until_done()
     installation.stop()
     assert score_rows(installation) == expected
-    assert_every_event_is_accounted_for(installation)
-
-
-def assert_every_event_is_accounted_for(installation: Installation) -> None:
-    """Counted in a pane that is over, rejected, or in a pane that is not over yet: the last hour or so."""
-    counted = installation.query(
+    counted, over_ms = installation.query(
         "SELECT sum(n + nulls + invalid), max(toUnixTimestamp64Milli(pane_end)) FROM column_profiles_latest "
-        "WHERE segment = '' AND column = 'age'"
+        "WHERE segment = '' AND column = '@score'"
     )[0]
-    rejected = installation.query("SELECT reason, count() FROM rejects FINAL GROUP BY reason")
-    assert rejected == [("undecodable", N_EVENTS // BAD_EVERY)]
-    still_open = sum(1 for event in encoded_good() if event >= counted[1])
-    assert counted[0] + rejected[0][1] + still_open == N_EVENTS
-
-
-def encoded_good() -> Iterator[int]:
-    """The times of the events that can be decoded."""
-    import msgspec
-
-    for number, event in enumerate(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0)):
-        if number % BAD_EVERY != BAD_EVERY - 1:
-            yield msgspec.json.decode(event)["timestamp"]
+    still_open = sum(msgspec.json.decode(event)["timestamp"] >= over_ms for event in events[-5_000:])
+    assert counted + still_open == len(events)
 
 
 class Refusing:
     """The real sink behind a door that stays shut for a while: stands in for a server that answers 503."""
 
-    def __init__(self, sink: object, seconds: float) -> None:
+    def __init__(self, sink: Sink, seconds: float) -> None:
         self._sink = sink
         self._opens_s = time.monotonic() + seconds
         self.refused = 0
 
     def setup(self) -> None:
-        self._sink.setup()  # type: ignore[attr-defined]
+        self._sink.setup()
 
-    def write(self, rows: list[Row]) -> int:
+    def write(self, rows: Iterable[Row]) -> int:
+        rows = list(rows)
         if rows and time.monotonic() < self._opens_s:
             self.refused += 1
             raise SinkUnavailable("503, try again", retry_after_s=0.5)
-        return self._sink.write(rows)  # type: ignore[attr-defined,no-any-return]
+        return self._sink.write(rows)
 
     def close(self) -> None:
-        self._sink.close()  # type: ignore[attr-defined]
+        self._sink.close()
 
 
 def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
-    installation: Installation, expected: list[tuple[object, ...]]
+    install: Callable[[dict[str, Any]], Installation], tmp_path: Path
 ) -> None:
-    import threading
+    section = model_section(tmp_path / "model")
+    data = tmp_path / "events.jsonl"
+    data.write_bytes(b"\n".join(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0)))
+    expected = replayed(section, data, tmp_path)
+    assert any(row[12] for row in expected), "the shift is found"
 
+    installation = install(section)
     installation.start("ingest", "ingest-0")
     installation.start("evaluate", "evaluate-0")
     installation.send(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0), PARTITIONS)
-    config = load(installation.path)
-    sink = Refusing(wiring.clickhouse_sink(config), 60.0)
+    sink = Refusing(wiring.clickhouse_sink(installation.config), 60.0)
     health = Health("deliver")
-    role: Deliver = wiring.deliver_role(config, sink, "deliver-0", health)  # type: ignore[arg-type]
+    role = wiring.deliver_role(installation.config, sink, "deliver-0", health)
     thread = threading.Thread(target=role.run)
     thread.start()
     try:
@@ -130,3 +147,5 @@ def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
     installation.stop()
     assert sink.refused >= 3
     assert score_rows(installation) == expected
+    rejected = installation.query("SELECT reason, count() FROM rejects FINAL GROUP BY reason")
+    assert rejected == [("undecodable", N_EVENTS // BAD_EVERY)]

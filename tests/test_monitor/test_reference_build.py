@@ -394,6 +394,39 @@ def test_a_prediction_that_is_empty_throughout_is_no_column(tmp_path: Path) -> N
     assert [c.name for c in build(tmp_path, data, task="none").reference.layout.columns] == ["x", "@label"]
 
 
+@pytest.mark.parametrize(("name", "content"), [
+    ("d.csv", "timestamp,score\n1,0.5\n"),
+    ("d.jsonl", '{"timestamp": 1, "score": 0.5}'),
+    ("d.ndjson", '{"timestamp": 1, "features": {}, "prediction": 0.5}'),
+])  # fmt: skip
+def test_predictions_alone_can_be_watched(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    built = build_reference(model(), tmp_path / name)
+    assert [column.name for column in built.inferred] == ["@score"]
+
+
+@pytest.mark.parametrize(("prediction", "score", "label"), [
+    ({"score": 0.25, "label": "y"}, 0.25, "y"),
+    ({"score": 0.25, "label": None, "probabilities": {"y": 0.9, "n": 0.1}}, 0.25, "y"),
+    ({"probabilities": {"y": 0.75, "n": 0.25}}, 0.75, "y"),
+    (0.5, 0.5, None),
+    ("y", None, "y"),
+    (True, None, "true"),
+])  # fmt: skip
+def test_every_form_of_a_prediction_is_read(
+    prediction: Any, score: float | None, label: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps({"features": {"x": 1}, "prediction": prediction}))
+    layout = (reference := build_reference(model(), path).reference).layout
+    found = {column.name: column for column in layout.columns}
+    assert found.keys() - {"x"} == {name for name, value in (("@score", score), ("@label", label)) if value is not None}
+    if score is not None:
+        assert reference.sketches[""].maximum.tolist() == [1.0, score]
+    if label is not None:
+        assert found["@label"].categories == (label,)
+
+
 # --- what goes wrong ---
 
 

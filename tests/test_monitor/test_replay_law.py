@@ -1,4 +1,7 @@
-"""The replay law for real: `kill -9` at random moments, local state deleted in half of them, every event counted once."""
+"""The replay law for real.
+
+`kill -9` at random moments, local state deleted in half of them, every event counted once.
+"""
 
 import os
 import random
@@ -77,7 +80,9 @@ def test_every_event_is_counted_once_whatever_is_killed(installation: Installati
     )[0][0]
     import pyarrow.parquet as pq
 
-    quality = pq.read_table(tmp_path / "out" / "quality.parquet", columns=["segment", "column", "n", "nulls", "invalid"])
+    quality = pq.read_table(
+        tmp_path / "out" / "quality.parquet", columns=["segment", "column", "n", "nulls", "invalid"]
+    )
     oracle = sum(
         row["n"] + row["nulls"] + row["invalid"]
         for row in quality.to_pylist()

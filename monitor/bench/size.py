@@ -1,0 +1,58 @@
+"""How much is measured: enough for figures that hold, or just enough to see that everything runs."""
+
+import os
+from typing import Final
+
+import msgspec
+
+VARIABLE: Final = "DRIFTLINE_BENCH_SIZE"
+"""`tiny` measures hardly anything. For tests; not for people, so no option of the command."""
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """Amounts.
+
+    Attributes
+    ----------
+    events
+        distinct events for decoding and sketching; one micro-batch has 20,000 (the default of `kafka.batch_events`).
+    reference_rows
+        rows that the reference is built from.
+    arrow_rows
+        rows of one Arrow message: below Kafka's default of 1 MB a message.
+    kafka_events
+        events in the topic that a round reads from its beginning to its end.
+    columns
+        numeric columns that are scored.
+    pane_events
+        events in the pane whose memory is measured, and the window that is scored.
+    round_s
+        processor seconds that a round lasts at least; the work is repeated until then.
+    """
+
+    events: int
+    reference_rows: int
+    arrow_rows: int
+    kafka_events: int
+    columns: int
+    pane_events: int
+    round_s: float
+
+
+FULL: Final = Size(
+    events=40_000,
+    reference_rows=100_000,
+    arrow_rows=4_000,
+    kafka_events=200_000,
+    columns=1_000,
+    pane_events=10_000,
+    round_s=0.4,
+)
+TINY: Final = Size(
+    events=400, reference_rows=2_000, arrow_rows=200, kafka_events=400, columns=8, pane_events=300, round_s=0.0
+)
+
+
+def chosen_size() -> Size:
+    """`FULL`, unless the environment asks for `tiny`."""
+    return TINY if os.environ.get(VARIABLE) == "tiny" else FULL
