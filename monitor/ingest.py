@@ -7,7 +7,6 @@ events are read again. The role keeps no state.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -15,28 +14,21 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from detectors.reference import Reference
-from detectors.sketch import Sketch
 from monitor import telemetry
+from monitor.commit import Outgoing, deltas_of, reject_messages, sketch_messages
 from monitor.config.schema import Kafka
 from monitor.errors import DriftlineError, StoppedError
-from monitor.events.batch import Decoded, Rejected
+from monitor.events.batch import Decoded
 from monitor.health import Health
-from monitor.kafka import topics
-from monitor.kafka.clients import OWN_MESSAGE_BYTES, classify, consumer_settings, producer_settings
+from monitor.kafka.clients import classify, consumer_settings, producer_settings
 from monitor.kafka.messages import offset, place
 from monitor.kafka.partitions import Partitions
-from monitor.sketch_messages import Delta, Entry, SketchMessage, encode
-from monitor.sketching import SketchKey, sketch_batch
-from sinks.records import Reject, encode_reject
+from monitor.sketch_messages import Delta
 
 log = structlog.get_logger()
 
 # One commit reads at most this much, so that memory stays bounded whatever a message holds.
 MAX_BATCH_BYTES = 64 * 1024 * 1024
-# Entries of one message together, before compression: below a broker's limit also when nothing compresses.
-MAX_MESSAGE_BYTES = 6 * 1024 * 1024
-# A reject larger than any message of ours can be is cut to this, and says so in a header; its source offset is there.
-MAX_RAW_BYTES = OWN_MESSAGE_BYTES - 64 * 1024
 # librdkafka hands over at most this many at once, so that the byte bound is checked often enough.
 _SLICE = 1_000
 
@@ -212,52 +204,32 @@ class Ingest:
             if latest[number] >= 0:
                 self._partitions.saw(key, int(latest[number]))
 
-    def _sketch(self, decoded: Decoded) -> dict[int, list[Delta]]:
-        """Deltas by partition of `drift.sketches`, each small enough for a message of its own."""
-        deltas: dict[int, list[Delta]] = defaultdict(list)
-        for batch in decoded.batches:
-            reference, pane_ms = self._references[batch.model], self._pane_ms[batch.model]
-            sketches = sketch_batch(batch, reference, pane_ms)
-            entries = [_entry(key, sketch) for key, sketch in sketches]
-            target = topics.partition_of_model(batch.model, self._kafka.sketch_partitions)
-            deltas[target] += [
-                Delta(model=batch.model, reference=reference.digest, pane_ms=pane_ms, entries=part)
-                for part in _in_parts(entries)
-            ]
-        return deltas
+    def _sketch(self, decoded: Decoded) -> list[Delta]:
+        return [
+            delta
+            for batch in decoded.batches
+            for delta in deltas_of(batch, self._references[batch.model], self._pane_ms[batch.model])
+        ]
 
-    def _commit(self, deltas: Mapping[int, list[Delta]], decoded: Decoded, messages: Sequence[Message]) -> None:
-        producer, kafka = self._producer, self._kafka
-        sketches_topic, rejects_topic = kafka.own_topic(topics.SKETCHES), kafka.own_topic(topics.REJECTS)
-        producer.begin_transaction()
-        for partition in range(kafka.sketch_partitions):
-            for delta in deltas.get(partition, ()):
-                self._produce(sketches_topic, encode(SketchMessage(deltas=[delta])), partition)
-            clocks = SketchMessage(
-                clocks=self._partitions.clocks(), n_partitions=self._n_partitions, sources=self._partitions.ranges()
-            )
-            self._produce(sketches_topic, encode(clocks), partition)
-        for reject in decoded.rejects:
-            message = messages[reject.message]
-            fields, raw = encode_reject(_reject_row(reject, message))
-            headers: list[tuple[str, str | bytes | None]] = [*fields]
-            if len(raw) > MAX_RAW_BYTES:
-                headers.append(("truncated-from-bytes", str(len(raw)).encode()))
-            _topic, source = place(message)
-            self._produce(rejects_topic, raw[:MAX_RAW_BYTES], source % kafka.sketch_partitions, headers)
+    def _commit(self, deltas: Sequence[Delta], decoded: Decoded, messages: Sequence[Message]) -> None:
+        self._producer.begin_transaction()
+        for outgoing in sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions):
+            self._produce(outgoing)
+        for outgoing in reject_messages(self._kafka, decoded.rejects, messages):
+            self._produce(outgoing)
         offsets = [
             TopicPartition(topic, number, next_) for (topic, number), next_ in self._partitions.to_commit().items()
         ]
         if offsets:
-            producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), 30)
-        producer.commit_transaction(60)
+            self._producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), 30)
+        self._producer.commit_transaction(60)
 
-    def _produce(
-        self, topic: str, value: bytes, partition: int, headers: list[tuple[str, str | bytes | None]] | None = None
-    ) -> None:
+    def _produce(self, outgoing: Outgoing) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, partition=partition, headers=headers)
+                self._producer.produce(
+                    outgoing.topic, outgoing.value, partition=outgoing.partition, headers=outgoing.headers
+                )
                 self._producer.poll(0)
                 return
             except BufferError:  # the queue is full: wait for the broker, drop nothing
@@ -294,38 +266,3 @@ class Ingest:
             _low, high = self._consumer.get_watermark_offsets(partition, cached=True)
             lag = max(0, high - partition.offset) if partition.offset >= 0 and high >= 0 else 0
             telemetry.CONSUMER_LAG.labels("ingest", partition.topic, str(partition.partition)).set(lag)
-
-
-def _reject_row(reject: Rejected, message: Message) -> Reject:
-    _kind, timestamp_ms = message.timestamp()
-    topic, partition = place(message)
-    return Reject(
-        model=reject.model,
-        reason=str(reject.reason),
-        source_topic=topic,
-        source_partition=partition,
-        source_offset=offset(message),
-        index=reject.index,
-        detail=reject.detail,
-        time_ms=max(timestamp_ms, 0),
-        raw=reject.raw,
-    )
-
-
-def _entry(key: SketchKey, sketch: Sketch) -> Entry:
-    return Entry(
-        version=key.version, pane_start_ms=key.pane_start_ms, segment=key.segment, n=sketch.n, sketch=sketch.encode()
-    )
-
-
-def _in_parts(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """The entries in lists of at most `MAX_MESSAGE_BYTES` each (one larger entry stands alone)."""
-    parts: list[list[Entry]] = []
-    size = MAX_MESSAGE_BYTES
-    for entry in entries:
-        size += len(entry.sketch) + 64
-        if size > MAX_MESSAGE_BYTES:
-            parts.append([])
-            size = len(entry.sketch)
-        parts[-1].append(entry)
-    return parts

@@ -1,10 +1,11 @@
-"""Child processes that do not outlive their parent."""
+"""Child processes that do not outlive their parent, and a parent that cleans up when it is told to end."""
 
 import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,3 +24,17 @@ def dying_with_parent() -> Callable[[], None]:
             os._exit(1)
 
     return preexec
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM unwinds like Ctrl-C, so that processes, ports and folders are cleaned up."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

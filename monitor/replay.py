@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detectors.reference import Reference
+from monitor.commit import deltas_of
+from monitor.errors import InputError
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch, Decoded, Rejected
-from monitor.sketch_messages import Delta, Entry, SketchMessage
-from monitor.sketching import sketch_batch
+from monitor.sketch_messages import Delta, SketchMessage
 from monitor.watermark import Clock
 from sinks.records import ColumnProfile, DriftScore, ResultBatch
 
@@ -47,20 +48,9 @@ class Replay:
 
     def feed(self, batches: Iterable[Batch]) -> list[ResultBatch]:
         """Count one group of batches; returns what its events led to."""
-        deltas = []
+        deltas: list[Delta] = []
         for batch in batches:
-            reference, pane_ms = self._references[batch.model], self._models[batch.model].pane_ms
-            entries = [
-                Entry(
-                    version=key.version,
-                    pane_start_ms=key.pane_start_ms,
-                    segment=key.segment,
-                    n=sketch.n,
-                    sketch=sketch.encode(),
-                )
-                for key, sketch in sketch_batch(batch, reference, pane_ms)
-            ]
-            deltas.append(Delta(model=batch.model, reference=reference.digest, pane_ms=pane_ms, entries=entries))
+            deltas += deltas_of(batch, self._references[batch.model], self._models[batch.model].pane_ms)
             latest_ms = int(batch.timestamps_ms.max())
             self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
         return self._advance(deltas)
@@ -157,7 +147,19 @@ class ReplayReport(msgspec.Struct, kw_only=True):
 
 
 def run_replay(decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool) -> ReplayReport:
-    """Replay into `out`: `drift.parquet`, `quality.parquet` and `rejects.jsonl`. Existing ones are overwritten."""
+    """Replay into `out`: `drift.parquet`, `quality.parquet` and `rejects.jsonl`. Existing ones are overwritten.
+
+    Raises `InputError` when `out` cannot be written.
+    """
+    try:
+        return _run(decoded, replay, out, close=close)
+    except OSError as error:  # what goes wrong while reading is an `InputError` already
+        raise InputError(
+            f"cannot write to {out}: {error.strerror or error}", hint="name a folder with room that can be written to"
+        ) from error
+
+
+def _run(decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool) -> ReplayReport:
     out.mkdir(parents=True, exist_ok=True)
     report = ReplayReport()
     windows: set[tuple[str, str, int, int]] = set()

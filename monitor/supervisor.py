@@ -1,7 +1,8 @@
 """One process per role: start them, start again what fails, stop all of them together.
 
 Roles are crash only: any of them may be killed at any moment, and takes up where the last commit left it. A role that
-fails is started again with growing pauses; one that needs a person (`StoppedError`) is not, and ends the whole.
+fails is started again with growing pauses. One that says that it needs a person (`StoppedError`, `ConfigError`) gets
+two more tries, for what it lacks may come within seconds; then it ends the whole.
 """
 
 import contextlib
@@ -22,10 +23,13 @@ from monitor.processes import dying_with_parent
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 20.0
+FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 30.0
 # A role that ran for so long before it failed starts again at once.
 STEADY_S = 60.0
+TRIES = 3
 _NEEDS_A_PERSON = (StoppedError.exit_code, ConfigError.exit_code)
+_PROGRAM = (sys.executable, "-m", "monitor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +52,34 @@ class _Child:
 class Supervisor:
     """Runs roles as child processes until stopped.
 
-    `environment` holds variables for the children beside this process's own. They are in sessions of their own, so
-    that Ctrl-C reaches the supervisor alone, which stops them in their order.
+    They are in sessions of their own, so that Ctrl-C reaches the supervisor alone, which stops them in their order.
+
+    Parameters
+    ----------
+    commands
+        The roles, upstream first.
+    environment
+        Variables for the children beside this process's own.
+    program
+        What a role's arguments are given to.
+    first_pause_s, stop_within_s
+        Seconds before the first new start, doubled each time; seconds a role has to stop before it is killed.
     """
 
-    def __init__(self, commands: Sequence[RoleCommand], *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        commands: Sequence[RoleCommand],
+        *,
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = _PROGRAM,
+        first_pause_s: float = FIRST_PAUSE_S,
+        stop_within_s: float = STOP_WITHIN_S,
+    ) -> None:
         self._commands = commands
         self._environment = {**os.environ, **(environment or {})}
+        self._program = program
+        self._first_pause_s = first_pause_s
+        self._stop_within_s = stop_within_s
         self._children: list[_Child] = []
         self._stopping = False
 
@@ -79,7 +104,7 @@ class Supervisor:
 
     def _spawn(self, command: RoleCommand) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "monitor", *command.arguments],
+            [*self._program, *command.arguments],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             env=self._environment,
@@ -98,10 +123,10 @@ class Supervisor:
         code = child.process.poll()
         if code is None:
             return
-        if code in _NEEDS_A_PERSON and now_s - child.started_s < STEADY_S and child.failures >= 2:
+        if code in _NEEDS_A_PERSON and now_s - child.started_s < STEADY_S and child.failures >= TRIES - 1:
             raise StoppedError(f"{child.command.name} cannot go on; its last words are above")
         child.failures = 0 if now_s - child.started_s > STEADY_S else child.failures + 1
-        pause_s = min(MAX_PAUSE_S, 0.5 * 2.0 ** min(child.failures, 10)) if child.failures else 0.0
+        pause_s = min(MAX_PAUSE_S, self._first_pause_s * 2.0 ** min(child.failures - 1, 10)) if child.failures else 0.0
         log.warning("a role ended and is started again", name=child.command.name, code=code, pause_s=pause_s)
         child.start_again_s = now_s + pause_s
 
@@ -111,7 +136,7 @@ class Supervisor:
             if child.process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     child.process.send_signal(signal.SIGTERM)
-        deadline_s = time.monotonic() + STOP_WITHIN_S
+        deadline_s = time.monotonic() + self._stop_within_s
         for child in self._children:
             try:
                 child.process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
@@ -122,7 +147,11 @@ class Supervisor:
         self._children = []
 
     def __enter__(self) -> "Supervisor":
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # also an interrupt between two of them: `with` closes only what was entered
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 PINNED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+]+$")
 # An address of a package index, or an option that names one. Written so that it does not match itself.
 INDEX_ADDRESS = re.compile(
-    r"pypi\.org/simple|pythonhosted\.org|registry\.npmjs|repo\d?\.maven|https?://\S+/simple\b"
+    r"[p]ypi\.org/simple|[p]ythonhosted\.org|[r]egistry\.npmjs|[r]epo\d?\.maven|https?://\S+/simple\b"
     r"|--(?:extra-)?index-url|--find[-]links|^\s*(?:extra-)?index-url\s*=",
     re.MULTILINE,
 )
@@ -76,7 +76,7 @@ def test_no_committed_file_names_an_index_address() -> None:
 
 
 def test_an_index_address_would_be_found() -> None:
-    for text in ("https://pypi.org/" + "simple", "--index" + "-url x", "https://packages.example/" + "simple/x"):
+    for text in ("https://" + "pypi.org/" + "simple", "--index" + "-url x", "https://packages.example/" + "simple/x"):
         assert INDEX_ADDRESS.search(text)
 
 

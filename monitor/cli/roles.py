@@ -17,6 +17,7 @@ from monitor.config.schema import Config, Metrics
 from monitor.errors import InputError, StoppedError
 from monitor.health import Health, HealthServer
 from monitor.logs import configure_logging
+from monitor.processes import terminable
 from monitor.supervisor import RoleCommand, Supervisor
 
 log = structlog.get_logger()
@@ -99,7 +100,11 @@ def up(config_path: Path, port: int) -> None:
 
     configure_logging("up")
     config = _check(config_path)
-    with EmbeddedBroker(port) as broker, tempfile.TemporaryDirectory(prefix="driftline-up-") as state:
+    with (
+        terminable(),
+        EmbeddedBroker(port) as broker,
+        tempfile.TemporaryDirectory(prefix="driftline-up-") as state,
+    ):
         path = embedded_config(config_path, broker.bootstrap_servers, Path(state))
         running = load(path)
         sources = dict.fromkeys((*config.kafka.topics.predictions, *config.kafka.topics.features), 3)

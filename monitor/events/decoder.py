@@ -1,8 +1,8 @@
 """One call for a micro-batch of messages in mixed formats."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from monitor.events.outcome import merge
 Format = Literal["auto", "json", "arrow"]
 """A topic's configured format; "auto" looks at the first bytes."""
 
-_HEAD: Final[Callable[[bytes | None], bytes]] = itemgetter(slice(0, len(FILE_MAGIC)))
+_HEAD: Final[Any] = itemgetter(slice(0, len(FILE_MAGIC)))  # of bytes; None raises TypeError
 _CONTINUATION: Final = b"\xff\xff\xff\xff"  # begins every message of an IPC stream since Arrow 0.15
 _TYPES: Final[dict[str, Literal["json", "arrow"]]] = {
     "application/json": "json",

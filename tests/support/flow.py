@@ -12,9 +12,10 @@ from detectors.reference import REST, Reference, categorical_column, numeric_col
 from detectors.score import Score, score
 from detectors.settings import Setting
 from detectors.sketch import Sketch
+from monitor.commit import deltas_of
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch
-from monitor.sketch_messages import Delta, Entry, SketchMessage
+from monitor.sketch_messages import SketchMessage
 from monitor.sketching import sketch_batch
 from monitor.watermark import Clock
 from monitor.windows import Window, WindowShape
@@ -90,21 +91,12 @@ def make_batch(events: Sequence[Event], reference: Reference) -> Batch:
     )
 
 
-def entries_of(events: Sequence[Event], reference: Reference, pane_ms: int) -> list[Entry]:
-    """What ingest sends of these events."""
-    return [
-        Entry(version=k.version, pane_start_ms=k.pane_start_ms, segment=k.segment, n=s.n, sketch=s.encode())
-        for k, s in sketch_batch(make_batch(events, reference), reference, pane_ms)
-    ]
-
-
 def message_of(
     events: Sequence[Event], reference: Reference, model: Watched, clocks: Sequence[Clock], n_partitions: int
 ) -> SketchMessage:
     """One commit of ingest."""
-    entries = entries_of(events, reference, model.pane_ms) if events else []
-    delta = Delta(model="m", reference=reference.digest, pane_ms=model.pane_ms, entries=entries)
-    return SketchMessage(deltas=[delta] if entries else [], clocks=list(clocks), n_partitions={"t": n_partitions})
+    deltas = deltas_of(make_batch(events, reference), reference, model.pane_ms) if events else []
+    return SketchMessage(deltas=deltas, clocks=list(clocks), n_partitions={"t": n_partitions})
 
 
 def expected_scores(
