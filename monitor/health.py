@@ -4,6 +4,7 @@ Healthy: the role's loop has turned within `stall_s`; an orchestrator restarts w
 broker (and deliver its database); one that lost it is not ready, and becomes ready again by itself.
 """
 
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,12 +61,14 @@ class HealthServer:
         if listen is None:
             return
         handler = type("Handler", (_Handler,), {"health": health})
+        server = _ServerOnIPv6 if ":" in listen.host else ThreadingHTTPServer
         try:
-            self._server = ThreadingHTTPServer((listen.host, listen.port), handler)
-        except OSError as error:
+            self._server = server((listen.host, listen.port), handler)
+        except (OSError, OverflowError) as error:  # the latter: a port beyond 65535, where roles take the next ones
+            because = error.strerror if isinstance(error, OSError) else str(error)
             raise Unavailable(
-                f"cannot serve metrics on {listen}: {error.strerror}",
-                hint="another process has the port; set metrics.listen to a free one, or to off",
+                f"cannot serve metrics on {listen}: {because}",
+                hint="set metrics.listen to an address of this machine and a port that no other process has, or to off",
             ) from error
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
@@ -80,6 +83,10 @@ class HealthServer:
         if self._server:
             self._server.shutdown()
             self._server.server_close()
+
+
+class _ServerOnIPv6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -51,7 +51,7 @@ class ReferencesOfModel(Mapping[str, Reference]):
         self._model = model
         self._folder = path.parent
         self._known = {self.current.digest: self.current}
-        self._read: dict[Path, int] = {}
+        self._read: dict[Path, tuple[int, int]] = {}
 
     def __getitem__(self, digest: str) -> Reference:
         if digest not in self._known:
@@ -66,10 +66,15 @@ class ReferencesOfModel(Mapping[str, Reference]):
 
     def _look(self) -> None:
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            changed_ns = path.stat().st_mtime_ns
-            if self._read.get(path) == changed_ns:
+            try:
+                status = path.stat()
+            except OSError:  # removed since, or a link to nowhere
                 continue
-            self._read[path] = changed_ns
+            # The change of its status, not of its content: a file whose rights were mended is looked at again.
+            state = (status.st_ino, status.st_ctime_ns)
+            if self._read.get(path) == state:
+                continue
+            self._read[path] = state
             try:
                 reference = load_reference(path)
             except InputError as error:

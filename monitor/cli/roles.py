@@ -50,9 +50,11 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
         app = wiring.evaluate_role(config, worker, health)
         _freeze()
         with _watching(config, health):
-            faust.Worker(
+            worker_process = faust.Worker(
                 app, loglevel="ERROR", redirect_stdouts=False, override_logging=False, quiet=True
-            ).execute_from_commandline()
+            )
+            worker_process.spinner = None  # it draws on standard output also when nobody watches
+            worker_process.execute_from_commandline()
 
 
 def deliver(config_path: Path, destination: str, worker: str, port_offset: int, *, verbose: bool) -> None:

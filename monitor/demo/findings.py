@@ -26,12 +26,12 @@ class MonthFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """The demo's results. `n_open_at_most`: events that may lie in panes that were not over when the stream ended."""
+    """The demo's results. What lies at or after `over_ms` is in panes that were not over when the stream ended."""
 
     n_events: int
     n_rejects: int
     n_late: int
-    n_open_at_most: int
+    over_ms: int
     n_windows: int
     n_scores: int
     n_insufficient: int
@@ -84,7 +84,7 @@ def read_findings(config: Config, n_months: int) -> Findings:
             n_events=one(whole),
             n_rejects=one("SELECT count() FROM rejects FINAL"),
             n_late=one("SELECT sum(n) FROM late_dropped FINAL"),
-            n_open_at_most=1_500,
+            over_ms=one("SELECT toUnixTimestamp64Milli(max(pane_end)) FROM column_profiles_latest"),
             n_windows=one("SELECT uniqExact(window_start, window_end) FROM drift_scores_latest"),
             n_scores=one("SELECT count() FROM drift_scores_latest"),
             n_insufficient=one("SELECT countIf(insufficient) FROM drift_scores_latest"),

@@ -11,12 +11,13 @@ from monitor.demo.findings import Findings, MonthFinding
 _BAR_CELLS = 12
 
 
-def show_findings(console: Console, findings: Findings, elapsed_s: float) -> None:
+def show_findings(console: Console, findings: Findings, n_open: int, elapsed_s: float) -> None:
     """Print totals, then a row and a bar a month."""
     rate = findings.n_events / elapsed_s
     console.print()
     console.print(
-        f"[bold]{findings.n_events:,}[/] events in, {findings.n_rejects:,} rejected, {findings.n_late:,} too late"
+        f"[bold]{findings.n_events + n_open:,}[/] events in: {findings.n_events:,} counted, {findings.n_rejects:,} "
+        f"rejected, {findings.n_late:,} too late, {n_open:,} in a day that is not over"
     )
     console.print(
         f"[bold]{findings.n_windows:,}[/] windows scored: {findings.n_scores:,} scores, "

@@ -1,0 +1,139 @@
+"""`/healthz`, `/readyz` and `/metrics` mean something, and a port that is taken is said plainly."""
+
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from monitor.config.addresses import Address
+from monitor.errors import Unavailable
+from monitor.health import Health, HealthServer
+
+LOOPBACK = "127.0.0.1"
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health("ingest")
+
+
+@pytest.fixture
+def server(health: Health) -> Iterator[HealthServer]:
+    made = HealthServer(health, Address(host=LOOPBACK, port=0))
+    yield made
+    made.close()
+
+
+def get(server: HealthServer, path: str) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://{LOOPBACK}:{server.port}{path}")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
+
+
+def test_a_role_that_starts_is_healthy_and_not_ready(server: HealthServer) -> None:
+    assert get(server, "/healthz") == (200, "ingest: ok\n")
+    assert get(server, "/readyz") == (503, "ingest: not ready: starting\n")
+
+
+def test_a_role_becomes_ready_loses_it_and_becomes_ready_again(health: Health, server: HealthServer) -> None:
+    health.ready()
+    assert get(server, "/readyz") == (200, "ingest: ready\n")
+    health.not_ready("partitions revoked")
+    assert get(server, "/readyz") == (503, "ingest: not ready: partitions revoked\n")
+    health.ready()
+    assert get(server, "/readyz")[0] == 200
+
+
+def test_a_lost_broker_outweighs_what_the_role_says_of_itself(health: Health, server: HealthServer) -> None:
+    health.ready()
+    health.broker_lost = "Kafka at here:9092 does not answer"
+    health.ready()  # a loop with nothing to do still turns
+    assert get(server, "/readyz") == (503, "ingest: not ready: Kafka at here:9092 does not answer\n")
+    assert get(server, "/healthz")[0] == 200, "starting the role again would not bring the broker back"
+    health.broker_lost = ""
+    assert get(server, "/readyz")[0] == 200
+
+
+def test_a_loop_that_no_longer_turns_is_unhealthy_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1_000.0
+    monkeypatch.setattr("monitor.health.time.monotonic", lambda: now_s)
+    health = Health("score", stall_s=60.0)
+    now_s += 60.0
+    assert health.stalled_s() == 0.0
+    now_s += 1.0
+    assert health.stalled_s() == 61.0
+    for sign_of_life in (health.turned, health.ready, lambda: health.not_ready("no database")):
+        now_s += 100.0
+        assert health.stalled_s() > 60.0
+        sign_of_life()
+        assert health.stalled_s() == 0.0
+
+
+def test_a_stalled_role_answers_503_and_says_for_how_long() -> None:
+    server = HealthServer(Health("score", stall_s=-1.0), Address(host=LOOPBACK, port=0))
+    try:
+        status, text = get(server, "/healthz")
+    finally:
+        server.close()
+    assert status == 503
+    assert text.startswith("score: no progress for ")
+
+
+def test_metrics_are_in_the_prometheus_format(server: HealthServer) -> None:
+    with urllib.request.urlopen(f"http://{LOOPBACK}:{server.port}/metrics", timeout=10) as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=")
+        text = answer.read().decode()
+    assert "# TYPE driftline_events_total counter" in text
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/x", "/readyz?x", "/etc/passwd", "/%2e%2e/"])
+def test_any_other_path_is_404_and_names_those_that_there_are(server: HealthServer, path: str) -> None:
+    assert get(server, path) == (404, "/metrics /healthz /readyz\n")
+
+
+def test_a_port_in_use_is_one_clear_error_with_a_way_out(server: HealthServer) -> None:
+    taken = Address(host=LOOPBACK, port=server.port)
+    with pytest.raises(Unavailable, match=f"cannot serve metrics on {taken}: Address already in use") as caught:
+        HealthServer(Health("deliver"), taken)
+    assert "metrics.listen" in caught.value.hint
+
+
+@pytest.mark.parametrize(("host", "port"), [(LOOPBACK, 70_000), ("192.0.2.1", 0), ("no-such-host.invalid", 0)])
+def test_an_address_that_cannot_be_had_is_one_clear_error(host: str, port: int) -> None:
+    with pytest.raises(Unavailable, match=f"cannot serve metrics on {host}:{port}: .+"):
+        HealthServer(Health("deliver"), Address(host=host, port=port))
+
+
+def test_an_ipv6_address_is_served() -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    server = HealthServer(Health("ingest"), Address(host="::1", port=0))
+    try:
+        with urllib.request.urlopen(f"http://[::1]:{server.port}/healthz", timeout=10) as answer:
+            assert answer.status == 200
+    finally:
+        server.close()
+
+
+def test_closing_frees_the_port(health: Health, free_port: Callable[[], int]) -> None:
+    address = Address(host=LOOPBACK, port=free_port())
+    for _ in range(2):
+        server = HealthServer(health, address)
+        assert get(server, "/healthz")[0] == 200
+        server.close()
+    with pytest.raises(urllib.error.URLError):
+        get(server, "/healthz")
+
+
+def test_without_an_address_nothing_listens(health: Health) -> None:
+    server = HealthServer(health, None)
+    assert server.port == 0
+    server.close()
