@@ -23,7 +23,7 @@ from monitor.health import Health
 from monitor.ingest import Ingest
 from monitor.kafka.decoding import KafkaDecoder
 from monitor.kafka.topics import ensure_topics
-from monitor.references import ReferencesOfModel
+from monitor.reference.folder import ReferencesOfModel
 from monitor.windows import WindowShape
 from sinks.clickhouse import migrations
 from sinks.clickhouse.client import connect

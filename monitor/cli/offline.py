@@ -7,7 +7,7 @@ from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
 from monitor.events.batch import Decoded
-from monitor.files import Part, iter_decoded
+from monitor.files.read import Part, iter_decoded
 from monitor.logs import configure_logging
 
 

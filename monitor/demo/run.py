@@ -35,7 +35,7 @@ from monitor.evaluate import application_id
 from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
 from monitor.kafka.progress import GroupProgress
-from monitor.reference_build import build_reference, write_reference
+from monitor.reference.build import build_reference, write_reference
 from monitor.supervisor import Supervisor
 
 SOURCE_PARTITIONS = 3

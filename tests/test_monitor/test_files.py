@@ -18,8 +18,8 @@ from monitor.errors import InputError
 from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
 from monitor.events.reasons import Reason
-from monitor.file_values import MIXED
-from monitor.files import Part, format_of, iter_decoded, open_table
+from monitor.files.read import Part, format_of, iter_decoded, open_table
+from monitor.files.values import MIXED
 
 NOW_MS = 1_400_000_000_000
 TIME_MS = 1_357_034_400_000
@@ -276,7 +276,7 @@ def test_every_format_gives_the_same_batch(tmp_path: Path) -> None:
 def test_a_long_file_comes_in_parts_and_the_fraction_grows_to_one(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.file_csv._BLOCK_BYTES", 64 * 1024)  # else pyarrow reads so small a file in one go
+    monkeypatch.setattr("monitor.files.csv._BLOCK_BYTES", 64 * 1024)  # else pyarrow reads so small a file in one go
     n = 200_000
     path = tmp_path / name
     if name == "f.csv":
@@ -365,7 +365,7 @@ def test_rows_of_several_models_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_line_longer_than_the_limit_is_cut_off_and_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.file_jsonl.MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr("monitor.files.jsonl.MAX_LINE_BYTES", 1_000)
     long = json.dumps({**ROWS[0], "carrier": "x" * 5_000})
     path = write(tmp_path / "f.jsonl", "\n".join([json.dumps(ROWS[0]), long, json.dumps(ROWS[0])]))
     assert counts(iter_decoded(path, [spec()], NOW_MS)) == (3, 2, [Reason.UNDECODABLE])

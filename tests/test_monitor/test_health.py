@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from monitor import telemetry
 from monitor.config.addresses import Address
 from monitor.errors import Unavailable
 from monitor.health import Health, HealthServer
@@ -85,10 +86,12 @@ def test_a_stalled_role_answers_503_and_says_for_how_long() -> None:
 
 
 def test_metrics_are_in_the_prometheus_format(server: HealthServer) -> None:
+    telemetry.ROLE_RESTARTS.labels("test-of-health").inc()
     with urllib.request.urlopen(f"http://{LOOPBACK}:{server.port}/metrics", timeout=10) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=")
         text = answer.read().decode()
-    assert "# TYPE driftline_events_total counter" in text
+    assert "# TYPE driftline_role_restarts_total counter" in text
+    assert 'driftline_role_restarts_total{role="test-of-health"} 1.0' in text
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics/x", "/readyz?x", "/etc/passwd", "/%2e%2e/"])

@@ -22,7 +22,7 @@ from monitor.cli.offline import replay_file
 from monitor.config.load import parse
 from monitor.demo import flights, model
 from monitor.health import Health
-from monitor.reference_build import build_reference, write_reference
+from monitor.reference.build import build_reference, write_reference
 from sinks.errors import SinkUnavailable
 from sinks.records import Row
 from sinks.sink import Sink

@@ -23,10 +23,10 @@ from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
-from monitor.files import iter_decoded
-from monitor.reference_build import BuiltReference, build_reference, write_reference
-from monitor.reference_kinds import InferredColumn
-from monitor.references import load_reference
+from monitor.files.read import iter_decoded
+from monitor.reference.build import BuiltReference, build_reference, write_reference
+from monitor.reference.folder import load_reference
+from monitor.reference.kinds import InferredColumn
 from monitor.sketching import sketch_batch
 
 MAPPED = ("model", "version", "timestamp", "prediction_id", "score", "label")
@@ -330,8 +330,8 @@ def test_more_than_a_thousand_categories_share_other(tmp_path: Path) -> None:
 
 
 def test_too_many_different_texts_are_left_out_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.reference_kinds.MAX_DISTINCT", 100)
-    monkeypatch.setattr("monitor.reference_rows.MAX_DISTINCT", 100)
+    monkeypatch.setattr("monitor.reference.kinds.MAX_DISTINCT", 100)
+    monkeypatch.setattr("monitor.reference.rows.MAX_DISTINCT", 100)
     data = [{"x": f"c{i}", "y": 1.0} for i in range(101)]
     built = build(tmp_path, data)
     assert (of(built, "x").kind, of(built, "x").identifier) == ("left out", True)
@@ -514,7 +514,7 @@ _GROWTH = """
 import sys
 from pathlib import Path
 from monitor.config.schema import Model
-from monitor.reference_build import build_reference
+from monitor.reference.build import build_reference
 
 def status(key):
     with open("/proc/self/status") as lines:

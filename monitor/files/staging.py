@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.errors import InputError
-from monitor.file_parquet import ParquetTable
-from monitor.file_table import Progress, TableFile
+from monitor.files.parquet import ParquetTable
+from monitor.files.table import Progress, TableFile
 
 # What lies in memory before it is written: small enough for wide files, large enough to read columns in few pieces.
 _ROW_GROUP_BYTES: Final = 64 * 1024 * 1024

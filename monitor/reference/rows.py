@@ -13,10 +13,10 @@ from detectors.reference import MAX_SEGMENT_VALUES, REST
 from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.events.frame import SEGMENTS
-from monitor.file_table import Progress, TableFile, unwatched
-from monitor.file_values import as_numbers, texts
-from monitor.reference_columns import Leaf, Places
-from monitor.reference_kinds import MAX_DISTINCT
+from monitor.files.table import Progress, TableFile, unwatched
+from monitor.files.values import as_numbers, texts
+from monitor.reference.columns import Leaf, Places
+from monitor.reference.kinds import MAX_DISTINCT
 
 MAX_VERSIONS: Final = 1_000
 """Versions that are told apart; more are data, not versions."""

@@ -24,7 +24,7 @@ from detectors.arrays import Floats
 from detectors.columns import Column
 from detectors.reference import MAX_CATEGORIES, categorical_column, numeric_column
 from monitor.config.schema import ColumnKind
-from monitor.file_values import MIXED, count_texts, is_number, is_text, numbers, value_type
+from monitor.files.values import MIXED, count_texts, is_number, is_text, numbers, value_type
 
 Kind = Literal["numeric", "categorical", "boolean", "left out"]
 

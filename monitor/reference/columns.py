@@ -15,8 +15,8 @@ from monitor.events.frame import MODEL, SEGMENTS
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE
-from monitor.file_table import Progress, TableFile, unwatched
-from monitor.file_values import MIXED
+from monitor.files.table import Progress, TableFile, unwatched
+from monitor.files.values import MIXED
 
 _ROWS: Final = 131_072
 

@@ -25,13 +25,13 @@ from monitor.config.schema import ColumnKind, Model
 from monitor.errors import InputError
 from monitor.events.mapping import Mapping
 from monitor.events.models import LABEL, SCORE, ModelSpec
-from monitor.file_staging import staged
-from monitor.file_table import TableFile
-from monitor.files import format_of, open_table
-from monitor.reference_columns import Places, chunks, find_places
-from monitor.reference_kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
-from monitor.reference_rows import rows_of, segment_values
-from monitor.reference_sketches import sketch_rows
+from monitor.files.read import format_of, open_table
+from monitor.files.staging import staged
+from monitor.files.table import TableFile
+from monitor.reference.columns import Places, chunks, find_places
+from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
+from monitor.reference.rows import rows_of, segment_values
+from monitor.reference.sketches import sketch_rows
 
 BuildProgress = Callable[[str, float], None]
 """Takes what is being done, and the fraction of it that is done, 0 to 1."""
@@ -74,7 +74,7 @@ def build_reference(
     model
         As configured: its mapping, kinds of columns, and segments are used.
     path
-        Its name says the format: see `monitor.files.FORMATS`.
+        Its name says the format: see `monitor.files.read.FORMATS`.
     version
         A label; "" takes the data's own version, if there is just one.
     progress

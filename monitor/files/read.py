@@ -22,11 +22,11 @@ from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
 from monitor.events.table import add_rows, check_schema
-from monitor.file_cells import CellMeanings
-from monitor.file_csv import CsvTable
-from monitor.file_jsonl import JsonlTable, read_lines
-from monitor.file_parquet import ParquetTable
-from monitor.file_table import ROWS, Progress, TableFile, unwatched
+from monitor.files.cells import CellMeanings
+from monitor.files.csv import CsvTable
+from monitor.files.jsonl import JsonlTable, read_lines
+from monitor.files.parquet import ParquetTable
+from monitor.files.table import ROWS, Progress, TableFile, unwatched
 
 FileFormat = Literal["parquet", "csv", "jsonl"]
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from monitor.events.models import LABEL, ModelSpec
 from monitor.events.values import MAX_TIMESTAMP_MS, category, timestamp
-from monitor.file_csv import FALSE, TRUE, cell_casts
+from monitor.files.csv import FALSE, TRUE, cell_casts
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_DIGITS: Final = len(str(MAX_TIMESTAMP_MS))

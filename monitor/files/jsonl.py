@@ -29,8 +29,8 @@ from monitor.events.mapping import path as path_of
 from monitor.events.models import ModelSpec
 from monitor.events.reasons import Reason
 from monitor.events.values import clean, number
-from monitor.file_table import ROWS, FileColumn, Progress, reading, unwatched
-from monitor.file_values import MIXED, mixed
+from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
+from monitor.files.values import MIXED, mixed
 
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 4 * 1024 * 1024

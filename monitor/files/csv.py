@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from monitor.errors import InputError
-from monitor.file_table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
+from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
 
 BadRow = Callable[[int, int, str], None]
 """Takes the number of cells expected, the number found, and the row's text."""

@@ -20,9 +20,9 @@ from monitor.events.frame import SEGMENTS, Frame
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
 from monitor.events.table import add_rows
-from monitor.file_table import Progress, TableFile
-from monitor.file_values import MIXED, as_numbers, as_texts
-from monitor.reference_columns import Places
+from monitor.files.table import Progress, TableFile
+from monitor.files.values import MIXED, as_numbers, as_texts
+from monitor.reference.columns import Places
 from monitor.sketching import sketch_batch
 
 _BATCH_BYTES: Final = 8 * 1024 * 1024  # decoding holds some five copies

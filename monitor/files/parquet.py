@@ -7,7 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from monitor.file_table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
+from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
 
 # Pages are read through a buffer of this size a column: without it a column's whole row group lies in memory, and a
 # file may be one row group.
