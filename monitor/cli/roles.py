@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-import msgspec
 import structlog
 from rich.console import Console
 
 from monitor.config.addresses import Address
 from monitor.config.load import load
-from monitor.config.schema import Config, Metrics
+from monitor.config.schema import Config
 from monitor.errors import InputError, StoppedError
 from monitor.health import Health, HealthServer
 from monitor.logs import configure_logging
@@ -112,14 +111,17 @@ def up(config_path: Path, port: int) -> None:
         sources = dict.fromkeys((*config.kafka.topics.predictions, *config.kafka.topics.features), 3)
         wiring.prepare_topics(running, sources)
         wiring.migrate(running)
-        supervisor = Supervisor(role_commands(path))
+        commands = role_commands(path)
+        supervisor = Supervisor(commands)
         with _stopping(supervisor.stop), supervisor:
             console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
             console.print(
                 f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {broker.bootstrap_servers}"
             )
-            if config.metrics.listen:
-                console.print(f"Metrics: http://{config.metrics.listen}/metrics; stop with Ctrl-C")
+            listen = config.metrics.listen
+            for offset, command in enumerate(commands if listen and listen.port else ()):
+                console.print(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")
+            console.print("Stop with Ctrl-C")
             supervisor.run()
 
 
@@ -137,10 +139,7 @@ def _role(name: str, config_path: Path, port_offset: int, *, verbose: bool) -> I
     """A role's surroundings: logging, configuration, health server."""
     configure_logging(name, verbose=verbose)
     config = load(config_path)
-    listen = config.metrics.listen
-    if listen is not None and listen.port and port_offset:
-        listen = Address(host=listen.host, port=listen.port + port_offset)
-        config = msgspec.structs.replace(config, metrics=Metrics(listen=listen))
+    listen = _shifted(config.metrics.listen, port_offset)
     health = Health(name)
     server = HealthServer(health, listen)
     try:
@@ -150,6 +149,11 @@ def _role(name: str, config_path: Path, port_offset: int, *, verbose: bool) -> I
         raise
     finally:
         server.close()
+
+
+def _shifted(listen: Address | None, offset: int) -> Address | None:
+    """The address that the role in this place listens on: one port further for each role; 0 is any free port."""
+    return Address(host=listen.host, port=listen.port + offset) if listen is not None and listen.port else listen
 
 
 @contextlib.contextmanager
