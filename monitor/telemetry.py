@@ -24,7 +24,7 @@ are in ClickHouse.
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
-disable_created_metrics()  # a `_created` series beside each counter, which nothing here reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a `_created` series beside each counter, which nothing here reads
 
 EVENTS = Counter("driftline_events", "Events counted into committed sketches", ["model"])
 REJECTS = Counter("driftline_rejects", "Events sent to drift.rejects", ["model", "reason"])
