@@ -51,7 +51,7 @@ def test_the_example_loads_without_any_variable_set() -> None:
     assert (model.name, model.task, model.segments) == ("flight-delay", "binary", ("origin", "carrier"))
     assert model.windows == (Window(size_ms=DAY_MS), Window(size_ms=7 * DAY_MS, every_ms=DAY_MS))
     assert model.pane_ms == DAY_MS
-    assert model.reference == EXAMPLE.parent / "flights.ref"
+    assert model.reference == EXAMPLE.parent / "references" / "flights.ref"
     assert config.state_dir == EXAMPLE.parent / ".driftline"
     assert [(entry.method, entry.threshold, entry.columns) for entry in model.drift] == [
         ("psi", 0.2, None),
