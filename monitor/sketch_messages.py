@@ -73,7 +73,7 @@ def decode(data: bytes) -> SketchMessage:
             raise BadSketchMessage(f"larger than {MAX_DECODED_BYTES} bytes when decompressed")
         plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_DECODED_BYTES)
         message = _decoder.decode(plain)
-    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+    except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadSketchMessage(f"not a sketch message: {error}") from error
     if message.schema_version != SCHEMA_VERSION:
         raise BadSketchMessage(f"schema version {message.schema_version} is not {SCHEMA_VERSION}: upgrade this worker")

@@ -1,5 +1,7 @@
 """Messages of `drift.sketches`: what is written is read, and whatever else the bytes are is refused, never more."""
 
+import contextlib
+
 import msgspec
 import pytest
 import zstandard
@@ -42,7 +44,6 @@ FULL = SketchMessage(
     sources=[SourceRange(topic="predictions", partition=3, first=10, last=20)],
 )
 MIB = 1 << 20
-LETS_THROUGH = "decode() lets UnicodeDecodeError and RecursionError through"
 
 
 def compressed(plain: bytes) -> bytes:
@@ -98,7 +99,6 @@ def test_bytes_at_random_are_refused(data: bytes) -> None:
         decode(data)
 
 
-@pytest.mark.xfail(raises=UnicodeDecodeError, strict=True, reason=LETS_THROUGH)
 @settings(max_examples=300)
 @given(st.binary(max_size=40).map(lambda tail: compressed(b"\x81\xa6deltas\x91\x94\xa2" + tail)))
 def test_text_that_is_not_utf8_is_refused(data: bytes) -> None:
@@ -106,17 +106,14 @@ def test_text_that_is_not_utf8_is_refused(data: bytes) -> None:
         decode(data)
 
 
-@pytest.mark.xfail(raises=UnicodeDecodeError, strict=False, reason=LETS_THROUGH)  # not every run finds it
 @settings(max_examples=300)
 @given(st.data())
 def test_a_flipped_byte_is_refused_or_read_but_never_an_error_of_another_kind(data: st.DataObject) -> None:
     raw = bytearray(msgspec.msgpack.encode(FULL))
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] ^= data.draw(st.integers(1, 127))
-    try:
+    with contextlib.suppress(BadSketchMessage):  # the one error that a caller waits for
         assert isinstance(decode(compressed(bytes(raw))), SketchMessage)
-    except BadSketchMessage as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +124,6 @@ def test_what_is_no_message_is_refused(value: object) -> None:
         decode(compressed(msgspec.msgpack.encode(value)))
 
 
-@pytest.mark.xfail(raises=RecursionError, strict=True, reason=LETS_THROUGH)
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(BadSketchMessage):
         decode(compressed(b"\x81\xa1x" * 100_000))
