@@ -4,7 +4,7 @@ Score and class count among the columns. `site`, one of the categorical ones, is
 event is about 450 bytes of JSON; one value in a hundred is null.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +16,16 @@ import pyarrow.parquet as pq
 from monitor.bench.size import Size
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.reference_build import build_reference, write_reference
+from monitor.reference.build import build_reference, write_reference
 
 MODEL: Final = "bench"
 START_MS: Final = 1_700_000_000_000 // 3_600_000 * 3_600_000
 STEP_MS: Final = 36
 """Between events: 100,000 an hour, so that an hourly pane ends now and then inside a micro-batch."""
 SEED: Final = 20_260_101
+CONFIG: Final = "driftline.yaml"
+JSON: Final = "events.jsonl"
+ARROW: Final = "events.arrow"
 SITES: Final = tuple(f"site-{letter}" for letter in "abcdefgh")
 
 _CATEGORIES: Final = {
@@ -95,8 +98,8 @@ def arrow_messages(rows: pa.Table, rows_a_message: int) -> Iterator[bytes]:
         yield sink.getvalue().to_pybytes()
 
 
-def prepare(folder: Path, size: Size, kafka: dict[str, Any] | None = None) -> Config:
-    """Write configuration, reference and messages into `folder`."""
+def configure(folder: Path, kafka: Mapping[str, object] | None = None) -> Config:
+    """Write the configuration into `folder`, with this `kafka` section; returns what it says."""
     document = {
         "models": [
             {
@@ -108,25 +111,23 @@ def prepare(folder: Path, size: Size, kafka: dict[str, Any] | None = None) -> Co
                 "drift": [{"method": name} for name in ("psi", "ks", "js", "chi2")],
             }
         ],
-        "kafka": kafka or {},
+        "kafka": dict(kafka or {}),
         "metrics": {"listen": "off"},
-        "state_dir": str(folder / "state"),
     }
     path = folder / CONFIG
     path.write_bytes(msgspec.yaml.encode(document))
-    config = load(path)
+    return load(path)
+
+
+def prepare(folder: Path, size: Size) -> None:
+    """Write configuration, reference and messages into `folder`."""
+    config = configure(folder)
     data = folder / "reference.parquet"
     pq.write_table(table(size.reference_rows, first=10_000_000), data)
     write_reference(config.models[0].reference, build_reference(config.models[0], data).reference)
     rows = table(size.events)
     (folder / JSON).write_bytes(b"\n".join(json_messages(rows)))
     (folder / ARROW).write_bytes(msgspec.msgpack.encode(list(arrow_messages(rows, size.arrow_rows))))
-    return config
-
-
-CONFIG: Final = "driftline.yaml"
-JSON: Final = "events.jsonl"
-ARROW: Final = "events.arrow"
 
 
 def read_json(folder: Path) -> list[bytes]:

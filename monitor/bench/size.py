@@ -1,6 +1,7 @@
 """How much is measured: enough for figures that hold, or just enough to see that everything runs."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -51,6 +52,13 @@ FULL: Final = Size(
 TINY: Final = Size(
     events=400, reference_rows=2_000, arrow_rows=200, kafka_events=400, columns=8, pane_events=300, round_s=0.0
 )
+
+
+class Material(msgspec.Struct, frozen=True, kw_only=True):
+    """What a piece of work is made from: the folder with configuration, reference and messages, and the amounts."""
+
+    folder: Path
+    size: Size
 
 
 def chosen_size() -> Size:

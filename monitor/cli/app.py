@@ -120,7 +120,9 @@ def up(
 def run_all(
     config: ConfigArgument,
     ingest_workers: Annotated[int, typer.Option(min=1, max=256, help="One a core; each is a process.")] = 1,
-    evaluate_workers: Annotated[int, typer.Option(min=1, max=256)] = 1,
+    evaluate_workers: Annotated[
+        int, typer.Option(min=1, max=256, help="At most kafka.sketch_partitions have work.")
+    ] = 1,
 ) -> None:
     """Run all roles under one supervisor, against your own Kafka and ClickHouse.
 
@@ -214,7 +216,7 @@ def bench(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; every error that is ours becomes one readable line with the way out."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     command: Any = typer.main.get_command(app)
     try:
         code = command.main(args=list(arguments), prog_name="driftline", standalone_mode=False)

@@ -29,7 +29,7 @@ def ingest(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -
 
     with _role("ingest", config_path, port_offset, verbose=verbose) as (config, health):
         role = wiring.ingest_role(config, worker, health)
-        wait_for_broker(config.kafka)
+        wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
         _freeze()
         with _stopping(role.stop), _watching(config, health):
@@ -44,9 +44,9 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
     from monitor.kafka.clients import wait_for_broker
 
     with _role("evaluate", config_path, port_offset, verbose=verbose) as (config, health):
-        wait_for_broker(config.kafka)
+        app = wiring.evaluate_role(config, worker, health)  # first: a reference that is missing shows at once
+        wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
-        app = wiring.evaluate_role(config, worker, health)
         _freeze()
         with _watching(config, health):
             worker_process = faust.Worker(
@@ -66,7 +66,7 @@ def deliver(config_path: Path, destination: str, worker: str, port_offset: int, 
     with _role("deliver", config_path, port_offset, verbose=verbose) as (config, health):
         sink = wiring.clickhouse_sink(config)
         references = wiring.reference_rows(wiring.open_references(config))
-        wait_for_broker(config.kafka)
+        wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
         role = wiring.deliver_role(config, sink, worker, health, first_rows=references)
         with _stopping(role.stop), _watching(config, health):
@@ -114,7 +114,7 @@ def up(config_path: Path, port: int) -> None:
         commands = role_commands(path)
         supervisor = Supervisor(commands)
         with _stopping(supervisor.stop), supervisor:
-            console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+            console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
             console.print(
                 f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {broker.bootstrap_servers}"
             )

@@ -24,10 +24,18 @@ class Texts(NamedTuple):
 
 
 def numbers(array: Any) -> Floats:
-    """(n,) float64: NULL for nulls, INVALID for what is not finite and for every value of a type that is no number."""
+    """(n,) float64: NULL for nulls, INVALID for what is not finite and for every value of a type that is no number.
+
+    The caller's own: never the memory of `array`.
+    """
     array = _plain(array)
     kind = array.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        if not pa.types.is_decimal(kind):
+            read: Floats = array.to_numpy(zero_copy_only=False)  # a null becomes NaN, integers then floats
+            if np.count_nonzero(np.isfinite(read)) == len(array) - array.null_count:
+                # Whatever is not finite is a null. Arrow lends its memory read-only.
+                return read.astype(np.float64, copy=not read.flags.writeable)
         valid = _valid(array)
         if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
             array = pc.cast(array, pa.float64(), safe=False)
@@ -64,8 +72,11 @@ def texts(array: Any) -> Texts:
             return Texts(index, [INVALID_TEXT, None])
         array = pc.dictionary_encode(array)
     values = [category(value) for value in _python(array.dictionary)]
-    indices = pc.cast(array.indices, pa.int64(), safe=False)
-    index = pc.fill_null(indices, len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
+    if array.indices.null_count:
+        indices = pc.fill_null(pc.cast(array.indices, pa.int64(), safe=False), len(values))
+    else:
+        indices = array.indices
+    index = indices.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
     return Texts(index, [*values, None])
 
 

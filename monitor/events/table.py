@@ -94,6 +94,9 @@ def _by_frame(frames: Mapping[str, Frame], names: Sequence[object], index: Ints)
             found.setdefault(name, []).append(code)
         else:
             unknown.append(code)
+    if len(found) + bool(unknown) == 1:
+        frame = None if unknown else frames[next(iter(found))]
+        return [(frame, np.arange(index.size))] if index.size else []
     groups: list[tuple[Frame | None, Ints]] = [
         (frames[name], np.flatnonzero(np.isin(index, codes))) for name, codes in found.items()
     ]
@@ -224,10 +227,17 @@ class _Rows:
         )
 
     def _encode(self, column: Texts, row: int, codes: Codes, unseen: dict[int, list[tuple[int, str]]]) -> None:
-        of_value = np.array([code_of(self.frame, row, value) for value in column.values], dtype=np.int32)
+        known, not_known = self.frame.known[row], self.frame.columns[row].unseen
+        of_value = np.array(
+            [
+                known.get(value, not_known) if isinstance(value, str) else code_of(self.frame, row, value)
+                for value in column.values
+            ],
+            dtype=np.int32,
+        )
         codes[row] = of_value[column.codes]
-        if (of_value == self.frame.columns[row].unseen).any():
-            rows = np.flatnonzero(codes[row] == self.frame.columns[row].unseen)
+        if (of_value == not_known).any():
+            rows = np.flatnonzero(codes[row] == not_known)
             values = column.values
             unseen[row] = [
                 (at, str(values[code])) for at, code in zip(rows.tolist(), column.codes[rows].tolist(), strict=True)

@@ -1,6 +1,8 @@
 """Settings of the confluent-kafka clients, and what an error of theirs asks for."""
 
 import logging
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import stamina
@@ -11,11 +13,14 @@ from confluent_kafka.admin._metadata import ClusterMetadata
 
 from monitor.config.schema import Kafka
 from monitor.errors import StoppedError, Unavailable
+from monitor.health import Health
 
 log = structlog.get_logger()
 
 # Driftline's own messages carry many sketches or rows at once, and a reject carries its event whole.
 OWN_MESSAGE_BYTES = 16 * 1024 * 1024
+# Between two tries of a role that starts and finds no broker.
+MAX_WAIT_S = 15.0
 _LOGGER = logging.getLogger("driftline.kafka")
 
 _STOP = {
@@ -88,20 +93,45 @@ def classify(error: KafkaException | KafkaError, kafka: Kafka) -> Unavailable | 
     return Unavailable(f"{where} does not answer: {detail}")
 
 
-@stamina.retry(on=Unavailable, attempts=None, timeout=None, wait_initial=0.5, wait_max=15.0)
-def wait_for_broker(kafka: Kafka) -> ClusterMetadata:
-    """The cluster's metadata, waiting with backoff as long as the broker is out of reach.
+def wait_for_broker(kafka: Kafka, health: Health) -> None:
+    """Wait with backoff as long as the broker is out of reach. One line is logged a try (`monitor.logs`).
 
-    One line is logged a try (`monitor.logs`). SIGTERM keeps its default action meanwhile, for librdkafka would hold a
-    Python handler up until the try is over: nothing has been read yet that would need finishing.
+    Waiting is no stalling: the role is healthy meanwhile, and not ready. SIGTERM keeps its default action, for
+    librdkafka would hold a Python handler up until the try is over: nothing has been read that would need finishing.
     """
-    return reach_broker(kafka)
+    for attempt in stamina.retry_context(
+        on=Unavailable, attempts=None, timeout=None, wait_initial=0.5, wait_max=MAX_WAIT_S
+    ):
+        with attempt:
+            try:
+                reach_broker(kafka)
+            except Unavailable as error:
+                health.not_ready(error.message)
+                raise
 
 
-def reach_broker(kafka: Kafka, timeout_s: float = 5.0) -> ClusterMetadata:
-    """The cluster's metadata; raises `Unavailable` or `StoppedError` within `timeout_s`."""
-    admin = AdminClient(common_settings(kafka))
-    try:
-        return admin.list_topics(timeout=timeout_s)
-    except KafkaException as error:
-        raise classify(error, kafka) from error
+def reach_broker(kafka: Kafka, timeout_s: float = 10.0) -> ClusterMetadata:
+    """The cluster's metadata; raises `Unavailable` or `StoppedError` within `timeout_s`.
+
+    It asks again in growing slices, because librdkafka tells why a connection failed between them only: a broker that
+    refuses is known after the first, and one that refuses the credentials is not asked for ever.
+    """
+    told: list[KafkaError] = []
+    settings = {**common_settings(kafka), "log_level": 0, "error_cb": told.append}  # what would be logged is told
+    admin = AdminClient(settings)
+    deadline_s, slice_s = time.monotonic() + timeout_s, 1.0
+    while True:
+        try:
+            return admin.list_topics(timeout=max(0.1, min(slice_s, deadline_s - time.monotonic())))
+        except KafkaException as error:
+            admin.poll(0)
+            codes = {one.code() for one in told}
+            if codes & _STOP.keys() or KafkaError._ALL_BROKERS_DOWN in codes or time.monotonic() >= deadline_s:
+                raise classify(_cause(told) or error, kafka) from error
+            slice_s *= 2.0
+
+
+def _cause(told: Sequence[KafkaError]) -> KafkaError | None:
+    """The error that says most: one that needs a person, else the last of a single connection."""
+    single = [error for error in told if error.code() != KafkaError._ALL_BROKERS_DOWN]
+    return next((error for error in told if error.code() in _STOP), single[-1] if single else None)

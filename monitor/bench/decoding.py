@@ -1,0 +1,123 @@
+"""Decoding and sketching, and what each is compared with. Each function prepares, and gives the work of one go."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from detectors.reference import Reference
+from monitor import wiring
+from monitor.bench import data
+from monitor.bench.size import Material
+from monitor.config.load import load
+from monitor.events.batch import Batch
+from monitor.events.frame import Frame
+from monitor.events.typed import Typed
+from monitor.sketching import sketch_batch
+
+NOW_MS: Final = data.START_MS + 30 * 86_400_000
+
+Work = Callable[[], int]
+
+
+class _Pipeline:
+    """From messages to sketches as ingest does it, without Kafka."""
+
+    def __init__(self, folder: Path) -> None:
+        config = load(folder / data.CONFIG)
+        references = wiring.open_references(config)
+        self.reference: Reference = references[data.MODEL].current
+        self.spec = wiring.model_specs(config, references)[0]
+        self.batch_events = config.kafka.batch_events
+        self._decoder = wiring.message_decoder(config, references)
+        self._pane_ms = config.models[0].pane_ms
+
+    def decode(self, messages: Sequence[bytes]) -> Batch:
+        """One micro-batch, none of it rejected."""
+        decoded = self._decoder.decode_messages(messages, None, "predictions", NOW_MS)
+        (batch,) = decoded.batches
+        if decoded.rejects:
+            raise AssertionError(f"an event of the benchmark was rejected: {decoded.rejects[0].detail}")
+        return batch
+
+    def sketch(self, batch: Batch) -> int:
+        """Its events, as counted by the sketches of the whole."""
+        sketches = list(sketch_batch(batch, self.reference, self._pane_ms))
+        return sum(sketch.n for key, sketch in sketches if not key.segment)
+
+
+def _in_batches(messages: list[bytes], at_once: int) -> list[list[bytes]]:
+    return [messages[start : start + at_once] for start in range(0, len(messages), at_once)]
+
+
+def json(material: Material) -> Work:
+    """JSON, one event a message, to sketches."""
+    pipeline = _Pipeline(material.folder)
+    batches = _in_batches(data.read_json(material.folder), pipeline.batch_events)
+    return lambda: sum(pipeline.sketch(pipeline.decode(batch)) for batch in batches)
+
+
+def msgspec_alone(material: Material) -> Work:
+    """The same messages into the same typed struct; each is let go at once, which is the fastest way."""
+    spec = _Pipeline(material.folder).spec
+    struct: type[Any] = next(iter(Typed({spec.name: Frame(spec, "predictions")}).plans))
+    decode = msgspec.json.Decoder(struct).decode
+    messages = data.read_json(material.folder)
+
+    def work() -> int:
+        deque(map(decode, messages), maxlen=0)
+        return len(messages)
+
+    return work
+
+
+def arrow(material: Material) -> Work:
+    """Arrow messages to sketches."""
+    pipeline = _Pipeline(material.folder)
+    messages = data.read_arrow(material.folder)
+    return lambda: pipeline.sketch(pipeline.decode(messages))
+
+
+def ipc_alone(material: Material) -> Work:
+    """The same messages to record batches, validated as any reader of strange bytes must."""
+    messages = data.read_arrow(material.folder)
+
+    def work() -> int:
+        n = 0
+        for message in messages:
+            for batch in pa.ipc.open_stream(message):
+                batch.validate(full=True)
+                n += batch.num_rows
+        return n
+
+    return work
+
+
+def sketch(material: Material) -> Work:
+    """Decoded micro-batches to sketches."""
+    pipeline = _Pipeline(material.folder)
+    batches = [pipeline.decode(part) for part in _in_batches(data.read_json(material.folder), pipeline.batch_events)]
+    return lambda: sum(pipeline.sketch(batch) for batch in batches)
+
+
+def binning(material: Material) -> Work:
+    """The same values counted in the same cells by plain NumPy: no segments, no moments, no panes."""
+    pipeline = _Pipeline(material.folder)
+    layout = pipeline.reference.layout
+    batches = [pipeline.decode(part) for part in _in_batches(data.read_json(material.folder), pipeline.batch_events)]
+    edges = [layout.column_edges(position) for position in range(len(layout.numeric))]
+    n_cells = [layout.columns[index].n_cells for index in layout.categorical]
+
+    def work() -> int:
+        for batch in batches:
+            for values, own in zip(batch.numeric, edges, strict=True):
+                np.bincount(np.searchsorted(own, values[np.isfinite(values)]), minlength=own.size + 1)
+            for codes, n in zip(batch.codes, n_cells, strict=True):
+                np.bincount(codes[codes >= 0], minlength=n)
+        return sum(batch.n for batch in batches)
+
+    return work

@@ -1,0 +1,160 @@
+"""What is measured beside what, and the figures to reach."""
+
+from typing import Final
+
+import msgspec
+
+from monitor.bench.report import Target
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One result of a pair: `ours` and `theirs` are the measures' names in what a round gives."""
+
+    name: str
+    unit: str
+    yardstick: str
+    ours: str
+    theirs: str
+    target: Target | None = None
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two pieces of work, each in a process of its own, that take turns.
+
+    `case` and `beside` are names in `monitor.bench.worker.CASES`, or that of a script for another Python.
+    """
+
+    title: str
+    case: str
+    beside: str
+    figures: tuple[Figure, ...]
+
+
+RATE: Final = "events/s"
+
+DECODING: Final = (
+    Pair(
+        title="JSON",
+        case="json",
+        beside="msgspec",
+        figures=(
+            Figure(
+                name="JSON decode + sketch, one event a message",
+                unit=RATE,
+                yardstick="msgspec decode of the same messages into the same struct, alone",
+                ours="rate",
+                theirs="rate",
+                target=Target(value=300_000),
+            ),
+        ),
+    ),
+    Pair(
+        title="sketching",
+        case="sketch",
+        beside="binning",
+        figures=(
+            Figure(
+                name="sketch alone, whole and segments, of decoded values",
+                unit=RATE,
+                yardstick="NumPy searchsorted + bincount of the same values, whole only, no moments",
+                ours="rate",
+                theirs="rate",
+            ),
+        ),
+    ),
+    Pair(
+        title="Arrow",
+        case="arrow",
+        beside="ipc",
+        figures=(
+            Figure(
+                name="Arrow decode + sketch",
+                unit=RATE,
+                yardstick="pyarrow IPC decode of the same messages and their validation, alone",
+                ours="rate",
+                theirs="rate",
+                target=Target(value=2_500_000),
+            ),
+        ),
+    ),
+)
+KAFKA: Final = Pair(
+    title="Kafka",
+    case="ingest",
+    beside="consume",
+    figures=(
+        Figure(
+            name="Kafka to committed deltas, JSON one event a message",
+            unit=RATE,
+            yardstick="confluent-kafka consume() of the same topic with the same settings, alone",
+            ours="rate",
+            theirs="rate",
+            target=Target(value=150_000),
+        ),
+        Figure(
+            name="Kafka to committed deltas, per processor second",
+            unit=RATE,
+            yardstick="confluent-kafka consume() of the same topic with the same settings, alone",
+            ours="cpu_rate",
+            theirs="cpu_rate",
+        ),
+    ),
+)
+SCORING: Final = Pair(
+    title="scoring",
+    case="score",
+    beside="loop",
+    figures=(
+        Figure(
+            name="score 1,000 numeric columns x psi, ks, js, chi2",
+            unit="s",
+            yardstick="NumPy and SciPy column by column, from the same counts",
+            ours="seconds",
+            theirs="seconds",
+            target=Target(value=0.1, less_is_better=True),
+        ),
+    ),
+)
+MEMORY: Final = Pair(
+    title="memory",
+    case="memory",
+    beside="raw",
+    figures=tuple(
+        Figure(
+            name=f"memory a numeric column and pane: {what}",
+            unit="B",
+            yardstick="the pane's 10,000 raw values as float64",
+            ours=measure,
+            theirs="raw",
+            target=Target(value=3_000, less_is_better=True),
+        )
+        for what, measure in (
+            ("sketch in memory", "live"),
+            ("encoded, before compression", "encoded"),
+            ("message on the wire", "wire"),
+            ("stored by score", "stored"),
+        )
+    ),
+)
+PAIRS: Final = (*DECODING, KAFKA, SCORING, MEMORY)
+
+PEERS: Final = tuple(
+    Pair(
+        title=title,
+        case="sketch",
+        beside=case,
+        figures=(
+            Figure(
+                name=f"sketch alone, beside whylogs {what}",
+                unit=RATE,
+                yardstick=f"whylogs {what}, whole only",
+                ours="rate",
+                theirs="rate",
+            ),
+        ),
+    )
+    for title, case, what in (
+        ("whylogs, frames", "whylogs_frames", "on data frames of 10,000 rows"),
+        ("whylogs, rows", "whylogs_rows", "row by row"),
+    )
+)

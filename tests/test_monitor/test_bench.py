@@ -1,0 +1,76 @@
+"""`driftline bench` runs whole, in a tiny size, and says what it promises to say. No figure is judged here."""
+
+import msgspec
+import numpy as np
+import pytest
+from support.brokers import Broker
+
+from detectors.grid import coarse_cells
+from detectors.reference import WHOLE
+from detectors.score import score
+from monitor.bench import data, scoring
+from monitor.bench.columns import make_reference, make_window
+from monitor.bench.pairs import KAFKA, PAIRS, PEERS
+from monitor.bench.report import Report, Target, summarise
+from monitor.bench.size import VARIABLE
+from monitor.cli.app import run
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch, kafka: Broker) -> None:
+    monkeypatch.setenv(VARIABLE, "tiny")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+
+
+def test_bench_writes_every_named_result_as_json(tiny: None, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--json", "--rounds", "1"]) == 0
+    report = msgspec.json.decode(capfd.readouterr().out, type=Report)
+    assert report.machine.notes == ()
+    assert report.machine.broker
+    assert [r.name for r in report.results] == [figure.name for pair in PAIRS for figure in pair.figures]
+    for result in report.results:
+        assert result.rounds == 1
+        assert 0 < result.min == result.value == result.max
+        assert result.yardstick.value > 0
+        assert (result.target is None) == (result.reached is None)
+
+
+def test_names_of_results_are_unique() -> None:
+    names = [figure.name for pair in (*PAIRS, *PEERS) for figure in pair.figures]
+    assert len(set(names)) == len(names)
+    assert KAFKA in PAIRS
+
+
+def test_a_result_holds_the_median_and_its_ratio() -> None:
+    result = summarise("n", "events/s", [3.0, 1.0, 2.0], "y", [4.0, 4.0, 8.0], Target(value=2.0))
+    assert (result.min, result.value, result.max, result.ratio, result.reached) == (1.0, 2.0, 3.0, 0.5, True)
+
+
+def test_less_is_better_where_the_target_says_so() -> None:
+    target = Target(value=0.1, less_is_better=True)
+    assert target.reached(0.1)
+    assert not target.reached(0.2)
+
+
+def test_the_events_are_as_long_as_they_are_said_to_be() -> None:
+    messages = list(data.json_messages(data.table(1_000)))
+    assert 400 <= sum(map(len, messages)) / len(messages) <= 500
+
+
+def test_the_events_are_the_same_at_every_run() -> None:
+    assert list(data.json_messages(data.table(50))) == list(data.json_messages(data.table(50)))
+
+
+def test_the_loop_beside_scoring_finds_the_same() -> None:
+    """Else the yardstick would measure other work."""
+    reference = make_reference(9, 1_000)
+    live = make_window(reference, 700)
+    scores = {(s.column, s.method): s for s in score(reference, {WHOLE: live}, scoring.SETTINGS)}
+    layout, whole = reference.layout, reference.sketches[WHOLE]
+    for position, index in enumerate(layout.numeric):
+        cells = layout.cells(index)
+        coarse = coarse_cells(layout.column_edges(position), whole.counts[cells], 10)
+        found = scoring.column(whole.counts[cells], live.counts[cells], coarse)
+        for setting, (statistic, p_value) in zip(scoring.SETTINGS, found, strict=True):
+            ours = scores[layout.columns[index].name, setting.method]
+            np.testing.assert_allclose([ours.statistic, ours.p_value], [statistic, p_value], rtol=1e-9, atol=1e-6)
