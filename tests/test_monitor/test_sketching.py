@@ -1,4 +1,4 @@
-"""Sketching a batch: any split of it merges to the same sketches, whatever the bound on memory, segments and versions."""
+"""Sketching a batch: any split of it merges to the same sketches, whatever the bound on memory."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""The table in the docstring of `monitor.telemetry` is the truth: every metric, its type and its labels, and no other."""
+"""The table in the docstring of `monitor.telemetry` is the truth: every metric, its type and its labels."""
 
 import re
 
