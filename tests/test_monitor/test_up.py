@@ -43,9 +43,8 @@ class Command:
             )
 
     def wait_for(self, condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
-        t0 = time.monotonic()
         deadline_s = time.monotonic() + within_s
-        while not condition() or print("PHASE", what, round(time.monotonic() - t0, 1)):
+        while not condition():
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.said()}"
             assert time.monotonic() < deadline_s, f"waited {within_s:.0f} s for {what}:\n{self.said()}"
             time.sleep(0.1)  # between two looks at the condition
