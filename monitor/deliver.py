@@ -103,9 +103,11 @@ class Deliver:
         log.info("partitions assigned", destination=self._name, n=len(assigned))
         self._health.ready()
 
-    def _on_revoke(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
+    def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         # Not committed, so whoever reads these partitions next writes the rows (again).
         self._rows, self._offsets = [], {}
+        # librdkafka would remember that they were paused, and read nothing of those that come back.
+        consumer.resume(revoked)
 
     def _turn(self) -> None:
         """Gather rows for one write, write them, commit."""
@@ -116,24 +118,27 @@ class Deliver:
             if left_s <= 0:
                 break
             # One at a time: a single message may hold thousands of rows.
-            for message in self._consumer.consume(1, timeout=min(left_s, 0.25)):
-                error = message.error()
-                if error is not None:
-                    self._on_error(classify(error, self._kafka))
-                    continue
-                n_bytes += len(message)
-                self._rows += self._read(message)
-                self._offsets[place(message)] = offset(message) + 1
+            message = self._consumer.poll(min(left_s, 0.25))
+            if message is not None:
+                n_bytes += self._take(message)
         self._health.turned()
         if self._rows and not self._write(self._rows):
             return
         if self._offsets:
             self._commit()
 
-    def _on_error(self, problem: Exception) -> None:
+    def _take(self, message: Message) -> int:
+        """Take the rows of a message into hand; returns its bytes. An error that needs a person is raised."""
+        error = message.error()
+        if error is None:
+            self._rows += self._read(message)
+            self._offsets[place(message)] = offset(message) + 1
+            return len(message)
+        problem = classify(error, self._kafka)
         if isinstance(problem, StoppedError):
             raise problem
         log.warning(str(problem), destination=self._name)
+        return 0
 
     def _read(self, message: Message) -> Sequence[Row]:
         try:
@@ -173,7 +178,7 @@ class Deliver:
         return False
 
     def _wait(self, error: SinkUnavailable, *, polling: bool = True, tries: int = 0) -> None:
-        """Wait before the next try, and stay in the consumer group while doing so."""
+        """Wait before the next try, and stay in the consumer group while doing so. A rebalance ends the waiting."""
         seconds = min(MAX_BACKOFF_S, error.retry_after_s * 2.0 ** min(tries, 10))
         log.warning("the destination is out of reach; rows wait in Kafka", destination=self._name, because=str(error))
         self._health.not_ready(f"{self._name} is out of reach: {error}")
@@ -181,9 +186,14 @@ class Deliver:
         if assigned:
             self._consumer.pause(assigned)
         until_s = time.monotonic() + seconds
-        while not self._stopping and time.monotonic() < until_s:
+        in_hand = self._rows
+        while not self._stopping and time.monotonic() < until_s and self._rows is in_hand:
             if polling:
-                self._consumer.poll(0.25)  # paused: it only keeps the membership and runs rebalances
+                # What was assigned is paused, so this only keeps the membership and runs rebalances. What a rebalance
+                # brings is not paused: its first message may come with it, and must not be lost.
+                message = self._consumer.poll(0.25)
+                if message is not None:
+                    self._take(message)
             else:
                 time.sleep(0.25)
             self._health.turned()

@@ -6,7 +6,7 @@ Real broker, real ClickHouse engine, one and three ingest workers.
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from support.brokers import Broker
 from support.events import BAD_EVERY, encoded, model_section
 from support.installation import Installation, parquet_rows, score_rows
+from support.refusing import Refusing
 
 from monitor import wiring
 from monitor.cli.offline import replay_file
@@ -23,9 +24,6 @@ from monitor.config.load import parse
 from monitor.demo import flights, model
 from monitor.health import Health
 from monitor.reference.build import build_reference, write_reference
-from sinks.errors import SinkUnavailable
-from sinks.records import Row
-from sinks.sink import Sink
 
 PARTITIONS = 4
 N_EVENTS = 60_000
@@ -98,28 +96,6 @@ def test_a_year_of_flights_gives_the_rows_of_replay(
     assert counted + still_open == len(events)
 
 
-class Refusing:
-    """The real sink behind a door that stays shut for a while: stands in for a server that answers 503."""
-
-    def __init__(self, sink: Sink, seconds: float) -> None:
-        self._sink = sink
-        self._opens_s = time.monotonic() + seconds
-        self.refused = 0
-
-    def setup(self) -> None:
-        self._sink.setup()
-
-    def write(self, rows: Iterable[Row]) -> int:
-        rows = list(rows)
-        if rows and time.monotonic() < self._opens_s:
-            self.refused += 1
-            raise SinkUnavailable("503, try again", retry_after_s=0.5)
-        return self._sink.write(rows)
-
-    def close(self) -> None:
-        self._sink.close()
-
-
 def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
     install: Callable[[dict[str, Any]], Installation], tmp_path: Path
 ) -> None:
@@ -133,7 +109,8 @@ def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
     installation.start("ingest", "ingest-0")
     installation.start("evaluate", "evaluate-0")
     installation.send(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0), PARTITIONS)
-    sink = Refusing(wiring.clickhouse_sink(installation.config), 60.0)
+    opens_s = time.monotonic() + 60.0
+    sink = Refusing(wiring.clickhouse_sink(installation.config), lambda: time.monotonic() >= opens_s)
     health = Health("deliver")
     role = wiring.deliver_role(installation.config, sink, "deliver-0", health)
     thread = threading.Thread(target=role.run)
