@@ -13,7 +13,7 @@ from detectors.settings import Setting
 from monitor import telemetry
 from monitor.config.schema import Config, Model
 from monitor.deliver import Deliver
-from monitor.errors import ConfigError, Problem, StoppedError
+from monitor.errors import ConfigError, Problem, StoppedError, Unavailable
 from monitor.evaluate import build_app, changelog_topic
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.watched import Watched
@@ -192,11 +192,11 @@ def _rows_of(reference: Reference) -> Iterable[ReferenceColumn]:
 
 
 def migrate(config: Config) -> list[str]:
-    """Bring the ClickHouse schema up to date; returns the names of what was applied. Waits while it is out of reach.
+    """Bring the ClickHouse schema up to date; returns the names of what was applied.
 
-    Raises `StoppedError` when ClickHouse refuses.
+    Raises `Unavailable` when ClickHouse is out of reach for a minute, `StoppedError` when it refuses.
     """
-    for attempt in stamina.retry_context(on=SinkUnavailable, attempts=None, timeout=60.0, wait_max=5.0):
+    for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=60.0, wait_max=5.0):
         with attempt:
             return _migrate_once(config)
     raise AssertionError("retry_context returns or raises")
@@ -209,6 +209,8 @@ def _migrate_once(config: Config) -> list[str]:
             applied = migrations.migrate(client, retention_days=config.clickhouse.retention_days)
         finally:
             client.close()
+    except SinkUnavailable as error:
+        raise Unavailable(str(error)) from error
     except SinkRejected as error:
         raise StoppedError(str(error), hint="mend clickhouse.dsn, or the rights of its user") from error
     return [f"{migration.number:04d}_{migration.name}" for migration in applied]

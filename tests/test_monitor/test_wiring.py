@@ -1,0 +1,414 @@
+"""What roles are made of: references that fit, settings that no one can overrule, and services that are away."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import stamina
+from confluent_kafka import KafkaError, KafkaException
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+from support.brokers import Broker
+from support.events import START_MS, model_section
+
+from detectors.columns import Kind
+from monitor import wiring
+from monitor.config.load import parse
+from monitor.config.schema import Config, Kafka
+from monitor.errors import ConfigError, DriftlineError, InputError, StoppedError, Unavailable
+from monitor.events.reasons import Reason
+from monitor.health import Health
+from monitor.kafka import clients, topics
+from monitor.kafka.clients import classify, consumer_settings, producer_settings, reach_broker, wait_for_broker
+from monitor.kafka.faust_auth import credentials
+from monitor.kafka.topics import ensure_topics, partition_of_model
+from monitor.kafka.watch import BrokerWatch
+from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
+from sinks.records import LateDropped
+
+
+@pytest.fixture(scope="module")
+def section(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return model_section(tmp_path_factory.mktemp("model"))
+
+
+def config_of(section: dict[str, Any], **sections: Any) -> Config:
+    return parse(msgspec.yaml.encode({"models": [section], **sections}).decode(), environ={})
+
+
+def kafka_of(**settings: Any) -> Kafka:
+    return config_of({"name": "m", "reference": "m.ref"}, kafka=settings).kafka
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """Retries do not wait, and end after a few."""
+    stamina.set_testing(True, attempts=4)
+    yield
+    stamina.set_testing(False)
+
+
+# References -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_model_has_its_references(section: dict[str, Any]) -> None:
+    references = wiring.open_references(config_of(section))
+    assert list(references) == ["m"]
+    assert references["m"].current.dimensions.keys() == {"site"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "text"),
+    [
+        ({"segments": ["color"]}, "models[0].segments", "built with segments ['site'], not ['color']"),
+        ({"segments": []}, "models[0].segments", "built with segments ['site'], not []"),
+        ({"columns": {"age": "categorical"}}, "models[0].columns.age", "the reference holds it as numeric"),
+        ({"columns": {"color": "numeric"}}, "models[0].columns.color", "the reference holds it as categorical"),
+        ({"columns": {"hue": "numeric"}}, "models[0].columns.hue", "the reference holds it not at all"),
+        ({"drift": [{"method": "psi", "columns": ["hue"]}]}, "models[0].drift[0].columns", "no column 'hue'"),
+    ],
+)
+def test_a_reference_that_does_not_fit_names_the_key(
+    section: dict[str, Any], changes: dict[str, Any], path: str, text: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        wiring.open_references(config_of({**section, **changes}))
+    assert caught.value.path == path
+    assert text in str(caught.value)
+    assert caught.value.hint
+
+
+def test_every_misfit_is_named_at_once(section: dict[str, Any]) -> None:
+    misfit = {**section, "segments": [], "columns": {"hue": "numeric", "age": "boolean"}}
+    with pytest.raises(ConfigError) as caught:
+        wiring.open_references(config_of(misfit))
+    assert [problem.path for problem in caught.value.problems] == [
+        "models[0].segments", "models[0].columns.hue", "models[0].columns.age",
+    ]  # fmt: skip
+
+
+def test_a_boolean_column_is_held_as_a_categorical_one(section: dict[str, Any]) -> None:
+    wiring.open_references(config_of({**section, "columns": {"color": "boolean"}}))
+
+
+def test_a_missing_reference_is_an_error_of_input(section: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        wiring.open_references(config_of({**section, "reference": str(tmp_path / "none.ref")}))
+
+
+def test_the_rows_of_a_reference_are_its_sketches(section: dict[str, Any]) -> None:
+    references = wiring.open_references(config_of(section))
+    reference = references["m"].current
+    rows = wiring.reference_rows(references)
+    keys = {(row.segment, row.column) for row in rows}
+    assert keys == {(s, c.name) for s in reference.sketches for c in reference.layout.columns}
+    assert len(rows) == len(keys)
+    for row in rows:
+        index = reference.layout.index(row.column)
+        column = reference.layout.columns[index]
+        sketch = reference.sketches[row.segment]
+        assert row.counts == sketch.counts[reference.layout.cells(index)].tolist()
+        assert (row.n, row.nulls) == (sketch.valid[index], sketch.nulls[index])
+        assert len(row.decile) == len(row.counts) == column.n_cells
+        assert (len(row.edges), len(row.categories)) == (
+            (column.n_cells - 1, 0) if column.kind is Kind.NUMERIC else (0, column.n_cells - 2)
+        )
+        whole = next(one for one in rows if (one.segment, one.column) == ("", row.column))
+        assert row.decile == whole.decile, "coarse cells are the whole's in every segment"
+        if column.kind is Kind.NUMERIC:
+            assert np.all(np.diff(row.decile) >= 0)
+
+
+def test_limits_of_the_configuration_reach_the_decoder(section: dict[str, Any]) -> None:
+    config = config_of(section, kafka={"max_message_bytes": 2_000, "max_events_a_message": 2})
+    decoder = wiring.message_decoder(config, wiring.open_references(config))
+    good = msgspec.json.encode({"model": "m", "timestamp": START_MS})
+    messages = [good, good + b" " * 2_000, b"[" + b",".join([good] * 3) + b"]", b"[" + b",".join([good] * 2) + b"]"]
+    decoded = decoder.decode_messages(messages, None, "predictions", START_MS)
+    assert [(one.message, one.reason) for one in decoded.rejects] == [(1, Reason.OVERSIZE), (2, Reason.OVERSIZE)]
+    assert sum(batch.n for batch in decoded.batches) == 3
+
+
+def test_what_is_scored_is_what_the_configuration_says(section: dict[str, Any]) -> None:
+    config = config_of({**section, "drift": [{"method": "psi", "threshold": 0.3, "alpha": 0.01, "columns": ["age"]}]})
+    (watched,) = wiring.watched(config, wiring.open_references(config))
+    model = config.models[0]
+    assert [(s.size_ms, s.every_ms, s.offset_ms) for s in watched.shapes] == [
+        (w.size_ms, w.every_ms, w.offset_ms) for w in model.windows
+    ]
+    assert (watched.lateness_ms, watched.retention_ms, watched.min_samples) == (900_000, 14 * 86_400_000, 50)
+    assert watched.pane_ms == model.pane_ms == 3_600_000
+    (setting,) = watched.settings
+    assert (setting.method, setting.threshold, setting.alpha, setting.columns) == ("psi", 0.3, 0.01, ("age",))
+
+
+# ClickHouse -----------------------------------------------------------------------------------------------------------
+
+
+def migrated(section: dict[str, Any]) -> list[str]:
+    return wiring.migrate(config_of(section, clickhouse={"dsn": "clickhouse://u:geheim@127.0.0.1:1/d"}))
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[int]:
+    """Have `connect` raise these, one a call, and the last of them for ever; returns the list of calls."""
+    calls: list[int] = []
+
+    def connect(*_: object, **__: object) -> None:
+        calls.append(1)
+        raise errors[min(len(calls), len(errors)) - 1]
+
+    monkeypatch.setattr(wiring, "connect", connect)
+    return calls
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_migrate_waits_for_a_database_that_is_away(section: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = failing(monkeypatch, SinkUnavailable("away"), SinkUnavailable("away"), SinkRejected("no right"))
+    with pytest.raises(StoppedError, match="no right") as caught:
+        migrated(section)
+    assert len(calls) == 3
+    assert "clickhouse.dsn" in caught.value.hint
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_database_that_stays_away_is_an_error_that_the_command_line_can_show(
+    section: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, SinkUnavailable("ClickHouse at here does not answer"))
+    with pytest.raises(Unavailable, match="ClickHouse at here does not answer"):
+        migrated(section)
+
+
+def test_a_row_that_breaks_the_contract_is_counted_and_said(section: dict[str, Any]) -> None:
+    sink = wiring.clickhouse_sink(config_of(section))
+    labels = {"sink": "clickhouse", "kind": "bad_record"}
+    before = REGISTRY.get_sample_value("driftline_sink_errors_total", labels) or 0.0
+    row = LateDropped(
+        model="m", version="1", pane_start_ms=0, n=1, source_topic="t", source_partition=0, source_offset=0
+    )
+    with capture_logs() as logs:
+        sink._on_drop(row, BadRecord("too large"))
+    assert REGISTRY.get_sample_value("driftline_sink_errors_total", labels) == before + 1
+    assert [(entry["log_level"], entry["table"]) for entry in logs] == [("error", "LateDropped")]
+
+
+# Kafka ----------------------------------------------------------------------------------------------------------------
+
+CARELESS = {
+    "enable.auto.commit": True,
+    "enable.auto.offset.store": True,
+    "isolation.level": "read_uncommitted",
+    "enable.idempotence": False,
+    "group.id": "mine",
+    "transactional.id": "mine",
+}
+
+
+def test_no_setting_of_the_users_can_take_a_guarantee_away() -> None:
+    # Past the check of the configuration, which refuses them: the last line of defence.
+    kafka = Kafka(client={key: _Plain(value) for key, value in CARELESS.items()})  # type: ignore[misc]
+    consumer = consumer_settings(kafka, "ingest")
+    assert consumer["enable.auto.commit"] is False
+    assert consumer["enable.auto.offset.store"] is False
+    assert consumer["isolation.level"] == "read_committed"
+    assert consumer["group.id"] == "driftline-ingest"
+    producer = producer_settings(kafka, transactional_id="worker-0")
+    assert producer["enable.idempotence"] is True
+    assert producer["transactional.id"] == "worker-0"
+
+
+class _Plain:
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def reveal(self) -> object:
+        return self._value
+
+
+def test_settings_of_the_users_reach_every_client() -> None:
+    kafka = kafka_of(client={"security.protocol": "SASL_SSL", "socket.timeout.ms": 1_000})
+    for settings in (consumer_settings(kafka, "ingest"), producer_settings(kafka)):
+        assert (settings["security.protocol"], settings["socket.timeout.ms"]) == ("SASL_SSL", 1_000)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (KafkaError._TRANSPORT, Unavailable),
+        (KafkaError._ALL_BROKERS_DOWN, Unavailable),
+        (KafkaError._TIMED_OUT, Unavailable),
+        (KafkaError.NOT_ENOUGH_REPLICAS, Unavailable),
+        (KafkaError.REBALANCE_IN_PROGRESS, Unavailable),
+        (KafkaError._AUTHENTICATION, StoppedError),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, StoppedError),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, StoppedError),
+        (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, StoppedError),
+        (KafkaError._FENCED, StoppedError),
+        (KafkaError.PRODUCER_FENCED, StoppedError),
+        (KafkaError.FENCED_INSTANCE_ID, StoppedError),
+    ],
+)
+def test_an_error_of_kafkas_passes_by_itself_or_needs_a_person(code: int, kind: type[DriftlineError]) -> None:
+    kafka = Kafka(bootstrap_servers="here:9092")
+    for error in (KafkaError(code), KafkaException(KafkaError(code))):
+        found = classify(error, kafka)
+        assert type(found) is kind
+        assert found.message.startswith("Kafka at here:9092")
+        assert found.hint
+
+
+def test_a_broker_that_refuses_is_known_soon_and_the_cause_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    # An hour would be waited out if the refusal were not noticed.
+    with pytest.raises(Unavailable, match="Connection refused"):
+        reach_broker(Kafka(bootstrap_servers=address), timeout_s=3600.0)
+
+
+def test_a_broker_that_says_nothing_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(Unavailable, match="does not answer"):
+        reach_broker(Kafka(bootstrap_servers=f"127.0.0.1:{server.getsockname()[1]}"), timeout_s=0.3)
+
+
+def told(*codes: int) -> list[KafkaError]:
+    return [KafkaError(code) for code in codes]
+
+
+def test_of_many_errors_the_one_that_needs_a_person_is_the_cause() -> None:
+    down, refused, transport = KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION, KafkaError._TRANSPORT
+    for codes, cause in [
+        ((transport, refused, transport, down), refused),
+        ((transport, down), transport),
+        ((KafkaError._RESOLVE, transport), transport),
+    ]:
+        found = clients._cause(told(*codes))
+        assert found is not None
+        assert found.code() == cause
+    assert clients._cause(told(down)) is None
+    assert clients._cause([]) is None
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_waiting_for_the_broker_is_no_stalling(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, seen = 1_000.0, []
+    monkeypatch.setattr("monitor.health.time.monotonic", lambda: now_s)
+    health = Health("ingest", stall_s=60.0)
+
+    def ask(_kafka: Kafka) -> None:
+        nonlocal now_s
+        seen.append((health.not_ready_because, health.stalled_s()))
+        now_s += 50.0
+        if len(seen) < 4:
+            raise Unavailable("Kafka at here does not answer")
+
+    monkeypatch.setattr(clients, "reach_broker", ask)
+    wait_for_broker(Kafka(), health)
+    assert seen == [("starting", 0.0)] + [("Kafka at here does not answer", 0.0)] * 3
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_broker_that_refuses_for_good_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def ask(_kafka: Kafka) -> None:
+        asked.append(1)
+        raise StoppedError("the broker refused the credentials")
+
+    monkeypatch.setattr(clients, "reach_broker", ask)
+    with pytest.raises(StoppedError):
+        wait_for_broker(Kafka(), Health("ingest"))
+    assert len(asked) == 1
+
+
+def test_a_broker_that_is_lost_shows_once_and_so_does_its_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    health = Health("ingest")
+    health.ready()
+    answers = threading.Event()
+    asked = 0
+
+    def ask(_kafka: Kafka, timeout_s: float) -> None:
+        nonlocal asked
+        asked += 1
+        if not answers.is_set():
+            raise Unavailable("Kafka at here does not answer")
+
+    monkeypatch.setattr("monitor.kafka.watch.reach_broker", ask)
+    with capture_logs() as logs:
+        watch = BrokerWatch(Kafka(), health, every_s=0.01)
+        try:
+            _wait_for(lambda: asked >= 3)
+            assert health.not_ready_because == "Kafka at here does not answer"
+            answers.set()
+            _wait_for(lambda: health.not_ready_because == "")
+            after = asked
+            _wait_for(lambda: asked >= after + 3)
+        finally:
+            watch.close()
+    assert [entry["event"] for entry in logs] == ["Kafka at here does not answer", "broker is back"]
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 10.0
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited too long"
+        time.sleep(0.005)  # between two looks at the condition
+
+
+@pytest.mark.parametrize(
+    ("text", "digest"), [("", 0xCBF29CE484222325), ("a", 0xAF63DC4C8601EC8C), ("foobar", 0x85944171F73967E8)]
+)
+def test_the_partition_of_a_model_is_the_published_fnv_1a(text: str, digest: int) -> None:
+    # Test vectors of the authors: Fowler, Noll & Vo, http://www.isthe.com/chongo/tech/comp/fnv/
+    for n in (1, 7, 8, 2**63):
+        assert partition_of_model(text, n) == digest % n
+
+
+def test_own_topics_are_made_once_and_another_number_of_partitions_is_refused(kafka: Broker) -> None:
+    prefix = f"w{time.monotonic_ns()}.drift"
+    settings = {"bootstrap_servers": kafka.bootstrap_servers, "topic_prefix": prefix}
+    two = kafka_of(**settings, sketch_partitions=2)
+    for _ in range(2):
+        ensure_topics(two, sources={f"{prefix}.source": 3}, compacted=(f"{prefix}.state",))
+    made = reach_broker(two).topics
+    names = [two.own_topic(name) for name in (topics.SKETCHES, topics.RESULTS, topics.REJECTS)]
+    assert [len(made[name].partitions) for name in (*names, f"{prefix}.state", f"{prefix}.source")] == [2, 2, 2, 2, 3]
+    with pytest.raises(StoppedError, match=r"has 2 partitions, kafka\.sketch_partitions says 4") as caught:
+        ensure_topics(kafka_of(**settings, sketch_partitions=4))
+    assert caught.value.hint == "set kafka.sketch_partitions to 2: it is fixed once the topics exist"
+
+
+def test_plain_text_needs_no_credentials() -> None:
+    assert credentials({}) is None
+    assert credentials({"security.protocol": "plaintext", "client.id": "x"}) is None
+
+
+def test_faust_speaks_as_safely_as_the_other_clients() -> None:
+    tls = credentials({"security.protocol": "SSL"})
+    assert tls is not None
+    assert tls.context.check_hostname  # type: ignore[attr-defined]
+    login = {"sasl.mechanisms": "scram-sha-512", "sasl.username": "u", "sasl.password": "geheim"}
+    sasl: Any = credentials({"security.protocol": "SASL_SSL", **login})
+    assert (sasl.mechanism.value, sasl.username, sasl.password) == ("SCRAM-SHA-512", "u", "geheim")
+    assert sasl.ssl_context.check_hostname
+    assert "geheim" not in repr(sasl)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"security.protocol": "SASL_SSL", "sasl.mechanism": "GSSAPI"},
+        {"security.protocol": "SASL_SSL"},
+        {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER"},
+        {"security.protocol": "TLS"},
+    ],
+)
+def test_what_faust_cannot_speak_is_refused_and_never_weakened(settings: dict[str, str]) -> None:
+    with pytest.raises(StoppedError, match="is not supported") as caught:
+        credentials(settings)
+    assert "SCRAM-SHA-512" in caught.value.hint
