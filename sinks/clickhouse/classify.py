@@ -128,5 +128,14 @@ def _without_code(error: BaseException, where: str, text: str) -> SinkError:
         cause = scrub(str(error.__cause__ or ""))[:_MAX_MESSAGE]
         if "CERTIFICATE_VERIFY_FAILED" in cause or "CERTIFICATE_VERIFY_FAILED" in text:
             return SinkRejected(f"{where}: its certificate cannot be verified; name its authority with ?ca_cert=")
-        return SinkUnavailable(f"{where} does not answer: {text}")
+        return SinkUnavailable(f"{where} does not answer: {_system_error(error) or text}")
     return SinkRejected(f"{where}: {text}")
+
+
+def _system_error(error: BaseException | None) -> str:
+    """What the operating system said, such as "Connection refused", under two libraries; "" if nothing."""
+    said = ""
+    while error is not None:
+        said = (error.strerror or "") if isinstance(error, OSError) else said
+        error = error.__cause__ or error.__context__
+    return said

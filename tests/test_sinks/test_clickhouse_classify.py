@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinks.clickhouse.classify import classify
+from sinks.clickhouse.client import connect
 from sinks.errors import BadRecord, SinkError, SinkRejected, SinkUnavailable
 
 
@@ -50,6 +51,11 @@ def test_the_code_is_found_in_the_text_when_the_header_is_missing() -> None:
 @pytest.mark.parametrize("error", [OperationalError("Error executing HTTP request"), ConnectionResetError(), OSError()])
 def test_no_answer_is_tried_again(error: Exception) -> None:
     assert isinstance(classify(error), SinkUnavailable)
+
+
+def test_no_answer_says_what_the_system_said() -> None:
+    with pytest.raises(SinkUnavailable, match=r"127\.0\.0\.1:1/default does not answer: Connection"):
+        connect("clickhouse://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("error", [DatabaseError("?", code=987_654), ProgrammingError("?"), RuntimeError("?")])
