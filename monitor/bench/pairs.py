@@ -41,7 +41,7 @@ DECODING: Final = (
             Figure(
                 name="JSON decode + sketch, one event a message",
                 unit=RATE,
-                yardstick="msgspec decode of the same messages into the same struct, alone",
+                yardstick="msgspec decode of the same messages into typed structs, alone",
                 ours="rate",
                 theirs="rate",
                 target=Target(value=300_000),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from monitor.events.batch import Decoded, Rejected
@@ -44,7 +45,7 @@ class ArrowDecoder:
                 for batch in batches:
                     check_schema(frames, batch.schema)
             except Refused as refused:
-                outcome.events((index,))
+                outcome.events(np.array([index]))
                 outcome.rejects.append(
                     Rejected(message=index, index=0, reason=refused.reason, detail=refused.detail, model="", raw=raw)
                 )

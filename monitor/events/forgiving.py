@@ -1,6 +1,6 @@
 """The forgiving path: any JSON value, looked at key by key. It decides what a bad event is, and says why.
 
-Events of a known shape never come here; what comes is decoded as the compiled path would, and more.
+It is the specification of the compiled scan, which takes only what it would read in the same way.
 """
 
 import json
@@ -14,8 +14,8 @@ from monitor.events.batch import MAX_DETAIL
 from monitor.events.frame import FLAT_LABEL, FLAT_SCORE, MODEL, SEGMENTS, Frame
 from monitor.events.mapping import path
 from monitor.events.models import Role
+from monitor.events.parts import Row
 from monitor.events.reasons import Reason
-from monitor.events.shapes import Bare, Plan, Shape, row_plan
 from monitor.events.values import INVALID_TEXT, Category, category, clean, most_probable, number, timestamp
 
 UNSET: Final = msgspec.UNSET
@@ -66,21 +66,15 @@ def _integer(digits: str) -> int | float:
 
 
 class Forgiving:
-    """Turns parsed events of all models into rows of `row_plan`."""
+    """Turns parsed events of all models into rows."""
 
     def __init__(self, frames: Mapping[str, Frame], role: Role) -> None:
         self._frames = frames
         self._role = role
         self._only = next(iter(frames.values())) if len(frames) == 1 else None
-        self._plans = {name: row_plan(frame) for name, frame in frames.items()}
-        self._by_struct: dict[type, Plan] = {plan.struct: plan for plan in self._plans.values()}
 
-    def plan(self, struct: type) -> Plan:
-        """The plan of a row's type."""
-        return self._by_struct[struct]
-
-    def row(self, event: object) -> tuple[Plan, Any, Shape]:
-        """The row of one event, its plan, and the shape that it, or another like it, could be decoded in.
+    def row(self, event: object) -> tuple[str, Row]:
+        """The model of one event, and its row.
 
         Raises
         ------
@@ -103,8 +97,8 @@ class Forgiving:
         if time < 0:
             raise bad_time(time, 0, name)
         version = resolve(event, path(mapping.version))
-        version = "" if version is UNSET else category(version)
-        if version is INVALID_TEXT:
+        version = "" if version is UNSET else category(version) or ""
+        if not isinstance(version, str):
             raise Refused(Reason.SCHEMA, f"{mapping.version} is neither text nor a number", name)
         features = resolve(event, path(mapping.features))
         flat = not isinstance(features, dict)
@@ -116,16 +110,14 @@ class Forgiving:
         texts: list[Category] = [None] * frame.n_categorical
         for column, row in frame.categorical.items():
             texts[row] = category(features.get(column))
-        bare = Bare.OBJECT
         if self._role == "predictions":
-            score, label, bare = prediction(event, frame, flat)
+            score, label = prediction(event, frame, flat)
             if frame.score is not None:
                 numeric[frame.score] = score
             if frame.label is not None:
                 texts[frame.label] = label
         segments = [_segment(event, features, frame, dimension) for dimension in frame.dimensions]
-        plan = self._plans[name]
-        return plan, plan.struct(time, version, *numeric, *texts, *segments), Shape(flat=flat, bare=bare)
+        return name, Row(time_ms=time, version=version, numeric=numeric, texts=texts, segments=segments)
 
     def _frame(self, name: object) -> Frame:
         if name is None and self._only is not None:
@@ -149,20 +141,19 @@ def resolve(event: object, keys: tuple[str, ...]) -> object:
     return event
 
 
-def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category, Bare]:
-    """Score, label, and what stood in the prediction object's place."""
+def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category]:
+    """Score and label."""
     mapping = frame.spec.mapping
     score_path, label_path = path(mapping.score), path(mapping.label)
     score, label = resolve(event, score_path), resolve(event, label_path)
     above_score = resolve(event, score_path[:-1]) if len(score_path) > 1 else UNSET
     above_label = resolve(event, label_path[:-1]) if len(label_path) > 1 else UNSET
-    bare = Bare.OBJECT
     if isinstance(above_score, int | float) and not isinstance(above_score, bool):
-        score, bare = above_score, Bare.NUMBER
+        score = above_score
     elif isinstance(above_score, list):
         score = INVALID_TEXT
     if isinstance(above_label, str | bool):
-        label, bare = above_label, Bare.TEXT
+        label = above_label
     elif isinstance(above_label, list):
         label = INVALID_TEXT
     if flat and score in (UNSET, None):
@@ -177,7 +168,7 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
             best, best_label = most_probable(probabilities)
             score_value = best if score_value != score_value else score_value
             label_value = best_label if label_value is None else label_value
-    return score_value, label_value, bare
+    return score_value, label_value
 
 
 def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dimension: str) -> Category:

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Codes, Floats
-from detectors.columns import ABSENT, CODE_ABSENT, Column
-from monitor.events.lookup import PackedTables, Table, column_table, dimension_table
+from detectors.columns import ABSENT, CODE_ABSENT, CODE_INVALID, CODE_NULL, Column
+from monitor.events.lookup import ASK, Table, column_table, dimension_table
 from monitor.events.mapping import Mapping, path
 from monitor.events.models import LABEL, SCORE, ModelSpec, Role
 
@@ -63,10 +63,11 @@ class Frame:
         self.reserved = reserved_names(spec.mapping)
         dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
         tables: list[Table] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
+        tables.append(Table(codes={}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))
         if self.label is not None:
-            tables.append(tables[self.label])
-        self.n_codes = self.n_categorical + 2 * len(self.dimensions) + 1
-        self.tables = PackedTables(tables)
+            tables[-1] = tables[self.label]
+        self.tables = tuple(tables)
+        self.n_codes = len(tables)
 
     def named_segment(self, dimension: int) -> int:
         """The row of the code matrix for a dimension's value in `segments`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from detectors.arrays import Codes
+from detectors.arrays import Codes, Ints
 from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.events.frame import Frame
 from monitor.events.parts import Part, join
@@ -16,14 +16,14 @@ class Outcome:
     """Parts by model, rejects, and the message of every event, in the order of the events' positions."""
 
     parts: dict[str, list[Part]] = field(default_factory=dict)
-    sources: list[Sequence[int]] = field(default_factory=list)
+    sources: list[Ints | Codes] = field(default_factory=list)
     rejects: list[Rejected] = field(default_factory=list)
     n_events: int = 0
 
-    def events(self, messages: Sequence[int]) -> int:
-        """Count events by their messages; the position of the first."""
+    def events(self, messages: Ints | Codes) -> int:
+        """Count events by their messages, (n,); the position of the first."""
         base = self.n_events
-        self.n_events += len(messages)
+        self.n_events += messages.size
         self.sources.append(messages)
         return base
 
@@ -34,7 +34,7 @@ class Outcome:
 
     def decoded(self, frames: Mapping[str, Frame]) -> Decoded:
         """One batch a model, in the order of the frames."""
-        sources = np.concatenate([np.empty(0, np.int32), *map(_indices, self.sources)])
+        sources = np.concatenate([np.empty(0, np.int32), *self.sources]).astype(np.int32, copy=False)
         return Decoded(
             batches=[join(frame, self.parts[name], sources) for name, frame in frames.items() if name in self.parts],
             rejects=sorted(self.rejects, key=lambda reject: (reject.message, reject.index)),
@@ -83,9 +83,3 @@ def _part(batch: Batch, positions: np.ndarray[tuple[int, ...], np.dtype[np.int64
         version_codes=batch.version_codes,
         unseen=dict(batch.unseen),
     )
-
-
-def _indices(messages: Sequence[int]) -> Codes:
-    if isinstance(messages, range):
-        return np.arange(messages.start, messages.stop, dtype=np.int32)
-    return np.array(messages, dtype=np.int32)

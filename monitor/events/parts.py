@@ -1,23 +1,19 @@
-"""From decoded structs to columns, and from the columns of many chunks to one batch a model."""
+"""Rows and columns of one model on their way to its batch."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from detectors.arrays import Bools, Codes, Floats, Ints
 from detectors.columns import CODE_INVALID, CODE_NULL
-from monitor.events import unpack
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
-from monitor.events.lookup import ASK, MISSING
-from monitor.events.shapes import Plan
-from monitor.events.values import Category, category, most_probable
-
-_ENCODER: Final = msgspec.msgpack.Encoder()
+from monitor.events.lookup import MISSING
+from monitor.events.values import Category, category
 
 
 @dataclass(kw_only=True)
@@ -52,67 +48,17 @@ class Part:
         )
 
 
-def read(plan: Plan, events: Sequence[Any], positions: Ints) -> Part:
-    """The columns of instances of the plan's struct.
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One event, value by value.
 
-    Raises
-    ------
-    OverflowError
-        an event holds a time that cannot be written (the year 1 east of Greenwich).
+    `numeric` and `texts` lie as the rows of a batch, `segments` as the model's dimensions.
     """
-    frame, n = plan.frame, len(events)
-    data = np.frombuffer(_ENCODER.encode(events), dtype=np.uint8)
-    numeric, codes = frame.blank(n)
-    times = np.empty(n, dtype=np.int64)
-    versions = np.zeros(n, dtype=np.int32)
-    version_rows = np.zeros(unpack.MAX_VERSIONS, dtype=np.int64)
-    flags = np.zeros(n, dtype=np.bool_)
-    tables = frame.tables
-    end, n_versions = unpack.unpack(
-        data, 1 if n < 16 else 3 if n < 65_536 else 5, plan.program, plan.tail,
-        tables.info, tables.slots, tables.entries, tables.blob,
-        numeric, codes, times, versions, version_rows, flags,
-    )  # fmt: skip
-    if end != data.size:
-        raise AssertionError("the program does not fit the struct it was made from")
-    part = Part(
-        positions=positions,
-        timestamps_ms=times,
-        numeric=numeric[: frame.n_numeric],
-        codes=codes[: frame.n_categorical],
-        segments=np.empty((len(frame.dimensions), n), dtype=np.int32),
-        versions=tuple(version_text(plan.version(events[row])) for row in version_rows[:n_versions].tolist()),
-        version_codes=versions,
-    )
-    _ask(plan, events, part)
-    if frame.score is not None:
-        row = part.numeric[frame.score]
-        np.copyto(row, numeric[frame.flat_score], where=np.isnan(row))
-    if frame.label is not None:
-        _flat_label(plan, events, part, codes[frame.flat_label])
-    if plan.probabilities is not None and flags.any():
-        _probabilities(plan, events, part, flags)
-    _segments(frame, part, codes)
-    if n_versions == unpack.MAX_VERSIONS and (versions == ASK).any():
-        texts = [version_text(plan.version(event)) for event in events]
-        part.versions = tuple(dict.fromkeys(texts))
-        index = {text: code for code, text in enumerate(part.versions)}
-        part.version_codes = np.fromiter(map(index.__getitem__, texts), dtype=np.int32, count=n)
-    return part
 
-
-def writable(event: object) -> bool:
-    """Whether an event can be written as MessagePack: all but times outside the years 1 to 9999 in UTC."""
-    try:
-        _ENCODER.encode(event)
-    except OverflowError:
-        return False
-    return True
-
-
-def version_text(value: int | str | None) -> str:
-    """A version as text; none is ""."""
-    return "" if value is None else str(value)
+    time_ms: int
+    version: str
+    numeric: Sequence[float]
+    texts: Sequence[Category]
+    segments: Sequence[Category]
 
 
 def code_of(frame: Frame, column: int, value: Category) -> int:
@@ -124,6 +70,12 @@ def code_of(frame: Frame, column: int, value: Category) -> int:
     return frame.known[column].get(value, frame.columns[column].unseen)
 
 
+def segment_code(frame: Frame, dimension: int, value: Category) -> int:
+    """The code of a canonical value in a segment dimension."""
+    rest = frame.rest[dimension]
+    return frame.indices[dimension].get(value, rest) if isinstance(value, str) else rest
+
+
 def set_code(frame: Frame, part: Part, column: int, row: int, value: Category) -> None:
     """Give one cell its code, and remember the value if the reference never held it."""
     code = code_of(frame, column, value)
@@ -132,40 +84,33 @@ def set_code(frame: Frame, part: Part, column: int, row: int, value: Category) -
         part.unseen.setdefault(column, []).append((row, value))
 
 
-def _ask(plan: Plan, events: Sequence[Any], part: Part) -> None:
-    """Values that are in no table: unseen ones, and spellings that nobody foresaw."""
-    columns, rows = np.nonzero(part.codes == ASK)
-    for column, row in zip(columns.tolist(), rows.tolist(), strict=True):
-        set_code(plan.frame, part, column, row, category(plan.getters[column](events[row])))
+def rows_part(frame: Frame, rows: Sequence[Row], positions: Ints) -> Part:
+    """The columns of rows that the forgiving path made; `positions` (n,) are theirs."""
+    n = len(rows)
+    _, codes = frame.blank(n)
+    numeric = np.array([row.numeric for row in rows], dtype=np.float64).reshape(n, frame.n_numeric).T
+    texts = [row.version for row in rows]
+    versions = tuple(dict.fromkeys(texts))
+    index = {text: code for code, text in enumerate(versions)}
+    part = Part(
+        positions=positions,
+        timestamps_ms=np.array([row.time_ms for row in rows], dtype=np.int64),
+        numeric=np.ascontiguousarray(numeric),
+        codes=codes[: frame.n_categorical],
+        segments=np.empty((len(frame.dimensions), n), dtype=np.int32),
+        versions=versions,
+        version_codes=np.array([index[text] for text in texts], dtype=np.int32),
+    )
+    for column in range(frame.n_categorical):
+        if column != frame.absent_label:
+            for at, row in enumerate(rows):
+                set_code(frame, part, column, at, row.texts[column])
+    for dimension in range(len(frame.dimensions)):
+        part.segments[dimension] = [segment_code(frame, dimension, row.segments[dimension]) for row in rows]
+    return part
 
 
-def _flat_label(plan: Plan, events: Sequence[Any], part: Part, flat: Codes) -> None:
-    """A flat event's own `label`, where its prediction gave none."""
-    label = plan.frame.label
-    assert label is not None
-    own = part.codes[label]
-    for row in np.flatnonzero((own == CODE_NULL) & (flat != CODE_NULL)).tolist():
-        if flat[row] == ASK:
-            set_code(plan.frame, part, label, row, category(plan.getters[plan.frame.flat_label](events[row])))
-        else:
-            own[row] = flat[row]
-
-
-def _probabilities(plan: Plan, events: Sequence[Any], part: Part, flags: Bools) -> None:
-    """Where there are probabilities: the largest stands in for an absent score, its class for an absent label."""
-    frame = plan.frame
-    no_score = np.zeros_like(flags) if frame.score is None else np.isnan(part.numeric[frame.score])
-    no_label = np.zeros_like(flags) if frame.label is None else part.codes[frame.label] == CODE_NULL
-    assert plan.probabilities is not None
-    for row in np.flatnonzero(flags & (no_score | no_label)).tolist():
-        score, label = most_probable(plan.probabilities(events[row]))
-        if frame.score is not None and no_score[row]:
-            part.numeric[frame.score, row] = score
-        if frame.label is not None and no_label[row]:
-            set_code(frame, part, frame.label, row, label)
-
-
-def _segments(frame: Frame, part: Part, codes: Codes) -> None:
+def fill_segments(frame: Frame, part: Part, codes: Codes) -> None:
     """Named in `segments`, else the feature of that name, else the rest."""
     for dimension, name in enumerate(frame.dimensions):
         found = codes[frame.named_segment(dimension)]
@@ -181,11 +126,9 @@ def _segments(frame: Frame, part: Part, codes: Codes) -> None:
 
 def numeric_segment(frame: Frame, values: Floats, dimension: int, found: Codes, missing: Bools) -> None:
     """Fill in a dimension that is a numeric column: its finite values, spelled as categories."""
-    rest, index = frame.rest[dimension], frame.indices[dimension]
     for row in np.flatnonzero(missing).tolist():
         value = float(values[row])
-        spelled = category(value) if math.isfinite(value) else None
-        found[row] = index.get(spelled, rest) if isinstance(spelled, str) else rest
+        found[row] = segment_code(frame, dimension, category(value) if math.isfinite(value) else None)
 
 
 def join(frame: Frame, parts: Sequence[Part], sources: Codes) -> Batch:

@@ -63,7 +63,7 @@ def add_rows(frames: Mapping[str, Frame], batch: Any, message: int, first: int, 
     """
     check_schema(frames, batch.schema)
     n = batch.num_rows
-    base = outcome.events(np.full(n, message, dtype=np.int32))  # type: ignore[arg-type]  # an array is a sequence of int
+    base = outcome.events(np.full(n, message, dtype=np.int32))
     metadata = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in _metadata(batch)}
     column = _column(batch, (MODEL,))
     if column is not None:

@@ -187,7 +187,7 @@ class JsonlTable:
                 score, label = above.get(self._paths.score[-1]), above.get(self._paths.label[-1])
                 if score is not None and label is not None:
                     return score, label
-        score, label, _ = prediction(event, self._frame, flat)
+        score, label = prediction(event, self._frame, flat)
         return (None if score != score else score), label
 
 

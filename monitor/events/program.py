@@ -1,0 +1,190 @@
+"""What the compiled scan looks for in the events of one model and shape: keys, level by level, and what to do there.
+
+Two shapes: with the features in an object, or flat. Each takes bare predictions (a number or a text in the place of the
+object) as well. What no program can say (a mapping whose paths cross) is left to the forgiving path.
+"""
+
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from monitor.events.frame import FLAT_LABEL, FLAT_SCORE, MODEL, SEGMENTS, Frame
+from monitor.events.lookup import PackedTables, Table, is_unicode
+from monitor.events.mapping import path
+
+IGNORE: Final = 0
+NUMERIC: Final = 1
+CODE: Final = 2
+TIME: Final = 3
+VERSION: Final = 4
+IDENTITY: Final = 5
+NAME: Final = 6
+PROBABILITIES: Final = 7
+FEATURES: Final = 8
+"""Actions; `FEATURES` is where an object says that the event is not flat."""
+
+NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE = range(8)
+"""Columns of `Program.entries`."""
+
+_MAX_OBJECTS: Final = 62  # a bit each
+_UNKNOWN: Final = -1
+
+Path = tuple[str, ...]
+
+
+class Program:
+    """A program in the flat arrays that the scan reads.
+
+    Attributes
+    ----------
+    frame
+        the model's columns.
+    entries
+        (n_entries, 8) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
+        rows (-1: none), the rows of a bare number and a bare text in the object's place, and the object's own bit.
+    keys
+        a table an object; the code of a key is its entry.
+    tables
+        those of `frame.tables` by row, then one that holds the model's name.
+    following
+        (n_entries + n_objects,) int64: the entry that came last after each entry, and first in each object; -1 if none.
+        The scan writes it. It is a guess, checked each time: events of one producer have their keys in one order.
+    needed
+        the bits of objects without which an event is of the other shape.
+    """
+
+    def __init__(self, frame: Frame, objects: "list[_Object]", needed: int, tables: list[Table]) -> None:
+        self.frame = frame
+        self.needed = needed
+        rows: list[tuple[int, ...]] = []
+        keys: list[Table] = []
+        for position, one in enumerate(objects):
+            names = {name: entry for name, entry in one.items() if _is_plain(name)}
+            codes = {name: len(rows) + place for place, name in enumerate(names)}
+            keys.append(Table(codes=codes, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN))
+            rows += [(position, *entry.fields()) for entry in names.values()]
+        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 8)
+        self.keys = PackedTables(keys)
+        self.tables = PackedTables(tables)
+        self.following: Any = np.full(len(rows) + len(objects), -1, dtype=np.int64)
+
+
+class _Entry(msgspec.Struct):
+    action: int = IGNORE
+    row: int = -1
+    second: int = -1
+    child: int = -1
+    bare_number: int = -1
+    bare_text: int = -1
+
+    def fields(self) -> tuple[int, ...]:
+        once = 1 << (self.child - 1) if self.child > 0 else 0
+        return (self.child, self.action, self.row, self.second, self.bare_number, self.bare_text, once)
+
+
+_Object = dict[str, _Entry]
+
+
+class _Conflict(Exception):  # noqa: N818 - never leaves this module
+    """Two things of the mapping lie in one place."""
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.objects: list[_Object] = [{}]
+
+    def put(self, keys: Path, action: int, row: int = -1, second: int = -1) -> None:
+        above = self.objects[self.branch(keys[:-1])]
+        if keys[-1] in above:
+            raise _Conflict
+        above[keys[-1]] = _Entry(action=action, row=row, second=second)
+
+    def branch(self, keys: Path) -> int:
+        """The number of the object at a path."""
+        at = 0
+        for key in keys:
+            entry = self.objects[at].setdefault(key, _Entry())
+            if entry.action != IGNORE:
+                raise _Conflict
+            if entry.child < 0:
+                entry.child = len(self.objects)
+                self.objects.append({})
+            at = entry.child
+        return at
+
+    def above(self, keys: Path) -> _Entry | None:
+        """The entry of the object that a path ends in; None at the top."""
+        if len(keys) < 2:
+            return None
+        self.branch(keys[:-1])
+        return self.objects[self.branch(keys[:-2])][keys[-2]]
+
+
+def program_of(frame: Frame, *, flat: bool) -> Program | None:
+    """The program of a shape, or None where every event takes the forgiving path."""
+    mapping, builder = frame.spec.mapping, _Builder()
+    features = path(mapping.features)
+    needed = 0
+    try:
+        builder.put((MODEL,), NAME)
+        builder.put(path(mapping.version), VERSION)
+        if frame.role == "predictions":
+            builder.put(path(mapping.prediction_id), IDENTITY)
+        builder.put(path(mapping.timestamp), TIME)
+        if flat:
+            builder.put(features, FEATURES)
+        else:
+            needed = 1 << (builder.branch(features) - 1)
+        _put_features(builder, frame, () if flat else features, flat=flat)
+        if frame.score is not None or frame.label is not None:
+            _put_prediction(builder, frame, flat=flat)
+        for dimension, name in enumerate(frame.dimensions):
+            builder.put((SEGMENTS, name), CODE, frame.named_segment(dimension))
+    except _Conflict:
+        return None
+    if len(builder.objects) > _MAX_OBJECTS or not is_unicode(frame.spec.name):
+        return None
+    names = Table(codes={frame.spec.name: 0}, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN)
+    return Program(frame, builder.objects, needed, [*frame.tables, names])
+
+
+def _put_features(builder: _Builder, frame: Frame, prefix: Path, *, flat: bool) -> None:
+    """The columns, and dimensions that are no column."""
+    rows = {name: frame.feature_segment(dimension) for dimension, name in enumerate(frame.dimensions)}
+    for name, row in frame.numeric.items():
+        if not (flat and name in frame.reserved):
+            builder.put((*prefix, name), NUMERIC, row)
+    for name, row in frame.categorical.items():
+        if not (flat and name in frame.reserved):
+            builder.put((*prefix, name), CODE, row, rows.get(name, -1))
+    for name, row in rows.items():
+        known = name in frame.numeric or name in frame.categorical
+        if not known and not (flat and name in frame.reserved):
+            builder.put((*prefix, name), CODE, row)
+
+
+def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> None:
+    mapping = frame.spec.mapping
+    score, label = path(mapping.score), path(mapping.label)
+    if frame.score is not None:
+        builder.put(score, NUMERIC, frame.score)
+        above = builder.above(score)
+        if above is not None:
+            above.bare_number = frame.score
+    if frame.label is not None:
+        builder.put(label, CODE, frame.label)
+        above = builder.above(label)
+        if above is not None:
+            above.bare_text = frame.label
+    if frame.spec.task != "regression":
+        builder.put((*score[:-1], "probabilities"), PROBABILITIES)
+    if flat and frame.score is not None and score != (FLAT_SCORE,):
+        builder.put((FLAT_SCORE,), NUMERIC, frame.flat_score)
+    if flat and frame.label is not None and label != (FLAT_LABEL,):
+        builder.put((FLAT_LABEL,), CODE, frame.flat_label)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a key may stand in JSON as it is. One that needs an escape takes its event to the forgiving path."""
+    return is_unicode(name) and '"' not in name and "\\" not in name and all(character >= " " for character in name)

@@ -1,0 +1,274 @@
+"""The compiled scan: from JSON text to columns in one pass, with no Python object on the way. Releases the GIL.
+
+It takes an event only when it is sure of it: plain JSON to the last byte, of the program's shape, each value one that
+the columns can hold as it is written. Every other event is left as it was to the forgiving path, which decides; a value
+whose meaning needs Python (an unseen category, an escape, a number of many digits) is noted in `asks`: its code is
+`lookup.ASK` and its number ABSENT until then.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from detectors.columns import ABSENT, CODE_INVALID, INVALID, NULL
+from detectors.compiled import compiled
+from monitor.events import lookup, text
+from monitor.events.decimals import nearest
+from monitor.events.instant import instant
+from monitor.events.lookup import ASK, find, same
+from monitor.events.program import (
+    ACTION,
+    BARE_NUMBER,
+    BARE_TEXT,
+    CHILD,
+    CODE,
+    FEATURES,
+    IDENTITY,
+    IGNORE,
+    NAME,
+    NODE,
+    NUMERIC,
+    ONCE,
+    PROBABILITIES,
+    ROW,
+    SECOND,
+    TIME,
+    VERSION,
+)
+from monitor.events.values import MAX_TIMESTAMP_MS
+
+LEFT: Final = 0
+TAKEN: Final = 1
+OTHER_SHAPE: Final = 2
+"""What became of an event."""
+
+_OBJECT, _ARRAY, _TEXT, _NUMBER, _BOOLEAN, _NULL = range(6)
+_MAX_DIGITS: Final = 4_000  # Python converts integers of some more
+_MAX_OBJECTS: Final = 64
+_NONE: Final = np.uint64(0)
+_1: Final = np.uint64(1)
+
+
+@compiled
+def _whole(data: Any, begin: Any, end: Any) -> Any:
+    """Where the integer part of a number such as 3.0 ends; 0 where it is none, or too large to be spelled so."""
+    at = begin
+    while at < end and data[at] != 0x2E:
+        if data[at] == 0x45 or data[at] == 0x65:
+            return _NONE
+        at += _1
+    if at - begin > np.uint64(15):
+        return _NONE
+    for i in range(at + _1, end):
+        if data[i] != 0x30:
+            return _NONE
+    return at
+
+
+@compiled
+def scan(
+    data: Any,  # (n_bytes,) uint8: the events, a zero byte after each, and `words.PADDING`
+    starts: Any,  # (n,) uint64: where each begins
+    ends: Any,  # (n,) uint64: and its zero byte
+    entries: Any,  # `Program`
+    needed: Any,
+    following: Any,
+    key_info: Any,  # its keys
+    key_slots: Any,
+    key_entries: Any,
+    key_words: Any,
+    info: Any,  # its tables
+    slots: Any,
+    table_entries: Any,
+    words: Any,
+    numeric: Any,  # (n_rows, n) float64, written where the event says something
+    codes: Any,  # (n_rows, n) int32, likewise
+    times: Any,  # (n,) int64: milliseconds
+    versions: Any,  # (n, 2) uint64: where the version's text lies
+    probabilities: Any,  # (n, 2) uint64: where a value lies; 0, 0 for none
+    asks: Any,  # (capacity, 4) uint64: row of `codes`, or of `numeric` + their number; event; where the value lies
+    status: Any,  # (n,) int8: what became of each event
+) -> Any:
+    """Scan n events; returns the number of asks. What it wrote of an event that was not taken means nothing."""
+    n_asks = 0
+    n_entries, n_codes, n_tables = entries.shape[0], codes.shape[0], info.shape[0]
+    stack = np.empty(_MAX_OBJECTS, np.int64)
+    floats = np.empty(1)
+    for event in range(starts.size):
+        status[event] = LEFT
+        at = text.space(data, starts[event])
+        if data[at] != 0x7B:
+            continue
+        at = text.space(data, at + _1)
+        node, depth, previous, fresh, timed = 0, 0, n_entries, True, False
+        seen = entered = np.int64(0)
+        while True:
+            if data[at] == 0x22:
+                # The key --------------------------------------------------------------------------------------------
+                begin, entry = at + _1, following[previous]
+                if entry >= 0:
+                    width = np.uint64(key_entries[entry, 1])
+                    at = begin + width
+                    if not (same(data, begin, key_words, key_entries[entry, 0], width) and data[at] == 0x22):
+                        entry = -1
+                if entry < 0:
+                    at, escaped = text.string(data, begin)
+                    if at == _NONE or escaped:
+                        break
+                    entry = find(data, begin, at, node, key_info, key_slots, key_entries, key_words)
+                    if entry >= 0:
+                        following[previous] = entry
+                at = text.space(data, at + _1)
+                if data[at] != 0x3A:
+                    break
+                at = text.space(data, at + _1)
+                action, child = IGNORE, -1
+                if entry >= 0:
+                    previous, action, child = entry, entries[entry, ACTION], entries[entry, CHILD]
+                    if child >= 0:
+                        if seen & entries[entry, ONCE]:
+                            break  # given twice: the last counts as a whole
+                        seen |= entries[entry, ONCE]
+                # The value ------------------------------------------------------------------------------------------
+                begin, first, escaped = at, data[at], False
+                digits, exponent, flags = _NONE, 0, 0
+                if first == 0x22:
+                    kind = _TEXT
+                    at, escaped = text.string(data, at + _1)
+                    if at == _NONE:
+                        break
+                    at += _1
+                elif first == 0x2D or 0x30 <= first <= 0x39:
+                    kind = _NUMBER
+                    at, digits, exponent, flags = text.number(data, at)
+                    if at == _NONE:
+                        break
+                elif first == 0x7B and child >= 0:
+                    entered |= entries[entry, ONCE]
+                    stack[depth] = entry
+                    depth += 1
+                    node, previous, fresh = child, n_entries + child, True
+                    at = text.space(data, at + _1)
+                    continue
+                else:
+                    kind = (
+                        _OBJECT if first == 0x7B else _ARRAY if first == 0x5B else _NULL if first == 0x6E else _BOOLEAN
+                    )
+                    at = text.value(data, at)
+                    if at == _NONE:
+                        break
+                row, second = -1, -1
+                if action != IGNORE:
+                    row, second = entries[entry, ROW], entries[entry, SECOND]
+                elif child >= 0:  # something else where an object may be
+                    bare_number, bare_text = entries[entry, BARE_NUMBER], entries[entry, BARE_TEXT]
+                    if kind == _NUMBER and bare_number >= 0:
+                        action, row = NUMERIC, bare_number
+                    elif kind in (_TEXT, _BOOLEAN) and bare_text >= 0:
+                        action, row = CODE, bare_text
+                    elif kind == _ARRAY:
+                        if bare_number >= 0:
+                            numeric[bare_number, event] = INVALID
+                        if bare_text >= 0:
+                            codes[bare_text, event] = CODE_INVALID
+                # What it means --------------------------------------------------------------------------------------
+                asked = False
+                integer = kind == _NUMBER and not flags & text.FRACTION and at - begin < np.uint64(_MAX_DIGITS)
+                if action == NUMERIC:
+                    if kind == _NUMBER:
+                        found, sure = nearest(digits, exponent, floats)
+                        if found == np.inf:
+                            found = INVALID
+                        elif flags & text.NEGATIVE and not (integer and digits == _NONE):
+                            found = -found
+                        asked = not sure or flags & text.CUT != 0
+                        numeric[row, event] = ABSENT if asked else found
+                        row += n_codes
+                    else:
+                        numeric[row, event] = NULL if kind == _NULL else INVALID
+                elif action == CODE:
+                    # A number is spelled as a category spells it: -0 and what has a fraction are not, but for 3.0.
+                    left, right = begin, at
+                    if kind == _TEXT:
+                        left, right = begin + _1, at - _1
+                    elif kind == _NUMBER and not integer:
+                        right = _whole(data, begin, at)
+                    plain = not escaped and right != _NONE
+                    if kind == _NUMBER and flags & text.NEGATIVE and digits == _NONE:
+                        plain = False
+                    while row >= 0:
+                        if kind == _NULL:
+                            codes[row, event] = info[row, lookup.NULL]
+                        elif kind in (_OBJECT, _ARRAY):
+                            codes[row, event] = info[row, lookup.INVALID]
+                        else:
+                            code = ASK
+                            if plain:
+                                code = find(data, left, right, row, info, slots, table_entries, words)
+                            codes[row, event] = code
+                            if code == ASK:
+                                if n_asks == asks.shape[0]:
+                                    asked = True
+                                    break
+                                asks[n_asks, 0], asks[n_asks, 1] = row, event
+                                asks[n_asks, 2], asks[n_asks, 3] = begin, at
+                                n_asks += 1
+                        row, second = second, -1
+                elif action == TIME:
+                    found_ms = np.int64(-1)
+                    if integer and not flags and digits <= np.uint64(MAX_TIMESTAMP_MS):
+                        found_ms = np.int64(digits)
+                    elif kind == _TEXT and not escaped:
+                        found_ms = instant(data, begin + _1, at - _1)
+                    if found_ms < 0:
+                        break
+                    times[event], timed = found_ms, True
+                elif action == VERSION:
+                    if kind == _TEXT and not escaped:
+                        versions[event, 0], versions[event, 1] = begin + _1, at - _1
+                    elif kind == _BOOLEAN or (integer and not (flags and digits == _NONE)):
+                        versions[event, 0], versions[event, 1] = begin, at
+                    elif kind == _NULL:
+                        versions[event, 0] = versions[event, 1] = _NONE
+                    else:
+                        break
+                elif action == IDENTITY:
+                    if not (kind in (_TEXT, _NULL) or (kind == _NUMBER and not flags & text.FRACTION)):
+                        break
+                elif action == NAME:
+                    if kind != _TEXT or escaped:
+                        break
+                    if find(data, begin + _1, at - _1, n_tables - 1, info, slots, table_entries, words) != 0:
+                        break
+                elif action == PROBABILITIES:
+                    probabilities[event, 0] = _NONE if kind == _NULL else begin
+                    probabilities[event, 1] = _NONE if kind == _NULL else at
+                elif action == FEATURES and kind == _OBJECT:
+                    status[event] = OTHER_SHAPE
+                    break
+                if asked:
+                    if n_asks == asks.shape[0]:
+                        break
+                    asks[n_asks, 0], asks[n_asks, 1], asks[n_asks, 2], asks[n_asks, 3] = row, event, begin, at
+                    n_asks += 1
+                at = text.space(data, at)
+                if data[at] == 0x2C:
+                    at, fresh = text.space(data, at + _1), False
+                    continue
+            elif not fresh or data[at] != 0x7D:
+                break  # a comma with no key after it, or something that is no key
+            # The object ends, and those around it -------------------------------------------------------------------
+            while data[at] == 0x7D and depth > 0:
+                depth -= 1
+                previous = stack[depth]
+                node = entries[previous, NODE]
+                at = text.space(data, at + _1)
+            if depth > 0 or data[at] == 0x2C:
+                if data[at] != 0x2C:
+                    break
+                at, fresh = text.space(data, at + _1), False
+                continue
+            if data[at] == 0x7D and text.space(data, at + _1) == ends[event] and timed:
+                status[event] = TAKEN if entered & needed == needed else OTHER_SHAPE
+            break
+    return n_asks

@@ -1,0 +1,180 @@
+"""Around the compiled scan: which program an event is scanned by, and what Python adds to the columns it filled."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from detectors.arrays import Bools, Codes, Ints
+from detectors.columns import ABSENT, CODE_NULL
+from monitor.events import named, scan
+from monitor.events.forgiving import parse
+from monitor.events.frame import MODEL, Frame
+from monitor.events.lookup import ASK, PackedTables, Table
+from monitor.events.parts import Part, fill_segments, segment_code, set_code
+from monitor.events.program import Program, program_of
+from monitor.events.values import Category, category, most_probable, number
+from monitor.events.words import PADDING
+
+MAX_VERSIONS: Final = 16
+"""Distinct versions told apart by the compiled loop; events of further ones take longer."""
+MAX_ASKS: Final = 1 << 20
+"""Values that Python looks at in one scan, 32 bytes each; events that bring more are left."""
+
+_END: Final = b"\0"
+
+
+class Scanner:
+    """The compiled path of one role, for all models. Not for several threads at once: it learns the events' key order.
+
+    Parameters
+    ----------
+    frames
+        by model name.
+    """
+
+    def __init__(self, frames: Mapping[str, Frame]) -> None:
+        programs = {name: [program_of(frame, flat=flat) for flat in (False, True)] for name, frame in frames.items()}
+        self._programs = {name: [one for one in shapes if one is not None] for name, shapes in programs.items()}
+        self._names = tuple(frames)
+        codes = {name: code for code, name in enumerate(self._names)}
+        self._models = PackedTables(Table(codes=table, null=-1, invalid=-1, other=-1) for table in ({MODEL: 0}, codes))
+
+    def take(self, raws: Sequence[bytes]) -> tuple[list[tuple[str, Part]], Ints]:
+        """Scan some events.
+
+        Returns
+        -------
+        Parts by model, their positions indices into `raws`; and the indices of the events that were left.
+        """
+        text = _END.join([*raws, PADDING])
+        lengths = np.fromiter(map(len, raws), dtype=np.uint64, count=len(raws))
+        ends = np.cumsum(lengths + np.uint64(1)) - np.uint64(1)
+        data, starts = np.frombuffer(text, dtype=np.uint8), ends - lengths
+        left = np.ones(len(raws), dtype=np.bool_)
+        unicode = np.arange(len(raws)) if is_utf8(text) else np.flatnonzero([is_utf8(raw) for raw in raws])
+        parts = []
+        for name, rows in self._by_model(data, starts, unicode):
+            shapes, todo = self._programs[name], rows
+            for position, program in enumerate(tuple(shapes)):
+                if not todo.size:
+                    break
+                part, status = _scan(program, text, data, starts[todo], ends[todo], todo)
+                taken = status == scan.TAKEN
+                if taken.any():
+                    parts.append((name, part if taken.all() else part.take(np.flatnonzero(taken))))
+                    left[todo[taken]] = False
+                    if 2 * np.count_nonzero(taken) > rows.size:  # the shape of most events goes first next time
+                        shapes.insert(0, shapes.pop(shapes.index(program)))
+                todo = todo[status == scan.OTHER_SHAPE] if position == 0 else todo[:0]
+        return parts, np.flatnonzero(left)
+
+    def _by_model(self, data: Any, starts: Any, rows: Ints) -> list[tuple[str, Ints]]:
+        if len(self._names) == 1:
+            return [(self._names[0], rows)]
+        found = np.empty(rows.size, dtype=np.int64)
+        known = self._models
+        named.models(data, starts[rows], known.info, known.slots, known.entries, known.words, found)
+        return [(name, rows[found == code]) for code, name in enumerate(self._names) if (found == code).any()]
+
+
+def _scan(program: Program, text: bytes, data: Any, starts: Any, ends: Any, positions: Ints) -> tuple[Part, Any]:
+    """The columns of all these events, and the status of each: those of events that were not taken mean nothing."""
+    frame, n = program.frame, positions.size
+    numeric, codes = frame.blank(n)
+    times = np.zeros(n, dtype=np.int64)
+    versions, probabilities = np.zeros((2, n, 2), dtype=np.uint64)
+    asks = np.empty((min(n * (frame.n_codes + frame.n_numeric), MAX_ASKS), 4), dtype=np.uint64)
+    status = np.empty(n, dtype=np.int8)
+    keys, tables = program.keys, program.tables
+    n_asks = scan.scan(
+        data, starts, ends, program.entries, program.needed, program.following,
+        keys.info, keys.slots, keys.entries, keys.words, tables.info, tables.slots, tables.entries, tables.words,
+        numeric, codes, times, versions, probabilities, asks, status,
+    )  # fmt: skip
+    texts, version_codes = _versions(text, data, versions)
+    part = Part(
+        positions=positions,
+        timestamps_ms=times,
+        numeric=numeric[: frame.n_numeric],
+        codes=codes[: frame.n_categorical],
+        segments=np.empty((len(frame.dimensions), n), dtype=np.int32),
+        versions=texts,
+        version_codes=version_codes,
+    )
+    flat_label: dict[int, Category] = {}
+    # Of a key that is given twice the last value counts: whoever is answered first is not asked again.
+    for row, event, begin, end in reversed(asks[:n_asks].tolist()):
+        if status[event] != scan.TAKEN:
+            continue
+        if row >= frame.n_codes:
+            if numeric[row - frame.n_codes, event] == ABSENT:
+                numeric[row - frame.n_codes, event] = number(parse(text[begin:end]))
+        elif codes[row, event] == ASK:
+            value = category(parse(text[begin:end]))
+            if row < frame.n_categorical:
+                set_code(frame, part, row, event, value)
+            elif row < frame.flat_label:
+                dimension = (row - frame.n_categorical) % len(frame.dimensions)
+                codes[row, event] = segment_code(frame, dimension, value)
+            else:
+                flat_label.setdefault(event, value)
+    if frame.score is not None:
+        score = part.numeric[frame.score]
+        np.copyto(score, numeric[frame.flat_score], where=np.isnan(score))
+    if frame.label is not None:
+        _flat_label(frame, part, codes[frame.flat_label], flat_label)
+    _probabilities(frame, part, text, probabilities, status == scan.TAKEN)
+    fill_segments(frame, part, codes)
+    part.unseen = {column: sorted(pairs) for column, pairs in part.unseen.items()}
+    return part, status
+
+
+def _versions(text: bytes, data: Any, places: Any) -> tuple[tuple[str, ...], Codes]:
+    """The distinct versions, and each event's among them."""
+    codes = np.empty(len(places), dtype=np.int32)
+    firsts = np.zeros(MAX_VERSIONS, dtype=np.int64)
+    n = named.distinct(data, places, codes, firsts)
+    texts = [text[begin:end].decode(errors="replace") for begin, end in places[firsts[:n]].tolist()]
+    if (codes == ASK).any():
+        every = [text[begin:end].decode(errors="replace") for begin, end in places.tolist()]
+        texts = list(dict.fromkeys(every))
+        index = {one: code for code, one in enumerate(texts)}
+        codes = np.fromiter(map(index.__getitem__, every), dtype=np.int32, count=len(every))
+    return tuple(texts), codes
+
+
+def _flat_label(frame: Frame, part: Part, flat: Codes, asked: Mapping[int, Category]) -> None:
+    """A flat event's own `label`, where its prediction gave none."""
+    label = frame.label
+    assert label is not None
+    own = part.codes[label]
+    for row in np.flatnonzero((own == CODE_NULL) & (flat != CODE_NULL)).tolist():
+        if row in asked:
+            set_code(frame, part, label, row, asked[row])
+        elif flat[row] != ASK:
+            own[row] = flat[row]
+
+
+def _probabilities(frame: Frame, part: Part, text: bytes, places: Any, taken: Bools) -> None:
+    """Where there are probabilities: the largest stands in for an absent score, its class for an absent label."""
+    no_score = np.zeros_like(taken) if frame.score is None else np.isnan(part.numeric[frame.score])
+    no_label = np.zeros_like(taken) if frame.label is None else part.codes[frame.label] == CODE_NULL
+    for row in np.flatnonzero(taken & (places[:, 1] > 0) & (no_score | no_label)).tolist():
+        begin, end = places[row].tolist()
+        score, label = most_probable(parse(text[begin:end]))
+        if frame.score is not None and no_score[row]:
+            part.numeric[frame.score, row] = score
+        if frame.label is not None and no_label[row]:
+            set_code(frame, part, frame.label, row, label)
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Whether all of it is text."""
+    if raw.isascii():
+        return True
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
