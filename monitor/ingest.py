@@ -21,7 +21,7 @@ from monitor.errors import DriftlineError, StoppedError
 from monitor.events.batch import Decoded
 from monitor.health import Health
 from monitor.kafka.clients import classify, consumer_settings, producer_settings
-from monitor.kafka.messages import offset, place
+from monitor.kafka.messages import Places, place, places_of
 from monitor.kafka.partitions import Partitions
 from monitor.sketch_messages import Delta
 
@@ -105,9 +105,7 @@ class Ingest:
     # Reading ----------------------------------------------------------------------------------------------------------
 
     def _on_assign(self, _consumer: Consumer, assigned: list[TopicPartition]) -> None:
-        # New topics and partitions come with a new assignment, so this is when they must be counted.
-        there = self._consumer.list_topics(timeout=10).topics
-        self._n_partitions = {topic: len(there[topic].partitions) for topic in self._sources if topic in there}
+        self._n_partitions = {}
         self._partitions.assign([(p.topic, p.partition) for p in assigned], time.monotonic())
         log.info("partitions assigned", worker=self._worker, n=len(assigned))
         self._health.ready()
@@ -118,6 +116,15 @@ class Ingest:
         self._ended.clear()
         self._partitions.assign([], time.monotonic())
         self._health.not_ready("partitions revoked")
+
+    def _count_partitions(self) -> None:
+        """How many partitions there are to wait for: new ones come with a new assignment.
+
+        Not in the callback itself: a call into the client from there ends the process when the same call of `consume`
+        runs another callback (confluent-kafka 2.16, `CallState_get: Assertion`).
+        """
+        there = self._consumer.list_topics(timeout=10).topics
+        self._n_partitions = {topic: len(there[topic].partitions) for topic in self._sources if topic in there}
 
     def _turn(self) -> None:
         """Fill one batch, then commit it."""
@@ -130,11 +137,11 @@ class Ingest:
                 break
             room = min(_SLICE, self._kafka.batch_events - len(self._buffer))
             found = self._consumer.consume(room, timeout=min(left_s, 0.1))
-            events = [message for message in found if message.error() is None]
-            self._buffer += events
-            n_bytes += sum(map(len, events))
-            if len(events) < len(found):
+            if any(map(Message.error, found)):
                 self._on_notices(found)
+                found = [message for message in found if message.error() is None]
+            self._buffer += found
+            n_bytes += sum(map(len, found))
         self._health.turned()
         self._commit_or_roll_back(started_s)
 
@@ -166,13 +173,16 @@ class Ingest:
         messages, ended = self._buffer, self._ended
         self._buffer, self._ended = [], []
         now_s = time.monotonic()
-        places = _places(messages)
-        self._note_offsets(messages, places, now_s)
+        places = places_of(messages)
+        for key, first, last in zip(places.partitions, places.first.tolist(), places.last.tolist(), strict=True):
+            self._partitions.read(key, first, last, now_s)
         for key in ended:
             self._partitions.reached_end(key)
         self._partitions.find_idle(now_s)
         if not len(self._partitions):
             return
+        if not self._n_partitions:
+            self._count_partitions()
         decoded = self._decode(messages, int(time.time() * 1000))
         self._note_times(decoded, places)
         if not self._partitions.changed():
@@ -194,23 +204,14 @@ class Ingest:
         self._export_lag()
         self._health.ready()
 
-    def _note_offsets(self, messages: Sequence[Message], places: Sequence[tuple[str, int]], now_s: float) -> None:
-        # In order within a partition, so the first and the last are the extremes.
-        last = dict(zip(places, range(len(places)), strict=True))
-        first = dict(zip(reversed(places), reversed(range(len(places))), strict=True))
-        for key, number in first.items():
-            self._partitions.read(key, offset(messages[number]), offset(messages[last[key]]), now_s)
-
-    def _note_times(self, decoded: Decoded, places: Sequence[tuple[str, int]]) -> None:
+    def _note_times(self, decoded: Decoded, places: Places) -> None:
         """Advance the clock of each source partition by the events accepted from it."""
-        numbers = {key: number for number, key in enumerate(dict.fromkeys(places))}
-        of_message = np.fromiter(map(numbers.__getitem__, places), dtype=np.int64, count=len(places))
-        latest = np.full(len(numbers), -1, dtype=np.int64)
+        latest = np.full(len(places.partitions), -1, dtype=np.int64)
         for batch in decoded.batches:
-            np.maximum.at(latest, of_message[batch.sources], batch.timestamps_ms)
-        for key, number in numbers.items():
-            if latest[number] >= 0:
-                self._partitions.saw(key, int(latest[number]))
+            np.maximum.at(latest, places.of_message[batch.sources], batch.timestamps_ms)
+        for key, event_ms in zip(places.partitions, latest.tolist(), strict=True):
+            if event_ms >= 0:
+                self._partitions.saw(key, event_ms)
 
     def _sketch(self, decoded: Decoded) -> list[Delta]:
         return [
@@ -274,8 +275,3 @@ class Ingest:
             _low, high = self._consumer.get_watermark_offsets(partition, cached=True)
             lag = max(0, high - partition.offset) if partition.offset >= 0 and high >= 0 else 0
             telemetry.CONSUMER_LAG.labels("ingest", partition.topic, str(partition.partition)).set(lag)
-
-
-def _places(messages: Sequence[Message]) -> list[tuple[str, int]]:
-    """The topic and partition of each; as `place` says, but for every event: the loop runs in C."""
-    return list(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True))  # type: ignore[arg-type]  # a message that was read has both

@@ -45,7 +45,7 @@ class KafkaDecoder:
         return Decoded(batches=batches, rejects=rejects, n_events=n_events)
 
     def _decode(self, messages: Sequence[Message], role: Role, now_ms: int) -> Decoded:
-        some = any(header is not None for header in map(Message.headers, messages))
+        some = any(map(Message.headers, messages))
         content_types = [_content_type(message) for message in messages] if some else None
         return self._decoder.decode_messages(list(map(Message.value, messages)), content_types, role, now_ms)
 
