@@ -96,13 +96,10 @@ def _sketch_groups(
         group_of_row = group_of_row[rows]
     group = (group_of_row - first).astype(np.int32)
     n_groups = groups.shape[1]
-    slots = np.empty((len(names), group.size), dtype=np.int32)
-    slots[0] = group
-    base = n_groups
-    for position, part in enumerate(names[1:], start=1):
-        slots[position] = base + group * len(part) + segments[position - 1]
-        base += n_groups * len(part)
-    sketches = accumulate(reference.layout, numeric=numeric, codes=codes, slots=slots, n_slots=base, unseen=unseen)
+    slots, totals = _slots(group, segments, n_groups, [len(part) for part in names[1:]])
+    sketches = accumulate(
+        reference.layout, numeric=numeric, codes=codes, slots=slots, n_slots=totals.size, unseen=unseen, totals=totals
+    )
     base = 0
     for part in names:
         for number in range(n_groups):
@@ -112,3 +109,22 @@ def _sketch_groups(
                 if sketch.n:
                     yield SketchKey(version=version, pane_start_ms=start_ms, segment=segment), sketch
         base += n_groups * len(part)
+
+
+def _slots(
+    group: npt.NDArray[np.int32], segments: npt.NDArray[np.int32], n_groups: int, widths: list[int]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Slots of the rows, and their totals: first the groups' wholes, then the segments of each dimension by group.
+
+    A row lies in exactly one segment of the first dimension: the whole is their total. Without one it is counted.
+    """
+    totals = np.full(n_groups * (1 + sum(widths)), -1, dtype=np.int32)
+    if not widths:
+        return group.reshape(1, -1), totals
+    totals[n_groups : n_groups * (1 + widths[0])] = np.repeat(np.arange(n_groups, dtype=np.int32), widths[0])
+    slots = np.empty((len(widths), group.size), dtype=np.int32)
+    base = n_groups
+    for position, width in enumerate(widths):
+        slots[position] = base + group * width + segments[position]
+        base += n_groups * width
+    return slots, totals
