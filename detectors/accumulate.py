@@ -72,14 +72,11 @@ def accumulate(
     code_tallies = np.empty((2, n_slots, len(layout.categorical)), dtype=np.int64)
     kernel.fill_codes(codes, starts, rows, layout.offsets[layout.categorical_indices], counts, code_tallies)
     n = np.diff(starts)
-    parts = np.where(n > 0, totals, np.int32(-1))
-    if np.any(parts >= 0):
-        kernel.merge_moments(parts, tallies[0], sums)
-        for numbers in (n.reshape(-1, 1), counts, *tallies[1:], *code_tallies):
-            kernel.add_up(parts, numbers)
+    if totals.max(initial=-1) >= 0:
+        kernel.add_up(totals, n, counts, tallies, code_tallies, sums)
     minimum, maximum, mean, m2 = sums
     for slot, position in np.argwhere((minimum <= maximum) & (np.maximum(-minimum, maximum) > _LARGE)):
-        own = [slot, *np.flatnonzero(parts == slot)]
+        own = [slot, *np.flatnonzero(totals == slot)]
         values = numeric[position, np.concatenate([rows[starts[part] : starts[part + 1]] for part in own])]
         mean[slot, position], m2[slot, position] = moments(values[np.isfinite(values)])
     nulls, invalid = (_by_column(layout, *both) for both in zip(tallies[1:], code_tallies, strict=True))

@@ -5,12 +5,13 @@
    `detectors.lookup`), level by level over a tile, so that the loads of different values overlap.
 3. It counts the cells and takes the moments: two passes, the second correcting the mean of the first (Chan, Golub &
    LeVeque 1983), so that a million equal values lose nothing.
-4. `add_up` and `merge_moments` make the slots that are totals of others from those, without looking at a row again.
+4. `add_up` makes the slots that are totals of others from those, without looking at a row again.
 
 Indices are unsigned: a signed one is compared with 0 at every access, as Python counts negative ones from the end.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numba
@@ -21,10 +22,8 @@ from detectors.lookup import PARTS
 _TILE: Final = 512  # values; a tile and its cells stay in the first-level cache
 
 
-def _compiled(function: Callable[..., Any] | None = None, *, fastmath: Any = False) -> Callable[..., Any]:
+def _compiled(function: Callable[..., Any], fastmath: bool | set[str] = False) -> Callable[..., Any]:
     """Compile without the GIL; keep the machine code on disk where any cache directory is writable."""
-    if function is None:
-        return lambda function: _compiled(function, fastmath=fastmath)
     try:
         return numba.njit(nogil=True, cache=True, fastmath=fastmath)(function)
     except RuntimeError:  # "no locator available": a read-only installation without a writable home
@@ -86,21 +85,26 @@ def _pack(row: Any, taken: Any, packed: Any, others: Any) -> Any:
     return np.int64(n_valid)
 
 
-@_compiled(fastmath={"nnan", "nsz", "reassoc"})  # in any order: finite values have a smallest and a largest
+@partial(_compiled, fastmath={"nnan", "nsz", "reassoc"})
 def _extremes(x: Any) -> Any:
+    """Minimum and maximum of finite values, compared in any order. Of 0.0 and -0.0 it is either."""
     low, high = np.inf, -np.inf
-    for a in x:
+    for i in range(x.size):
+        a = x[i]
         low = a if a < low else low
         high = a if a > high else high
     return low, high
 
 
-@_compiled(fastmath={"reassoc"})  # in any order: several partial sums, a single one waits for itself at every value
+@partial(_compiled, fastmath={"reassoc"})
 def _sums(x: Any, origin: float) -> Any:
-    """Of the deviations from `origin`, and of their squares."""
+    """Sum of the deviations from `origin`, and of their squares.
+
+    Added in any order, which is several partial sums: a single one waits for itself at every value, and is less exact.
+    """
     deviations = squares = 0.0
-    for value in x:
-        a = value - origin
+    for i in range(x.size):  # not `for value in x`, which does not become vector code
+        a = x[i] - origin
         deviations += a
         squares += a * a
     return deviations, squares
@@ -196,17 +200,36 @@ def fill_codes(
 
 
 @_compiled
-def add_up(totals: Any, numbers: Any) -> None:
-    """Add each slot's row of (n_slots, any) integers to the row of its total, if totals[slot] >= 0."""
+def add_up(
+    totals: Any,  # (n_slots,) int32: the slot that takes in each one besides its own, or negative
+    n_rows: Any,  # (n_slots,) int64, added to
+    counts: Any,  # and
+    tallies: Any,  # and
+    code_tallies: Any,  # and
+    moments: Any,  # as filled, added to
+) -> None:
+    """Add each slot to its total. Trusts every index: `accumulate` checks them."""
+    _merge_moments(totals, tallies[0], moments)
     for slot in range(totals.size):
-        if totals[slot] >= 0:
-            into, own = numbers[totals[slot]], numbers[slot]
-            for i in range(own.size):
-                into[i] += own[i]
+        total = totals[slot]
+        if total < 0 or n_rows[slot] == 0:
+            continue
+        n_rows[total] += n_rows[slot]
+        _add(counts[total], counts[slot])
+        for kind in range(3):
+            _add(tallies[kind, total], tallies[kind, slot])
+        for kind in range(2):
+            _add(code_tallies[kind, total], code_tallies[kind, slot])
 
 
 @_compiled
-def merge_moments(totals: Any, valid: Any, moments: Any) -> None:
+def _add(into: Any, own: Any) -> None:
+    for i in range(own.size):
+        into[i] += own[i]
+
+
+@_compiled
+def _merge_moments(totals: Any, valid: Any, moments: Any) -> None:
     """Chan's merge of each slot's moments into its total's; `valid` (n_slots, n_numeric), not yet added up.
 
     All parts of a total at once, and as for values: the mean of the parts' means, corrected by a second pass.

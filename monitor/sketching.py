@@ -1,7 +1,8 @@
 """Sketch a decoded batch: one sketch for each version, pane and segment in it. Pure.
 
-Rows are grouped by (version, pane), and each group is counted once as a whole and once for every segment dimension. A
-batch out of order may hold many panes; it is taken in parts, so that the counts of one part stay in bounded memory.
+Rows are grouped by (version, pane), and each group is counted once for every segment dimension; the segments of the
+first add up to the whole. A batch out of order may hold many panes; it is taken in parts, so that the counts of one
+part stay in bounded memory.
 """
 
 from collections.abc import Iterator
@@ -51,11 +52,14 @@ def sketch_batch(batch: Batch, reference: Reference, pane_ms: int) -> Iterator[t
 def _group(batch: Batch, pane_ms: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
     """The (version, pane start) pairs that occur, sorted, (2, n_groups), and each row's position among them, (n,).
 
-    Events come nearly in order, so the panes of a batch lie close together and their numbers can be counted. Sorting
-    pairs took longer than all that is counted afterwards; it is left to batches that are scattered over time.
+    Events come nearly in order, so a batch holds one pane, or few that lie close together and whose numbers can be
+    counted. Sorting pairs took longer than all that is counted afterwards; it is left to batches that are scattered
+    over time.
     """
+    first, last = int(batch.timestamps_ms.min()) // pane_ms, int(batch.timestamps_ms.max()) // pane_ms
+    if first == last and len(batch.versions) == 1:
+        return np.array([[0], [first * pane_ms]], dtype=np.int64), np.zeros(batch.n, dtype=np.intp)
     panes = batch.timestamps_ms // pane_ms
-    first, last = int(panes.min()), int(panes.max())
     if (last - first + 1) * len(batch.versions) <= 4 * batch.n + 1024:
         distinct = np.arange(first, last + 1)
         pane_of_row = panes - first
