@@ -25,7 +25,14 @@ _LARGE = 1e150
 
 
 def accumulate(
-    layout: Layout, *, numeric: Floats, codes: Codes, slots: Codes, n_slots: int, unseen: Unseen
+    layout: Layout,
+    *,
+    numeric: Floats,
+    codes: Codes,
+    slots: Codes,
+    n_slots: int,
+    unseen: Unseen,
+    totals: Codes | None = None,
 ) -> list[Sketch]:
     """Count a batch into one sketch a slot. Releases the GIL while it counts.
 
@@ -39,37 +46,48 @@ def accumulate(
     n_slots: the number of slots; every one gets a sketch, also when no row adds to it. Takes
         `n_slots * layout.n_cells * 8` bytes: with very many slots the caller divides the batch.
     unseen: by position in `layout.categorical`, the rows with the code `unseen` and what they held.
+    totals: (n_slots,) int32: the slot that takes in all rows of slot s besides its own, or a negative number; a total
+        is part of no other. Costs an addition of sketches, and not another count of the rows.
 
     Raises
     ------
-    ValueError: the shapes do not fit, or a slot or a code is out of range.
+    ValueError: the shapes do not fit, or a slot, a total or a code is out of range.
     """
-    _check(layout, numeric, codes, slots, n_slots)
+    totals = np.full(n_slots, -1, dtype=np.int32) if totals is None else totals
+    _check(layout, numeric, codes, slots, n_slots, totals)
     # One memory order and one type, or the kernel is compiled again for another.
     numeric = np.ascontiguousarray(numeric, dtype=np.float64)
     codes, slots = np.ascontiguousarray(codes, dtype=np.int32), np.ascontiguousarray(slots, dtype=np.int32)
-    n_numeric, n_categorical = len(layout.numeric), len(layout.categorical)
+    totals = np.ascontiguousarray(totals, dtype=np.int32)
     counts = np.zeros((n_slots, layout.n_cells), dtype=np.int64)
     starts, rows = kernel.group(slots, n_slots)
-    nulls, invalid = (np.zeros((n_slots, n_numeric), dtype=np.int64) for _ in range(2))
-    sums = np.empty((4, n_slots, n_numeric))
-    offsets = layout.offsets[layout.numeric_indices]
-    kernel.fill_numeric(numeric, starts, rows, layout.tiles, layout.tile_offsets, offsets, counts, nulls, invalid, sums)
-    code_nulls, code_invalid = (np.zeros((n_slots, n_categorical), dtype=np.int64) for _ in range(2))
-    offsets = layout.offsets[layout.categorical_indices]
-    kernel.fill_codes(codes, starts, rows, offsets, counts, code_nulls, code_invalid)
+    tallies = np.empty((3, n_slots, len(layout.numeric)), dtype=np.int64)
+    sums = np.empty((4, n_slots, len(layout.numeric)))
+    tables = layout.lookup
+    kernel.fill_numeric(
+        *(numeric, starts, rows),
+        *(tables.edges, tables.offsets, tables.low, tables.scale, tables.first, tables.steps),
+        *(layout.offsets[layout.numeric_indices], counts, tallies, sums),
+    )
+    code_tallies = np.empty((2, n_slots, len(layout.categorical)), dtype=np.int64)
+    kernel.fill_codes(codes, starts, rows, layout.offsets[layout.categorical_indices], counts, code_tallies)
+    n = np.diff(starts)
+    if totals.max(initial=-1) >= 0:
+        kernel.add_up(totals, n, counts, tallies, code_tallies, sums)
     minimum, maximum, mean, m2 = sums
     for slot, position in np.argwhere((minimum <= maximum) & (np.maximum(-minimum, maximum) > _LARGE)):
-        values = numeric[position, rows[starts[slot] : starts[slot + 1]]]
+        own = [slot, *np.flatnonzero(totals == slot)]
+        values = numeric[position, np.concatenate([rows[starts[part] : starts[part + 1]] for part in own])]
         mean[slot, position], m2[slot, position] = moments(values[np.isfinite(values)])
-    frequent = _frequent(unseen, slots, n_slots, n_categorical)
+    nulls, invalid = (_by_column(layout, *both) for both in zip(tallies[1:], code_tallies, strict=True))
+    frequent = _frequent(unseen, slots, totals, len(layout.categorical))
     return [
         Sketch(
             layout=layout,
-            n=int(starts[slot + 1] - starts[slot]),
+            n=int(n[slot]),
             counts=counts[slot],
-            nulls=_by_column(layout, nulls[slot], code_nulls[slot]),
-            invalid=_by_column(layout, invalid[slot], code_invalid[slot]),
+            nulls=nulls[slot],
+            invalid=invalid[slot],
             minimum=minimum[slot],
             maximum=maximum[slot],
             mean=mean[slot],
@@ -81,15 +99,24 @@ def accumulate(
 
 
 def accumulate_numpy(
-    layout: Layout, *, numeric: Floats, codes: Codes, slots: Codes, n_slots: int, unseen: Unseen
+    layout: Layout,
+    *,
+    numeric: Floats,
+    codes: Codes,
+    slots: Codes,
+    n_slots: int,
+    unseen: Unseen,
+    totals: Codes | None = None,
 ) -> list[Sketch]:
     """The specification of `accumulate`: one slot, one column at a time, in plain NumPy."""
-    _check(layout, numeric, codes, slots, n_slots)
+    totals = np.full(n_slots, -1, dtype=np.int32) if totals is None else totals
+    _check(layout, numeric, codes, slots, n_slots, totals)
     sketches = []
-    frequent = _frequent(unseen, slots, n_slots, len(layout.categorical))
+    frequent = _frequent(unseen, slots, totals, len(layout.categorical))
     for slot in range(n_slots):
         sketch = Sketch.empty(layout)
-        rows = np.concatenate([np.flatnonzero(dimension == slot) for dimension in slots])
+        own = [slot, *np.flatnonzero(totals == slot)]
+        rows = np.concatenate([np.flatnonzero(np.isin(dimension, own)) for dimension in slots])
         sketch.n = rows.size
         sketch.frequent = frequent[slot]
         for position, index in enumerate(layout.numeric):
@@ -132,36 +159,42 @@ def moments(values: Floats) -> tuple[float, float]:
 
 
 def _by_column(layout: Layout, numeric: Ints, categorical: Ints) -> Ints:
-    tally = np.empty(len(layout.columns), dtype=np.int64)
-    tally[layout.numeric_indices] = numeric
-    tally[layout.categorical_indices] = categorical
+    """(n_slots, n_columns) in the layout's order."""
+    tally = np.empty((len(numeric), len(layout.columns)), dtype=np.int64)
+    tally[:, layout.numeric_indices] = numeric
+    tally[:, layout.categorical_indices] = categorical
     return tally
 
 
-def _frequent(unseen: Unseen, slots: Codes, n_slots: int, n_categorical: int) -> list[tuple[Frequent, ...]]:
+def _frequent(unseen: Unseen, slots: Codes, totals: Codes, n_categorical: int) -> list[tuple[Frequent, ...]]:
+    """Of a total from its rows, like any other: summaries of parts would add up to another summary."""
     empty = (EMPTY,) * n_categorical
     if not any(unseen.values()):
-        return [empty] * n_slots
+        return [empty] * totals.size
     tallies: dict[tuple[int, int], dict[str, int]] = {}
     for position, values in unseen.items():
         for row, value in values:
-            for slot in slots[:, row].tolist():
-                if slot >= 0:
-                    tally = tallies.setdefault((slot, position), {})
-                    tally[value] = tally.get(value, 0) + 1
-    frequent = [list(empty) for _ in range(n_slots)]
+            own = [slot for slot in slots[:, row].tolist() if slot >= 0]
+            for slot in (*own, *(total for total in totals[own].tolist() if total >= 0)):
+                tally = tallies.setdefault((slot, position), {})
+                tally[value] = tally.get(value, 0) + 1
+    frequent = [list(empty) for _ in range(totals.size)]
     for (slot, position), tally in tallies.items():
         frequent[slot][position] = Frequent.of(tally)
     return [tuple(row) for row in frequent]
 
 
-def _check(layout: Layout, numeric: Floats, codes: Codes, slots: Codes, n_slots: int) -> None:
+def _check(layout: Layout, numeric: Floats, codes: Codes, slots: Codes, n_slots: int, totals: Codes) -> None:
     """The kernel trusts its indices; everything that could reach outside an array is refused here."""
     n = slots.shape[1]
     if numeric.shape != (len(layout.numeric), n) or codes.shape != (len(layout.categorical), n):
         raise ValueError(f"numeric {numeric.shape}, codes {codes.shape}, slots {slots.shape} do not fit {layout!r}")
     if slots.size and int(slots.max()) >= n_slots:
         raise ValueError(f"slot {int(slots.max())} where there are {n_slots}")
+    if totals.shape != (n_slots,) or (n_slots and int(totals.max()) >= n_slots):
+        raise ValueError(f"totals {totals.shape} up to {int(totals.max(initial=-1))} where there are {n_slots} slots")
+    if np.any(totals[totals[totals >= 0]] >= 0):
+        raise ValueError("a total is part of another")
     if codes.size:
         cells: Ints = np.array([layout.columns[i].n_cells for i in layout.categorical], dtype=np.int64)
         if np.any(codes.max(axis=1) >= cells) or int(codes.min()) < -3:

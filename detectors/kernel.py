@@ -1,29 +1,33 @@
 """The compiled loops under `accumulate`. `accumulate_numpy` is their specification; change both or neither.
 
-1. `group` orders the rows by slot once a batch, so that everything a slot sums stays in registers.
-2. The search of a value takes two steps and no branch: it is compared with every sixteenth edge (vector code, no
-   look-up), then four binary steps inside the block of sixteen, level by level over a tile, so that the loads of
-   different values overlap. It is paid once for any number of dimensions.
-3. Each slot counts its cells and sums its moments: two passes over the batch, the second correcting the mean of the
-   first (Chan, Golub & LeVeque 1983), so that a million equal values lose nothing.
+1. `group` orders the rows by slot once a batch, so that everything a slot sums stays in the first-level cache.
+2. Each slot packs its valid values of a column side by side, without a branch, and finds their cells (`search`; see
+   `detectors.lookup`), level by level over a tile, so that the loads of different values overlap.
+3. It counts the cells and takes the moments: two passes, the second correcting the mean of the first (Chan, Golub &
+   LeVeque 1983), so that a million equal values lose nothing.
+4. `add_up` makes the slots that are totals of others from those, without looking at a row again.
+
+Indices are unsigned: a signed one is compared with 0 at every access, as Python counts negative ones from the end.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numba
 import numpy as np
 
-BLOCK: Final = 16  # edges; `Layout.tiles` pads each column to a multiple of it
+from detectors.lookup import PARTS
+
 _TILE: Final = 512  # values; a tile and its cells stay in the first-level cache
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def _compiled(function: Callable[..., Any], fastmath: bool | set[str] = False) -> Callable[..., Any]:
     """Compile without the GIL; keep the machine code on disk where any cache directory is writable."""
     try:
-        return numba.njit(nogil=True, cache=True)(function)
+        return numba.njit(nogil=True, cache=True, fastmath=fastmath)(function)
     except RuntimeError:  # "no locator available": a read-only installation without a writable home
-        return numba.njit(nogil=True)(function)
+        return numba.njit(nogil=True, fastmath=fastmath)(function)
 
 
 @_compiled
@@ -36,7 +40,7 @@ def group(slots: Any, n_slots: int) -> Any:
                 starts[slots[dimension, i] + 1] += 1
     for slot in range(n_slots):
         starts[slot + 1] += starts[slot]
-    rows = np.empty(starts[n_slots], np.int32)
+    rows = np.empty(starts[n_slots], np.uint32)
     place = starts[:n_slots].copy()
     for dimension in range(slots.shape[0]):
         for i in range(slots.shape[1]):
@@ -48,69 +52,74 @@ def group(slots: Any, n_slots: int) -> Any:
 
 
 @_compiled
-def search(values: Any, edges: Any, cells: Any) -> None:
-    """cells[i] = the number of edges below values[i]; `edges` padded with +inf to whole blocks. Not for +inf, NaN."""
-    n_blocks = edges.size // BLOCK
+def search(values: Any, edges: Any, low: float, scale: float, first: Any, steps: int, cells: Any) -> None:
+    """cells[i] = the number of edges below values[i], all finite; the others are the column's `Lookup`."""
     for start in range(0, values.size, _TILE):
         width = min(_TILE, values.size - start)
         tile = values[start : start + width]
         found = cells[start : start + width]
         for i in range(width):
-            found[i] = 0
-        block = 0
-        while block + 4 < n_blocks:  # the last block's own last edge is +inf: nothing lies beyond it
-            a, b = edges[block * BLOCK + 15], edges[block * BLOCK + 31]
-            c, d = edges[block * BLOCK + 47], edges[block * BLOCK + 63]
-            for i in range(width):
-                x = tile[i]
-                found[i] += np.int64(a < x) + np.int64(b < x) + np.int64(c < x) + np.int64(d < x)
-            block += 4
-        while block + 1 < n_blocks:
-            a = edges[block * BLOCK + 15]
-            for i in range(width):
-                found[i] += np.int64(a < tile[i])
-            block += 1
+            part = (tile[i] - low) * scale
+            part = part if part > 0.0 else 0.0
+            part = part if part < PARTS - 1.0 else PARTS - 1.0
+            found[i] = np.int32(part)
         for i in range(width):
-            found[i] *= BLOCK
-        half = BLOCK // 2
+            found[i] = first[found[i]]
+        half = (1 << steps) >> 1
         while half > 0:
+            beyond = edges[half - 1 :]
             for i in range(width):
-                found[i] += half * np.int64(edges[found[i] + half - 1] < tile[i])
-            half //= 2
+                found[i] += np.uint32(half) * np.uint32(beyond[found[i]] < tile[i])
+            half >>= 1
+
+
+@_compiled
+def _pack(row: Any, taken: Any, packed: Any, others: Any) -> Any:
+    """Values of the rows `taken`, the finite ones into `packed` and the rest into `others`; how many are finite."""
+    n_valid = np.uint64(0)
+    for k in range(np.uint64(taken.size)):
+        x = row[taken[k]]
+        packed[n_valid] = x  # both: the wrong one is overwritten by the next
+        others[k - n_valid] = x
+        n_valid += np.uint64(x - x == 0.0)
+    return np.int64(n_valid)
+
+
+@partial(_compiled, fastmath={"nnan", "nsz", "reassoc"})
+def _extremes(x: Any) -> Any:
+    """Minimum and maximum of finite values, compared in any order. Of 0.0 and -0.0 it is either."""
+    low, high = np.inf, -np.inf
+    for i in range(x.size):
+        a = x[i]
+        low = a if a < low else low
+        high = a if a > high else high
+    return low, high
+
+
+@partial(_compiled, fastmath={"reassoc"})
+def _sums(x: Any, origin: float) -> Any:
+    """Sum of the deviations from `origin`, and of their squares.
+
+    Added in any order, which is several partial sums: a single one waits for itself at every value, and is less exact.
+    """
+    deviations = squares = 0.0
+    for i in range(x.size):  # not `for value in x`, which does not become vector code
+        a = x[i] - origin
+        deviations += a
+        squares += a * a
+    return deviations, squares
 
 
 @_compiled
 def _moments(x: Any) -> Any:
-    """Minimum, maximum, mean and M2. Two partial sums each: a single one waits for itself at every value."""
-    low, high, even, odd = np.inf, -np.inf, 0.0, 0.0
-    pairs = x.size - x.size % 2
-    for i in range(0, pairs, 2):
-        a, b = x[i], x[i + 1]
-        even += a
-        odd += b
-        low = min(low, a, b)
-        high = max(high, a, b)
-    if pairs < x.size:
-        even += x[pairs]
-        low = min(low, x[pairs])
-        high = max(high, x[pairs])
+    """Minimum, maximum, mean and M2 of finite values."""
+    low, high = _extremes(x)
     if low >= high:  # all equal, exact whatever a sum loses; or none at all
         return low, high, high if x.size else 0.0, 0.0
-    mean = (even + odd) / x.size
-    rest_even = rest_odd = square_even = square_odd = 0.0
-    for i in range(0, pairs, 2):
-        a, b = x[i] - mean, x[i + 1] - mean
-        rest_even += a
-        rest_odd += b
-        square_even += a * a
-        square_odd += b * b
-    if pairs < x.size:
-        a = x[pairs] - mean
-        rest_even += a
-        square_even += a * a
-    correction = (rest_even + rest_odd) / x.size
-    m2 = square_even + square_odd - correction * correction * x.size
-    return low, high, mean + correction, max(m2, 0.0)
+    mean = _sums(x, 0.0)[0] / x.size
+    deviations, squares = _sums(x, mean)
+    correction = deviations / x.size
+    return low, high, mean + correction, max(squares - correction * correction * x.size, 0.0)
 
 
 @_compiled
@@ -118,40 +127,47 @@ def fill_numeric(
     values: Any,  # (n_numeric, n) float64
     starts: Any,  # (n_slots + 1,) and
     rows: Any,  # as `group` made them
-    tiles: Any,  # (total,) float64: padded edges of all columns
-    tile_offsets: Any,  # (n_numeric + 1,) int64
+    edges: Any,  # and
+    edge_offsets: Any,  # and
+    low: Any,  # and
+    scale: Any,  # and
+    first: Any,  # and
+    steps: Any,  # the layout's `Lookup`
     cell_offsets: Any,  # (n_numeric,) int64: first cell of the column
     counts: Any,  # (n_slots, n_cells) int64, added to
-    nulls: Any,  # (n_slots, n_numeric) int64, written
-    invalid: Any,  # (n_slots, n_numeric) int64, written
+    tallies: Any,  # (3, n_slots, n_numeric) int64: valid, null, invalid, written
     moments: Any,  # (4, n_slots, n_numeric) float64: minimum, maximum, mean, M2, written
 ) -> None:
     """Cells and moments of every numeric column and slot. Trusts every index: `accumulate` checks them."""
-    cells = np.empty(values.shape[1], np.int32)
-    packed = np.empty(values.shape[1])  # one slot's valid values, side by side
+    most = 0
+    for slot in range(starts.size - 1):
+        most = max(most, starts[slot + 1] - starts[slot])
+    packed, others, cells = np.empty(most), np.empty(most), np.empty(most, np.uint32)
     for column in range(values.shape[0]):
-        row = values[column]
-        search(row, tiles[tile_offsets[column] : tile_offsets[column + 1]], cells)
+        own_edges = edges[edge_offsets[column] : edge_offsets[column + 1]]
         for slot in range(starts.size - 1):
-            taken = rows[starts[slot] : starts[slot + 1]]
+            n = starts[slot + 1] - starts[slot]
+            if n == 0:
+                tallies[:, slot, column] = 0
+                moments[0, slot, column], moments[1, slot, column] = np.inf, -np.inf
+                moments[2:, slot, column] = 0.0
+                continue
+            n_valid = _pack(values[column], rows[starts[slot] : starts[slot + 1]], packed, others)
+            valid, found = packed[:n_valid], cells[:n_valid]
+            search(valid, own_edges, low[column], scale[column], first[column], steps[column], found)
             own = counts[slot, cell_offsets[column] :]
-            n_valid = n_nulls = n_invalid = 0
-            for k in range(taken.size):
-                i = taken[k]
-                x = row[i]
-                if x - x == 0.0:  # finite
-                    own[cells[i]] += 1
-                    packed[n_valid] = x
-                    n_valid += 1
-                elif x != x:  # NaN
-                    n_nulls += 1
-                elif x > 0.0:
-                    n_invalid += 1
-            low, high, mean, m2 = _moments(packed[:n_valid])
-            nulls[slot, column] = n_nulls
-            invalid[slot, column] = n_invalid
-            moments[0, slot, column] = low
-            moments[1, slot, column] = high
+            for k in range(n_valid):
+                own[found[k]] += 1
+            n_nulls = n_invalid = 0
+            for x in others[: n - n_valid]:
+                n_nulls += x != x  # NaN
+                n_invalid += x > 0.0
+            tallies[0, slot, column] = n_valid
+            tallies[1, slot, column] = n_nulls
+            tallies[2, slot, column] = n_invalid
+            minimum, maximum, mean, m2 = _moments(valid)
+            moments[0, slot, column] = minimum
+            moments[1, slot, column] = maximum
             moments[2, slot, column] = mean
             moments[3, slot, column] = m2
 
@@ -163,8 +179,7 @@ def fill_codes(
     rows: Any,  # as `group` made them
     cell_offsets: Any,  # (n_categorical,) int64
     counts: Any,  # (n_slots, n_cells) int64, added to
-    nulls: Any,  # (n_slots, n_categorical) int64, written
-    invalid: Any,  # (n_slots, n_categorical) int64, written
+    tallies: Any,  # (2, n_slots, n_categorical) int64: null, invalid, written
 ) -> None:
     """Cells of every categorical column and slot. Trusts every index: `accumulate` checks them."""
     for column in range(codes.shape[0]):
@@ -180,5 +195,74 @@ def fill_codes(
                     n_nulls += 1
                 elif code == -2:  # CODE_INVALID
                     n_invalid += 1
-            nulls[slot, column] = n_nulls
-            invalid[slot, column] = n_invalid
+            tallies[0, slot, column] = n_nulls
+            tallies[1, slot, column] = n_invalid
+
+
+@_compiled
+def add_up(
+    totals: Any,  # (n_slots,) int32: the slot that takes in each one besides its own, or negative
+    n_rows: Any,  # (n_slots,) int64, added to
+    counts: Any,  # and
+    tallies: Any,  # and
+    code_tallies: Any,  # and
+    moments: Any,  # as filled, added to
+) -> None:
+    """Add each slot to its total. Trusts every index: `accumulate` checks them."""
+    _merge_moments(totals, tallies[0], moments)
+    for slot in range(totals.size):
+        total = totals[slot]
+        if total < 0 or n_rows[slot] == 0:
+            continue
+        n_rows[total] += n_rows[slot]
+        _add(counts[total], counts[slot])
+        for kind in range(3):
+            _add(tallies[kind, total], tallies[kind, slot])
+        for kind in range(2):
+            _add(code_tallies[kind, total], code_tallies[kind, slot])
+
+
+@_compiled
+def _add(into: Any, own: Any) -> None:
+    for i in range(own.size):
+        into[i] += own[i]
+
+
+@_compiled
+def _merge_moments(totals: Any, valid: Any, moments: Any) -> None:
+    """Chan's merge of each slot's moments into its total's; `valid` (n_slots, n_numeric), not yet added up.
+
+    All parts of a total at once, and as for values: the mean of the parts' means, corrected by a second pass.
+    """
+    minimum, maximum, mean, m2 = moments
+    n_numeric = valid.shape[1]
+    n, sums = np.zeros(valid.shape), np.zeros(valid.shape)
+    is_total = np.zeros(totals.size, np.bool_)
+    for slot in range(totals.size):
+        if totals[slot] >= 0:
+            is_total[totals[slot]] = True
+    for slot in range(totals.size):
+        into = totals[slot] if totals[slot] >= 0 else slot
+        for i in range(n_numeric):
+            minimum[into, i] = min(minimum[into, i], minimum[slot, i])
+            maximum[into, i] = max(maximum[into, i], maximum[slot, i])
+            n[into, i] += valid[slot, i]
+            sums[into, i] += valid[slot, i] * mean[slot, i]
+    origin = sums / np.maximum(n, 1.0)
+    deviations, squares = np.zeros(valid.shape), np.zeros(valid.shape)
+    for slot in range(totals.size):
+        into = totals[slot] if totals[slot] >= 0 else slot
+        for i in range(n_numeric):
+            a = mean[slot, i] - origin[into, i]
+            deviations[into, i] += valid[slot, i] * a
+            squares[into, i] += m2[slot, i] + valid[slot, i] * a * a
+    for slot in range(totals.size):
+        if is_total[slot]:
+            for i in range(n_numeric):
+                if minimum[slot, i] >= maximum[slot, i]:  # all equal, or none at all
+                    mean[slot, i] = maximum[slot, i] if n[slot, i] else 0.0
+                    m2[slot, i] = 0.0
+                else:
+                    correction = deviations[slot, i] / n[slot, i]
+                    mean[slot, i] = origin[slot, i] + correction
+                    m2[slot, i] = max(squares[slot, i] - correction * correction * n[slot, i], 0.0)

@@ -3,15 +3,13 @@
 import functools
 import hashlib
 from collections.abc import Iterable
-from typing import Final
 
 import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.columns import Column, Kind
 from detectors.errors import ConfigurationError, UnknownColumn, nearest
-
-_BLOCK: Final = 16  # the kernel's
+from detectors.lookup import Lookup
 
 
 class Layout:
@@ -25,9 +23,6 @@ class Layout:
     offsets: (n_columns + 1,) int64; column c has the cells `offsets[c]:offsets[c + 1]`.
     n_cells: of all columns together.
     numeric_indices, categorical_indices: the same two as int64 arrays.
-    tiles: (total,) float64, the numeric columns' edges one after another, each padded with +inf to whole blocks and
-        at least one +inf, for the kernel.
-    tile_offsets: (n_numeric + 1,) int64 into `tiles`.
 
     Two layouts with the same columns are equal.
 
@@ -50,9 +45,6 @@ class Layout:
         self.numeric_indices: Ints = np.array(self.numeric, dtype=np.int64)
         self.categorical_indices: Ints = np.array(self.categorical, dtype=np.int64)
         self._edges: list[Floats] = [np.array(self.columns[i].edges, dtype=np.float64) for i in self.numeric]
-        tiles = [np.append(edges, np.full(_BLOCK - edges.size % _BLOCK, np.inf)) for edges in self._edges]
-        self.tiles: Floats = np.concatenate([np.empty(0), *tiles])
-        self.tile_offsets: Ints = _offsets([tile.size for tile in tiles])
 
     def index(self, name: str) -> int:
         """The position of a column in `columns`.
@@ -73,6 +65,11 @@ class Layout:
     def column_edges(self, position: int) -> Floats:
         """(n_cells - 1,) the edges of the numeric column at `position` in `numeric`."""
         return self._edges[position]
+
+    @functools.cached_property
+    def lookup(self) -> Lookup:
+        """How the kernel finds the cells of the numeric columns."""
+        return Lookup.of(self._edges)
 
     @functools.cached_property
     def fingerprint(self) -> bytes:

@@ -1,7 +1,8 @@
 """Sketch a decoded batch: one sketch for each version, pane and segment in it. Pure.
 
-Rows are grouped by (version, pane), and each group is counted once as a whole and once for every segment dimension. A
-batch out of order may hold many panes; it is taken in parts, so that the counts of one part stay in bounded memory.
+Rows are grouped by (version, pane), and each group is counted once for every segment dimension; the segments of the
+first add up to the whole. A batch out of order may hold many panes; it is taken in parts, so that the counts of one
+part stay in bounded memory.
 """
 
 from collections.abc import Iterator
@@ -51,11 +52,14 @@ def sketch_batch(batch: Batch, reference: Reference, pane_ms: int) -> Iterator[t
 def _group(batch: Batch, pane_ms: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
     """The (version, pane start) pairs that occur, sorted, (2, n_groups), and each row's position among them, (n,).
 
-    Events come nearly in order, so the panes of a batch lie close together and their numbers can be counted. Sorting
-    pairs took longer than all that is counted afterwards; it is left to batches that are scattered over time.
+    Events come nearly in order, so a batch holds one pane, or few that lie close together and whose numbers can be
+    counted. Sorting pairs took longer than all that is counted afterwards; it is left to batches that are scattered
+    over time.
     """
+    first, last = int(batch.timestamps_ms.min()) // pane_ms, int(batch.timestamps_ms.max()) // pane_ms
+    if first == last and len(batch.versions) == 1:
+        return np.array([[0], [first * pane_ms]], dtype=np.int64), np.zeros(batch.n, dtype=np.intp)
     panes = batch.timestamps_ms // pane_ms
-    first, last = int(panes.min()), int(panes.max())
     if (last - first + 1) * len(batch.versions) <= 4 * batch.n + 1024:
         distinct = np.arange(first, last + 1)
         pane_of_row = panes - first
@@ -96,13 +100,10 @@ def _sketch_groups(
         group_of_row = group_of_row[rows]
     group = (group_of_row - first).astype(np.int32)
     n_groups = groups.shape[1]
-    slots = np.empty((len(names), group.size), dtype=np.int32)
-    slots[0] = group
-    base = n_groups
-    for position, part in enumerate(names[1:], start=1):
-        slots[position] = base + group * len(part) + segments[position - 1]
-        base += n_groups * len(part)
-    sketches = accumulate(reference.layout, numeric=numeric, codes=codes, slots=slots, n_slots=base, unseen=unseen)
+    slots, totals = _slots(group, segments, n_groups, [len(part) for part in names[1:]])
+    sketches = accumulate(
+        reference.layout, numeric=numeric, codes=codes, slots=slots, n_slots=totals.size, unseen=unseen, totals=totals
+    )
     base = 0
     for part in names:
         for number in range(n_groups):
@@ -112,3 +113,22 @@ def _sketch_groups(
                 if sketch.n:
                     yield SketchKey(version=version, pane_start_ms=start_ms, segment=segment), sketch
         base += n_groups * len(part)
+
+
+def _slots(
+    group: npt.NDArray[np.int32], segments: npt.NDArray[np.int32], n_groups: int, widths: list[int]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Slots of the rows, and their totals: first the groups' wholes, then the segments of each dimension by group.
+
+    A row lies in exactly one segment of the first dimension: the whole is their total. Without one it is counted.
+    """
+    totals = np.full(n_groups * (1 + sum(widths)), -1, dtype=np.int32)
+    if not widths:
+        return group.reshape(1, -1), totals
+    totals[n_groups : n_groups * (1 + widths[0])] = np.repeat(np.arange(n_groups, dtype=np.int32), widths[0])
+    slots = np.empty((len(widths), group.size), dtype=np.int32)
+    base = n_groups
+    for position, width in enumerate(widths):
+        slots[position] = base + group * width + segments[position]
+        base += n_groups * width
+    return slots, totals

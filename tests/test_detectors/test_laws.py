@@ -11,6 +11,7 @@ from detectors.columns import Column, Kind
 from detectors.errors import LayoutMismatch
 from detectors.grid import quantile_grid
 from detectors.layout import Layout
+from detectors.lookup import Lookup
 from detectors.sketch import Sketch
 
 REFERENCE = np.random.default_rng(11).normal(size=3000)
@@ -97,6 +98,45 @@ def test_every_value_is_counted_once_or_absent(rows):
     assert (whole.valid + whole.nulls + whole.invalid)[0] == taken - absent
 
 
+# (n_slots,): slots 0-2 are totals, 3-6 the first dimension's and 7-10 the second's.
+TOTALS = st.lists(st.integers(-1, 2), min_size=4, max_size=4).map(lambda parts: [-1] * 3 + parts + [-1] * 4)
+TOTAL_ROW = st.tuples(
+    NUMBER | st.floats(1e149, 1e152), NUMBER, NUMBER, st.integers(-3, 4), st.integers(-1, 3), st.integers(-1, 3)
+)
+
+
+@given(st.lists(TOTAL_ROW, max_size=60), TOTALS, st.booleans(), st.sampled_from([accumulate, accumulate_numpy]))
+def test_totals_equal_counting_their_rows_directly(rows, totals, own_rows, count):
+    numeric = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3).T
+    codes = np.array([row[3] for row in rows], dtype=np.int32).reshape(1, -1)
+    first, second = (np.array([row[i] for row in rows], dtype=np.int32) for i in (4, 5))
+    slots = np.stack([np.where(first >= 0, first + 3, -1), np.where(second >= 0, second + 7, -1)]).astype(np.int32)
+    if own_rows:  # a total may have rows that are no part's
+        slots[1] = np.where(second >= 0, second % 3, -1)
+    unseen = {0: [(i, f"value {i % 3}") for i, row in enumerate(rows) if row[3] == 4]}
+    batch = {"numeric": np.ascontiguousarray(numeric), "codes": codes, "n_slots": 11, "unseen": unseen}
+    into = np.array(totals, dtype=np.int32)
+    again = np.where(slots >= 0, into[slots], -1).astype(np.int32)
+    direct = accumulate(LAYOUT, slots=np.vstack([slots, again]), **batch)
+    for got, expected in zip(count(LAYOUT, slots=slots, totals=into, **batch), direct, strict=True):
+        assert got.same(expected)
+        assert got.frequent == expected.frequent
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_moments_of_totals_agree_to_1e_12(seed, n_parts):
+    rng = np.random.default_rng(seed)
+    values = rng.lognormal(3.0, 1.0, size=20_000) * rng.choice([1e-6, 1.0, 1e6]) + rng.choice([0.0, 1e3])
+    layout = Layout([Column(name="x", kind=Kind.NUMERIC)])
+    none, slots = np.empty((0, values.size), dtype=np.int32), rng.integers(1, n_parts + 1, (1, values.size))
+    totals = np.array([-1] + [0] * n_parts, dtype=np.int32)
+    batch = {"numeric": values[None], "codes": none, "slots": slots.astype(np.int32), "unseen": {}}
+    whole = accumulate(layout, n_slots=totals.size, totals=totals, **batch)[0]
+    assert whole.mean[0] == pytest.approx(np.mean(values), rel=1e-12)
+    assert whole.m2[0] == pytest.approx(np.var(values) * values.size, rel=1e-12)
+
+
 @settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
 def test_moments_of_many_batches_agree_to_1e_12(seed, batches):
@@ -119,6 +159,12 @@ def test_a_million_equal_values_have_exactly_their_mean_and_no_spread():
     sketch = accumulate(layout, numeric=values, codes=none, slots=slots, n_slots=1, unseen={})[0]
     assert sketch.mean[0] == 0.1
     assert sketch.std[0] == 0.0
+    slots = np.arange(1_000_000, dtype=np.int32).reshape(1, -1) % 7 + 1
+    totals = np.array([-1] + [0] * 7, dtype=np.int32)
+    batch = {"numeric": values, "codes": none, "slots": slots, "n_slots": 8, "unseen": {}}
+    whole = accumulate(layout, totals=totals, **batch)[0]
+    assert whole.mean[0] == 0.1
+    assert whole.std[0] == 0.0
 
 
 def test_the_search_finds_numpys_cell_for_every_number_of_edges():
@@ -129,9 +175,36 @@ def test_the_search_finds_numpys_cell_for_every_number_of_edges():
         values = np.concatenate(
             [edges, np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf), rng.normal(size=600)]
         )
-        cells = np.empty(values.size, dtype=np.int32)
-        kernel.search(values, layout.tiles, cells)
+        cells = np.empty(values.size, dtype=np.uint32)
+        tables = layout.lookup
+        kernel.search(values, tables.edges, tables.low[0], tables.scale[0], tables.first[0], tables.steps[0], cells)
         assert np.array_equal(cells, np.searchsorted(edges, values, side="left"))
+
+
+@given(
+    st.lists(st.floats(allow_nan=False).filter(lambda x: x < np.inf), max_size=40, unique=True)
+    | st.lists(st.floats(0, 1).map(lambda x: x**40), max_size=300, unique=True),
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=20),
+)
+def test_the_search_finds_numpys_cell_wherever_the_edges_lie(drawn, others):
+    edges = np.unique(np.array(drawn, dtype=np.float64))
+    tables = Lookup.of([edges])
+    with np.errstate(over="ignore"):
+        near = [np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf)]
+    values = np.concatenate([edges, *near, np.array(others), -edges])
+    values = values[np.isfinite(values)]
+    cells = np.empty(values.size, dtype=np.uint32)
+    kernel.search(values, tables.edges, tables.low[0], tables.scale[0], tables.first[0], tables.steps[0], cells)
+    assert np.array_equal(cells, np.searchsorted(edges, values, side="left"))
+
+
+@pytest.mark.parametrize(
+    ("draw", "steps"),
+    [("normal", 2), ("uniform", 2), ("exponential", 3), ("lognormal", 4), ("standard_cauchy", 4)],
+)
+def test_a_reference_of_any_usual_shape_needs_few_steps(draw, steps):
+    edges = quantile_grid(getattr(np.random.default_rng(3), draw)(size=20_000))
+    assert Lookup.of([edges]).steps[0] <= steps
 
 
 def test_sketches_of_different_references_are_not_merged():
@@ -151,6 +224,14 @@ def test_what_would_reach_outside_an_array_is_refused(fault):
         numeric = np.zeros((2, 4))
     with pytest.raises(ValueError, match=r"slot 5|no cell|do not fit"):
         accumulate(LAYOUT, numeric=numeric, codes=codes, slots=slots, n_slots=5, unseen={})
+
+
+@pytest.mark.parametrize("totals", [[-1, 5, -1, -1, -1], [-1] * 4, [1, 2, -1, -1, -1], [0, -1, -1, -1, -1]])
+def test_totals_that_are_no_slots_or_parts_themselves_are_refused(totals):
+    numeric, codes, slots = np.zeros((3, 4)), np.zeros((1, 4), dtype=np.int32), np.zeros((2, 4), dtype=np.int32)
+    batch = {"numeric": numeric, "codes": codes, "slots": slots, "n_slots": 5, "unseen": {}}
+    with pytest.raises(ValueError, match=r"totals|part of another"):
+        accumulate(LAYOUT, totals=np.array(totals, dtype=np.int32), **batch)
 
 
 def test_without_a_writable_cache_the_kernel_is_compiled_in_memory(monkeypatch):
