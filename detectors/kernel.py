@@ -10,27 +10,18 @@
 Indices are unsigned: a signed one is compared with 0 at every access, as Python counts negative ones from the end.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-import numba
 import numpy as np
 
+from detectors.compiled import compiled
 from detectors.lookup import PARTS
 
 _TILE: Final = 512  # values; a tile and its cells stay in the first-level cache
 
 
-def _compiled(function: Callable[..., Any], fastmath: bool | set[str] = False) -> Callable[..., Any]:
-    """Compile without the GIL; keep the machine code on disk where any cache directory is writable."""
-    try:
-        return numba.njit(nogil=True, cache=True, fastmath=fastmath)(function)
-    except RuntimeError:  # "no locator available": a read-only installation without a writable home
-        return numba.njit(nogil=True, fastmath=fastmath)(function)
-
-
-@_compiled
+@compiled
 def group(slots: Any, n_slots: int) -> Any:
     """Counting sort of (n_dimensions, n) int32 slots: (starts (n_slots + 1,), rows by slot, in their order)."""
     starts = np.zeros(n_slots + 1, np.int64)
@@ -51,7 +42,7 @@ def group(slots: Any, n_slots: int) -> Any:
     return starts, rows
 
 
-@_compiled
+@compiled
 def search(values: Any, edges: Any, low: float, scale: float, first: Any, steps: int, cells: Any) -> None:
     """cells[i] = the number of edges below values[i], all finite; the others are the column's `Lookup`."""
     for start in range(0, values.size, _TILE):
@@ -73,7 +64,7 @@ def search(values: Any, edges: Any, low: float, scale: float, first: Any, steps:
             half >>= 1
 
 
-@_compiled
+@compiled
 def _pack(row: Any, taken: Any, packed: Any, others: Any) -> Any:
     """Values of the rows `taken`, the finite ones into `packed` and the rest into `others`; how many are finite."""
     n_valid = np.uint64(0)
@@ -85,7 +76,7 @@ def _pack(row: Any, taken: Any, packed: Any, others: Any) -> Any:
     return np.int64(n_valid)
 
 
-@partial(_compiled, fastmath={"nnan", "nsz", "reassoc"})
+@partial(compiled, fastmath={"nnan", "nsz", "reassoc"})
 def _extremes(x: Any) -> Any:
     """Minimum and maximum of finite values, compared in any order. Of 0.0 and -0.0 it is either."""
     low, high = np.inf, -np.inf
@@ -96,7 +87,7 @@ def _extremes(x: Any) -> Any:
     return low, high
 
 
-@partial(_compiled, fastmath={"reassoc"})
+@partial(compiled, fastmath={"reassoc"})
 def _sums(x: Any, origin: float) -> Any:
     """Sum of the deviations from `origin`, and of their squares.
 
@@ -110,7 +101,7 @@ def _sums(x: Any, origin: float) -> Any:
     return deviations, squares
 
 
-@_compiled
+@compiled
 def _moments(x: Any) -> Any:
     """Minimum, maximum, mean and M2 of finite values."""
     low, high = _extremes(x)
@@ -122,7 +113,7 @@ def _moments(x: Any) -> Any:
     return low, high, mean + correction, max(squares - correction * correction * x.size, 0.0)
 
 
-@_compiled
+@compiled
 def fill_numeric(
     values: Any,  # (n_numeric, n) float64
     starts: Any,  # (n_slots + 1,) and
@@ -172,7 +163,7 @@ def fill_numeric(
             moments[3, slot, column] = m2
 
 
-@_compiled
+@compiled
 def fill_codes(
     codes: Any,  # (n_categorical, n) int32
     starts: Any,  # (n_slots + 1,) and
@@ -199,7 +190,7 @@ def fill_codes(
             tallies[1, slot, column] = n_invalid
 
 
-@_compiled
+@compiled
 def add_up(
     totals: Any,  # (n_slots,) int32: the slot that takes in each one besides its own, or negative
     n_rows: Any,  # (n_slots,) int64, added to
@@ -222,13 +213,13 @@ def add_up(
             _add(code_tallies[kind, total], code_tallies[kind, slot])
 
 
-@_compiled
+@compiled
 def _add(into: Any, own: Any) -> None:
     for i in range(own.size):
         into[i] += own[i]
 
 
-@_compiled
+@compiled
 def _merge_moments(totals: Any, valid: Any, moments: Any) -> None:
     """Chan's merge of each slot's moments into its total's; `valid` (n_slots, n_numeric), not yet added up.
 

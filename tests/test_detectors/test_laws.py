@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import kernel
+from detectors import compiled, kernel
 from detectors.accumulate import accumulate, accumulate_numpy
 from detectors.columns import Column, Kind
 from detectors.errors import LayoutMismatch
@@ -235,7 +235,7 @@ def test_totals_that_are_no_slots_or_parts_themselves_are_refused(totals):
 
 
 def test_without_a_writable_cache_the_kernel_is_compiled_in_memory(monkeypatch):
-    real, asked = kernel.numba.njit, []
+    real, asked = compiled.numba.njit, []
 
     def njit(**options):
         asked.append(options)
@@ -243,6 +243,6 @@ def test_without_a_writable_cache_the_kernel_is_compiled_in_memory(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return real(**options)
 
-    monkeypatch.setattr(kernel.numba, "njit", njit)
-    assert kernel._compiled(lambda x: x + 1)(1) == 2
+    monkeypatch.setattr(compiled.numba, "njit", njit)
+    assert compiled.compiled(lambda x: x + 1)(1) == 2
     assert [bool(options.get("cache")) for options in asked] == [True, False]
