@@ -12,7 +12,7 @@
 | driftline_consumer_lag | gauge | role, topic, partition | messages not yet read |
 | driftline_watermark_delay_seconds | gauge | model | wall clock minus watermark |
 | driftline_windows_scored_total | counter | model | windows scored, re-opened ones each time |
-| driftline_drift_statistic | gauge | model, column, method | of the last window scored, all segments together |
+| driftline_drift_statistic | gauge | model, column, method | of the last window scored, of the whole alone |
 | driftline_drifted | gauge | model, column, method | 1 if that window drifted |
 | driftline_sink_rows_total | counter | sink, table | rows written |
 | driftline_sink_errors_total | counter | sink, kind | failed writes: unavailable (retried), rejected, bad_record |
@@ -42,7 +42,7 @@ CONSUMER_LAG = Gauge("driftline_consumer_lag", "Messages not yet read", ["role",
 WATERMARK_DELAY = Gauge("driftline_watermark_delay_seconds", "Wall clock minus watermark", ["model"])
 WINDOWS_SCORED = Counter("driftline_windows_scored", "Windows scored, re-opened ones each time", ["model"])
 DRIFT_STATISTIC = Gauge(
-    "driftline_drift_statistic", "Of the last window scored, all segments", ["model", "column", "method"]
+    "driftline_drift_statistic", "Of the last window scored, of the whole alone", ["model", "column", "method"]
 )
 DRIFTED = Gauge("driftline_drifted", "1 if the last window scored drifted", ["model", "column", "method"])
 SINK_ROWS = Counter("driftline_sink_rows", "Rows written", ["sink", "table"])

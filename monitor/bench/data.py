@@ -98,22 +98,27 @@ def arrow_messages(rows: pa.Table, rows_a_message: int) -> Iterator[bytes]:
         yield sink.getvalue().to_pybytes()
 
 
-def configure(folder: Path, kafka: Mapping[str, object] | None = None) -> Config:
-    """Write the configuration into `folder`, with this `kafka` section; returns what it says."""
-    document = {
-        "models": [
-            {
-                "name": MODEL,
-                "task": "binary",
-                "reference": "bench.ref",
-                "segments": ["site"],
-                "windows": [{"size": "1h"}],
-                "drift": [{"method": name} for name in ("psi", "ks", "js", "chi2")],
-            }
-        ],
-        "kafka": dict(kafka or {}),
-        "metrics": {"listen": "off"},
+def configure(
+    folder: Path,
+    kafka: Mapping[str, object] | None = None,
+    *,
+    model: Mapping[str, object] | None = None,
+    **sections: object,
+) -> Config:
+    """Write the configuration into `folder`, with this `kafka` section; returns what it says.
+
+    `model` and `sections` are keys of the model, and of the file, to set beside.
+    """
+    watched = {
+        "name": MODEL,
+        "task": "binary",
+        "reference": "bench.ref",
+        "segments": ["site"],
+        "windows": [{"size": "1h"}],
+        "drift": [{"method": name} for name in ("psi", "ks", "js", "chi2")],
+        **(model or {}),
     }
+    document = {"models": [watched], "kafka": dict(kafka or {}), "metrics": {"listen": "off"}, **sections}
     path = folder / CONFIG
     path.write_bytes(msgspec.yaml.encode(document))
     return load(path)

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -17,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from monitor import wiring
 from monitor.bench import data
-from monitor.bench.size import Material
+from monitor.bench.size import Material, Size
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.embedded.broker import EmbeddedBroker
@@ -59,10 +60,20 @@ def section(bootstrap_servers: str) -> dict[str, object]:
     }
 
 
-def fill(config: Config, messages: Sequence[bytes], n: int) -> None:
-    """Make the topics, and send `n` events: `messages` again and again."""
+def prepare(folder: Path, section: Mapping[str, object], size: Size) -> Config:
+    """Write the configuration, make the topics, and send the events: the messages again and again."""
+    config = data.configure(folder, section)
     (topic,) = config.kafka.topics.predictions
     wiring.prepare_topics(config, {topic: PARTITIONS})
+    try:
+        _fill(config, topic, data.read_json(folder), size.kafka_events)
+    except StoppedError:
+        remove(config)
+        raise
+    return config
+
+
+def _fill(config: Config, topic: str, messages: Sequence[bytes], n: int) -> None:
     producer = Producer({**producer_settings(config.kafka), "linger.ms": 50})
     for number in range(n):
         while True:

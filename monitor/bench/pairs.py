@@ -136,7 +136,27 @@ MEMORY: Final = Pair(
         )
     ),
 )
-PAIRS: Final = (*DECODING, KAFKA, SCORING, MEMORY)
+LATENCY: Final = Pair(
+    title="latency",
+    case="latency",
+    beside="hops",
+    figures=tuple(
+        Figure(
+            name=f"window close to row in ClickHouse, {what}",
+            unit="s",
+            yardstick="one message sent and read back three times through the same broker",
+            ours=measure,
+            theirs=measure,
+            target=target,
+        )
+        for what, measure, target in (
+            ("median", "median", None),
+            ("99th percentile", "p99", Target(value=2.0, less_is_better=True)),
+        )
+    ),
+)
+
+PAIRS: Final = (*DECODING, KAFKA, LATENCY, SCORING, MEMORY)
 
 PEERS: Final = tuple(
     Pair(

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from monitor.bench import data, kafka, peers
+from monitor.bench import data, kafka, latency, peers
 from monitor.bench.machine import describe
-from monitor.bench.pairs import KAFKA, PAIRS, PEERS, Pair
+from monitor.bench.pairs import KAFKA, LATENCY, PAIRS, PEERS, Pair
 from monitor.bench.report import Report, Result
 from monitor.bench.show import show
 from monitor.bench.size import Size, chosen_size
@@ -54,12 +54,12 @@ class Bench:
         return Report(machine=machine, results=tuple(results))
 
     def _measure(self, pair: Pair, progress: Callable[[float], None]) -> list[Result]:
-        if pair is KAFKA:
+        prepare = {KAFKA: kafka.prepare, LATENCY: latency.prepare}.get(pair)
+        if prepare is not None:
             with kafka.broker() as (servers, which):
                 self._machine = msgspec.structs.replace(self._machine, broker=which)
-                config = data.configure(self._folder, kafka.section(servers))
+                config = prepare(self._folder, kafka.section(servers), self._size)
                 try:
-                    kafka.fill(config, data.read_json(self._folder), self._size.kafka_events)
                     return self._take_turns(pair, self._own(pair.beside), progress)
                 finally:
                     kafka.remove(config)

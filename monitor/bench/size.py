@@ -27,6 +27,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
         numeric columns that are scored.
     pane_events
         events in the pane whose memory is measured, and the window that is scored.
+    windows
+        windows of a round of which the delay to ClickHouse is measured.
     round_s
         processor seconds that a round lasts at least; the work is repeated until then.
     """
@@ -37,6 +39,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     kafka_events: int
     columns: int
     pane_events: int
+    windows: int
     round_s: float
 
 
@@ -47,10 +50,18 @@ FULL: Final = Size(
     kafka_events=200_000,
     columns=1_000,
     pane_events=10_000,
+    windows=30,
     round_s=0.4,
 )
 TINY: Final = Size(
-    events=400, reference_rows=2_000, arrow_rows=200, kafka_events=400, columns=8, pane_events=300, round_s=0.0
+    events=400,
+    reference_rows=2_000,
+    arrow_rows=200,
+    kafka_events=400,
+    columns=8,
+    pane_events=300,
+    windows=2,
+    round_s=0.0,
 )
 
 

@@ -30,6 +30,8 @@ CASES: Final[Mapping[str, str]] = {
     "ipc": "decoding.ipc_alone",
     "ingest": "kafka.ingest",
     "consume": "kafka.consume",
+    "latency": "latency.close_to_row",
+    "hops": "latency.hops",
     "score": "scoring.score_all",
     "loop": "scoring.loop",
     "memory": "memory.sketches",
@@ -68,7 +70,7 @@ def main(folder: str, case: str) -> None:
     size = chosen_size()
     answers = _own_output()
     work = prepare(case, Material(folder=Path(folder), size=size))
-    if case not in ("ingest", "consume"):  # those have nothing to warm but a whole round
+    if case not in ("ingest", "consume", "latency", "hops"):  # those have nothing to warm but a whole round
         work()
     gc.collect()
     gc.freeze()

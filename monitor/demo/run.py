@@ -7,13 +7,11 @@ ClickHouse.
 
 import contextlib
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +33,7 @@ from monitor.evaluate import application_id
 from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
 from monitor.kafka.progress import GroupProgress
+from monitor.processes import terminable
 from monitor.reference.build import build_reference, write_reference
 from monitor.supervisor import Supervisor
 
@@ -45,7 +44,7 @@ GIVE_UP_S = 900.0
 
 def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
     """Run the demo over `months` months from February on, and show what was found. Leaves nothing behind but `keep`."""
-    with _folder(keep) as folder, _terminable():
+    with _folder(keep) as folder, terminable():
         rows = _prepare(folder, months, console)
         with EmbeddedBroker() as broker:
             path = embedded_config(
@@ -56,7 +55,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
                     "sketch_partitions": 2,
                     "topics": {"predictions": ["predictions"], "features": [], "labels": []},
                 },
-                clickhouse={"dsn": f"chdb://{folder / 'clickhouse'}", "batch_interval": "500ms"},
+                clickhouse={"dsn": f"chdb://{folder / 'clickhouse'}"},
                 metrics={"listen": "off"},
             )
             config = load(path)
@@ -144,17 +143,3 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="driftline-demo-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that processes, ports and folders are cleaned up."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -83,9 +83,13 @@ class Installation:
         process.kill()
         process.wait()
 
+    def has_disk(self, worker: str) -> bool:
+        """Whether a score worker has begun to keep state on its disk."""
+        return any((self.folder / "state" / f"evaluate-{worker}").rglob("*.log"))
+
     def lose_disk(self, worker: str) -> None:
         """Delete what a dead score worker kept on its disk."""
-        shutil.rmtree(self.folder / "state" / f"evaluate-{worker}", ignore_errors=True)
+        shutil.rmtree(self.folder / "state" / f"evaluate-{worker}")
 
     def stop(self) -> None:
         """Ask every role to finish, and wait."""
