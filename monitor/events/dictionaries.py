@@ -12,8 +12,8 @@ from monitor.events.frame import Frame
 from monitor.events.parts import code_of
 from monitor.events.values import Category
 
-_MOST_REMEMBERED_BYTES: Final = 1024 * 1024
-"""Of one dictionary. It is copied, so that it does not keep its whole message in memory."""
+_MOST_BYTES: Final = 1024 * 1024
+"""Of the dictionaries remembered together. They are copies, which do not keep whole messages in memory."""
 
 
 class Dictionary:
@@ -58,6 +58,7 @@ class Dictionaries:
 
     def __init__(self) -> None:
         self._last: dict[int, tuple[Any, Dictionary]] = {}
+        self._n_bytes = 0
 
     def of(self, column: int, array: Any) -> Dictionary:
         """The meaning of a dictionary's values."""
@@ -65,7 +66,11 @@ class Dictionaries:
         if last is not None and array.equals(last[0]):
             return last[1]
         found = Dictionary([*categories(array), None])
+        if last is not None:
+            self._n_bytes -= self._last.pop(column)[0].nbytes
         text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
-        if text and array.nbytes <= _MOST_REMEMBERED_BYTES:
-            self._last[column] = array.take(pa.array(np.arange(len(array)))), found
+        if text and self._n_bytes + array.nbytes <= _MOST_BYTES:
+            own = array.take(pa.array(np.arange(len(array))))
+            self._n_bytes += own.nbytes
+            self._last[column] = own, found
         return found

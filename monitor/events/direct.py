@@ -21,21 +21,22 @@ from numba.np.numpy_support import carray
 from detectors.columns import INVALID, NULL
 from monitor.events.values import MAX_TIMESTAMP_MS
 
-_INT8, _INT16, _INT32, _INT64, _UINT8, _UINT16, _UINT32, _UINT64, _FLOAT32, _FLOAT64 = range(10)
-
-KINDS: Final[Mapping[pa.DataType, int]] = {
-    pa.int8(): _INT8,
-    pa.int16(): _INT16,
-    pa.int32(): _INT32,
-    pa.int64(): _INT64,
-    pa.uint8(): _UINT8,
-    pa.uint16(): _UINT16,
-    pa.uint32(): _UINT32,
-    pa.uint64(): _UINT64,
-    pa.float32(): _FLOAT32,
-    pa.float64(): _FLOAT64,
+KINDS: Final[Mapping[pa.DataType, Any]] = {
+    pa.int8(): np.empty(0, np.int8),
+    pa.int16(): np.empty(0, np.int16),
+    pa.int32(): np.empty(0, np.int32),
+    pa.int64(): np.empty(0, np.int64),
+    pa.uint8(): np.empty(0, np.uint8),
+    pa.uint16(): np.empty(0, np.uint16),
+    pa.uint32(): np.empty(0, np.uint32),
+    pa.uint64(): np.empty(0, np.uint64),
+    pa.float32(): np.empty(0, np.float32),
+    pa.float64(): np.empty(0, np.float64),
 }
-"""The types that are read as numbers, and, the integers, as indices of a dictionary."""
+"""The types that are read as numbers, and, the integers, as indices of a dictionary.
+
+Each by an array of its kind: the loops are compiled when a type is first met, and an array names one the fastest.
+"""
 
 _TICKS: Final = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 _BAD_TIME: Final = -1
@@ -137,68 +138,33 @@ def _set_codes(values: Any, table: Any, out: Any) -> Any:
 
 
 @_compiled
-def read_numbers(batch: Any, program: Any, numeric: Any, start: Any, stop: Any) -> None:
-    """Write columns into numeric[:, start:stop], float64.
+def read_numbers(batch: Any, kind: Any, places: Any, numeric: Any, start: Any, stop: Any) -> None:
+    """Write columns of one type into numeric[:, start:stop], float64.
 
     Parameters
     ----------
     batch
         the address of its ArrowArray; it has `stop - start` rows.
-    program
-        (n_columns, 3) int64: the column in the batch, its kind, the row of `numeric`.
+    kind
+        the type; see `KINDS`.
+    places
+        (n_columns, 2) int64: the column in the batch, the row of `numeric`.
     """
-    for step in range(program.shape[0]):
-        offset, bitmap, values = _column(batch, program[step, 0])
-        kind = program[step, 1]
-        out = numeric[program[step, 2], start:stop]
-        n = out.size
-        if kind == _FLOAT64:
-            _set_numbers(_values(values, offset, n, np.float64), out)
-        elif kind == _FLOAT32:
-            _set_numbers(_values(values, offset, n, np.float32), out)
-        elif kind == _INT64:
-            _set_numbers(_values(values, offset, n, np.int64), out)
-        elif kind == _INT32:
-            _set_numbers(_values(values, offset, n, np.int32), out)
-        elif kind == _INT16:
-            _set_numbers(_values(values, offset, n, np.int16), out)
-        elif kind == _INT8:
-            _set_numbers(_values(values, offset, n, np.int8), out)
-        elif kind == _UINT64:
-            _set_numbers(_values(values, offset, n, np.uint64), out)
-        elif kind == _UINT32:
-            _set_numbers(_values(values, offset, n, np.uint32), out)
-        elif kind == _UINT16:
-            _set_numbers(_values(values, offset, n, np.uint16), out)
-        else:
-            _set_numbers(_values(values, offset, n, np.uint8), out)
+    for step in range(places.shape[0]):
+        offset, bitmap, values = _column(batch, places[step, 0])
+        out = numeric[places[step, 1], start:stop]
+        _set_numbers(_values(values, offset, out.size, kind.dtype), out)
         _set_nulls(bitmap, offset, out, NULL)
 
 
 @_compiled
-def read_codes(batch: Any, column: Any, kind: Any, table: Any, out: Any) -> Any:
-    """Write out[i] = table[index of row i]; the table's last code is null's.
+def read_codes(batch: Any, kind: Any, column: Any, table: Any, out: Any) -> Any:
+    """Write out[i] = table[index of row i]; `kind` is the type of the indices, the table's last code is null's.
 
     False, and nothing of worth in `out`, if an index lies outside the dictionary: a null row's may.
     """
     offset, bitmap, values = _column(batch, column)
-    n = out.size
-    if kind == _INT32:
-        inside = _set_codes(_values(values, offset, n, np.int32), table, out)
-    elif kind == _INT8:
-        inside = _set_codes(_values(values, offset, n, np.int8), table, out)
-    elif kind == _INT16:
-        inside = _set_codes(_values(values, offset, n, np.int16), table, out)
-    elif kind == _INT64:
-        inside = _set_codes(_values(values, offset, n, np.int64), table, out)
-    elif kind == _UINT8:
-        inside = _set_codes(_values(values, offset, n, np.uint8), table, out)
-    elif kind == _UINT16:
-        inside = _set_codes(_values(values, offset, n, np.uint16), table, out)
-    elif kind == _UINT32:
-        inside = _set_codes(_values(values, offset, n, np.uint32), table, out)
-    else:
-        inside = _set_codes(_values(values, offset, n, np.uint64), table, out)
+    inside = _set_codes(_values(values, offset, out.size, kind.dtype), table, out)
     _set_nulls(bitmap, offset, out, table[table.size - 1])
     return inside
 

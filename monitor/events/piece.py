@@ -31,6 +31,11 @@ class Piece(NamedTuple):
     base: int
     seen: Seen
 
+    def metadata(self, name: str) -> str | None:
+        """What its schema's metadata say under a name."""
+        value = (self.batch.schema.metadata or {}).get(name.encode())
+        return None if value is None else value.decode(errors="replace")
+
 
 def rejected(piece: Piece, row: int, refused: Refused) -> Rejected:
     """A row as a reject, with the row as JSON."""

@@ -27,15 +27,15 @@ class Place(NamedTuple):
     Attributes
     ----------
     number_kind
-        of a column that `direct.read_numbers` can read, else -1.
+        of a column that `direct.read_numbers` can read, else None: see `direct.KINDS`.
     dictionary_kind
-        of the indices of a dictionary column that `direct.read_codes` can read, else -1.
+        of the indices of a dictionary column that `direct.read_codes` can read, else None.
     """
 
     steps: tuple[int, ...]
     type: Any
-    number_kind: int = -1
-    dictionary_kind: int = -1
+    number_kind: Any = None
+    dictionary_kind: Any = None
 
     def of(self, batch: Any) -> Any:
         """The array in a batch of the schema."""
@@ -54,8 +54,8 @@ class Places:
         the event's own. An id whose type makes every id good is None.
     ticks
         of the timestamp, when `direct.read_times` can read it; else 0.
-    program
-        (n, 3) int64, the numeric columns that `direct.read_numbers` reads.
+    direct
+        the numeric columns that `direct.read_numbers` reads: their kind, and its `places`.
     numbers
         the other numeric columns, by row of `Batch.numeric`; no_numbers: the rows without a column.
     codes
@@ -91,14 +91,14 @@ class Places:
             numeric[frame.score] = self._mapped(mapping.score_column) or self._mapped(mapping.score)
         if frame.label is not None:
             codes[frame.label] = self._mapped(mapping.label_column) or self._mapped(mapping.label)
-        direct = {
-            row: (place.steps[0], place.number_kind, row)
-            for row, place in numeric.items()
-            if place is not None and place.number_kind >= 0
-        }
-        self.program: Ints = np.array(list(direct.values()), dtype=np.int64).reshape(-1, 3)
-        self.numbers = {row: place for row, place in numeric.items() if place is not None and row not in direct}
-        self.no_numbers = [row for row in range(frame.n_numeric) if numeric.get(row) is None]
+        there = {row: place for row, place in numeric.items() if place is not None}
+        self.numbers = {row: place for row, place in there.items() if place.number_kind is None}
+        self.direct: list[tuple[Any, Ints]] = []
+        for kind in KINDS.values():
+            own = [(place.steps[0], row) for row, place in there.items() if place.number_kind is kind]
+            if own:
+                self.direct.append((kind, np.array(own, dtype=np.int64)))
+        self.no_numbers = [row for row in range(frame.n_numeric) if row not in there]
         self.codes = {row: place for row, place in codes.items() if place is not None}
         self.no_codes = [row for row in range(frame.n_categorical) if row not in self.codes]
         self.segments = tuple(find(schema, (SEGMENTS, name)) for name in frame.dimensions)
@@ -115,25 +115,19 @@ class Places:
 
 
 class Seen:
-    """A schema, and what has been found in it.
+    """A schema, and what has been found in it. Its metadata do not matter: data frames write their length into them.
 
     Attributes
     ----------
-    model, version
-        of its metadata, or None.
-    model_place
+    schema
+        as it came.
+    model
         the column that names the models.
     """
 
     def __init__(self, schema: Any) -> None:
-        metadata = {
-            key.decode(errors="replace"): value.decode(errors="replace")
-            for key, value in (schema.metadata or {}).items()
-        }
         self.schema = schema
-        self.model = metadata.get(MODEL)
-        self.version = metadata.get("version")
-        self.model_place = find(schema, (MODEL,))
+        self.model = find(schema, (MODEL,))
         self._places: dict[str, Places] = {}
 
     def places(self, frame: Frame) -> Places:
@@ -150,8 +144,8 @@ def find(schema: Any, keys: tuple[str, ...]) -> Place | None:
     if not positions:
         return None
     kind = schema.field(positions[-1]).type
-    index = KINDS.get(kind.index_type, -1) if pa.types.is_dictionary(kind) else -1
-    place: Place | None = Place((positions[-1],), kind, KINDS.get(kind, -1), index)
+    index = KINDS.get(kind.index_type) if pa.types.is_dictionary(kind) else None
+    place: Place | None = Place((positions[-1],), kind, KINDS.get(kind), index)
     for key in keys[1:]:
         if place is None or not pa.types.is_struct(place.type):
             return None

@@ -34,7 +34,8 @@ class Rows:
     def numbers(self) -> None:
         """Write the numeric columns."""
         numeric, places = self._sheet.numeric, self._places
-        direct.read_numbers(self._exported.address, places.program, numeric, self._start, self._stop)
+        for kind, columns in places.direct:
+            direct.read_numbers(self._exported.address, kind, columns, numeric, self._start, self._stop)
         for row, place in places.numbers.items():
             numeric[row, self._start : self._stop] = numbers(place.of(self._batch))
         for row in places.no_numbers:
@@ -49,11 +50,10 @@ class Rows:
             column.write(table, out)
             if has_unseen:
                 rows = np.flatnonzero(out == self._frame.columns[row].unseen)
-                values = column.dictionary.values
-                self._sheet.unseen.setdefault(row, []).extend(
-                    (self._start + at, str(values[index]))
-                    for at, index in zip(rows.tolist(), column.indices()[rows].tolist(), strict=True)
-                )
+                found = zip(rows.tolist(), column.indices()[rows].tolist(), strict=True)
+                pairs = [(self._start + at, str(column.dictionary.values[index])) for at, index in found]
+                if pairs:
+                    self._sheet.unseen.setdefault(row, []).extend(pairs)
         for row in self._places.no_codes:
             self._sheet.codes[row, self._start : self._stop] = self._sheet.blank_codes[row]
 
@@ -156,7 +156,7 @@ class _Categories:
         self._array = place.of(batch)
         self._exported = exported
         self._indices: Ints | None = None
-        if place.dictionary_kind >= 0:
+        if place.dictionary_kind is not None:
             self.dictionary = places.dictionaries.of(place.steps[0], self._array.dictionary)
         else:
             found = texts(self._array)
@@ -173,7 +173,7 @@ class _Categories:
         """Write table[index of each row]."""
         if self._indices is None:
             address, place = self._exported.address, self._place
-            if direct.read_codes(address, place.steps[0], place.dictionary_kind, table, out):
+            if direct.read_codes(address, place.dictionary_kind, place.steps[0], table, out):
                 return
         out[:] = table[self.indices()]
 

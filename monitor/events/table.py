@@ -11,7 +11,7 @@ from detectors.arrays import Ints
 from monitor.events.arrays import texts
 from monitor.events.batch import Decoded
 from monitor.events.forgiving import Refused
-from monitor.events.frame import Frame
+from monitor.events.frame import MODEL, Frame
 from monitor.events.mapping import path
 from monitor.events.models import ModelSpec, Role
 from monitor.events.outcome import Outcome
@@ -75,13 +75,17 @@ class TableDecoder:
         Raises
         ------
         Refused
-            no model finds its timestamps in it.
+            no model finds its timestamps in it, or a name in it is no text.
         """
         for place, seen in enumerate(self._seen):
-            if seen.schema.equals(schema, check_metadata=True):
+            if seen.schema.equals(schema):
                 if place:
                     self._seen.insert(0, self._seen.pop(place))
                 return seen
+        try:
+            _read_names(schema)
+        except UnicodeDecodeError as error:
+            raise Refused(Reason.UNDECODABLE, f"a column's name is not UTF-8: {error}") from None
         check_schema(self._frames, schema)
         self._seen.insert(0, Seen(schema))
         del self._seen[_MOST_SEEN:]
@@ -112,9 +116,9 @@ class TableDecoder:
         filled = dict.fromkeys(sheets, 0)
         for piece, frame, rows in shares:
             name = frame.spec.name
-            own = piece.batch if rows.size == piece.batch.num_rows else piece.batch.take(pa.array(rows))
+            own = piece.batch if rows.size == piece.batch.num_rows else _taken(piece.batch, rows)
             reader = Rows(frame, piece.seen.places(frame), own, sheets[name], filled[name])
-            for row, refused in reader.event(piece.base + rows, piece.seen.version, now_ms):
+            for row, refused in reader.event(piece.base + rows, piece.metadata("version"), now_ms):
                 outcome.rejects.append(rejected(piece, int(rows[row]), refused))
             reader.numbers()
             reader.codes()
@@ -128,11 +132,12 @@ class TableDecoder:
         n = piece.batch.num_rows
         if not n:
             return
-        names: Sequence[object] = [piece.seen.model]
-        index = None
-        if piece.seen.model_place is not None:
-            named = texts(piece.seen.model_place.of(piece.batch))
-            names, index = named.values, named.codes
+        index: Ints | None = None
+        names: Sequence[object] = ()
+        if piece.seen.model is None:
+            names = [piece.metadata(MODEL)]
+        else:
+            index, names = texts(piece.seen.model.of(piece.batch))
         codes_of: dict[str | None, list[int]] = {}
         for code, name in enumerate(names):
             codes_of.setdefault(self._model(name), []).append(code)
@@ -152,3 +157,21 @@ class TableDecoder:
         if name is None and self._only is not None:
             return self._only.spec.name
         return name if isinstance(name, str) and name in self._frames else None
+
+
+def _read_names(fields: Any) -> None:
+    """Read the names of a schema's or a struct's fields, down to the innermost."""
+    for place in range(len(fields.names) if isinstance(fields, pa.Schema) else fields.num_fields):
+        field = fields.field(place)
+        _ = field.name
+        if pa.types.is_nested(field.type):
+            _read_names(field.type)
+
+
+def _taken(batch: Any, rows: Ints) -> Any:
+    """Some rows of a batch, ascending."""
+    try:
+        return batch.take(pa.array(rows))
+    except pa.ArrowNotImplementedError:  # of views and run-end encoded columns
+        runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+        return pa.concat_batches([batch.slice(run[0], run.size) for run in runs])  # type: ignore[attr-defined]  # not in the stubs
