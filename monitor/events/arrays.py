@@ -71,13 +71,21 @@ def texts(array: Any) -> Texts:
             index = np.zeros(len(array), dtype=np.int64) if valid is None else np.where(valid, 0, 1)
             return Texts(index, [INVALID_TEXT, None])
         array = pc.dictionary_encode(array)
-    values = [category(value) for value in _python(array.dictionary)]
-    if array.indices.null_count:
-        indices = pc.fill_null(pc.cast(array.indices, pa.int64(), safe=False), len(values))
-    else:
-        indices = array.indices
-    index = indices.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-    return Texts(index, [*values, None])
+    return Texts(indices(array), [*categories(array.dictionary), None])
+
+
+def indices(array: Any) -> Ints:
+    """(n,) the indices of a dictionary array; those of nulls are one beyond the dictionary."""
+    found = array.indices
+    if found.null_count:
+        found = pc.fill_null(pc.cast(found, pa.int64(), safe=False), len(array.dictionary))
+    index: Ints = found.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return index
+
+
+def categories(array: Any) -> list[Category]:
+    """Each value of an array as a category."""
+    return [category(value) for value in _python(array)]
 
 
 def milliseconds(array: Any) -> Ints:

@@ -11,10 +11,14 @@ from monitor.events.forgiving import Refused
 from monitor.events.frame import Frame
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
+from monitor.events.piece import Piece
 from monitor.events.reasons import Reason
-from monitor.events.table import add_rows, check_schema
+from monitor.events.table import TableDecoder
 
 FILE_MAGIC: Final = b"ARROW1"
+
+_AT_ONCE_BYTES: Final = 64 * 1024 * 1024
+"""Record batches held at a time, so that a compressed message and those after it stay in bounded memory."""
 
 _REFUSALS: Final = (pa.ArrowException, ValueError, KeyError, TypeError, OverflowError, OSError, EOFError, MemoryError)
 """What pyarrow raises on bytes that are no Arrow; it has no common base."""
@@ -31,19 +35,20 @@ class ArrowDecoder:
         self._models = tuple(models)
         self._limits = limits or Limits()
         self._frames: dict[Role, dict[str, Frame]] = {}
+        self._decoders: dict[Role, TableDecoder] = {}
 
     def decode(self, messages: Sequence[bytes | None], role: Role, now_ms: int) -> Decoded:
         """Decode messages; see `Decoder`."""
-        frames = self._frames.get(role)
-        if frames is None:
+        decoder = self._decoders.get(role)
+        if decoder is None:
             frames = self._frames[role] = {model.name: Frame(model, role) for model in self._models}
+            decoder = self._decoders[role] = TableDecoder(frames)
         outcome = Outcome()
+        pieces, n_bytes = list[Piece](), 0
         for index, message in enumerate(messages):
             raw = message or b""
             try:
-                batches = self._batches(raw)
-                for batch in batches:
-                    check_schema(frames, batch.schema)
+                batches = [(batch, decoder.see(batch.schema)) for batch in self._batches(raw)]
             except Refused as refused:
                 outcome.events(np.array([index]))
                 outcome.rejects.append(
@@ -51,10 +56,16 @@ class ArrowDecoder:
                 )
                 continue
             first = 0
-            for batch in batches:
-                add_rows(frames, batch, index, first, now_ms, outcome)
+            for batch, seen in batches:
+                base = outcome.events(np.full(batch.num_rows, index, dtype=np.int32))
+                pieces.append(Piece(batch, index, first, base, seen))
                 first += batch.num_rows
-        return outcome.decoded(frames)
+                n_bytes += batch.get_total_buffer_size()
+            if n_bytes > _AT_ONCE_BYTES:
+                decoder.add(pieces, now_ms, outcome)
+                pieces, n_bytes = [], 0
+        decoder.add(pieces, now_ms, outcome)
+        return outcome.decoded(self._frames[role])
 
     def _batches(self, raw: bytes) -> list[Any]:
         """All record batches of a message, valid.

@@ -143,18 +143,18 @@ def join(frame: Frame, parts: Sequence[Part], sources: Codes) -> Batch:
             unseen.setdefault(column, []).extend((base + row, value) for row, value in pairs)
         base += part.positions.size
     whole = Part(
-        positions=np.concatenate([part.positions for part in parts]),
-        timestamps_ms=np.concatenate([part.timestamps_ms for part in parts]),
+        positions=_beside([part.positions for part in parts]),
+        timestamps_ms=_beside([part.timestamps_ms for part in parts]),
         numeric=_beside([part.numeric for part in parts]),
         codes=_beside([part.codes for part in parts]),
         segments=_beside([part.segments for part in parts]),
         versions=versions,
-        version_codes=np.concatenate(recoded),
+        version_codes=_beside(recoded),
         unseen=unseen,
     )
     if np.any(whole.positions[1:] < whole.positions[:-1]):
         whole = whole.take(np.argsort(whole.positions))
-    used = np.unique(whole.version_codes)
+    used = np.flatnonzero(np.bincount(whole.version_codes, minlength=len(versions)))
     order = sorted(used.tolist(), key=lambda code: versions[code])
     recode = np.zeros(len(versions), dtype=np.int32)
     recode[order] = np.arange(len(order), dtype=np.int32)
@@ -173,5 +173,5 @@ def join(frame: Frame, parts: Sequence[Part], sources: Codes) -> Batch:
 
 
 def _beside(arrays: list[Any]) -> Any:
-    """The columns of all arrays, without a copy where there is one array."""
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
+    """The rows (last axis) of all arrays, without a copy where there is one array."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)

@@ -21,7 +21,7 @@ from monitor.events.json import JsonDecoder
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
-from monitor.events.table import add_rows, check_schema
+from monitor.events.table import TableDecoder, check_schema
 from monitor.files.cells import CellMeanings
 from monitor.files.csv import CsvTable
 from monitor.files.jsonl import JsonlTable, read_lines
@@ -174,12 +174,13 @@ def _decoded_rows(
     except Refused as refused:
         hint = "name its column under `mapping: {timestamp: ...}`"
         raise InputError(f"{table.path}: {refused.detail}", hint=hint) from refused
+    decoder = TableDecoder(frames)
     fraction = [0.0]
     done = 0
     # All columns, also those that no model has: a reject carries its whole row.
     for batch in table.iter_batches(None, rows, lambda share: fraction.__setitem__(0, share)):
         outcome = Outcome()
-        add_rows(frames, meaning(batch), 0, done, now_ms, outcome)
+        decoder.add_batch(meaning(batch), done, now_ms, outcome)
         done += batch.num_rows
         decoded = outcome.decoded(frames)
         if bad_rows:

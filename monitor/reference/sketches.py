@@ -19,7 +19,7 @@ from monitor.events.batch import Batch
 from monitor.events.frame import SEGMENTS, Frame
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
-from monitor.events.table import add_rows
+from monitor.events.table import TableDecoder
 from monitor.files.table import Progress, TableFile
 from monitor.files.values import MIXED, as_numbers, as_texts
 from monitor.reference.columns import Places
@@ -93,6 +93,7 @@ class _Rows:
         self._segments = {name: leaf for name, leaf in first.items() if leaf.path[0] == SEGMENTS}
         self._codes = {layout.columns[index].name: row for row, index in enumerate(layout.categorical)}
         self._frame = Frame(ModelSpec(name="", layout=layout, dimensions=dimensions), "predictions")
+        self._decoder = TableDecoder({"": self._frame})
         leaves = (*self._features.values(), *self._prediction.values(), *self._segments.values())
         self.selectors = list(dict.fromkeys(leaf.selector for leaf in leaves))
 
@@ -109,7 +110,7 @@ class _Rows:
             segments = [self._plain("", leaf.of(raw), {}) for leaf in self._segments.values()]
             fields[SEGMENTS] = pa.StructArray.from_arrays(segments, names=list(self._segments))
         outcome = Outcome()
-        add_rows({"": self._frame}, pa.RecordBatch.from_pydict(fields), 0, 0, 0, outcome)
+        self._decoder.add_batch(pa.RecordBatch.from_pydict(fields), 0, 0, outcome)
         batch = outcome.decoded({"": self._frame}).batches[0]
         assert batch.n == raw.num_rows
         for row, bad in invalid.items():

@@ -1,0 +1,183 @@
+"""The rows of one model in one record batch, into the model's sheet."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from detectors.arrays import Bools, Codes, Ints
+from monitor.events import direct
+from monitor.events.arrays import BAD_TIME, indices, milliseconds, numbers, texts
+from monitor.events.dictionaries import Dictionary
+from monitor.events.forgiving import Refused, bad_time
+from monitor.events.frame import Frame
+from monitor.events.lookup import MISSING
+from monitor.events.parts import numeric_segment
+from monitor.events.places import Place, Places
+from monitor.events.reasons import Reason
+from monitor.events.sheet import Sheet
+
+
+class Rows:
+    """Reads a valid record batch, all of whose rows are of one model, into rows [start, start + n) of its sheet."""
+
+    def __init__(self, frame: Frame, places: Places, batch: Any, sheet: Sheet, start: int) -> None:
+        self._frame = frame
+        self._places = places
+        self._batch = batch
+        self._sheet = sheet
+        self._start = start
+        self._stop: int = start + batch.num_rows
+        self._exported = direct.Exported(batch)
+        self._read: dict[tuple[int, ...], _Categories] = {}
+
+    def numbers(self) -> None:
+        """Write the numeric columns."""
+        numeric, places = self._sheet.numeric, self._places
+        for kind, columns in places.direct:
+            direct.read_numbers(self._exported.address, kind, columns, numeric, self._start, self._stop)
+        for row, place in places.numbers.items():
+            numeric[row, self._start : self._stop] = numbers(place.of(self._batch))
+        for row in places.no_numbers:
+            numeric[row, self._start : self._stop] = self._sheet.blank_numeric[row]
+
+    def codes(self) -> None:
+        """Write the categorical columns, and note what the reference never held."""
+        for row, place in self._places.codes.items():
+            column = self._categories(place)
+            out = self._sheet.codes[row, self._start : self._stop]
+            table, has_unseen = column.dictionary.codes(self._frame, row)
+            column.write(table, out)
+            if has_unseen:
+                rows = np.flatnonzero(out == self._frame.columns[row].unseen)
+                found = zip(rows.tolist(), column.indices()[rows].tolist(), strict=True)
+                pairs = [(self._start + at, str(column.dictionary.values[index])) for at, index in found]
+                if pairs:
+                    self._sheet.unseen.setdefault(row, []).extend(pairs)
+        for row in self._places.no_codes:
+            self._sheet.codes[row, self._start : self._stop] = self._sheet.blank_codes[row]
+
+    def segments(self) -> None:
+        """Write the segments: named in `segments`, else the feature of that name, else the rest. After the numbers."""
+        frame = self._frame
+        for dimension, name in enumerate(frame.dimensions):
+            out = self._sheet.segments[dimension, self._start : self._stop]
+            named = self._places.segments[dimension]
+            if named is None:
+                self._feature(dimension, name, out)
+                continue
+            column = self._categories(named)
+            column.write(column.dictionary.segments(frame, dimension, MISSING), out)
+            missing = out == MISSING
+            if missing.any():
+                feature = np.empty_like(out)
+                self._feature(dimension, name, feature, missing)
+                np.copyto(out, feature, where=missing)
+
+    def _feature(self, dimension: int, name: str, out: Codes, wanted: Bools | None = None) -> None:
+        """Write a dimension's segments as the feature of its name gives them; at least the wanted rows."""
+        frame, place = self._frame, self._places.features[dimension]
+        if name in frame.numeric:
+            values = self._sheet.numeric[frame.numeric[name], self._start : self._stop]
+            everywhere = np.ones(out.size, dtype=np.bool_)
+            numeric_segment(frame, values, dimension, out, everywhere if wanted is None else wanted)
+        elif place is None:
+            out[:] = frame.rest[dimension]
+        else:
+            column = self._categories(place)
+            column.write(column.dictionary.segments(frame, dimension, frame.rest[dimension]), out)
+
+    def event(self, positions: Ints, default_version: str | None, now_ms: int) -> list[tuple[int, Refused]]:
+        """Write positions, times and versions; drop the bad rows. Each bad row of the batch, and why."""
+        sheet, here = self._sheet, slice(self._start, self._stop)
+        sheet.positions[here] = positions
+        times_ms = sheet.timestamps_ms[here]
+        self._times(times_ms)
+        bad_version = self._versions(default_version)
+        bad_id = None if self._places.prediction_id is None else _valid(self._places.prediction_id.of(self._batch))
+        latest = now_ms + self._frame.spec.max_ahead_ms
+        if bad_version is None and bad_id is None and times_ms.min() >= 0 and times_ms.max() <= latest:
+            return []
+        bad = (times_ms < 0) | (times_ms > latest)
+        for more in (bad_version, bad_id):
+            if more is not None:
+                bad |= more
+        rows = np.flatnonzero(bad)
+        if rows.size:
+            sheet.drop(self._start + rows)
+        name, mapping = self._frame.spec.name, self._frame.spec.mapping
+        refused = []
+        for row in rows.tolist():
+            if bad_id is not None and bad_id[row]:
+                why = Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is neither text nor an integer", name)
+            elif times_ms[row] < 0:
+                why = Refused(Reason.BAD_TIMESTAMP, f"{mapping.timestamp} is null or no time from 1970 on", name)
+            elif bad_version is not None and bad_version[row]:
+                why = Refused(Reason.SCHEMA, f"{mapping.version} is neither text nor a number", name)
+            else:
+                why = bad_time(int(times_ms[row]), now_ms, name)
+            refused.append((row, why))
+        return refused
+
+    def _times(self, out: Ints) -> None:
+        place = self._places.timestamp
+        if place is None:
+            out[:] = BAD_TIME
+        elif self._places.ticks:
+            direct.read_times(self._exported.address, place.steps[0], self._places.ticks, out)
+        else:
+            out[:] = milliseconds(place.of(self._batch))
+
+    def _versions(self, default: str | None) -> Bools | None:
+        """Write the versions; (n,) which of them are neither text nor a number, or None when none is."""
+        sheet, place = self._sheet, self._places.version
+        out = sheet.version_codes[self._start : self._stop]
+        if place is None:
+            out[:] = sheet.version(default or "")
+            return None
+        found = texts(place.of(self._batch))
+        codes = [sheet.version(value if isinstance(value, str) else "") for value in found.values]
+        out[:] = np.array(codes, dtype=np.int32)[found.codes]
+        wrong = np.array([value is not None and not isinstance(value, str) for value in found.values])
+        return wrong[found.codes] if wrong.any() else None
+
+    def _categories(self, place: Place) -> "_Categories":
+        column = self._read.get(place.steps)
+        if column is None:
+            column = self._read[place.steps] = _Categories(self._places, place, self._batch, self._exported)
+        return column
+
+
+class _Categories:
+    """A column as the categories that occur in it, and each row's index among them."""
+
+    def __init__(self, places: Places, place: Place, batch: Any, exported: direct.Exported) -> None:
+        self._place = place
+        self._array = place.of(batch)
+        self._exported = exported
+        self._indices: Ints | None = None
+        if place.dictionary_kind is not None:
+            self.dictionary = places.dictionaries.of(place.steps[0], self._array.dictionary)
+        else:
+            found = texts(self._array)
+            self.dictionary = Dictionary(found.values)
+            self._indices = found.codes
+
+    def indices(self) -> Ints:
+        """(n,) each row's index in `dictionary.values`."""
+        if self._indices is None:
+            self._indices = indices(self._array)
+        return self._indices
+
+    def write(self, table: Codes, out: Codes) -> None:
+        """Write table[index of each row]."""
+        if self._indices is None:
+            address, place = self._exported.address, self._place
+            if direct.read_codes(address, place.dictionary_kind, place.steps[0], table, out):
+                return
+        out[:] = table[self.indices()]
+
+
+def _valid(array: Any) -> Bools:
+    found: Bools = pc.is_valid(array).to_numpy(zero_copy_only=False)
+    return found

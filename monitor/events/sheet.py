@@ -1,0 +1,57 @@
+"""One model's rows in the making: arrays made once for many record batches."""
+
+import numpy as np
+
+from detectors.arrays import Bools, Codes, Ints
+from monitor.events.frame import Frame
+from monitor.events.parts import Part
+
+
+class Sheet:
+    """(n rows) the arrays of a `Part`, not yet filled.
+
+    Attributes
+    ----------
+    positions, timestamps_ms, numeric, codes, segments, version_codes, unseen
+        as in `Part`; of every row, also the bad ones.
+    blank_numeric, blank_codes
+        (n_numeric,) and (n_categorical,) what stands in a column that a batch does not have.
+    """
+
+    def __init__(self, frame: Frame, n: int) -> None:
+        numeric, codes = frame.blank(1)
+        self.blank_numeric = numeric[: frame.n_numeric, 0]
+        self.blank_codes = codes[: frame.n_categorical, 0]
+        self.positions: Ints = np.empty(n, dtype=np.int64)
+        self.timestamps_ms: Ints = np.empty(n, dtype=np.int64)
+        self.numeric = np.empty((frame.n_numeric, n))
+        self.codes: Codes = np.empty((frame.n_categorical, n), dtype=np.int32)
+        self.segments: Codes = np.empty((len(frame.dimensions), n), dtype=np.int32)
+        self.version_codes: Codes = np.empty(n, dtype=np.int32)
+        self.unseen: dict[int, list[tuple[int, str]]] = {}
+        self._versions: dict[str, int] = {}
+        self._bad: Bools | None = None
+
+    def version(self, text: str) -> int:
+        """The code of a version."""
+        return self._versions.setdefault(text, len(self._versions))
+
+    def drop(self, rows: Ints) -> None:
+        """Leave these rows out."""
+        if self._bad is None:
+            self._bad = np.zeros(self.positions.size, dtype=np.bool_)
+        self._bad[rows] = True
+
+    def part(self) -> Part:
+        """All rows but the dropped ones."""
+        part = Part(
+            positions=self.positions,
+            timestamps_ms=self.timestamps_ms,
+            numeric=self.numeric,
+            codes=self.codes,
+            segments=self.segments,
+            versions=tuple(self._versions),
+            version_codes=self.version_codes,
+            unseen=self.unseen,
+        )
+        return part if self._bad is None else part.take(np.flatnonzero(~self._bad))
