@@ -57,7 +57,7 @@ class ArrowDecoder:
                 continue
             first = 0
             for batch, seen in batches:
-                base = outcome.events(np.full(batch.num_rows, index, dtype=np.int32))  # type: ignore[arg-type]  # as ints
+                base = outcome.events(np.full(batch.num_rows, index, dtype=np.int32))  # type: ignore[arg-type]
                 pieces.append(Piece(batch, index, first, base, seen))
                 first += batch.num_rows
                 n_bytes += batch.get_total_buffer_size()
