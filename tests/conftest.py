@@ -87,11 +87,11 @@ def free_port() -> Callable[[], int]:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Throw away machine code that is older than any of the sources it may be of (see `detectors.compiled`)."""
     root = Path(__file__).parents[1]
-    for folder in (root / "detectors", root / "monitor" / "events"):
-        newest_s = max(source.stat().st_mtime for source in folder.glob("*.py"))
-        for kept in (folder / "__pycache__").glob("*.nb[ic]"):
-            if kept.stat().st_mtime < newest_s:
-                kept.unlink(missing_ok=True)
+    folders = (root / "detectors", root / "monitor" / "events")
+    newest_s = max(source.stat().st_mtime for folder in folders for source in folder.glob("*.py"))
+    for kept in (kept for folder in folders for kept in (folder / "__pycache__").glob("*.nb[ic]")):
+        if kept.stat().st_mtime < newest_s:
+            kept.unlink(missing_ok=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

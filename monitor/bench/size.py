@@ -16,7 +16,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     events
-        distinct events for decoding and sketching; one micro-batch has 20,000 (the default of `kafka.batch_events`).
+        distinct events for decoding and sketching; fewer than a micro-batch has at most (`kafka.batch_events`).
     reference_rows
         rows that the reference is built from.
     arrow_rows

@@ -8,10 +8,9 @@ Addresses are trusted: a batch must have passed `validate`. Dictionary indices a
 """
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-import numba
 import numpy as np
 import pyarrow as pa
 from numba.core import types
@@ -19,6 +18,7 @@ from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 
 from detectors.columns import INVALID, NULL
+from detectors.compiled import compiled
 from monitor.events.values import MAX_TIMESTAMP_MS
 
 KINDS: Final[Mapping[pa.DataType, Any]] = {
@@ -61,14 +61,6 @@ def ticks_per_ms(kind: pa.DataType) -> int:
     return _TICKS.get(kind.unit, 0) if pa.types.is_timestamp(kind) else 0
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile without the GIL; keep the machine code on disk where any cache directory is writable."""
-    try:
-        return numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # "no locator available": a read-only installation without a writable home
-        return numba.njit(nogil=True)(function)
-
-
 def _to_pointer(_context: Any, _address: Any) -> Any:
     """An integer as a pointer."""
 
@@ -81,13 +73,13 @@ def _to_pointer(_context: Any, _address: Any) -> Any:
 _pointer: Any = intrinsic(_to_pointer)
 
 
-@_compiled
+@compiled
 def _values(address: Any, offset: Any, n: Any, kind: Any) -> Any:
     """(n,) the values of a buffer from `offset` on."""
     return carray(_pointer(address), (offset + n,), kind)[offset:]
 
 
-@_compiled
+@compiled
 def _column(batch: Any, column: Any) -> Any:
     """(offset, address of the validity bitmap or 0, address of the values) of a column without children."""
     # An ArrowArray: length, null_count, offset, n_buffers, n_children, buffers, children, dictionary, ...
@@ -97,7 +89,7 @@ def _column(batch: Any, column: Any) -> Any:
     return own[2], buffers[0], buffers[1]
 
 
-@_compiled
+@compiled
 def _set_nulls(bitmap: Any, offset: Any, out: Any, null: Any) -> None:
     """Write `null` wherever the bit is 0. Eight rows at a time are passed over: few bytes hold a null."""
     if bitmap == 0:
@@ -117,14 +109,14 @@ def _set_nulls(bitmap: Any, offset: Any, out: Any, null: Any) -> None:
             i += 1
 
 
-@_compiled
+@compiled
 def _set_numbers(values: Any, out: Any) -> None:
     for i in range(out.size):
         x = np.float64(values[i])
         out[i] = x if x - x == 0.0 else INVALID  # infinity less itself is NaN
 
 
-@_compiled
+@compiled
 def _set_codes(values: Any, table: Any, out: Any) -> Any:
     """Whether all indices lie in the dictionary; where they do not, the code is that of null."""
     size = np.uint64(table.size - 1)  # the last is null's
@@ -137,7 +129,7 @@ def _set_codes(values: Any, table: Any, out: Any) -> Any:
     return outside == 0
 
 
-@_compiled
+@compiled
 def read_numbers(batch: Any, kind: Any, places: Any, numeric: Any, start: Any, stop: Any) -> None:
     """Write columns of one type into numeric[:, start:stop], float64.
 
@@ -157,7 +149,7 @@ def read_numbers(batch: Any, kind: Any, places: Any, numeric: Any, start: Any, s
         _set_nulls(bitmap, offset, out, NULL)
 
 
-@_compiled
+@compiled
 def read_codes(batch: Any, kind: Any, column: Any, table: Any, out: Any) -> Any:
     """Write out[i] = table[index of row i]; `kind` is the type of the indices, the table's last code is null's.
 
@@ -169,7 +161,7 @@ def read_codes(batch: Any, kind: Any, column: Any, table: Any, out: Any) -> Any:
     return inside
 
 
-@_compiled
+@compiled
 def read_times(batch: Any, column: Any, ticks: Any, out: Any) -> None:
     """Write the milliseconds of int64 times of so many ticks each; BAD_TIME where there is no time up to 9999."""
     offset, bitmap, values = _column(batch, column)

@@ -174,4 +174,5 @@ def _taken(batch: Any, rows: Ints) -> Any:
         return batch.take(pa.array(rows))
     except pa.ArrowNotImplementedError:  # of views and run-end encoded columns
         runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
-        return pa.concat_batches([batch.slice(run[0], run.size) for run in runs])  # type: ignore[attr-defined]  # not in the stubs
+        slices = [batch.slice(run[0], run.size) for run in runs]
+        return pa.concat_batches(slices)  # type: ignore[attr-defined]  # not in the stubs
