@@ -27,7 +27,7 @@ CHUNK: Final = 32_768
 
 
 class JsonDecoder:
-    """Decodes JSON messages of the configured models. Not for several threads at once: it learns the events' shapes.
+    """Decodes JSON messages of the configured models. Not for several threads at once: it learns how they look.
 
     Parameters
     ----------
