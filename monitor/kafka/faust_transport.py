@@ -13,6 +13,8 @@ from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # ships n
 from faust.transport.drivers import aiokafka as driver
 from yarl import URL
 
+from monitor.errors import StoppedError
+
 
 class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that owns the aiokafka consumer."""
@@ -45,8 +47,14 @@ def transport(app: faust.App, bootstrap_servers: str, client: Mapping[str, str |
     """The transport for `app`.
 
     `bootstrap_servers` are `host:port`, several with commas between; `client` holds settings by librdkafka's names.
+
+    Raises `StoppedError` for a `fetch.wait.max.ms` that is no number.
     """
     urls = [URL(f"kafka://{server.strip()}") for server in bootstrap_servers.split(",")]
     made = CommittedTransport(urls, app, loop=app.loop)
-    made.fetch_wait_ms = int(client.get("fetch.wait.max.ms", made.fetch_wait_ms))
+    wanted = client.get("fetch.wait.max.ms", made.fetch_wait_ms)
+    try:
+        made.fetch_wait_ms = int(wanted)
+    except ValueError as error:
+        raise StoppedError(f"kafka.client fetch.wait.max.ms is {wanted!r}", hint="give it in milliseconds") from error
     return made

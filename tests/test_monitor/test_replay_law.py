@@ -57,10 +57,10 @@ def test_every_event_is_counted_once_whatever_is_killed(installation: Installati
 
     def pace(n_sent: int) -> None:
         nonlocal n_disks_lost
-        if plan and n_sent >= plan[0][0]:
+        while plan and n_sent >= plan[0][0]:
             _moment, (victim, disk_lost) = plan.pop(0)
             if disk_lost:  # it may still be starting after the round before: then there is nothing to lose
-                installation.wait_for(lambda: installation.has_disk(victim), "evaluate to have state on its disk")
+                installation.wait_for(lambda: installation.has_disk(EVALUATE), "evaluate to have state on its disk")
             # Let the flow go on for a random while, so that the victim is hit in the middle of its work.
             installation.breathe(chance.uniform(0.5, 4.0))
             installation.kill(victim)
