@@ -57,7 +57,7 @@ def test_every_event_is_counted_once_whatever_is_killed(installation: Installati
 
     def pace(n_sent: int) -> None:
         nonlocal n_disks_lost
-        while plan and n_sent >= plan[0][0]:
+        if plan and n_sent >= plan[0][0]:
             _moment, (victim, disk_lost) = plan.pop(0)
             if disk_lost:  # it may still be starting after the round before: then there is nothing to lose
                 installation.wait_for(lambda: installation.has_disk(EVALUATE), "evaluate to have state on its disk")
