@@ -26,15 +26,43 @@ def dying_with_parent() -> Callable[[], None]:
     return preexec
 
 
-@contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that processes, ports and folders are cleaned up."""
+class Ending:
+    """Whether this process has been told to end."""
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    def __init__(self) -> None:
+        self._asked = False
+
+    def interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """The handler of the signals."""
+        self._asked = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    @property
+    def asked(self) -> bool:
+        """Whether a signal has come."""
+        return self._asked
+
+    def check(self) -> None:
+        """Interrupt once more if that was asked for: a callback from compiled code swallows what is raised in it."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[Ending]:
+    """SIGTERM unwinds like Ctrl-C, so that processes, ports and folders are cleaned up.
+
+    An error that comes after either is taken for the interrupt: compiled modules that are interrupted while they are
+    imported, chDB's among them, say that they are not installed. Call `check` of what this gives before anything long.
+    """
+    ending = Ending()
+    before = {number: signal.signal(number, ending.interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield ending
+    except Exception as error:
+        if ending.asked:
+            raise KeyboardInterrupt from error
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -102,7 +102,7 @@ def up(config_path: Path, port: int) -> None:
     configure_logging("up")
     config = _check(config_path)
     with (
-        terminable(),
+        terminable() as ending,
         EmbeddedBroker(port) as broker,
         tempfile.TemporaryDirectory(prefix="driftline-up-") as state,
     ):
@@ -113,16 +113,21 @@ def up(config_path: Path, port: int) -> None:
         wiring.migrate(running)
         commands = role_commands(path)
         supervisor = Supervisor(commands)
-        with _stopping(supervisor.stop), supervisor:
-            console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-            console.print(
-                f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {broker.bootstrap_servers}"
-            )
-            listen = config.metrics.listen
-            for offset, command in enumerate(commands if listen and listen.port else ()):
-                console.print(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")
-            console.print("Stop with Ctrl-C")
-            supervisor.run()
+        with _stopping(supervisor.stop):
+            ending.check()  # from here on a signal calls `stop`
+            with supervisor:
+                _announce(config, broker.bootstrap_servers, commands)
+                supervisor.run()
+
+
+def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand]) -> None:
+    """Say where events go, where the metrics are, and how to stop."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {bootstrap_servers}")
+    listen = config.metrics.listen
+    for offset, command in enumerate(commands if listen and listen.port else ()):
+        console.print(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")
+    console.print("Stop with Ctrl-C")
 
 
 def _check(config_path: Path) -> Config:

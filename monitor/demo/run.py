@@ -33,7 +33,7 @@ from monitor.evaluate import application_id
 from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
 from monitor.kafka.progress import GroupProgress
-from monitor.processes import terminable
+from monitor.processes import Ending, terminable
 from monitor.reference.build import build_reference, write_reference
 from monitor.supervisor import Supervisor
 
@@ -44,8 +44,9 @@ GIVE_UP_S = 900.0
 
 def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
     """Run the demo over `months` months from February on, and show what was found. Leaves nothing behind but `keep`."""
-    with _folder(keep) as folder, terminable():
+    with terminable() as ending, _folder(keep) as folder:
         rows = _prepare(folder, months, console)
+        ending.check()
         with EmbeddedBroker() as broker:
             path = embedded_config(
                 folder / "demo.yaml",
@@ -63,7 +64,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
             wiring.migrate(config)
             started_s = time.monotonic()
             with Supervisor(role_commands(path), environment={"DRIFTLINE_LOG_LEVEL": "warning"}) as supervisor:
-                _stream(config, rows, supervisor, console)
+                _stream(config, rows, supervisor, console, ending)
             elapsed_s = time.monotonic() - started_s
         findings = read_findings(config, months)
     n_open = int(np.count_nonzero(np.asarray(rows["timestamp_ms"]) >= findings.over_ms))
@@ -88,7 +89,7 @@ def _prepare(folder: Path, months: int, console: Console) -> pa.Table:
     return live.filter(pa.array(np.asarray(live["date"]) < before))
 
 
-def _stream(config: Config, rows: pa.Table, supervisor: Supervisor, console: Console) -> None:
+def _stream(config: Config, rows: pa.Table, supervisor: Supervisor, console: Console, ending: Ending) -> None:
     """Send the events as fast as they are taken, then wait until everything has come out at the other end."""
     kafka = config.kafka
     source = kafka.topics.predictions[0]
@@ -115,6 +116,7 @@ def _stream(config: Config, rows: pa.Table, supervisor: Supervisor, console: Con
                 except BufferError:
                     producer.poll(0.1)
             if number % 10_000 == 0:
+                ending.check()
                 producer.poll(0)
                 progress.update(sent, completed=number)
         producer.flush(60)
@@ -123,11 +125,12 @@ def _stream(config: Config, rows: pa.Table, supervisor: Supervisor, console: Con
         for name, stage in stages:
             task = progress.add_task(name, total=None)
             with contextlib.closing(stage):
-                supervisor.run(lambda stage=stage: not _settled(stage, give_up_s))  # type: ignore[misc]
+                supervisor.run(lambda stage=stage: not _settled(stage, give_up_s, ending))  # type: ignore[misc]
             progress.update(task, total=1, completed=1)
 
 
-def _settled(stage: GroupProgress, give_up_s: float) -> bool:
+def _settled(stage: GroupProgress, give_up_s: float, ending: Ending) -> bool:
+    ending.check()
     if time.monotonic() > give_up_s:
         raise StoppedError("the demo did not finish in time; the log above says where it stands")
     return stage.caught_up()
