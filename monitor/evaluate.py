@@ -18,7 +18,6 @@ from typing import cast
 
 import faust
 import structlog
-from faust.transport.consumer import Consumer
 from faust.types import EventT, FutureMessage
 from prometheus_client import Counter
 
@@ -31,7 +30,7 @@ from monitor.health import Health
 from monitor.kafka import topics
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
 from monitor.kafka.faust_auth import credentials
-from monitor.kafka.faust_transport import transport
+from monitor.kafka.faust_transport import CommittedConsumer, transport
 from monitor.sketch_messages import BadSketchMessage, decode
 from sinks.records import ResultBatch, encode_results
 
@@ -104,6 +103,10 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
 
     @app.on_partitions_assigned.connect
     async def assigned(*_args: object, **_kwargs: object) -> None:
+        health.not_ready("restoring state from its changelog")
+
+    @app.on_rebalance_complete.connect
+    async def restored(*_args: object, **_kwargs: object) -> None:
         health.ready()
 
     @app.on_partitions_revoked.connect
@@ -182,14 +185,13 @@ class _Role:
         await asyncio.gather(*sent)
 
     def export_lag(self, app: faust.App) -> None:
-        """Messages of `drift.sketches` that are not read yet."""
+        """Messages of `drift.sketches` that are not scored yet."""
         topic = self._kafka.own_topic(topics.SKETCHES)
-        consumer = cast("Consumer", app.consumer)
+        consumer = cast("CommittedConsumer", app.consumer)
         for tp in consumer.assignment() if consumer else ():
             high = consumer.highwater(tp) if tp.topic == topic else None
             if high is not None:
-                read = consumer._read_offset.get(tp)
-                lag = max(0, high - (read + 1 if read is not None else 0))
+                lag = max(0, high - consumer.next_offset(tp))
                 telemetry.CONSUMER_LAG.labels("evaluate", tp.topic, str(tp.partition)).set(lag)
 
 
