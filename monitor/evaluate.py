@@ -30,6 +30,7 @@ from monitor.health import Health
 from monitor.kafka import topics
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
 from monitor.kafka.faust_auth import credentials
+from monitor.kafka.faust_recovery import OrderedTables
 from monitor.kafka.faust_transport import CommittedConsumer, transport
 from monitor.sketch_messages import BadSketchMessage, decode
 from sinks.records import ResultBatch, encode_results
@@ -77,6 +78,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         broker_commit_interval=1.0,
         # The message in hand is finished before its partition is given up: two workers never write the same state.
         stream_wait_empty=True,
+        TableManager=OrderedTables,
         # One message may score many windows; a watchdog that warns of slow streams is of no use here.
         stream_processing_timeout=3600.0,
     )

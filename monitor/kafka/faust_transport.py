@@ -1,22 +1,26 @@
-"""Faust's aiokafka driver, reading committed messages only, and committing what was processed.
+"""Faust's aiokafka driver, with three things changed by the subclasses that `app.transport` needs for it.
 
-Two things are changed, by the three subclasses that `app.transport` needs for it:
-
-- Faust reads uncommitted messages unless it runs its own transactions (`AIOKafkaConsumerThread._create_worker_consumer`
-  chooses the isolation level by `in_transaction` alone), so what ingest rolls back would be scored.
-- Faust 0.15 commits by the gaps in what it reads, and counts from where it believes to be. When the tables are restored
-  it resumes the partitions before it seeks them to their committed offsets (`Recovery.on_recovery_completed`); what was
-  fetched in between leaves a gap that is none. Depending on the moment it then commits messages that are still in its
-  queue, which a `kill -9` loses, or never commits again. Nearly every restart with a backlog showed such a gap.
+- It reads committed messages only. Faust reads uncommitted ones unless it runs its own transactions
+  (`AIOKafkaConsumerThread._create_worker_consumer` chooses the isolation level by `in_transaction` alone), so what
+  ingest rolls back would be scored.
+- A stream's messages are fetched when its tables are restored, and not before. Faust 0.15 resumes the partitions, then
+  seeks them to their committed offsets, then clears its queues (`Recovery.on_recovery_completed`): what comes in
+  between is lost, and the messages after it are not. Nearly every restart with a backlog showed it.
+- It commits what is done. Faust works that out from gaps in what it has read, and where a seek has moved it takes
+  messages that wait in its queue for a gap, or sees a gap for ever and commits no more.
 """
 
 from typing import Any
 
 import faust
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # ships no types
+from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from yarl import URL
+
+CLOSED_S = 0.05
+"""How long a fetch takes when there is nothing that may be fetched, in seconds."""
 
 
 class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
@@ -34,11 +38,43 @@ class CommittedConsumer(driver.Consumer):
 
     Then everything before the last acknowledged message is done, whatever else was read, and there is one number a
     partition to commit. A message that is read twice moves it back, and forward again: never past what is not done.
+
+    `rebalances` counts what may move partitions: each revocation and each assignment.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.rebalances = 0
+        self._restored_at = -1
         self._next_offset: dict[TP, int] = {}
+
+    def restored(self, rebalances: int) -> None:
+        """Let messages flow: the tables are restored, and the partitions where the count of rebalances stood at."""
+        self._restored_at = rebalances
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Stop the flow of messages until tables are restored."""
+        self.rebalances += 1
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """The same: a worker that had no partitions has nothing revoked."""
+        self.rebalances += 1
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets; not when the flow has stopped, for who starts it seeks first."""
+        if self.flow_active:
+            await super().perform_seek()
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:
+        wanted = active_partitions or set()
+        if self._restored_at != self.rebalances:
+            wanted = {tp for tp in wanted if self._is_changelog_tp(tp)}
+        if not wanted:
+            await self.sleep(CLOSED_S)
+            return {}
+        return await super()._getmany(wanted, timeout)
 
     def ack(self, message: Message) -> bool:
         """Note that a message, and with it all before it, is done."""
