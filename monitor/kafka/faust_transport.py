@@ -10,6 +10,7 @@
   messages that wait in its queue for a gap, or sees a gap for ever and commits no more.
 """
 
+import asyncio
 from typing import Any
 
 import faust
@@ -72,7 +73,7 @@ class CommittedConsumer(driver.Consumer):
         if self._restored_at != self.rebalances:
             wanted = {tp for tp in wanted if self._is_changelog_tp(tp)}
         if not wanted:
-            await self.sleep(CLOSED_S)
+            await asyncio.sleep(CLOSED_S)
             return {}
         return await super()._getmany(wanted, timeout)
 

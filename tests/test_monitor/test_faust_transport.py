@@ -1,4 +1,4 @@
-"""The score role commits what is done, whatever Faust has read meanwhile."""
+"""The score role reads messages when its state is restored, and commits what is done."""
 
 import asyncio
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from faust.transport.consumer import Consumer
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from support.events import model_section
 
@@ -33,6 +34,40 @@ SOURCE = TP("drift.sketches", 0)
 
 def message(offset: int) -> Message:
     return Message(SOURCE.topic, SOURCE.partition, offset, 0.0, 0, None, b"", b"", None, tp=SOURCE)
+
+
+def test_messages_are_fetched_between_a_restoration_and_the_next_rebalance(
+    consumer: CommittedConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[set[TP]] = []
+
+    async def fetch(_self: object, partitions: set[TP], timeout: float) -> dict[TP, list[object]]:
+        fetched.append(partitions)
+        return {tp: [timeout] for tp in partitions}
+
+    async def nothing(*_args: object) -> None:
+        """What Faust does at a rebalance."""
+
+    monkeypatch.setattr(driver.Consumer, "_getmany", fetch)
+    monkeypatch.setattr(driver.Consumer, "on_partitions_revoked", nothing)
+    monkeypatch.setattr(driver.Consumer, "on_partitions_assigned", nothing)
+    changelog = TP(next(iter(consumer.app.tables.changelog_topics)), 0)
+
+    async def through_a_rebalance() -> None:
+        assert await consumer._getmany({SOURCE}, 1.0) == {}
+        assert await consumer._getmany({SOURCE, changelog}, 1.0) == {changelog: [1.0]}
+        consumer.restored(consumer.rebalances)
+        assert await consumer._getmany({SOURCE, changelog}, 1.0) == {SOURCE: [1.0], changelog: [1.0]}
+        at_the_time = consumer.rebalances
+        await consumer.on_partitions_revoked({SOURCE})
+        assert await consumer._getmany({SOURCE}, 1.0) == {}
+        consumer.restored(at_the_time)
+        assert await consumer._getmany({SOURCE}, 1.0) == {}, "what was restored then is not what is held now"
+        await consumer.on_partitions_assigned({SOURCE}, 1)
+        assert await consumer._getmany({SOURCE}, 1.0) == {}
+
+    asyncio.run(through_a_rebalance())
+    assert fetched == [{changelog}, {SOURCE, changelog}]
 
 
 def test_a_message_that_was_read_is_committed_once_it_is_done(consumer: CommittedConsumer) -> None:
