@@ -82,7 +82,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         # One message may score many windows; a watchdog that warns of slow streams is of no use here.
         stream_processing_timeout=3600.0,
     )
-    app.transport = transport(app, kafka.bootstrap_servers)
+    app.transport = transport(app, kafka.bootstrap_servers, kafka.client_settings())
     sketches = _raw_topic(app, kafka.own_topic(topics.SKETCHES))
     results = _raw_topic(app, kafka.own_topic(topics.RESULTS))
     table = app.Table(TABLE, key_type=bytes, value_type=bytes, partitions=kafka.sketch_partitions)

@@ -22,7 +22,7 @@ from monitor.bench.size import Material, Size
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.embedded.broker import EmbeddedBroker
-from monitor.embedded.profile import SESSION_TIMEOUT
+from monitor.embedded.profile import CLIENT, SESSION_TIMEOUT
 from monitor.errors import StoppedError
 from monitor.events.batch import Decoded
 from monitor.health import Health
@@ -49,7 +49,7 @@ def broker() -> Iterator[tuple[str, str]]:
 
 
 def section(bootstrap_servers: str) -> dict[str, object]:
-    """The configuration's `kafka` section for a run; topics and groups have names of their own."""
+    """The configuration's `kafka` section for a run, as the embedded profile has it; topics and groups are its own."""
     name = f"{_PREFIX}-{uuid.uuid4().hex[:8]}"
     return {
         "bootstrap_servers": bootstrap_servers,
@@ -57,6 +57,7 @@ def section(bootstrap_servers: str) -> dict[str, object]:
         "topic_prefix": f"{name}.drift",
         "consumer_group": name,
         "session_timeout": SESSION_TIMEOUT,
+        "client": CLIENT,
     }
 
 

@@ -9,6 +9,8 @@ from monitor.config.load import load
 
 # Joining a group on the embedded broker takes as long as its session timeout; 6 s is the least that works well.
 SESSION_TIMEOUT = "6s"
+# It looks for new messages in pauses that grow with the time that a fetch may wait: 250 ms at librdkafka's own 500.
+CLIENT = {"fetch.wait.max.ms": 50}
 
 
 def embedded_config(path: Path, bootstrap_servers: str, folder: Path, **changes: dict[str, Any]) -> Path:
@@ -24,7 +26,7 @@ def embedded_config(path: Path, bootstrap_servers: str, folder: Path, **changes:
         model["reference"] = str((path.parent / model["reference"]).resolve())
     kafka = {"bootstrap_servers": bootstrap_servers, "session_timeout": SESSION_TIMEOUT, "replication_factor": 1}
     # Security settings are for the user's own brokers.
-    document["kafka"] = {**document.get("kafka", {}), "client": {}, **kafka}
+    document["kafka"] = {**document.get("kafka", {}), "client": CLIENT, **kafka}
     document["state_dir"] = str(folder / "state")
     for section, values in changes.items():
         document[section] = {**document.get(section, {}), **values}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import faust
 import msgspec
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from monitor.health import Health
 from monitor.kafka import clients, topics
 from monitor.kafka.clients import classify, consumer_settings, producer_settings, reach_broker, wait_for_broker
 from monitor.kafka.faust_auth import credentials
+from monitor.kafka.faust_transport import transport
 from monitor.kafka.topics import ensure_topics, partition_of_model
 from monitor.kafka.watch import BrokerWatch
 from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
@@ -412,3 +414,11 @@ def test_what_faust_cannot_speak_is_refused_and_never_weakened(settings: dict[st
     with pytest.raises(StoppedError, match="is not supported") as caught:
         credentials(settings)
     assert "SCRAM-SHA-512" in caught.value.hint
+
+
+def test_faust_lets_a_broker_wait_as_long_as_the_other_clients_do() -> None:
+    app = faust.App("fetching", broker="kafka://127.0.0.1:1", store="memory://")
+    assert transport(app, "127.0.0.1:1", {}).fetch_wait_ms == 500
+    assert transport(app, "127.0.0.1:1", {"fetch.wait.max.ms": 50}).fetch_wait_ms == 50
+    with pytest.raises(StoppedError, match=r"fetch\.wait\.max\.ms is 'soon'"):
+        transport(app, "127.0.0.1:1", {"fetch.wait.max.ms": "soon"})
