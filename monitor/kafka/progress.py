@@ -5,6 +5,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from monitor.config.schema import Kafka
 from monitor.kafka.clients import classify, consumer_settings
 
+_MOVING = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+}
+"""A group's offsets are being read, or moved to another broker: that passes."""
+
 
 class GroupProgress:
     """Watches one group on one topic from outside, without joining it."""
@@ -15,19 +22,14 @@ class GroupProgress:
         self._consumer = Consumer(settings)
         self._topic = topic
 
-    def behind(self) -> int:
-        """Messages that are not committed yet; a transaction's end marker counts as one."""
-        try:
-            return sum(high - done for _partition, done, high in self._positions())
-        except KafkaException as error:
-            raise classify(error, self._kafka) from error
-
     def caught_up(self) -> bool:
         """Whether the group has committed all there is to read. Markers at the end of a partition do not count."""
         try:
             open_ends = [partition for partition, done, high in self._positions() if done < high]
             return not any(self._holds_a_message(partition) for partition in open_ends)
         except KafkaException as error:
+            if error.args[0].code() in _MOVING:
+                return False
             raise classify(error, self._kafka) from error
 
     def _positions(self) -> list[tuple[TopicPartition, int, int]]:
