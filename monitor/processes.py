@@ -27,42 +27,53 @@ def dying_with_parent() -> Callable[[], None]:
 
 
 class Ending:
-    """Whether this process has been told to end."""
+    """Whether this process has been told to end, by SIGTERM or Ctrl-C.
+
+    That is noted, and `check` acts on it: an exception out of a signal handler may come while `subprocess` holds a lock
+    that nobody would then release, or inside compiled code that swallows it or takes it for another error.
+    """
 
     def __init__(self) -> None:
         self._asked = False
+        self._raises = False
 
-    def interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        """The handler of the signals."""
-        self._asked = True
-        raise KeyboardInterrupt
-
-    @property
-    def asked(self) -> bool:
-        """Whether a signal has come."""
-        return self._asked
+    def handle(self, _number: int, _frame: FrameType | None) -> None:
+        """The handler of the signals; whoever asks twice is obeyed at once."""
+        insists, self._asked = self._asked, True
+        if self._raises or insists:
+            raise KeyboardInterrupt
 
     def check(self) -> None:
-        """Interrupt once more if that was asked for: a callback from compiled code swallows what is raised in it."""
+        """Raise `KeyboardInterrupt` if this process was told to end. To be called between steps that take time."""
         if self._asked:
             raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Signals interrupt what runs in this block. For long computing that starts no process and opens no engine.
+
+        An error that follows is taken for the interrupt: compiled modules that are interrupted while they are imported
+        say that they are not installed.
+        """
+        self._raises = True
+        try:
+            yield
+        except Exception as error:
+            if self._asked:
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            self._raises = False
+        self.check()
 
 
 @contextlib.contextmanager
 def terminable() -> Iterator[Ending]:
-    """SIGTERM unwinds like Ctrl-C, so that processes, ports and folders are cleaned up.
-
-    An error that comes after either is taken for the interrupt: compiled modules that are interrupted while they are
-    imported, chDB's among them, say that they are not installed. Call `check` of what this gives before anything long.
-    """
+    """SIGTERM and Ctrl-C unwind in good order, so that processes, ports and folders are cleaned up."""
     ending = Ending()
-    before = {number: signal.signal(number, ending.interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ending.handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield ending
-    except Exception as error:
-        if ending.asked:
-            raise KeyboardInterrupt from error
-        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

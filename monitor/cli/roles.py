@@ -106,10 +106,12 @@ def up(config_path: Path, port: int) -> None:
         EmbeddedBroker(port) as broker,
         tempfile.TemporaryDirectory(prefix="driftline-up-") as state,
     ):
+        ending.check()
         path = embedded_config(config_path, broker.bootstrap_servers, Path(state))
         running = load(path)
         sources = dict.fromkeys((*config.kafka.topics.predictions, *config.kafka.topics.features), 3)
         wiring.prepare_topics(running, sources)
+        ending.check()
         wiring.migrate(running)
         commands = role_commands(path)
         supervisor = Supervisor(commands)

@@ -45,9 +45,10 @@ GIVE_UP_S = 900.0
 def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
     """Run the demo over `months` months from February on, and show what was found. Leaves nothing behind but `keep`."""
     with terminable() as ending, _folder(keep) as folder:
-        rows = _prepare(folder, months, console)
-        ending.check()
+        with ending.at_once():
+            rows = _prepare(folder, months, console)
         with EmbeddedBroker() as broker:
+            ending.check()
             path = embedded_config(
                 folder / "demo.yaml",
                 broker.bootstrap_servers,
@@ -61,7 +62,9 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
             )
             config = load(path)
             wiring.prepare_topics(config, {config.kafka.topics.predictions[0]: SOURCE_PARTITIONS})
+            ending.check()
             wiring.migrate(config)
+            ending.check()
             started_s = time.monotonic()
             with Supervisor(role_commands(path), environment={"DRIFTLINE_LOG_LEVEL": "warning"}) as supervisor:
                 _stream(config, rows, supervisor, console, ending)

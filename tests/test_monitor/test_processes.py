@@ -1,38 +1,72 @@
-"""A command that is told to end says that, and nothing else."""
+"""A command that is told to end does so between two steps, and forgets nothing."""
 
-import contextlib
 import os
 import signal
 
 import pytest
 
-from monitor.processes import terminable
+from monitor.processes import Ending, terminable
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_an_error_that_comes_of_an_interrupt_is_the_interrupt(how: signal.Signals) -> None:
-    def import_chdb() -> None:
-        try:
-            os.kill(os.getpid(), how)
-        except KeyboardInterrupt:
-            raise ImportError("this is what pybind11 makes of it") from None
+def ask(how: signal.Signals) -> None:
+    os.kill(os.getpid(), how)
 
+
+@pytest.mark.parametrize("how", SIGNALS)
+def test_a_signal_takes_effect_at_the_next_check(how: signal.Signals) -> None:
     before = signal.getsignal(how)
-    with pytest.raises(KeyboardInterrupt) as interrupted, terminable():
-        import_chdb()
-    assert isinstance(interrupted.value.__cause__, ImportError)
+    with terminable() as ending:
+        ending.check()
+        ask(how)
+        with pytest.raises(KeyboardInterrupt):
+            ending.check()
     assert signal.getsignal(how) is before
 
 
-def test_an_error_without_an_interrupt_stays_what_it_is() -> None:
-    with pytest.raises(ImportError), terminable():
-        raise ImportError("the engine is not installed")
-
-
-def test_an_interrupt_that_was_swallowed_is_not_forgotten() -> None:
-    with terminable() as ending:
-        ending.check()
-        with contextlib.suppress(KeyboardInterrupt):  # as a callback out of compiled code does
-            os.kill(os.getpid(), signal.SIGTERM)
+def test_whoever_asks_twice_is_obeyed_at_once() -> None:
+    with terminable():
+        ask(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            ending.check()
+            ask(signal.SIGINT)
+
+
+@pytest.mark.parametrize("how", SIGNALS)
+def test_computing_is_interrupted_at_once(how: signal.Signals) -> None:
+    def compute(ending: Ending) -> None:
+        with ending.at_once():
+            ask(how)
+            pytest.fail("it went on")
+
+    with terminable() as ending, pytest.raises(KeyboardInterrupt):
+        compute(ending)
+
+
+def test_a_signal_that_came_before_computing_is_obeyed_after_it() -> None:
+    def compute(ending: Ending) -> None:
+        with ending.at_once():
+            pass
+
+    with terminable() as ending:
+        ask(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            compute(ending)
+
+
+def test_an_error_that_comes_of_an_interrupt_is_the_interrupt() -> None:
+    def compute(ending: Ending) -> None:
+        with ending.at_once():
+            try:
+                ask(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise ImportError("this is what pybind11 makes of it") from None
+
+    with terminable() as ending, pytest.raises(KeyboardInterrupt) as interrupted:
+        compute(ending)
+    assert isinstance(interrupted.value.__cause__, ImportError)
+
+
+def test_an_error_without_an_interrupt_stays_what_it_is() -> None:
+    with terminable() as ending, pytest.raises(ImportError), ending.at_once():
+        raise ImportError("it is not installed")
