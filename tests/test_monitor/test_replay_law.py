@@ -21,8 +21,8 @@ HOURS = 96.0
 PARTITIONS = 6
 ROUNDS = int(os.environ.get("DRIFTLINE_KILL_ROUNDS", "20"))
 SEED = int(os.environ.get("DRIFTLINE_KILL_SEED", "1"))
-EVALUATE = "evaluate-0"
-WORKERS = ("ingest-0", "ingest-1", EVALUATE)
+SCORE_WORKERS = ("evaluate-0", "evaluate-1")
+WORKERS = ("ingest-0", "ingest-1", *SCORE_WORKERS)
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def test_every_event_is_counted_once_whatever_is_killed(installation: Installati
         installation.start(worker.split("-")[0], worker)
     installation.start("deliver", "deliver-0")
     chance = random.Random(SEED)
-    # Evaluate alone keeps state on its disk: it is the victim of every round in which that is deleted.
-    rounds = [(EVALUATE, True)] * (ROUNDS // 2)
+    # Score workers alone keep state on a disk: they are the victims of every round in which that is deleted.
+    rounds = [(SCORE_WORKERS[n % len(SCORE_WORKERS)], True) for n in range(ROUNDS // 2)]
     rounds += [(chance.choice(WORKERS), False) for _ in range(ROUNDS - len(rounds))]
     chance.shuffle(rounds)
     # The moments are numbers of events sent; the flow goes on while the killed worker's successor starts.
@@ -60,7 +60,7 @@ def test_every_event_is_counted_once_whatever_is_killed(installation: Installati
         if plan and n_sent >= plan[0][0]:
             _moment, (victim, disk_lost) = plan.pop(0)
             if disk_lost:  # it may still be starting after the round before: then there is nothing to lose
-                installation.wait_for(lambda: installation.has_disk(EVALUATE), "evaluate to have state on its disk")
+                installation.wait_for(lambda: installation.has_disk(victim), f"{victim} to have state on its disk")
             # Let the flow go on for a random while, so that the victim is hit in the middle of its work.
             installation.breathe(chance.uniform(0.5, 4.0))
             installation.kill(victim)
