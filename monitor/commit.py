@@ -16,7 +16,7 @@ from monitor.kafka.messages import offset, place
 from monitor.kafka.partitions import Partitions
 from monitor.sketch_messages import Delta, Entry, SketchMessage, encode
 from monitor.sketching import SketchKey, sketch_batch
-from sinks.records import Reject, encode_reject
+from sinks.records import LAST_MS, Reject, encode_reject
 
 # Entries of one message together, before compression: below a broker's limit also when nothing compresses.
 MAX_MESSAGE_BYTES = 6 * 1024 * 1024
@@ -96,7 +96,7 @@ def _reject_row(reject: Rejected, message: Message) -> Reject:
         source_offset=offset(message),
         index=reject.index,
         detail=reject.detail,
-        time_ms=max(timestamp_ms, 0),
+        time_ms=min(max(timestamp_ms, 0), LAST_MS),  # a producer may set it to anything
         raw=reject.raw,
     )
 

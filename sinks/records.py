@@ -17,10 +17,12 @@ from msgspec import Meta, Struct
 from sinks.errors import BadRecord
 
 SCHEMA_VERSION: Final = 1
-LAST_MS: Final = 10_413_791_999_999  # 2299-12-31T23:59:59.999Z, the last that ClickHouse's DateTime64(3) can hold
-QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+# What ClickHouse's DateTime64(3) can hold: 1900-01-01T00:00:00Z to 2299-12-31T23:59:59.999Z. Events are never before
+# 1970, but a window that holds one of that year's first days may begin earlier.
+FIRST_MS: Final = -2_208_988_800_000
+LAST_MS: Final = 10_413_791_999_999
 
-TimeMs = Annotated[int, Meta(ge=0, le=LAST_MS)]
+TimeMs = Annotated[int, Meta(ge=FIRST_MS, le=LAST_MS)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Revision = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Partition = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
@@ -79,7 +81,7 @@ class ColumnProfile(Struct, frozen=True, kw_only=True, tag_field="type", tag="co
     minimum, maximum, mean, std
         Of a numeric column's valid values, else NaN.
     quantiles
-        (5,) at `QUANTILES`; empty for a categorical column.
+        (5,) at 0.05, 0.25, 0.5, 0.75 and 0.95; empty for a categorical column.
     counts
         (n_cells,) of the reference's grid. Categorical: its categories, then `other`, then `unseen`.
     frequent_unseen
@@ -126,16 +128,13 @@ class ResultBatch(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     source_topic, source_partition, source_offset
-        That message. The rows are a pure function of it.
-    scored_at_ms
-        Wall clock; 0 when the writer leaves it out so that a repeated message is equal to the byte.
+        That message. The rows are a pure function of it, so that a repeated message is equal to the byte.
     """
 
     schema_version: int = SCHEMA_VERSION
     source_topic: str
     source_partition: Partition
     source_offset: Offset
-    scored_at_ms: TimeMs = 0
     scores: list[DriftScore] = []
     profiles: list[ColumnProfile] = []
     late: list[LateDropped] = []
@@ -160,7 +159,7 @@ class Reject(Struct, frozen=True, kw_only=True, tag_field="type", tag="reject"):
     detail
         One line for people.
     time_ms
-        When it was rejected, wall clock.
+        Kafka's timestamp of the message that held it: when it was sent. Brought into ClickHouse's range.
     raw
         The event's bytes, whole.
     """

@@ -165,8 +165,9 @@ class ClickHouse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         default_factory=lambda: Secret("clickhouse://default@localhost:8123/driftline")
     )
     """``clickhouse://user:password@host:8123/database``, ``clickhouses://`` for TLS, or ``chdb:///path``."""
-    retention_days: Annotated[int, Meta(ge=1, le=36_600)] = 400
-    """Rows older than this are dropped by ClickHouse itself."""
+    retention_days: Annotated[int, Meta(ge=1, le=20_000)] = 400
+    """Rows older than this are dropped by ClickHouse itself. It counts expiry in seconds of 32 bits, until 2106: what
+    expired later would expire at once."""
     batch_rows: Count = 10_000
     """Most rows in one insert."""
     batch_interval_ms: Time = field(name="batch_interval", default=_SECOND_MS // 2)

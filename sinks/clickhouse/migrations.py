@@ -18,6 +18,8 @@ from sinks.clickhouse.classify import classify
 from sinks.errors import SinkRejected
 
 DEFAULT_RETENTION_DAYS: Final = 400
+# ClickHouse keeps the time of expiry in 32 bits, until 2106. Beyond that it wraps round, and rows expire at once.
+MAX_RETENTION_DAYS: Final = 20_000
 EXPIRING_TABLES: Final = ("drift_scores", "column_profiles", "late_dropped", "rejects")
 
 _FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -107,7 +109,7 @@ def migrate(client: Client, *, retention_days: int = DEFAULT_RETENTION_DAYS) -> 
     client
         Bound to the database to migrate.
     retention_days
-        Rows are deleted this many days after they were written, at least 1. Not after the time they
+        Rows are deleted this many days after they were written, from 1 to `MAX_RETENTION_DAYS`. Not after the time they
         speak of: a replay of last year's events is kept as long as today's.
 
     Raises
@@ -117,8 +119,8 @@ def migrate(client: Client, *, retention_days: int = DEFAULT_RETENTION_DAYS) -> 
     SinkUnavailable
         Out of reach; run it again.
     """
-    if retention_days < 1:
-        raise SinkRejected(f"retention must be at least one day, not {retention_days}")
+    if not 1 <= retention_days <= MAX_RETENTION_DAYS:
+        raise SinkRejected(f"retention must be from 1 to {MAX_RETENTION_DAYS} days, not {retention_days}")
     missing = pending(client)
     try:
         client.command(_LEDGER)

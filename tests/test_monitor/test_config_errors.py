@@ -134,7 +134,7 @@ metrcs: {}
         "a.yaml:7:5: models[0].lateness: expected a duration such as 500ms, 90s, 15m, 1h or 7d, found 'soon'",
         "a.yaml:8:36: kafka.topics.labels: given twice, first on line 8",
         "a.yaml:8:50: kafka.idle_timeout: expected a duration such as 500ms, 90s, 15m, 1h or 7d, found the number 1",
-        "a.yaml:9:14: clickhouse.retention_days: expected a whole number from 1 to 36,600, found 'many'",
+        "a.yaml:9:14: clickhouse.retention_days: expected a whole number from 1 to 20,000, found 'many'",
         "a.yaml:10:1: metrcs: unknown key; did you mean 'metrics'?",
     ]
     assert (caught.value.path, caught.value.nearest, caught.value.line) == ("models[0].tsk", "task", 5)

@@ -23,7 +23,7 @@ from monitor.evaluation.results import Source
 from monitor.evaluation.turn import MissingReference
 from monitor.sketch_messages import SketchMessage, decode, encode
 from monitor.watermark import Clock
-from sinks.records import DriftScore, ResultBatch
+from sinks.records import DriftScore, ResultBatch, decode_results, encode_results
 
 REFERENCE = make_reference()
 MODEL = make_watched(REFERENCE)
@@ -72,7 +72,7 @@ class Machine:
         for batch in step.results:
             if budget <= 0:
                 return False
-            self.sent.append(batch)
+            self.sent.append(decode_results(encode_results(batch)))
             budget -= 1
         for key, value in [*step.writes, step.seal]:
             for store in (self.local, self.changelog):  # local first, as the role does

@@ -8,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from sinks.clickhouse.client import connect
-from sinks.clickhouse.migrations import EXPIRING_TABLES, Migration, migrate, migrations, pending
+from sinks.clickhouse.migrations import EXPIRING_TABLES, MAX_RETENTION_DAYS, Migration, migrate, migrations, pending
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.clickhouse.tables import TABLES
 from sinks.errors import SinkRejected
@@ -79,6 +79,9 @@ def test_retention_follows_the_setting(bare: Client) -> None:
     assert days() == {"30"}
     with pytest.raises(SinkRejected):
         migrate(bare, retention_days=0)
+    # ClickHouse's time of expiry wraps round in 2106: rows would be gone at once.
+    with pytest.raises(SinkRejected, match="from 1 to 20000 days"):
+        migrate(bare, retention_days=MAX_RETENTION_DAYS + 1)
 
 
 def test_the_tables_are_those_the_sink_writes(bare: Client) -> None:

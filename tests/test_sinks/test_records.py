@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sinks.errors import BadRecord
 from sinks.records import (
+    FIRST_MS,
     LAST_MS,
     ColumnProfile,
     DriftScore,
@@ -26,7 +27,7 @@ from sinks.records import (
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 anything = st.text(st.characters(), max_size=12)  # with lone surrogates
 counts = st.one_of(st.integers(0, 300), st.integers(0, 2**63 - 1))
-times = st.integers(0, LAST_MS)
+times = st.integers(FIRST_MS, LAST_MS)
 floats = st.one_of(st.floats(), st.sampled_from([math.nan, -0.0, math.inf, -math.inf, 5e-324]))
 offsets = st.integers(-(2**63), 2**63 - 1)
 
@@ -77,7 +78,6 @@ def batches(of: st.SearchStrategy[str] = text) -> st.SearchStrategy[ResultBatch]
         source_topic=of,
         source_partition=st.integers(0, 2**31 - 1),
         source_offset=offsets,
-        scored_at_ms=times,
         scores=st.lists(scores(of), max_size=3),
         profiles=st.lists(profiles(of), max_size=3),
         late=st.lists(late(of), max_size=3),
@@ -167,7 +167,7 @@ def test_deep_nesting_is_a_bad_record() -> None:
         {"n_current": -1},
         {"n_current": 2**63},
         {"n_current": 1.5},
-        {"window_start_ms": -1},
+        {"window_start_ms": FIRST_MS - 1},
         {"window_end_ms": LAST_MS + 1},
         {"statistic": "0.3"},
         {"statistic": None},

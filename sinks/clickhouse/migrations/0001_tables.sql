@@ -72,7 +72,7 @@ PARTITION BY toYYYYMM(pane_start)
 ORDER BY (model, version, pane_start, source_topic, source_partition, source_offset)
 TTL toDateTime(inserted_at) + toIntervalDay(400);
 
--- `time` is a function of the key, because a reject is made once: equal keys lie in equal partitions.
+-- `time` is that of the message, so a function of the key: equal keys lie in equal partitions.
 CREATE TABLE IF NOT EXISTS rejects
 (
     `model` LowCardinality(String) COMMENT 'empty: the event does not say',
@@ -82,7 +82,7 @@ CREATE TABLE IF NOT EXISTS rejects
     `source_offset` Int64 CODEC(DoubleDelta, ZSTD(1)),
     `event_index` UInt32 CODEC(T64, ZSTD(1)) COMMENT 'which event of its message, from 0',
     `detail` String CODEC(ZSTD(1)),
-    `time` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when it was rejected',
+    `time` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'of the message in Kafka: when it was sent',
     `raw` String CODEC(ZSTD(3)) COMMENT 'the bytes of the event',
     `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
 )
