@@ -1,5 +1,6 @@
 """The composition root: from a configuration to each role, ready to run. Nothing else knows all the parts."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 
 import faust
@@ -13,7 +14,7 @@ from detectors.settings import Setting
 from monitor import telemetry
 from monitor.config.schema import Config, Model
 from monitor.deliver import Deliver
-from monitor.errors import ConfigError, Problem, StoppedError, Unavailable
+from monitor.errors import ConfigError, InputError, Problem, StoppedError, Unavailable
 from monitor.evaluate import build_app, changelog_topic
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.watched import Watched
@@ -200,6 +201,24 @@ def migrate(config: Config) -> list[str]:
         with attempt:
             return _migrate_once(config)
     raise AssertionError("retry_context returns or raises")
+
+
+def expect_no_results(config: Config) -> None:
+    """Raise `InputError` when the database holds results of another run.
+
+    For a run that counts from nothing: its offsets and revisions begin again, and rows of the two would pass for each
+    other's.
+    """
+    try:
+        with contextlib.closing(connect(config.clickhouse.dsn.reveal())) as client:
+            if not migrations.holds_results(client):
+                return
+    except (SinkUnavailable, SinkRejected) as error:
+        raise StoppedError(str(error), hint="mend clickhouse.dsn") from error
+    raise InputError(
+        "the database of clickhouse.dsn holds the results of an earlier session, and this one would mix with them",
+        hint="move that folder away, name another one, or leave clickhouse.dsn out",
+    )
 
 
 def _migrate_once(config: Config) -> list[str]:

@@ -107,7 +107,10 @@ def up(
     config: ConfigArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The embedded broker's port; 0 takes a free one.")] = 9092,
 ) -> None:
-    """Run all roles on the embedded broker, and on the embedded ClickHouse when the DSN is chdb://, until stopped.
+    """Run all roles on the embedded broker and the embedded ClickHouse (chDB) until stopped.
+
+    Each session starts from nothing: the broker forgets, and results go to the folder of a chdb:/// DSN, which must not
+    hold any yet, else to one of their own in state_dir. Addresses of services in the configuration are not used.
 
     Example: driftline up driftline.yaml
     """

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from monitor.config.addresses import Address
 from monitor.config.load import load
+from monitor.config.rewrite import literal
 from monitor.config.schema import Config
 from monitor.errors import InputError, StoppedError
 from monitor.health import Health, HealthServer
@@ -94,10 +96,10 @@ def role_commands(config_path: Path, ingest_workers: int = 1, evaluate_workers: 
 
 
 def up(config_path: Path, port: int) -> None:
-    """Run everything on the embedded broker until stopped."""
+    """Run everything on the embedded broker and ClickHouse until stopped."""
     from monitor import wiring
     from monitor.embedded.broker import EmbeddedBroker
-    from monitor.embedded.profile import embedded_config
+    from monitor.embedded.profile import embedded_config, embedded_dsn
 
     configure_logging("up")
     config = _check(config_path)
@@ -107,25 +109,28 @@ def up(config_path: Path, port: int) -> None:
         tempfile.TemporaryDirectory(prefix="driftline-up-") as state,
     ):
         ending.check()
-        path = embedded_config(config_path, broker.bootstrap_servers, Path(state))
+        dsn = embedded_dsn(config, datetime.now(UTC))
+        path = embedded_config(config_path, broker.bootstrap_servers, Path(state), clickhouse={"dsn": literal(dsn)})
         running = load(path)
         sources = dict.fromkeys((*config.kafka.topics.predictions, *config.kafka.topics.features), 3)
         wiring.prepare_topics(running, sources)
         ending.check()
         wiring.migrate(running)
+        wiring.expect_no_results(running)
         commands = role_commands(path)
         supervisor = Supervisor(commands)
         with _stopping(supervisor.stop):
             ending.check()  # from here on a signal calls `stop`
             with supervisor:
-                _announce(config, broker.bootstrap_servers, commands)
+                _announce(config, broker.bootstrap_servers, dsn, commands)
                 supervisor.run()
 
 
-def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand]) -> None:
-    """Say where events go, where the metrics are, and how to stop."""
+def _announce(config: Config, bootstrap_servers: str, dsn: str, commands: list[RoleCommand]) -> None:
+    """Say where events go, where results and metrics are, and how to stop."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     console.print(f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {bootstrap_servers}")
+    console.print(f"Results: {dsn} (chDB; for other processes once this one is stopped)")
     listen = config.metrics.listen
     for offset, command in enumerate(commands if listen and listen.port else ()):
         console.print(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")

@@ -22,12 +22,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from monitor import wiring
 from monitor.cli.roles import role_commands
 from monitor.config.load import load
+from monitor.config.rewrite import literal
 from monitor.config.schema import Config
 from monitor.demo import flights, model
 from monitor.demo.findings import read_findings
 from monitor.demo.show import show_findings
 from monitor.embedded.broker import EmbeddedBroker
-from monitor.embedded.profile import embedded_config
+from monitor.embedded.profile import chdb_dsn, embedded_config
 from monitor.errors import StoppedError
 from monitor.evaluate import application_id
 from monitor.kafka import topics
@@ -57,7 +58,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
                     "sketch_partitions": 2,
                     "topics": {"predictions": ["predictions"], "features": [], "labels": []},
                 },
-                clickhouse={"dsn": f"chdb://{folder / 'clickhouse'}"},
+                clickhouse={"dsn": literal(chdb_dsn(folder / "clickhouse"))},
                 metrics={"listen": "off"},
             )
             config = load(path)

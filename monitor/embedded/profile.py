@@ -1,36 +1,62 @@
-"""The configuration of the embedded profile: the user's own, pointed at the embedded broker."""
+"""The configuration of the embedded profile: the user's own, pointed at the embedded broker and ClickHouse."""
 
+import os
+from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import Any, Final
+from urllib.parse import quote
 
 from monitor.config.load import load
+from monitor.config.rewrite import literal, rewrite
+from monitor.config.schema import Config
 
 # Joining a group on the embedded broker takes as long as its session timeout; 6 s is the least that works well.
-SESSION_TIMEOUT = "6s"
+SESSION_TIMEOUT: Final = "6s"
 # It looks for new messages in pauses that grow with the time that a fetch may wait: 250 ms at librdkafka's own 500.
-CLIENT = {"fetch.wait.max.ms": 50}
+CLIENT: Final = {"fetch.wait.max.ms": 50}
 
 
 def embedded_config(path: Path, bootstrap_servers: str, folder: Path, **changes: dict[str, Any]) -> Path:
     """Write the configuration at `path` into `folder`, changed for the embedded broker; returns the new file's path.
 
     The broker's memory is gone when it stops, so the state of the score role must not outlive it: it goes into
-    `folder`. `changes` are keys to set in the file's sections. Placeholders such as ${VAR} are kept, so no secret is
-    written.
+    `folder`. `changes` are keys to set in the file's sections.
     """
-    load(path)  # a wrong file is reported as the user wrote it
-    document: dict[str, Any] = msgspec.yaml.decode(path.read_bytes())
-    for model in document["models"]:
-        model["reference"] = str((path.parent / model["reference"]).resolve())
-    kafka = {"bootstrap_servers": bootstrap_servers, "session_timeout": SESSION_TIMEOUT, "replication_factor": 1}
-    # Security settings are for the user's own brokers.
-    document["kafka"] = {**document.get("kafka", {}), "client": CLIENT, **kafka}
-    document["state_dir"] = str(folder / "state")
-    for section, values in changes.items():
-        document[section] = {**document.get(section, {}), **values}
+    config = load(path)  # a wrong file is reported as the user wrote it
+    kafka = {
+        "bootstrap_servers": bootstrap_servers,
+        "session_timeout": SESSION_TIMEOUT,
+        "replication_factor": 1,
+        "client": CLIENT,  # not the user's own: security settings are for the user's own brokers
+    }
+
+    def edit(document: dict[str, Any]) -> None:
+        for model, loaded in zip(document["models"], config.models, strict=True):
+            model["reference"] = literal(str(loaded.reference.resolve()))
+        document["state_dir"] = literal(str(folder / "state"))
+        document["kafka"] = {**document.get("kafka", {}), **kafka}
+        for section, values in changes.items():
+            document[section] = {**document.get(section, {}), **values}
+
+    text = rewrite(path.read_bytes().decode("utf-8-sig"), edit)
     written = folder / "driftline.yaml"
-    written.write_bytes(msgspec.yaml.encode(document))
-    written.chmod(0o600)
+    with open(written, "w", encoding="utf-8", opener=_private) as file:
+        file.write(text)
     return written
+
+
+def embedded_dsn(config: Config, started_at: datetime) -> str:
+    """The chDB that a session writes to: the configuration's own, else one in `state_dir` named after the start."""
+    dsn = config.clickhouse.dsn.reveal()
+    if dsn.startswith("chdb:///"):
+        return dsn
+    return chdb_dsn(config.state_dir.resolve() / "up" / f"{started_at:%Y-%m-%dT%H-%M-%S}")
+
+
+def chdb_dsn(folder: Path) -> str:
+    """The address of a chDB in `folder`, an absolute path."""
+    return f"chdb://{quote(str(folder))}"
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_TRUNC, 0o600)

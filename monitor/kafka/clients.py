@@ -52,6 +52,9 @@ def consumer_settings(kafka: Kafka, group: str, *, instance: str = "") -> dict[s
     return {
         "fetch.message.max.bytes": OWN_MESSAGE_BYTES,
         "queued.max.messages.kbytes": 65_536,
+        # A partition whose queue was full is asked again after this, not after a whole second: a worker that empties
+        # the queue faster than that would stand still for the rest of it.
+        "fetch.queue.backoff.ms": 50,
         "session.timeout.ms": kafka.session_timeout_ms,
         "heartbeat.interval.ms": max(500, kafka.session_timeout_ms // 6),
         "auto.offset.reset": "earliest",

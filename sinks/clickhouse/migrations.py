@@ -138,6 +138,21 @@ def migrate(client: Client, *, retention_days: int = DEFAULT_RETENTION_DAYS) -> 
     return missing
 
 
+def holds_results(client: Client) -> bool:
+    """Whether any table that results and rejects go to has a row. The tables must be there.
+
+    Raises
+    ------
+    SinkUnavailable, SinkRejected
+        As `classify` says.
+    """
+    union = " UNION ALL ".join(f"SELECT 1 FROM (SELECT 1 FROM {table} LIMIT 1)" for table in EXPIRING_TABLES)  # noqa: S608 - constants
+    try:
+        return bool(client.query(union).result_rows)
+    except ClickHouseError as error:
+        raise classify(error) from error
+
+
 def _retention_of(client: Client, table: str) -> int | None:
     query = "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
     rows = client.query(query, {"table": table}).result_rows
