@@ -5,7 +5,9 @@ crash between the two costs a repetition. While the destination is out of reach 
 keeps the rows; nothing is dropped, and no other destination waits.
 """
 
+import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import structlog
@@ -65,6 +67,8 @@ class Deliver:
         self._stopping = False
         self._rows: list[Row] = []
         self._offsets: dict[tuple[str, int], int] = {}
+        self._first_offsets: dict[tuple[str, int], int] = {}  # of the messages in hand
+        self._taken_s = 0.0  # when the first of them was taken
 
     def stop(self) -> None:
         """Write what is in hand, commit it, and return from `run`. Safe in a signal handler."""
@@ -105,7 +109,10 @@ class Deliver:
 
     def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         # Not committed, so whoever reads these partitions next writes the rows (again).
-        self._rows, self._offsets = [], {}
+        self._let_go()
+        for partition in revoked:
+            with contextlib.suppress(KeyError):  # it may not have been exported
+                telemetry.CONSUMER_LAG.remove(f"deliver-{self._name}", partition.topic, str(partition.partition))
         # librdkafka would remember that they were paused, and read nothing of those that come back.
         consumer.resume(revoked)
 
@@ -131,7 +138,9 @@ class Deliver:
         """Take the rows of a message into hand; returns its bytes. An error that needs a person is raised."""
         error = message.error()
         if error is None:
+            self._taken_s = self._taken_s or time.monotonic()
             self._rows += self._read(message)
+            self._first_offsets.setdefault(place(message), offset(message))
             self._offsets[place(message)] = offset(message) + 1
             return len(message)
         problem = classify(error, self._kafka)
@@ -155,7 +164,6 @@ class Deliver:
 
     def _write(self, rows: Sequence[Row]) -> bool:
         """Write `rows`, waiting as long as the destination is out of reach. False: they are not ours any more."""
-        started_s = time.monotonic()
         tries = 0
         while rows is self._rows:  # a rebalance while waiting takes them away
             try:
@@ -170,9 +178,8 @@ class Deliver:
             except SinkRejected as error:
                 telemetry.SINK_ERRORS.labels(self._name, "rejected").inc()
                 raise StoppedError(f"{self._name}: {error}") from error
-            telemetry.COMMIT_SECONDS.labels(f"deliver-{self._name}").observe(time.monotonic() - started_s)
-            for row in rows:
-                telemetry.SINK_ROWS.labels(self._name, type(row).__name__).inc()
+            for record, n in Counter(str(row.__struct_config__.tag) for row in rows).items():
+                telemetry.SINK_ROWS.labels(self._name, record).inc(n)
             self._health.ready()
             return True
         return False
@@ -185,6 +192,7 @@ class Deliver:
         assigned = self._consumer.assignment() if polling else []
         if assigned:
             self._consumer.pause(assigned)
+            self._export_lag(ask=True)
         until_s = time.monotonic() + seconds
         in_hand = self._rows
         while not self._stopping and time.monotonic() < until_s and self._rows is in_hand:
@@ -204,8 +212,20 @@ class Deliver:
     def _commit(self) -> None:
         offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in self._offsets.items()]
         self._consumer.commit(offsets=offsets, asynchronous=False)
-        self._rows, self._offsets = [], {}
+        telemetry.COMMIT_SECONDS.labels(f"deliver-{self._name}").observe(time.monotonic() - self._taken_s)
+        self._let_go()
+        self._export_lag()
+
+    def _let_go(self) -> None:
+        self._rows, self._offsets, self._first_offsets, self._taken_s = [], {}, {}, 0.0
+
+    def _export_lag(self, *, ask: bool = False) -> None:
+        """Messages that are not written yet. `ask` the broker where nothing is fetched: what is cached stands still."""
         for partition in self._consumer.position(self._consumer.assignment()):
-            _low, high = self._consumer.get_watermark_offsets(partition, cached=True)
-            lag = max(0, high - partition.offset) if partition.offset >= 0 and high >= 0 else 0
+            try:
+                _low, high = self._consumer.get_watermark_offsets(partition, timeout=1.0, cached=not ask)
+            except KafkaException:  # the broker is away as well; it is asked again at the next try
+                return
+            done = self._first_offsets.get((partition.topic, partition.partition), partition.offset)
+            lag = max(0, high - done) if done >= 0 and high >= 0 else 0
             telemetry.CONSUMER_LAG.labels(f"deliver-{self._name}", partition.topic, str(partition.partition)).set(lag)

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from monitor import telemetry
 from monitor.errors import ConfigError, StoppedError
 from monitor.processes import dying_with_parent
 
@@ -28,6 +27,8 @@ MAX_PAUSE_S = 30.0
 # A role that ran for so long before it failed starts again at once.
 STEADY_S = 60.0
 TRIES = 3
+# Tells a role how often it was started again, for its metrics: the supervisor serves none.
+RESTARTS_VARIABLE = "DRIFTLINE_ROLE_RESTARTS"
 _NEEDS_A_PERSON = (StoppedError.exit_code, ConfigError.exit_code)
 _PROGRAM = (sys.executable, "-m", "monitor")
 
@@ -46,6 +47,8 @@ class _Child:
     process: subprocess.Popen[bytes]
     started_s: float
     failures: int = 0
+    refusals: int = 0  # of these, how many said that a person is needed
+    restarts: int = 0
     start_again_s: float = field(default=0.0)
 
 
@@ -102,12 +105,12 @@ class Supervisor:
                 self._watch(child)
             time.sleep(0.2)
 
-    def _spawn(self, command: RoleCommand) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: RoleCommand, restarts: int = 0) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*self._program, *command.arguments],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            env=self._environment,
+            env={**self._environment, RESTARTS_VARIABLE: str(restarts)},
             preexec_fn=dying_with_parent(),
         )
 
@@ -116,16 +119,21 @@ class Supervisor:
         if child.start_again_s:
             if now_s >= child.start_again_s:
                 child.start_again_s = 0.0
-                child.process = self._spawn(child.command)
+                child.restarts += 1
+                child.process = self._spawn(child.command, child.restarts)
                 child.started_s = now_s
-                telemetry.ROLE_RESTARTS.labels(child.command.name).inc()
             return
         code = child.process.poll()
         if code is None:
             return
-        if code in _NEEDS_A_PERSON and now_s - child.started_s < STEADY_S and child.failures >= TRIES - 1:
+        if now_s - child.started_s > STEADY_S:
+            child.failures = child.refusals = 0
+        else:
+            child.failures += 1
+        # A service that was away before must not use up the tries.
+        child.refusals += code in _NEEDS_A_PERSON
+        if child.refusals >= TRIES:
             raise StoppedError(f"{child.command.name} cannot go on; its last words are above")
-        child.failures = 0 if now_s - child.started_s > STEADY_S else child.failures + 1
         pause_s = min(MAX_PAUSE_S, self._first_pause_s * 2.0 ** min(child.failures - 1, 10)) if child.failures else 0.0
         log.warning("a role ended and is started again", name=child.command.name, code=code, pause_s=pause_s)
         child.start_again_s = now_s + pause_s

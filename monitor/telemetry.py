@@ -14,7 +14,7 @@
 | driftline_windows_scored_total | counter | model | windows scored, re-opened ones each time |
 | driftline_drift_statistic | gauge | model, column, method | of the last window scored, of the whole alone |
 | driftline_drifted | gauge | model, column, method | 1 if that window drifted |
-| driftline_sink_rows_total | counter | sink, table | rows written |
+| driftline_sink_rows_total | counter | sink, record | rows written, by kind of record |
 | driftline_sink_errors_total | counter | sink, kind | failed writes: unavailable (retried), rejected, bad_record |
 | driftline_role_restarts_total | counter | role | times the supervisor started a role again |
 
@@ -45,6 +45,6 @@ DRIFT_STATISTIC = Gauge(
     "driftline_drift_statistic", "Of the last window scored, of the whole alone", ["model", "column", "method"]
 )
 DRIFTED = Gauge("driftline_drifted", "1 if the last window scored drifted", ["model", "column", "method"])
-SINK_ROWS = Counter("driftline_sink_rows", "Rows written", ["sink", "table"])
+SINK_ROWS = Counter("driftline_sink_rows", "Rows written, by kind of record", ["sink", "record"])
 SINK_ERRORS = Counter("driftline_sink_errors", "Failed writes", ["sink", "kind"])
 ROLE_RESTARTS = Counter("driftline_role_restarts", "Times the supervisor started a role again", ["role"])

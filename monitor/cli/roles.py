@@ -1,6 +1,7 @@
 """Commands that run until they are stopped: single roles, `run`, `up`."""
 
 import contextlib
+import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from types import FrameType
 import structlog
 from rich.console import Console
 
+from monitor import telemetry
 from monitor.config.addresses import Address
 from monitor.config.load import load
 from monitor.config.rewrite import literal
@@ -19,7 +21,7 @@ from monitor.errors import InputError, StoppedError
 from monitor.health import Health, HealthServer
 from monitor.logs import configure_logging
 from monitor.processes import terminable
-from monitor.supervisor import RoleCommand, Supervisor
+from monitor.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 
 log = structlog.get_logger()
 
@@ -123,7 +125,17 @@ def up(config_path: Path, port: int) -> None:
             ending.check()  # from here on a signal calls `stop`
             with supervisor:
                 _announce(config, broker.bootstrap_servers, dsn, commands)
-                supervisor.run()
+                supervisor.run(_while(broker.check))
+
+
+def _while(check: Callable[[], None]) -> Callable[[], bool]:
+    """A tick that goes on until `check` raises."""
+
+    def tick() -> bool:
+        check()
+        return True
+
+    return tick
 
 
 def _announce(config: Config, bootstrap_servers: str, dsn: str, commands: list[RoleCommand]) -> None:
@@ -153,6 +165,7 @@ def _role(name: str, config_path: Path, port_offset: int, *, verbose: bool) -> I
     config = load(config_path)
     listen = _shifted(config.metrics.listen, port_offset)
     health = Health(name)
+    telemetry.ROLE_RESTARTS.labels(name).inc(int(os.environ.get(RESTARTS_VARIABLE) or 0))
     server = HealthServer(health, listen)
     try:
         yield config, health

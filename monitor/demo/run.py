@@ -68,7 +68,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
             ending.check()
             started_s = time.monotonic()
             with Supervisor(role_commands(path), environment={"DRIFTLINE_LOG_LEVEL": "warning"}) as supervisor:
-                _stream(config, rows, supervisor, console, ending)
+                _stream(config, rows, supervisor, broker, console, ending)
             elapsed_s = time.monotonic() - started_s
         findings = read_findings(config, months)
     n_open = int(np.count_nonzero(np.asarray(rows["timestamp_ms"]) >= findings.over_ms))
@@ -93,7 +93,9 @@ def _prepare(folder: Path, months: int, console: Console) -> pa.Table:
     return live.filter(pa.array(np.asarray(live["date"]) < before))
 
 
-def _stream(config: Config, rows: pa.Table, supervisor: Supervisor, console: Console, ending: Ending) -> None:
+def _stream(
+    config: Config, rows: pa.Table, supervisor: Supervisor, broker: EmbeddedBroker, console: Console, ending: Ending
+) -> None:
     """Send the events as fast as they are taken, then wait until everything has come out at the other end."""
     kafka = config.kafka
     source = kafka.topics.predictions[0]
@@ -129,12 +131,13 @@ def _stream(config: Config, rows: pa.Table, supervisor: Supervisor, console: Con
         for name, stage in stages:
             task = progress.add_task(name, total=None)
             with contextlib.closing(stage):
-                supervisor.run(lambda stage=stage: not _settled(stage, give_up_s, ending))  # type: ignore[misc]
+                supervisor.run(lambda stage=stage: not _settled(stage, give_up_s, broker, ending))  # type: ignore[misc]
             progress.update(task, total=1, completed=1)
 
 
-def _settled(stage: GroupProgress, give_up_s: float, ending: Ending) -> bool:
+def _settled(stage: GroupProgress, give_up_s: float, broker: EmbeddedBroker, ending: Ending) -> bool:
     ending.check()
+    broker.check()
     if time.monotonic() > give_up_s:
         raise StoppedError("the demo did not finish in time; the log above says where it stands")
     return stage.caught_up()

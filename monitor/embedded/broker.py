@@ -67,7 +67,7 @@ class EmbeddedBroker:
         assert self._process is not None
         deadline_s = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline_s:
-            self._require_alive()
+            self.check()
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
                 break
             time.sleep(0.05)
@@ -77,12 +77,13 @@ class EmbeddedBroker:
             )
         except KafkaException as error:
             raise Unavailable(f"the embedded broker did not answer within {READY_WITHIN_S:.0f} s") from error
-        self._require_alive()
+        self.check()
 
-    def _require_alive(self) -> None:
+    def check(self) -> None:
+        """Raise `StoppedError` when the broker has ended by itself: what it held is gone, the roles wait in vain."""
         assert self._process is not None
         if self._process.poll() is not None:
-            raise StoppedError(f"the embedded broker ended at once, with code {self._process.returncode}")
+            raise StoppedError(f"the embedded broker has ended, with code {self._process.returncode}")
 
     def close(self) -> None:
         """End the broker; its data is gone."""

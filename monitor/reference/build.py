@@ -120,7 +120,7 @@ def build_reference(
 
 
 def write_reference(path: Path, reference: Reference) -> str:
-    """Write a reference file, whole or not at all; returns its digest.
+    """Write a reference file, whole or not at all, and its folder if there is none; returns its digest.
 
     Raises
     ------
@@ -130,6 +130,7 @@ def write_reference(path: Path, reference: Reference) -> str:
     data = reference.encode()
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
                 file.write(data)

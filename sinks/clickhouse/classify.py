@@ -68,6 +68,7 @@ _STATUS_PASSES: Final[dict[int, float]] = {408: 1, 425: 1, 429: 5, 500: 5, 502: 
 _STATUS_LOGIN: Final = frozenset({401, 403, 407})
 
 _CODE: Final = re.compile(r"\b[Cc]ode: ?(\d+)")
+_UNVERIFIED: Final = re.compile(r"CERTIFICATE_VERIFY_FAILED\](?: certificate verify failed: ([^()\[\]]*[^()\[\] .]))?")
 _STATUS: Final = re.compile(r"HTTP status (\d{3})")
 
 
@@ -126,8 +127,12 @@ def _without_code(error: BaseException, where: str, text: str) -> SinkError:
         return SinkRejected(f"{where}: {_LOGIN}: {text}")
     if status is None and isinstance(error, OperationalError | OSError):
         cause = scrub(str(error.__cause__ or ""))[:_MAX_MESSAGE]
-        if "CERTIFICATE_VERIFY_FAILED" in cause or "CERTIFICATE_VERIFY_FAILED" in text:
-            return SinkRejected(f"{where}: its certificate cannot be verified; name its authority with ?ca_cert=")
+        unverified = _UNVERIFIED.search(cause) or _UNVERIFIED.search(text)
+        if unverified:
+            reason = unverified.group(1) or "no reason given"
+            return SinkRejected(
+                f"{where}: its certificate cannot be verified ({reason}); ?ca_cert= names the authority that signed it"
+            )
         return SinkUnavailable(f"{where} does not answer: {_system_error(error) or text}")
     return SinkRejected(f"{where}: {text}")
 

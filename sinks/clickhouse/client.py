@@ -17,6 +17,7 @@ chDB, as seen with 4.4 (engine 26.9):
 - A child made by `os.fork` hangs at its first call: start processes anew instead.
 """
 
+import ssl
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -148,10 +149,12 @@ def connect(
     SinkUnavailable
         Out of reach.
     SinkRejected
-        No address, wrong user or password, unknown database, chDB's folder in use or chDB not installed.
+        No address, wrong user or password, unknown database, no certificate in the file of `ca_cert`, chDB's folder in
+        use or chDB not installed.
     """
     if isinstance(address, str):
         address = Address.parse(address)
+    _check_authority(address)
     arguments = _arguments(address, connect_timeout_s, send_receive_timeout_s)
     try:
         if address.embedded:
@@ -165,6 +168,16 @@ def connect(
         return clickhouse_connect.get_client(**arguments, database=address.database)
     except (ClickHouseError, OSError, ImportError) as error:
         raise classify(error, secrets=(address.password,), address=str(address)) from error
+
+
+def _check_authority(address: Address) -> None:
+    """A file that is missing or holds no certificate would look like a network fault, which is tried for ever."""
+    if address.ca_cert:
+        try:
+            ssl.create_default_context(cafile=address.ca_cert)
+        except OSError as error:  # ssl.SSLError is one
+            reason = error.strerror or "not a certificate"
+            raise SinkRejected(f"the file of ?ca_cert= in the ClickHouse address cannot be used: {reason}") from error
 
 
 def _arguments(address: Address, connect_timeout_s: int, send_receive_timeout_s: int) -> dict[str, Any]:

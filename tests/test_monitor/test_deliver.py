@@ -12,7 +12,7 @@ from support.events import MODEL, START_MS, model_section
 from support.installation import Installation
 from support.refusing import Refusing
 
-from monitor import wiring
+from monitor import telemetry, wiring
 from monitor.deliver import Deliver
 from monitor.health import Health
 from sinks.records import LateDropped, ResultBatch, encode_results
@@ -61,6 +61,13 @@ def send_results(installation: Installation) -> None:
     assert producer.flush(60) == 0
 
 
+def lag(installation: Installation) -> float:
+    """Messages of our results that are not written, as the metric says."""
+    topic = installation.config.kafka.own_topic("results")
+    (metric,) = telemetry.CONSUMER_LAG.collect()
+    return sum(sample.value for sample in metric.samples if sample.labels["topic"] == topic)
+
+
 @pytest.mark.parametrize("leaves", [False, True])
 def test_partitions_that_change_hands_while_the_destination_is_away_lose_no_row(
     kafka: Broker, installation: Installation, leaves: bool
@@ -72,6 +79,8 @@ def test_partitions_that_change_hands_while_the_destination_is_away_lose_no_row(
     workers = [Worker(installation, "deliver-0", door)]
     try:
         installation.wait_for(lambda: workers[0].sink.refused > 0, "the first worker to be refused")
+        n_rows = PARTITIONS * N_A_PARTITION
+        installation.wait_for(lambda: lag(installation) == n_rows, "the lag to be shown although nothing is read")
         workers.append(Worker(installation, "deliver-1", door))
         # It is refused in its turn: it has rows, so partitions have changed hands while the first was waiting.
         installation.wait_for(lambda: workers[1].sink.refused > 0, "the second worker to be refused")
@@ -86,5 +95,4 @@ def test_partitions_that_change_hands_while_the_destination_is_away_lose_no_row(
     finally:
         for worker in workers:
             worker.stop()
-    n_rows = PARTITIONS * N_A_PARTITION
     assert installation.query("SELECT count(), sum(n) FROM late_dropped_latest") == [(n_rows, n_rows)]

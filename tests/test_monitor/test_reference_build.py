@@ -492,16 +492,17 @@ def test_progress_names_its_phases_and_ends_each_at_one(tmp_path: Path) -> None:
 
 def test_a_written_reference_is_read_back(tmp_path: Path) -> None:
     reference = build(tmp_path, rows(100), segments=("origin",)).reference
-    path = tmp_path / "m.ref"
+    path = tmp_path / "references" / "m.ref"
+    assert write_reference(path, reference) == load_reference(path).digest
     path.write_bytes(b"what was there before")
     assert write_reference(path, reference) == reference.digest == load_reference(path).digest
-    assert [found.name for found in tmp_path.iterdir() if found.name.startswith(".")] == []
+    assert [found.name for found in path.parent.iterdir()] == ["m.ref"]
 
 
 def test_a_reference_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     reference = build(tmp_path, rows(100)).reference
     with pytest.raises(InputError, match="cannot write"):
-        write_reference(tmp_path / "no folder" / "m.ref", reference)
+        write_reference(tmp_path / "data.parquet" / "m.ref", reference)
     (tmp_path / "m.ref").mkdir()
     with pytest.raises(InputError, match="cannot write"):
         write_reference(tmp_path / "m.ref", reference)

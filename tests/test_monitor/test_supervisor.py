@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.errors import ConfigError, StoppedError
-from monitor.supervisor import RoleCommand, Supervisor
+from monitor.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 
 # Stand-ins for roles: what follows `python -c`. Each writes its process id first.
 NOTE = "import os, signal, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); "
@@ -153,6 +153,23 @@ def test_a_role_that_needs_a_person_three_times_ends_the_whole(roles: Roles, cod
     assert not any(map(is_alive, roles.pids("steady")))
 
 
+def test_an_outage_does_not_use_up_the_tries_of_a_role_that_needs_a_person(roles: Roles) -> None:
+    # unavailable, unavailable, then what it lacks: two more tries, as if nothing had been
+    program = NOTE + "sys.exit(3 if len(open(sys.argv[1]).readlines()) <= 2 else 4)"
+    roles.add("misconfigured", program)
+    with pytest.raises(StoppedError), roles.supervisor(first_pause_s=0.001) as supervisor:
+        supervisor.run(until(lambda: False))
+    assert len(roles.pids("misconfigured")) == 5
+
+
+def test_a_role_is_told_how_often_it_was_started_again(roles: Roles, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    roles.add("failing", NOTE + f"open({str(told)!r}, 'a').write(os.environ['{RESTARTS_VARIABLE}']); sys.exit(1)")
+    with roles.supervisor(first_pause_s=0.001) as supervisor:
+        supervisor.run(until(lambda: told.exists() and len(told.read_text()) >= 3))
+    assert told.read_text().startswith("012")
+
+
 def test_a_role_that_only_fails_never_ends_the_whole(roles: Roles) -> None:
     roles.add("unavailable", ends(3))
     with roles.supervisor(first_pause_s=0.001) as supervisor:
@@ -201,10 +218,10 @@ def test_roles_started_before_one_that_cannot_be_are_not_left_behind(roles: Role
     supervisor = roles.supervisor()
     spawn, spawned = supervisor._spawn, []
 
-    def fail_at_the_second(command: RoleCommand) -> subprocess.Popen[bytes]:
+    def fail_at_the_second(command: RoleCommand, restarts: int = 0) -> subprocess.Popen[bytes]:
         if spawned:
             raise OSError("out of processes")
-        spawned.append(spawn(command))
+        spawned.append(spawn(command, restarts))
         return spawned[0]
 
     supervisor._commands = [*roles.commands, *roles.commands]

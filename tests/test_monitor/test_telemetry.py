@@ -14,7 +14,7 @@ _KINDS = {
     prometheus_client.Histogram: "histogram",
 }
 # What may be a label: bounded by the configuration, the reference or the code. No id, no value, no segment.
-_LABELS = {"model", "reason", "topic", "role", "partition", "column", "method", "sink", "table", "kind"}
+_LABELS = {"model", "reason", "topic", "role", "partition", "column", "method", "sink", "record", "kind"}
 
 
 def exported() -> dict[str, tuple[str, tuple[str, ...]]]:

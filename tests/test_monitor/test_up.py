@@ -29,7 +29,7 @@ class Command:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.temporary = folder / "tmp"
-        self.temporary.mkdir()
+        self.temporary.mkdir(exist_ok=True)
         self.log = folder / "driftline.log"
         self.tree: set[int] = set()
         self.ports: set[int] = set()
@@ -195,6 +195,34 @@ def test_up_runs_the_whole_path_and_leaves_nothing_behind(
     assert written == [(True, 0)]
     # The broker's memory is gone, and with it what the offsets in the state mean.
     assert not (tmp_path / "installation" / "state").exists()
+
+    # A second session counts from nothing: in the first one's database its rows would pass for repetitions.
+    again = start("up", installation.path, "--port", broker)
+    assert again.process.wait(timeout=60) == 2
+    assert "holds the results of an earlier session" in again.said()
+    again.assert_nothing_left()
+
+
+def test_up_ends_when_its_broker_does(
+    start: Callable[..., Command], tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    installation = Installation(
+        tmp_path / "installation", "192.0.2.1:9092", "up", [model_section(tmp_path / "model", windows=[{"size": "1h"}])]
+    )
+    installation.close()
+    document = msgspec.yaml.decode(installation.path.read_bytes())
+    document["metrics"] = {"listen": "off"}
+    del document["clickhouse"]  # it brings its own
+    installation.path.write_bytes(msgspec.yaml.encode(document))
+    command = start("up", installation.path, "--port", free_port())
+    command.wait_for(lambda: "Stop with Ctrl-C" in command.said(), "the roles to be started")
+    command.look()
+    (broker,) = (pid for pid in command.tree if "tansu" in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(broker, signal.SIGKILL)
+    assert command.process.wait(timeout=60) == 4
+    assert "the embedded broker has ended" in command.said()
+    assert len(list((tmp_path / "installation" / "state" / "up").glob("20*"))) == 1, "results of a session of its own"
+    command.assert_nothing_left()
 
 
 def test_a_demo_that_is_interrupted_leaves_nothing_behind(start: Callable[..., Command]) -> None:

@@ -1,5 +1,6 @@
 """Addresses: what they mean, and that they keep their password."""
 
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -80,3 +81,12 @@ def test_a_password_that_breaks_the_address_is_not_in_the_error(password: str) -
 def test_connect_takes_the_text_too() -> None:
     with pytest.raises(SinkRejected, match="scheme"):
         connect("postgres://me:secret@h/db")
+
+
+@pytest.mark.parametrize("content", [None, b"not a certificate"])
+def test_a_useless_authority_is_no_network_fault(content: bytes | None, tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    if content is not None:
+        authority.write_bytes(content)
+    with pytest.raises(SinkRejected, match="ca_cert"):
+        connect(f"clickhouses://127.0.0.1:1/db?ca_cert={authority}")

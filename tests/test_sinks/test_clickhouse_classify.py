@@ -58,6 +58,15 @@ def test_no_answer_says_what_the_system_said() -> None:
         connect("clickhouse://127.0.0.1:1")
 
 
+def test_a_certificate_that_cannot_be_verified_says_why() -> None:
+    said = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not valid for"
+    error = OperationalError("Error executing HTTP request")
+    error.__cause__ = OSError(f"{said} 'ch.example'. (_ssl.c:1016)")
+    classified = classify(error)
+    assert isinstance(classified, SinkRejected)
+    assert "(Hostname mismatch, certificate is not valid for 'ch.example')" in str(classified)
+
+
 @pytest.mark.parametrize("error", [DatabaseError("?", code=987_654), ProgrammingError("?"), RuntimeError("?")])
 def test_what_nobody_foresaw_stops(error: Exception) -> None:
     assert isinstance(classify(error), SinkRejected)
