@@ -6,12 +6,11 @@ from detectors.profile import Profile
 from detectors.score import Score
 from monitor.evaluation.state import PaneId
 from monitor.windows import Window
-from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch
+from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch, encode_results
 
-# Rows a message of `drift.results` carries: a profile row holds up to about 500 counts, so 500 of them stay below 1
-# MiB.
-SCORES_PER_BATCH = 2_000
-PROFILES_PER_BATCH = 250
+# Rows of one message of `drift.results` together, encoded. Far below a broker's limit: one row more may follow, and a
+# profile holds up to 64 unseen values, the version of a model is as long as its producer likes.
+BYTES_PER_BATCH = 768 * 1024
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,15 +77,32 @@ def batches_of_results(
 
     The split is a function of the rows alone, so a repeated message is repeated to the byte.
     """
-    parts = max(-(-len(scores) // SCORES_PER_BATCH), -(-len(profiles) // PROFILES_PER_BATCH), bool(late))
-    return [
-        ResultBatch(
-            source_topic=source.topic,
-            source_partition=source.partition,
-            source_offset=source.offset,
-            scores=scores[part * SCORES_PER_BATCH : (part + 1) * SCORES_PER_BATCH],
-            profiles=profiles[part * PROFILES_PER_BATCH : (part + 1) * PROFILES_PER_BATCH],
-            late=late if part == 0 else [],
-        )
-        for part in range(parts)
-    ]
+    batches = [_batch(source)]
+    size = 0
+    for row in (*scores, *profiles, *late):
+        n_bytes = len(encode_results(_batch(source, row)))
+        if size and size + n_bytes > BYTES_PER_BATCH:
+            batches.append(_batch(source))
+            size = 0
+        _add(batches[-1], row)
+        size += n_bytes
+    return batches if size else []
+
+
+def _batch(source: Source, *rows: DriftScore | ColumnProfile | LateDropped) -> ResultBatch:
+    batch = ResultBatch(
+        source_topic=source.topic, source_partition=source.partition, source_offset=source.offset,
+        scores=[], profiles=[], late=[],
+    )  # fmt: skip
+    for row in rows:
+        _add(batch, row)
+    return batch
+
+
+def _add(batch: ResultBatch, row: DriftScore | ColumnProfile | LateDropped) -> None:
+    if isinstance(row, DriftScore):
+        batch.scores.append(row)
+    elif isinstance(row, ColumnProfile):
+        batch.profiles.append(row)
+    else:
+        batch.late.append(row)

@@ -7,15 +7,13 @@ from detectors.profile import profiles
 from detectors.reference import Reference
 from detectors.score import score
 from detectors.sketch import Sketch
+from monitor.evaluation.chunks import Chunking
 from monitor.evaluation.results import Source, profile_row, score_row
 from monitor.evaluation.state import KeyValue, ModelIndex, PaneChunk, PaneId, Rescored, index_key, pack, pane_key, read
-from monitor.evaluation.watched import Watched, segments_of
+from monitor.evaluation.watched import Watched
 from monitor.sketch_messages import Delta
 from monitor.windows import Window, windows_of_panes
 from sinks.records import ColumnProfile, DriftScore, LateDropped
-
-# Column sketches a chunk holds: at no more than 2 KB each it stays far below a broker's limit, compressed or not.
-COLUMNS_PER_CHUNK = 1024
 
 ChunkId = tuple[PaneId, int]
 
@@ -66,7 +64,7 @@ class Turn:
         added: dict[ChunkId, dict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
         late: dict[tuple[str, int], int] = defaultdict(int)
         for delta in deltas:
-            chunk_of = self._chunk_of_segments(self._reference(delta.reference))
+            chunk_of = Chunking.of(self._reference(delta.reference)).of_segment
             for entry in delta.entries:
                 start_ms = entry.pane_start_ms // self._pane_ms * self._pane_ms
                 if self._is_late(start_ms):
@@ -101,19 +99,16 @@ class Turn:
             raise MissingReference(self._model.name, digest)
         return reference
 
-    def _chunk_of_segments(self, reference: Reference) -> dict[str, int]:
-        per_chunk = max(1, COLUMNS_PER_CHUNK // max(1, len(reference.layout.columns)))
-        return {segment: position // per_chunk for position, segment in enumerate(segments_of(reference))}
-
     def _absorb_chunk(self, chunk_id: ChunkId, added: Mapping[str, list[bytes]]) -> None:
         chunk = self._chunk(chunk_id)
         if chunk.absorbed >= self._source.offset:
             return
-        layout = self._reference(chunk_id[0].reference).layout
+        reference = self._reference(chunk_id[0].reference)
+        chunking = Chunking.of(reference)
         sketches = dict(chunk.sketches)
         for segment, parts in added.items():
             every = [sketches[segment], *parts] if segment in sketches else parts
-            sketches[segment] = every[0] if len(every) == 1 else _sum(Sketch.decode(p, layout) for p in every).encode()
+            sketches[segment] = chunking.merged(every, reference.layout)
         self._chunks[chunk_id] = PaneChunk(absorbed=self._source.offset, sketches=sketches)
 
     # Close and re-open ------------------------------------------------------------------------------------------------
@@ -205,7 +200,7 @@ class Turn:
         self._revisions = {key: n for key, n in self._revisions.items() if key[3] > oldest_ms}
 
     def _chunk_numbers(self, pane: PaneId) -> Iterator[int]:
-        yield from range(max(self._chunk_of_segments(self._reference(pane.reference)).values()) + 1)
+        yield from range(Chunking.of(self._reference(pane.reference)).n_chunks)
 
     def _chunk(self, chunk_id: ChunkId) -> PaneChunk:
         if chunk_id not in self._chunks:
@@ -249,10 +244,3 @@ class Turn:
         ) or index.absorbed == self._index.absorbed:
             changed.append((index_key(self._model.name), pack(index)))
         return changed
-
-
-def _sum(sketches: Iterator[Sketch]) -> Sketch:
-    total = next(sketches)
-    for sketch in sketches:
-        total = total.merge(sketch)
-    return total
