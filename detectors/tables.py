@@ -97,11 +97,14 @@ def compare(
         moments = np.stack([whole.minimum, whole.maximum, whole.std])
         per_column[:, numeric] = np.where(filled, moments, np.nan)
     segments = live.counts.shape[0]
+    columns = [reference.layout.columns[index] for index in plan.columns.tolist()]
+    n_categories = np.array([len(column.categories) for column in columns], dtype=np.int64)
     minimum, maximum, std = np.tile(per_column[:, plan.columns], (1, segments))
     return Comparison(
         kind=plan.kind,
         reference=pinned.side(plan, grid),
         current=live.side(plan, grid),
+        n_categories=np.tile(n_categories, segments),
         single_valued=np.tile(plan.single_valued, (segments, 1)),
         edges=np.tile(plan.edges, (segments, 1)),
         cell_means=np.tile(plan.cell_means, (segments, 1)),

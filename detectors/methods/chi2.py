@@ -9,8 +9,7 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.registry import Scores, register
 from detectors.significance import chi2_sf
-
-MINIMUM_EXPECTED: Final = 5.0
+from detectors.sparse import MINIMUM_EXPECTED, expected
 
 
 @register
@@ -54,7 +53,7 @@ class ChiSquare:
         """Score all rows at once."""
         reference, current = comparison.reference.counts.astype(float), comparison.current.counts.astype(float)
         n, m = (np.maximum(side.n, 1)[:, None].astype(float) for side in (comparison.reference, comparison.current))
-        small, home = _merging((reference + current) * (np.minimum(n, m) / (n + m)))
+        small, home = _merging(expected(comparison))
         a, b = _merge(reference, small, home), _merge(current, small, home)
         # Of a 2 x B table: sum over cells of (m a - n b)^2 / (n m (a + b)).
         total = a + b
@@ -65,11 +64,11 @@ class ChiSquare:
         return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
 
 
-def _merging(expected: Floats) -> tuple[Bools, Ints]:
-    """Which cells (rows, cells) leave their place, and the cell (rows,) that takes them in."""
-    small = expected < MINIMUM_EXPECTED
-    pooled = np.sum(np.where(small, expected, 0.0), axis=1)
-    smallest_other = np.argmin(np.where(small, np.inf, expected), axis=1)
+def _merging(counts: Floats) -> tuple[Bools, Ints]:
+    """By expected counts: which cells (rows, cells) leave their place, and the cell (rows,) that takes them in."""
+    small = counts < MINIMUM_EXPECTED
+    pooled = np.sum(np.where(small, counts, 0.0), axis=1)
+    smallest_other = np.argmin(np.where(small, np.inf, counts), axis=1)
     first_small = np.argmax(small, axis=1)
     enough = (pooled >= MINIMUM_EXPECTED) | np.all(small, axis=1)
     return small, np.where(enough, first_small, smallest_other)

@@ -23,8 +23,7 @@ class Hellinger:
     Statistic: in [0, 1]; 1 where the two sides share no cell. Exact: it is that of the raw values in the reference's
     quantile cells.
 
-    p-value: seeded parametric bootstrap under the pooled proportions, with a fitted tail; see `detectors.calibration`.
-    Assumes independent rows.
+    p-value: seeded permutation test, with a fitted tail; see `detectors.calibration`. Assumes independent rows.
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 

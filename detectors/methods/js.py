@@ -5,10 +5,13 @@ from typing import Final
 import numpy as np
 from scipy import special
 
+from detectors.arrays import Floats
+from detectors.calibration import calibrated
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.registry import Scores, register
 from detectors.significance import chi2_sf, effective_size
+from detectors.sparse import filled_cells, sparse
 
 
 @register
@@ -25,7 +28,8 @@ class JensenShannon:
 
     p-value: 8 ln 2 JSD / (1/n + 1/m), JSD the divergence in bits, is asymptotically chi-square with B - 1 degrees of
     freedom, B the cells that either side fills: the second-order expansion of JSD is Pearson's chi-square over 8 ln 2.
-    Assumes independent rows and expected counts of some 5 and more.
+    Where the cells are too sparse for that (`detectors.sparse`) it comes from dealing the rows again, with a fitted
+    tail (`detectors.calibration`, with its levels). Assumes independent rows.
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 
@@ -49,12 +53,18 @@ class JensenShannon:
     def score(self, comparison: Comparison) -> Scores:
         """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
-        r, l = reference.proportions(), current.proportions()  # noqa: E741  # the design's letters
-        middle = (r + l) / 2.0
-        nats = np.sum(special.rel_entr(r, middle) + special.rel_entr(l, middle), axis=1) / 2.0
-        bits = np.maximum(nats / np.log(2.0), 0.0)  # rounding can leave -1e-17
-        statistic = np.where(comparison.empty, np.nan, np.minimum(np.sqrt(bits), 1.0))
-        filled = np.sum((reference.counts > 0) | (current.counts > 0), axis=1)
-        scaled = 8.0 * np.log(2.0) * bits * effective_size(current.n, reference.n)
-        p_value = np.where(comparison.empty, np.nan, chi2_sf(scaled, filled - 1))
+        divergence = _divergence(reference.proportions(), current.proportions())
+        statistic = np.where(comparison.empty, np.nan, np.minimum(np.sqrt(divergence / np.log(2.0)), 1.0))
+        scaled = 8.0 * divergence * effective_size(current.n, reference.n)
+        p_value = np.where(comparison.empty, np.nan, chi2_sf(scaled, filled_cells(comparison) - 1))
+        few = sparse(comparison)
+        observed = np.where(comparison.empty, np.nan, divergence)
+        p_value = np.where(few, calibrated(comparison, observed, _divergence, few), p_value)
         return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
+
+
+def _divergence(r: Floats, l: Floats) -> Floats:  # noqa: E741  # the design's letters
+    """In nats; summed over the last axis."""
+    middle = (r + l) / 2.0
+    nats = np.sum(special.rel_entr(r, middle) + special.rel_entr(l, middle), axis=-1) / 2.0
+    return np.asarray(np.maximum(nats, 0.0), dtype=np.float64)  # rounding can leave -1e-17

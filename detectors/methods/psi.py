@@ -4,10 +4,13 @@ from typing import Final
 
 import numpy as np
 
+from detectors.arrays import Floats
+from detectors.calibration import calibrated
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.registry import Scores, register
 from detectors.significance import chi2_sf, effective_size
+from detectors.sparse import filled_cells, sparse
 
 FLOOR: Final = 1e-4
 
@@ -26,8 +29,9 @@ class Psi:
     PSI of the raw values in the reference's quantile cells.
 
     p-value: PSI / (1/n + 1/m) is asymptotically chi-square with B - 1 degrees of freedom, B the cells that either side
-    fills. Assumes independent rows and expected counts of some 5 and more in every cell; cells with fewer make it too
-    small.
+    fills. Where the cells are too sparse for that (`detectors.sparse`), and so wherever a proportion below the floor is
+    likely to come out as none, it comes from dealing the rows again, with a fitted tail (`detectors.calibration`, with
+    its levels): the floor is then part of both, the PSI and what it is compared with. Assumes independent rows.
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN; a category the reference
     never held is in the cell `unseen`.
@@ -52,10 +56,16 @@ class Psi:
     def score(self, comparison: Comparison) -> Scores:
         """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
-        filled = (reference.counts > 0) | (current.counts > 0)
-        r = np.where(reference.counts > 0, reference.proportions(), FLOOR)
-        l = np.where(current.counts > 0, current.proportions(), FLOOR)  # noqa: E741  # the design's letter
-        statistic = np.where(comparison.empty, np.nan, np.sum(np.where(filled, (l - r) * np.log(l / r), 0.0), axis=1))
-        scaled = statistic * effective_size(current.n, reference.n)
-        p_value = np.where(comparison.empty, np.nan, chi2_sf(scaled, filled.sum(axis=1) - 1))
+        index = _index(reference.proportions(), current.proportions())
+        statistic = np.where(comparison.empty, np.nan, index)
+        scaled = index * effective_size(current.n, reference.n)
+        p_value = np.where(comparison.empty, np.nan, chi2_sf(scaled, filled_cells(comparison) - 1))
+        few = sparse(comparison)
+        p_value = np.where(few, calibrated(comparison, statistic, _index, few), p_value)
         return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
+
+
+def _index(r: Floats, l: Floats) -> Floats:  # noqa: E741  # the design's letters
+    filled = (r > 0.0) | (l > 0.0)
+    r, l = np.where(r > 0.0, r, FLOOR), np.where(l > 0.0, l, FLOOR)  # noqa: E741
+    return np.asarray(np.sum(np.where(filled, (l - r) * np.log(l / r), 0.0), axis=-1), dtype=np.float64)

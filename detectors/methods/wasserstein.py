@@ -5,9 +5,10 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.calibration import DRAWS, generator, tail_p
+from detectors.calibration import tail_p
 from detectors.columns import Kind
 from detectors.comparison import Comparison
+from detectors.permutation import DRAWS, generator
 from detectors.registry import Scores, register
 
 

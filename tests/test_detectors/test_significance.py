@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from detectors.calibration import DRAWS, tail_p
+from detectors.calibration import tail_p
 from detectors.kolmogorov import ks_sf
+from detectors.permutation import DRAWS
 from detectors.significance import benjamini_hochberg, chi2_sf, effective_size, two_proportion_z
 
 SIZES = (1, 2, 10, 100, 140, 141, 150, 175, 200, 250, 299, 300, 400, 1_000, 3_000)

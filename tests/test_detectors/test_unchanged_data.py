@@ -4,14 +4,19 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from detectors.columns import Kind
+from detectors.comparison import Comparison
 from detectors.examples import reference_of, sketch_values
 from detectors.layout import Layout
+from detectors.permutation import DRAWS, dealt
 from detectors.reference import Reference, categorical_column
 from detectors.registry import get
 from detectors.score import comparison_of
 from detectors.sketch import Sketch
+
+METHODS = ("psi", "js", "hellinger", "tvd", "linf")
 
 
 def windows_of(reference: Reference, live: list[Sketch]) -> tuple[Reference, dict[str, Sketch]]:
@@ -37,6 +42,7 @@ def rejected(
     sizes: tuple[int, int],
     n_reference: int,
     seed: int = 19970401,
+    bins: int = 10,
 ) -> dict[str, float]:
     """The share of p-values at or below 0.05. Sizes are log-uniform."""
     counts = dict.fromkeys(methods, 0)
@@ -47,7 +53,7 @@ def rejected(
         pinned, live = windows_of(reference, [sketch_values(reference.layout, draw(rng, size)) for size in n])
         for method in methods:
             found = get(method)
-            scores = found.score(comparison_of(pinned, live, found.grid))
+            scores = found.score(comparison_of(pinned, live, found.grid, bins=bins))
             counts[method] += int(np.sum(scores.p_value <= 0.05))
     return {method: count / (references * windows) for method, count in counts.items()}
 
@@ -92,26 +98,108 @@ def test_calibrated_p_values_are_uniform_over_their_whole_range() -> None:
         assert np.max(np.abs(np.sort(p) - expected)) < 0.08  # Kolmogorov's 0.1 % point is 0.08
 
 
-def test_categories_hold_their_level() -> None:
-    rng = np.random.default_rng(3)
-    shares = np.array([0.4, 0.2, 0.15, 0.1, 0.08, 0.04, 0.03])
+def categories(shares: np.ndarray, m: int, windows: list[np.ndarray], rng: np.random.Generator) -> Comparison:
+    """Live counts of each category, in windows, beside a reference of m rows with these shares."""
     values = [f"c{i}" for i in range(shares.size)]
-    pinned_counts = rng.multinomial(300_000, shares)
+    pinned_counts = rng.multinomial(m, shares)
     column = categorical_column("c", dict(zip(values, pinned_counts.tolist(), strict=True)))
-    layout = Layout([column])
+    layout, codes = Layout([column]), column.codes()
+    cells = np.array([codes.get(value, column.unseen) for value in values])
 
     def sketch(counts: np.ndarray) -> Sketch:
         result = Sketch.empty(layout)
-        for value, count in zip(values, counts, strict=True):
-            result.counts[column.codes()[value]] = count
+        np.add.at(result.counts, cells, counts)
         result.n = int(counts.sum())
         return result
 
     whole = sketch(pinned_counts)
     means = np.full(layout.n_cells, np.nan)
     reference = Reference(model="m", version="1", layout=layout, dimensions={}, sketches={"": whole}, cell_means=means)
-    live = [sketch(rng.multinomial(int(n), shares)) for n in np.exp(rng.uniform(np.log(1e3), np.log(3e4), 2_000))]
-    pinned, windows = windows_of(reference, live)
+    return comparison_of(*windows_of(reference, [sketch(counts) for counts in windows]), "bins", kind=Kind.CATEGORICAL)
+
+
+def zipf(n_categories: int) -> np.ndarray:
+    shares = 1.0 / np.arange(1, n_categories + 1)
+    return shares / shares.sum()
+
+
+def rejected_categories(methods, shares, m, n, windows, references=1) -> dict[str, float]:
+    counts = dict.fromkeys(methods, 0)
+    for number in range(references):
+        rng = np.random.default_rng([20241101, number])
+        comparison = categories(shares, m, [rng.multinomial(n, shares) for _ in range(windows)], rng)
+        for method in methods:
+            counts[method] += int(np.sum(get(method).score(comparison).p_value <= 0.05))
+    return {method: count / (windows * references) for method, count in counts.items()}
+
+
+def test_categories_hold_their_level() -> None:
+    rng = np.random.default_rng(3)
+    shares = np.array([0.4, 0.2, 0.15, 0.1, 0.08, 0.04, 0.03])
+    live = [rng.multinomial(int(n), shares) for n in np.exp(rng.uniform(np.log(1e3), np.log(3e4), 2_000))]
+    comparison = categories(shares, 300_000, live, rng)
     for method in ("psi", "js", "chi2"):
-        p = get(method).score(comparison_of(pinned, windows, "bins", kind=Kind.CATEGORICAL)).p_value
-        assert 0.03 <= np.mean(p <= 0.05) <= 0.065
+        assert 0.03 <= np.mean(get(method).score(comparison).p_value <= 0.05) <= 0.065
+
+
+@pytest.mark.parametrize(("n_categories", "n"), [(300, 1_000), (1_000, 1_000), (1_000, 10_000)])
+def test_psi_and_js_hold_their_level_on_many_rare_categories(n_categories: int, n: int) -> None:
+    rates = rejected_categories(("psi", "js"), zipf(n_categories), 100_000, n, windows=60, references=2)
+    assert all(rate <= 0.11 for rate in rates.values()), rates  # three standard errors
+
+
+@pytest.mark.parametrize(("n_categories", "expected"), [(10, 6), (100, 6), (100, 12), (200, 12)])
+def test_psi_and_js_hold_their_level_where_all_cells_expect_a_little_over_five(n_categories, expected) -> None:
+    shares, n = np.full(n_categories, 1.0 / n_categories), n_categories * expected
+    rates = rejected_categories(("psi", "js"), shares, 100 * n, n, windows=100, references=3)
+    assert all(rate <= 0.09 for rate in rates.values()), rates
+
+
+@pytest.mark.parametrize("n", [200, 1_000])
+@pytest.mark.parametrize("bins", [64, 256])
+def test_psi_and_js_hold_their_level_on_fine_bins_and_few_rows(bins: int, n: int) -> None:
+    rates = rejected(("psi", "js"), 8, 40, normal, (n, n + 1), 20_000, bins=bins)
+    assert all(rate <= 0.09 for rate in rates.values()), rates
+
+
+@pytest.mark.parametrize(("rare", "n"), [(1e-5, 100_000), (3e-6, 1_000_000)])
+def test_psi_and_js_hold_their_level_on_a_boolean_that_is_rarely_true(rare: float, n: int) -> None:
+    rates = rejected_categories(("psi", "js"), np.array([1.0 - rare, rare]), 1_000_000, n, windows=100, references=5)
+    assert all(rate <= 0.065 for rate in rates.values()), rates
+
+
+@pytest.mark.parametrize(("n_categories", "m", "n"), [(300, 1_000, 300), (300, 1_000, 1_000), (300, 1_000, 10_000)])
+def test_categories_that_the_reference_had_not_met_yet_are_no_change(n_categories: int, m: int, n: int) -> None:
+    rates = rejected_categories(METHODS, zipf(n_categories), m, n, windows=20, references=8)
+    assert all(rate <= 0.09 for rate in rates.values()), rates
+
+
+@pytest.mark.parametrize(("n_categories", "m"), [(1_000, 100_000), (1_000, 20_000), (300, 20_000)])
+def test_a_fifth_of_the_rows_moved_into_one_category_is_significant(n_categories: int, m: int) -> None:
+    rng = np.random.default_rng(5)
+    moved = 0.8 * zipf(n_categories)
+    moved[0] += 0.2
+    comparison = categories(zipf(n_categories), m, [rng.multinomial(1_000, moved)], rng)
+    assert all(get(method).score(comparison).p_value[0] < 1e-3 for method in METHODS)
+
+
+@pytest.mark.parametrize(("m", "n"), [(100_000, 1_000), (1_000, 300), (1_000, 10_000)])
+def test_a_fifth_of_the_rows_in_a_new_category_is_significant(m: int, n: int) -> None:
+    rng = np.random.default_rng(5)
+    live = np.append(rng.multinomial(n - n // 5, zipf(300)), n // 5)
+    comparison = categories(np.append(zipf(300), 0.0), m, [live], rng)
+    assert all(get(method).score(comparison).p_value[0] < 1e-3 for method in METHODS)
+
+
+@pytest.mark.parametrize(("m", "n"), [(40, 7), (7, 40), (90_000, 40), (5_000_000, 40), (900_000_000, 200_000_000)])
+def test_rows_are_dealt_as_often_to_each_cell_as_the_hypergeometric_law_says(m: int, n: int) -> None:
+    rng = np.random.default_rng(6)
+    reference, current = rng.multinomial(m, zipf(5)), rng.multinomial(n, zipf(5))
+    r, l = dealt(reference, current)  # noqa: E741
+    pooled = reference + current
+    assert np.array_equal(r.sum(axis=1), np.full(DRAWS, m))
+    assert np.array_equal(l.sum(axis=1), np.full(DRAWS, n))
+    law = stats.hypergeom(m + n, pooled, n) if m + n < 10**9 else stats.binom(n, pooled / (m + n))
+    spread = np.where(law.std() > 0, law.std(), 1.0)
+    assert np.all(np.abs(l.mean(axis=0) - law.mean()) / spread * np.sqrt(DRAWS) < 4.0)
+    assert l.std(axis=0) / spread == pytest.approx(np.where(law.std() > 0, 1.0, 0.0), abs=0.2)
