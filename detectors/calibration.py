@@ -115,8 +115,13 @@ def tail_p(draws: Floats, observed: float) -> float:
 
     Returns
     -------
-    In [0, 1], not increasing in `observed`.
+    In [0, 1], not increasing in `observed`, and the same for `draws` and `observed` times any power of two.
     """
+    # In units of the largest draw, a power of two: exact, and no moment overflows or vanishes.
+    _, exponent = np.frexp(np.max(np.abs(draws)))
+    draws = np.ldexp(draws, -exponent)
+    with np.errstate(over="ignore"):
+        observed = min(float(np.ldexp(observed, -exponent)), np.finfo(np.float64).max)
     slack = 1e-12 * max(abs(observed), 1e-300)  # equal statistics may differ in the last bit
     exceeding = int(np.sum(draws >= observed - slack))
     spread = float(draws.std())
@@ -124,7 +129,8 @@ def tail_p(draws: Floats, observed: float) -> float:
         return (exceeding + 1) / (draws.size + 1)
     junction = float(np.sort(draws)[-_EXCEEDING])
     at_junction, beyond = pearson3_sf(np.array([junction, observed]), draws)
-    return float((_EXCEEDING + 1) / (draws.size + 1) * min(1.0, beyond / at_junction))
+    share = beyond / at_junction if at_junction > beyond else 1.0
+    return float((_EXCEEDING + 1) / (draws.size + 1) * share)
 
 
 def pearson3_sf(x: Floats, draws: Floats) -> Floats:
@@ -132,8 +138,11 @@ def pearson3_sf(x: Floats, draws: Floats) -> Floats:
     skewed."""
     mean, std = draws.mean(), draws.std()
     skew = float(np.mean(((draws - mean) / std) ** 3))
-    z = (x - mean) / std
+    with np.errstate(over="ignore"):  # infinitely far is a probability of 0
+        z = (x - mean) / std
     if skew < 1e-3:  # the gamma's shape grows as 4 / skew^2: beyond this it is a normal distribution
         return np.asarray(special.ndtr(-z), dtype=np.float64)
     shape = 4.0 / skew**2
-    return np.asarray(special.gammaincc(shape, np.maximum(shape + z * np.sqrt(shape), 0.0)), dtype=np.float64)
+    with np.errstate(over="ignore"):
+        place = np.maximum(shape + z * np.sqrt(shape), 0.0)
+    return np.asarray(special.gammaincc(shape, place), dtype=np.float64)

@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.arrays import Floats, Ints
 from detectors.calibration import tail_p
@@ -10,6 +11,8 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.permutation import DRAWS, generator
 from detectors.registry import Scores, register
+
+Exponents = NDArray[np.int32]  # of two
 
 
 @register
@@ -21,11 +24,11 @@ class Wasserstein:
 
     Parameters: none. `default_threshold` 0.1: a tenth of a standard deviation.
 
-    Statistic: at least 0, unbounded. Every value counts at the mean of the whole reference's values in its cell; in a
-    cell without any, at the cell's middle; below (above) the reference's range, midway between the live extreme and the
-    reference's. The standard deviation is the whole reference's in every segment, so that segments compare. A constant
-    reference has none: its magnitude is the unit then (a relative change), and 1 for a constant 0; the same where the
-    standard deviation overflows.
+    Statistic: at least 0, at most the largest float64. Every value counts at the mean of the whole reference's values
+    in its cell; in a cell without any, at the cell's middle; below (above) the reference's range, midway between the
+    live extreme and the reference's. The standard deviation is the whole reference's in every segment, so that segments
+    compare. A constant reference has none: its magnitude is the unit then (a relative change), and 1 for a constant 0;
+    the same where the standard deviation overflows.
 
     Error bound: that of the raw values differs by at most the sum over cells of (l + r) times the largest distance from
     a cell's place to its ends: no value is counted farther from itself (triangle inequality). A cell of one value adds
@@ -60,19 +63,37 @@ class Wasserstein:
     def score(self, comparison: Comparison) -> Scores:
         """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
-        unit = _unit(comparison)[:, None]
-        places, lower, upper = (part / unit for part in _places(comparison))
+        places, lower, upper, exponent = _scaled(*_places(comparison))
         n, m = np.maximum(reference.n, 1)[:, None], np.maximum(current.n, 1)[:, None]
         difference = np.cumsum(current.counts, axis=1) / m - np.cumsum(reference.counts, axis=1) / n
-        gaps = np.diff(places, axis=1)
-        statistic = np.where(comparison.empty, np.nan, np.sum(np.abs(difference[:, :-1]) * gaps, axis=1))
-        reach = np.where(comparison.single_valued, 0.0, np.maximum(places - lower, upper - places))
-        weights = reference.proportions() + current.proportions()
-        bound = np.where(comparison.empty, np.nan, np.sum(weights * reach, axis=1))
-        p_value = np.full(statistic.shape, np.nan)
+        with np.errstate(invalid="ignore"):  # a side without values has infinite extremes; its row is NaN in the end
+            distance = np.sum(np.abs(difference[:, :-1]) * np.diff(places, axis=1), axis=1)
+            reach = np.where(comparison.single_valued, 0.0, np.maximum(places - lower, upper - places))
+            bound = np.sum((reference.proportions() + current.proportions()) * reach, axis=1)
+        p_value = np.full(distance.shape, np.nan)
         for row in np.flatnonzero(comparison.testable):
-            p_value[row] = _bridge_p(reference.counts[row], current.counts[row], places[row], float(statistic[row]))
-        return Scores(statistic=statistic, p_value=p_value, error_bound=bound)
+            p_value[row] = _bridge_p(reference.counts[row], current.counts[row], places[row], float(distance[row]))
+        unit = _unit(comparison)
+        return Scores(
+            statistic=np.where(comparison.empty, np.nan, _in_units(distance, exponent, unit)),
+            p_value=p_value,
+            error_bound=np.where(comparison.empty, np.nan, _in_units(bound, exponent, unit)),
+        )
+
+
+def _scaled(places: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats, Floats, Exponents]:
+    """All three over 2^exponent, (rows,), that of the row's largest magnitude: exact, and no difference overflows."""
+    magnitude = np.maximum(np.abs(lower), np.abs(upper))
+    _, exponent = np.frexp(np.max(magnitude, axis=1, where=np.isfinite(magnitude), initial=0.0))
+    by = -exponent[:, None]
+    return np.ldexp(places, by), np.ldexp(lower, by), np.ldexp(upper, by), exponent
+
+
+def _in_units(scaled: Floats, exponent: Exponents, unit: Floats) -> Floats:
+    """From powers of two to the unit: scaled * 2^exponent / unit, at most the largest float64."""
+    mantissa, own = np.frexp(unit)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.minimum(np.ldexp(scaled / mantissa, exponent - own), np.finfo(np.float64).max)
 
 
 def _unit(comparison: Comparison) -> Floats:
@@ -95,7 +116,8 @@ def _places(comparison: Comparison) -> tuple[Floats, Floats, Floats]:
     below, above = np.isneginf(lower), np.isposinf(upper)
     lower = np.where(below, least, np.where(above, high, lower))
     upper = np.where(above, most, np.where(below, low, upper))
-    middle = lower / 2.0 + upper / 2.0  # the sum of both could overflow
+    with np.errstate(invalid="ignore"):
+        middle = lower / 2.0 + upper / 2.0  # the sum of both could overflow
     places = np.where(np.isnan(comparison.cell_means), middle, comparison.cell_means)
     return places, lower, upper
 

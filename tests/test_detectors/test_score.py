@@ -133,6 +133,35 @@ def test_nulls_are_a_cell_of_a_categorical_column_only(reference):
     assert rows["", "js", "x"].insufficient
 
 
+@pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
+@pytest.mark.parametrize("sentinel", [1e200, 1e300, np.finfo(np.float64).max, -np.finfo(np.float64).max])
+@pytest.mark.filterwarnings("error")
+def test_a_huge_sentinel_is_drift_and_finite(sentinel, share):
+    """In a column of rates, with a wider grid beside it."""
+    rng = np.random.default_rng(14)
+    values = np.stack([rng.random(5_000), (rng.random(5_000) < 0.5) * 1.0, rng.normal(size=5_000)])
+    columns, means = zip(*(numeric_column(f"n{i}", row) for i, row in enumerate(values)), strict=True)
+    layout = Layout(columns)
+
+    def count(numeric):
+        none, slots = np.empty((0, 5_000), dtype=np.int32), np.zeros((1, 5_000), dtype=np.int32)
+        return accumulate(layout, numeric=numeric, codes=none, slots=slots, n_slots=1, unseen={})[0]
+
+    reference = Reference(
+        model="m",
+        version="1",
+        layout=layout,
+        dimensions={},
+        sketches={"": count(values)},
+        cell_means=np.concatenate(means),
+    )
+    live = {"": count(np.where(rng.random((3, 5_000)) < share, sentinel, values))}
+    for row in score(reference, live, [Setting(method="wasserstein", threshold=0.1)]):
+        assert row.drifted
+        assert row.p_value < 1e-6
+        assert np.isfinite([row.statistic, row.error_bound]).all()
+
+
 def test_many_segments_score_as_each_alone(reference, monkeypatch):
     live = batch(reference.layout, np.random.default_rng(9), 3_000, shift=0.2)
     together = score(reference, live, SETTINGS, min_samples=0)

@@ -96,6 +96,18 @@ def test_the_fitted_tail_is_near_the_true_one():
     assert 2e-5 < np.exp(np.mean(np.log(p))) < 5e-4
 
 
+@pytest.mark.parametrize("exponent", [-1070, -600, 500, 1010])
+def test_the_fitted_tail_is_the_same_in_any_unit(exponent):
+    draws = np.round(np.random.default_rng(6).gamma(3.0, size=DRAWS), 1) + 0.1
+    for observed in (2.0, 9.0, 20.0):
+        scaled = np.ldexp(np.round(draws * 16), exponent), float(np.ldexp(16 * observed, exponent))
+        assert tail_p(*scaled) == tail_p(np.round(draws * 16), 16 * observed)
+
+
+def test_what_lies_infinitely_far_beyond_the_draws_has_the_p_value_zero():
+    assert tail_p(np.random.default_rng(6).gamma(3.0, size=DRAWS) * 1e-300, 1e308) == 0.0
+
+
 @pytest.mark.parametrize("constant", [0.0, 2.0])
 def test_draws_without_spread_decide_by_counting_alone(constant):
     assert tail_p(np.full(DRAWS, constant), constant) == 1.0
