@@ -35,9 +35,3 @@ def install(folder: Path) -> Path:
 def command(python: Path, events: Path, case: str, round_s: float) -> list[str]:
     """What measures whylogs on the JSON lines in `events`; `case` is `whylogs_frames` or `whylogs_rows`."""
     return [str(python), str(Path(__file__).with_name("whylogs_peer.py")), str(events), case, str(round_s)]
-
-
-def version(python: Path) -> str:
-    """The version of whylogs in that environment."""
-    ask = "import importlib.metadata as m; print(m.version('whylogs'))"
-    return subprocess.run([str(python), "-c", ask], capture_output=True, text=True, check=True).stdout.strip()

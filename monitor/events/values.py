@@ -57,23 +57,6 @@ def category(value: object) -> Category:
     return INVALID_TEXT
 
 
-def spellings(text: str) -> list[object]:
-    """Every JSON value whose category is `text` and that can be foreseen: itself, and as a number or boolean."""
-    found: list[object] = [text]
-    if text in ("true", "false"):
-        found.append(text == "true")
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except (ValueError, OverflowError):
-            continue
-        if category(value) == text and (isinstance(value, float) or -(2**63) <= value < 2**63):
-            found.append(value)
-    if text == "0":
-        found.append(-0.0)
-    return found
-
-
 def timestamp(value: object) -> int | None:
     """Milliseconds since 1970 UTC of an integer or RFC 3339 text, fractions of a millisecond dropped.
 

@@ -1,6 +1,6 @@
 """Results in ClickHouse, in a server or in the engine that comes as a wheel (chDB).
 
-- `address`, `client`: where it is, and how to reach it.
+- `client`: where it is, and how to reach it. `classify`: what its errors ask for.
 - `migrations`: the schema, its views and its SQL functions, as numbered files.
-- `tables`: rows to columns. `sink`: batches, retries' classification, idempotent writes.
+- `tables`: rows to columns. `sink`: batches, idempotent writes.
 """

@@ -65,8 +65,6 @@ class ClickHouseSink:
         self._on_drop = on_drop
         self._connect = connect
         self._client: Client | None = None
-        self._waiting: list[Row] = []
-        self._waiting_bytes = 0
 
     def __repr__(self) -> str:
         return f"ClickHouseSink({self._address})"
@@ -107,33 +105,8 @@ class ClickHouseSink:
                 n += self._insert(TABLES[kind], batch)
         return n
 
-    def add(self, rows: Iterable[Row]) -> bool:
-        """Keep rows for the next `flush`. True when a batch is full: flush before adding more.
-
-        For a caller that collects over several messages: add, flush, then commit.
-        """
-        for row in rows:
-            self._waiting.append(row)
-            self._waiting_bytes += TABLES[type(row)].n_bytes(row)
-        return len(self._waiting) >= self._batch_rows or self._waiting_bytes >= self._batch_bytes
-
-    def flush(self) -> int:
-        """Write what was added; returns how many rows. If it raises, the rows are kept: flush again later.
-
-        Raises
-        ------
-        SinkUnavailable, SinkRejected
-            As `write`.
-        """
-        n = self.write(self._waiting)
-        self._waiting = []
-        self._waiting_bytes = 0
-        return n
-
     def close(self) -> None:
-        """Let go of the connection, and of rows that were not flushed."""
-        self._waiting = []
-        self._waiting_bytes = 0
+        """Let go of the connection."""
         if self._client is not None:
             self._client.close()
             self._client = None

@@ -94,7 +94,7 @@ def test_the_example_tells_the_defaults() -> None:
     )
 
 
-def test_the_form_of_the_project_s_first_issue_loads() -> None:
+def test_a_configuration_with_every_section_loads() -> None:
     config = parse(
         """
         models:

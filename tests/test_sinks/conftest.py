@@ -10,11 +10,10 @@ from sinks.clickhouse.migrations import migrate
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.clickhouse.tables import TABLES
 
-pytest.importorskip("chdb", reason="the embedded engine is an optional dependency")
-
 
 @pytest.fixture(scope="module")
 def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
+    pytest.importorskip("chdb", reason="the embedded engine is an optional dependency")
     return f"chdb://{tmp_path_factory.mktemp('chdb')}"
 
 

@@ -221,34 +221,6 @@ def test_rows_are_read_by_condition(sink: ClickHouseSink, client: Client) -> Non
     assert read(client, DriftScore, "column = {name:String}", {"name": tricky}) == [replace(SCORE, column=tricky)]
 
 
-def test_added_rows_are_written_by_flush_and_only_once(sink: ClickHouseSink, client: Client) -> None:
-    assert not sink.add([SCORE, PROFILE])
-    assert read(client, DriftScore) == []
-    assert sink.flush() == 2
-    assert sink.flush() == 0
-    assert read(client, DriftScore) == [SCORE]
-
-
-def test_add_says_when_a_batch_is_full() -> None:
-    by_rows = ClickHouseSink("chdb://memory", batch_rows=2)
-    assert not by_rows.add([SCORE])
-    assert by_rows.add([SCORE])
-    by_bytes = ClickHouseSink("chdb://memory", batch_bytes=1_000)
-    assert by_bytes.add([replace(REJECT, raw=bytes(1_000))])
-
-
-def test_rows_of_a_failed_flush_are_kept_for_the_next(dsn: str, sink: ClickHouseSink, client: Client) -> None:
-    client.command("RENAME TABLE late_dropped TO away")
-    try:
-        sink.add([SCORE, LATE])
-        with pytest.raises(SinkRejected, match="driftline migrate"):
-            sink.flush()
-    finally:
-        client.command("RENAME TABLE away TO late_dropped")
-    assert sink.flush() == 2
-    assert (read(client, DriftScore), read(client, LateDropped)) == ([SCORE], [LATE])
-
-
 @pytest.mark.parametrize(
     "bad",
     [
