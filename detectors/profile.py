@@ -99,7 +99,8 @@ def _quantiles(edges: Floats, counts: Ints, low: float, high: float) -> tuple[fl
     cells = np.searchsorted(total, ranks, side="left")
     lower = np.clip(np.concatenate([[low], edges])[cells], low, high)
     upper = np.clip(np.append(edges, high)[cells], low, high)
-    # A cell (nextafter(v, -inf), v] holds v alone.
-    lower = np.where(np.nextafter(lower, np.inf) >= upper, upper, lower)
+    with np.errstate(over="ignore"):  # beyond the largest float64 lies +inf, and that is meant
+        alone = np.nextafter(lower, np.inf) >= upper  # a cell (nextafter(v, -inf), v] holds v alone
     share = (ranks - (total - counts)[cells]) / counts[cells]
-    return tuple((lower * (1.0 - share) + upper * share).tolist())
+    inside = np.where(alone, upper, np.clip(lower * (1.0 - share) + upper * share, lower, upper))
+    return tuple(np.maximum.accumulate(inside).tolist())

@@ -8,7 +8,7 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.kolmogorov import ks_sf
 from detectors.registry import Scores, register
-from detectors.significance import effective_size
+from detectors.significance import cross_difference, effective_size
 
 
 @register
@@ -26,7 +26,7 @@ class KolmogorovSmirnov:
     that at its edges by no more than the smaller of the two proportions in the cell; a cell of one value has no inside,
     and out of the reference's range one proportion is 0. Below 1/128 on continuous data.
 
-    p-value: that of the exact one-sample distribution at the rounded effective size n m / (n + m), as
+    p-value: that of the exact one-sample distribution at the rounded effective size n m / (n + m), at least 1, as
     `scipy.stats.ks_2samp(method="asymp")` does; within 1e-6 of it for this statistic. Conservative on data with ties,
     and slightly so because of the grid (4 % of unchanged windows at the 5 % level).
 
@@ -52,16 +52,16 @@ class KolmogorovSmirnov:
     def score(self, comparison: Comparison) -> Scores:
         """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
-        # Cumulate integers, so that equal distribution functions differ by exactly 0.
-        m, n = np.maximum(reference.n, 1)[:, None], np.maximum(current.n, 1)[:, None]
-        difference = np.cumsum(current.counts, axis=1) / n - np.cumsum(reference.counts, axis=1) / m
-        statistic = np.maximum(np.max(difference, axis=1, initial=0.0), -np.min(difference, axis=1, initial=0.0))
+        below = (np.cumsum(side.counts, axis=1) for side in (reference, current))
+        difference, scale = cross_difference(next(below), reference.n[:, None], next(below), current.n[:, None])
+        largest = np.maximum(np.max(difference, axis=1, initial=0.0), -np.min(difference, axis=1, initial=0.0))
+        statistic = largest / scale[:, 0]
         common = np.minimum(reference.proportions(), current.proportions())
         bound = np.max(common, axis=1, where=~comparison.single_valued, initial=0.0)
         effective = effective_size(comparison.current.n, comparison.reference.n)
         testable = comparison.testable
         p_value = np.full(statistic.shape, np.nan)
-        p_value[testable] = ks_sf(statistic[testable], np.round(effective[testable]))
+        p_value[testable] = ks_sf(statistic[testable], np.maximum(np.round(effective[testable]), 1.0))
         empty = comparison.empty
         return Scores(
             statistic=np.where(empty, np.nan, statistic),

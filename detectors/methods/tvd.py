@@ -9,6 +9,7 @@ from detectors.calibration import calibrated
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.registry import Scores, register
+from detectors.significance import cross_difference
 
 
 @register
@@ -44,8 +45,9 @@ class TotalVariation:
 
     def score(self, comparison: Comparison) -> Scores:
         """Score all rows at once."""
-        distance = _distance(comparison.reference.proportions(), comparison.current.proportions())
-        statistic = np.where(comparison.empty, np.nan, distance)
+        reference, current = comparison.reference, comparison.current
+        difference, scale = cross_difference(reference.counts, reference.n[:, None], current.counts, current.n[:, None])
+        statistic = np.where(comparison.empty, np.nan, np.sum(np.abs(difference), axis=1) / (2.0 * scale[:, 0]))
         p_value = calibrated(comparison, statistic, _distance)
         return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
 

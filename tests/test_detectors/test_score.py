@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from detectors.accumulate import accumulate
@@ -79,6 +81,44 @@ def test_a_large_effect_that_is_not_significant_is_no_drift(reference):
     rows = by_key(score(reference, live, [Setting(method="js", threshold=0.0)]))
     assert rows["", "js", "x"].statistic >= 0.0
     assert not rows["", "js", "x"].drifted
+
+
+def test_the_verdict_rests_on_the_corrected_p_value(reference):
+    live = {f"w{i}": batch(reference.layout, np.random.default_rng([5, i]), 1_000)[""] for i in range(60)}
+    pinned = Reference(
+        model="m",
+        version="1",
+        layout=reference.layout,
+        dimensions={},
+        sketches={"": reference.sketches[""], **dict.fromkeys(live, reference.sketches[""])},
+        cell_means=reference.cell_means,
+    )
+    rows = score(pinned, live, [Setting(method="psi", threshold=0.0)])
+    between = [row for row in rows if row.p_value <= 0.05 < row.q_value]
+    assert between
+    assert not any(row.drifted for row in between)
+
+
+def test_an_effect_of_exactly_the_threshold_drifts(reference):
+    live = Sketch.empty(reference.layout)
+    live.n = 1_000
+    live.nulls[:] = 300
+    pinned = Sketch.empty(reference.layout)
+    pinned.n = 1_000
+    pinned.nulls[:] = 200
+    for sketch in (pinned, live):
+        sketch.counts[1] = sketch.n - sketch.nulls[0]
+    other = Reference(
+        model="m",
+        version="1",
+        layout=reference.layout,
+        dimensions={},
+        sketches={"": pinned},
+        cell_means=reference.cell_means,
+    )
+    row = by_key(score(other, {"": live}, [Setting(method="missing", threshold=0.1)]))["", "missing", "x"]
+    assert row.statistic == row.threshold
+    assert row.drifted
 
 
 def test_q_values_are_corrected_over_the_sufficient_columns_of_a_segment_and_method(reference):
@@ -247,6 +287,36 @@ def test_profile_quantiles_lie_in_the_cell_of_the_exact_ones(reference):
     for ours, true in zip(quantiles, exact, strict=True):
         cell = np.searchsorted(edges, true)
         assert bounds[cell] <= ours <= bounds[cell + 1]
+
+
+def profile_of(edges_from, values):
+    column, _ = numeric_column("x", np.asarray(edges_from, dtype=np.float64))
+    layout, values = Layout([column]), np.asarray(values, dtype=np.float64)
+    none, slots = np.empty((0, values.size), dtype=np.int32), np.zeros((1, values.size), dtype=np.int32)
+    sketch = accumulate(layout, numeric=values[None], codes=none, slots=slots, n_slots=1, unseen={})[0]
+    return profiles(layout, sketch)[0]
+
+
+def test_profile_quantiles_are_interpolated_in_their_cell():
+    assert profile_of([], np.arange(101.0)).quantiles == pytest.approx((5.0, 25.0, 50.0, 75.0, 95.0), rel=1e-12)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 60))
+def test_the_quantiles_of_one_value_are_that_value(value, n):
+    assert profile_of(np.full(10, value), np.full(n, value)).quantiles == (value,) * 5
+    assert profile_of([0.0, 1.0, 2.0], np.full(n, value)).quantiles == (value,) * 5
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(FINITE, min_size=1, max_size=30), st.lists(FINITE, min_size=1, max_size=30))
+@pytest.mark.filterwarnings("error")
+def test_profile_quantiles_are_in_order_and_between_the_extremes(edges_from, values):
+    profile = profile_of(edges_from, values)
+    assert list(profile.quantiles) == sorted(profile.quantiles)
+    assert profile.minimum <= profile.quantiles[0]
+    assert profile.quantiles[-1] <= profile.maximum
 
 
 def test_profiles_of_an_empty_and_of_a_constant_column():
