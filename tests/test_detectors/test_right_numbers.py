@@ -9,12 +9,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
 from detectors.examples import reference_of, sketch_values
+from detectors.methods.out_of_range import exceedance_sf
 from detectors.registry import get
 from detectors.score import comparison_of
+from detectors.significance import rate_difference
 
 N_REFERENCE = 20_000
 SIZES = (1, 2, 7, 50, 199, 1_000, 10_000, 100_000)
@@ -209,7 +213,7 @@ def test_a_constant_that_leaves_its_value_is_total_drift(references, fallen):
 
 @pytest.mark.parametrize("faults", [0, 1, 30, 200])
 @pytest.mark.parametrize(("method", "fault"), [("missing", np.nan), ("invalid", np.inf), ("out_of_range", 99.0)])
-def test_rates_are_tested_as_scipy_tests_a_two_by_two_table(references, method, fault, faults):
+def test_rates_are_tested_as_scipy_tests_them(references, method, fault, faults):
     values, _ = references["normal"]
     pinned = values.copy()
     if method != "out_of_range":
@@ -219,6 +223,11 @@ def test_rates_are_tested_as_scipy_tests_a_two_by_two_table(references, method, 
     ours = scores(method, reference_of(pinned), live)
     before = 0 if method == "out_of_range" else 400
     assert ours.statistic[0] == pytest.approx(abs(faults / 1_000 - before / N_REFERENCE), abs=1e-12)
+    if method == "out_of_range":
+        # Negative hypergeometric: the reference's values, in any order, leave `faults` or more live ones outside.
+        expected = stats.betabinom.sf(faults - 1, 1_000, 2, N_REFERENCE - 1)
+        assert ours.p_value[0] == pytest.approx(expected, abs=1e-9)
+        return
     table = np.array([[faults, 1_000 - faults], [before, N_REFERENCE - before]])
     expected = stats.chi2_contingency(table, correction=False).pvalue if faults + before else 1.0
     assert ours.p_value[0] == pytest.approx(expected, abs=1e-9)
@@ -229,3 +238,67 @@ def test_rates_are_of_all_rows_that_had_the_column(references):
     reference = references["normal"][1]
     assert scores("missing", reference, live).statistic[0] == 0.25
     assert scores("invalid", reference, live).statistic[0] == 0.25
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+def test_the_p_value_of_values_out_of_range_is_that_of_counting_ranks(m, n, data):
+    outside = data.draw(st.integers(0, n))
+    ways = (
+        sum((j + 1) * math.comb(m + n - j - 2, m - 2) for j in range(outside, n + 1)) if m > 1 else math.comb(n + 1, 1)
+    )
+    exact = Fraction(ways, math.comb(m + n, m))
+    ours = exceedance_sf(np.array([outside]), np.array([m]), np.array([n]))[0]
+    assert ours == pytest.approx(float(exact), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("outside", "m", "n"),
+    [(5, 10**9, 10**9), (1_000, 10**8, 10**10), (2, 10**15, 10**15), (3, 4 * 10**17, 10**3), (2_000, 10**9, 10**11)],
+)
+def test_the_p_value_of_values_out_of_range_is_exact_for_huge_counts(outside, m, n):
+    exact = Fraction(m, m + n - outside) * (outside + 1 + Fraction(n - outside, m))
+    for i in range(outside):
+        exact *= Fraction(n - i, m + n - i)
+    ours = exceedance_sf(np.array([outside]), np.array([m]), np.array([n]))[0]
+    assert ours == pytest.approx(float(exact), rel=1e-8)
+
+
+@pytest.mark.parametrize(("before", "after"), [(150, 250), (200, 300), (300, 400), (700, 800)])
+def test_a_change_of_a_tenth_reaches_a_threshold_of_a_tenth(before, after):
+    reference, live = np.arange(1_000.0), np.arange(1_000.0)
+    reference[:before] = live[:after] = np.nan
+    assert scores("missing", reference_of(reference), live).statistic[0] == 0.1
+    reference, live = (np.where(np.arange(1_000) < part, 0.0, 1.0) for part in (before, after))
+    assert [scores(method, reference_of(reference), live).statistic[0] for method in ("ks", "tvd", "linf")] == [0.1] * 3
+
+
+def test_rates_of_counts_whose_products_overflow_are_still_subtracted():
+    huge = np.array([4 * 10**17])
+    statistic, _ = rate_difference(huge // 5, huge, huge // 2, huge)
+    assert statistic[0] == pytest.approx(0.3, rel=1e-12)
+
+
+def test_one_row_against_one_row_has_a_ks_p_value():
+    ours = scores("ks", reference_of(np.array([1.0])), np.array([2.0]))
+    assert (ours.statistic[0], ours.p_value[0]) == (1.0, stats.kstwo.sf(1.0, 1))
+
+
+@pytest.mark.parametrize("name", ["two values", "constant"])
+def test_ks_loses_nothing_where_every_cell_holds_one_value(references, name):
+    ours = scores("ks", references[name][1], live_values(name, 1_000))
+    assert ours.error_bound[0] == 0.0
+
+
+def test_the_error_bound_of_wasserstein_is_the_mass_times_its_reach():
+    """Half of the rows at 1 and half at 3, below a constant 5: both count at 3, midway from 1 to 5."""
+    ours = scores("wasserstein", reference_of(np.full(300, 5.0)), np.repeat([1.0, 3.0], 150))
+    assert ours.statistic[0] == pytest.approx(2.0 / 5.0, rel=1e-12)
+    assert ours.error_bound[0] == pytest.approx(2.0 / 5.0, rel=1e-12)
+
+
+def test_where_the_standard_deviation_overflows_wasserstein_is_relative_to_the_magnitude():
+    values = np.random.default_rng(1).normal(size=2_000) * 1e200
+    ours = scores("wasserstein", reference_of(values), values + 1e200)
+    exact = 1e200 / np.abs(values).max()
+    assert abs(ours.statistic[0] - exact) <= ours.error_bound[0]
+    assert ours.error_bound[0] < 0.1 * exact

@@ -10,6 +10,7 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.examples import reference_of, sketch_values
 from detectors.layout import Layout
+from detectors.methods.out_of_range import exceedance_sf
 from detectors.permutation import DRAWS, dealt
 from detectors.reference import Reference, categorical_column
 from detectors.registry import get
@@ -203,3 +204,20 @@ def test_rows_are_dealt_as_often_to_each_cell_as_the_hypergeometric_law_says(m: 
     spread = np.where(law.std() > 0, law.std(), 1.0)
     assert np.all(np.abs(l.mean(axis=0) - law.mean()) / spread * np.sqrt(DRAWS) < 4.0)
     assert l.std(axis=0) / spread == pytest.approx(np.where(law.std() > 0, 1.0, 0.0), abs=0.2)
+
+
+@pytest.mark.parametrize(("m", "n"), [(300, 300), (300, 30_000), (1_000, 1_000), (20_000, 20_000)])
+def test_out_of_range_holds_its_level_over_references(m: int, n: int) -> None:
+    """The share of a window that lies outside is Beta(2, m - 1) over references, whatever the continuous law."""
+    rng = np.random.default_rng(7)
+    outside = rng.binomial(n, rng.beta(2, m - 1, size=20_000))
+    p = exceedance_sf(outside, np.full(outside.size, m), np.full(outside.size, n))
+    assert np.mean(p <= 0.05) <= 0.055
+    assert rejected(("out_of_range",), 100, 1, normal, (n, n + 1), m)["out_of_range"] <= 0.12
+
+
+def test_out_of_range_is_careful_with_ties() -> None:
+    assert (
+        rejected(("out_of_range",), 100, 1, lambda rng, n: rng.poisson(3.0, n) * 1.0, (300, 301), 300)["out_of_range"]
+        <= 0.05
+    )
