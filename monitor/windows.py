@@ -8,7 +8,7 @@ Source: Li, Maier, Tufte, Papadimos & Tucker, "No pane, no gain: efficient evalu
 data streams", SIGMOD Record 34(1), 2005.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import gcd
 
@@ -44,12 +44,24 @@ class WindowShape:
             yield Window(start_ms=start, end_ms=start + self.size_ms)
             start -= self.every_ms
 
+    def ending(self, inside: Window, *, after_ms: int, until_ms: int) -> Iterator[Window]:
+        """Every window of this shape that holds the whole of `inside` and ends in `(after_ms, until_ms]`, in order."""
+        first_ms = max(inside.end_ms, after_ms + 1)
+        end_ms = first_ms + (self.offset_ms + self.size_ms - first_ms) % self.every_ms
+        while end_ms <= min(inside.start_ms + self.size_ms, until_ms):
+            yield Window(start_ms=end_ms - self.size_ms, end_ms=end_ms)
+            end_ms += self.every_ms
+
+    def last_end_ms(self, start_ms: int) -> int:
+        """When the last window of this shape that holds the instant `start_ms` ends."""
+        return (start_ms - self.offset_ms) // self.every_ms * self.every_ms + self.offset_ms + self.size_ms
+
 
 def pane_length_ms(shapes: Iterable[WindowShape]) -> int:
     """The length of a pane: the greatest common divisor of all sizes, steps and offsets (milliseconds)."""
     return gcd(*(value for shape in shapes for value in (shape.size_ms, shape.every_ms, shape.offset_ms)))
 
 
-def windows_of_panes(shapes: Sequence[WindowShape], pane_starts_ms: Iterable[int]) -> set[Window]:
-    """Every window of any shape that at least one of the panes lies in."""
-    return {window for start_ms in pane_starts_ms for shape in shapes for window in shape.containing(start_ms)}
+def last_end_ms(shapes: Iterable[WindowShape], inside: Window) -> int:
+    """When the last window of any shape that holds the whole of `inside` ends; its own end where there is none."""
+    return max(inside.end_ms, *(shape.last_end_ms(inside.start_ms) for shape in shapes))

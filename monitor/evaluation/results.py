@@ -4,7 +4,7 @@ import msgspec
 
 from detectors.profile import Profile
 from detectors.score import Score
-from monitor.evaluation.state import PaneId
+from monitor.evaluation.panes import Group
 from monitor.windows import Window
 from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch, encode_results
 
@@ -21,12 +21,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     offset: int
 
 
-def score_row(model: str, pane: PaneId, window: Window, revision: int, row: Score) -> DriftScore:
+def score_row(model: str, group: Group, window: Window, revision: int, row: Score) -> DriftScore:
     """One score as a row."""
     return DriftScore(
         model=model,
-        version=pane.version,
-        reference=pane.reference,
+        version=group[0],
+        reference=group[1],
         segment=row.segment,
         column=row.column,
         method=row.method,
@@ -45,12 +45,12 @@ def score_row(model: str, pane: PaneId, window: Window, revision: int, row: Scor
     )
 
 
-def profile_row(model: str, pane: PaneId, segment: str, interval: Window, revision: int, row: Profile) -> ColumnProfile:
+def profile_row(model: str, group: Group, segment: str, interval: Window, revision: int, row: Profile) -> ColumnProfile:
     """One column's profile in one pane as a row."""
     return ColumnProfile(
         model=model,
-        version=pane.version,
-        reference=pane.reference,
+        version=group[0],
+        reference=group[1],
         segment=segment,
         column=row.column,
         kind=row.kind.value,
@@ -77,9 +77,10 @@ def batches_of_results(
 
     The split is a function of the rows alone, so a repeated message is repeated to the byte.
     """
+    rows: list[DriftScore | ColumnProfile | LateDropped] = [*scores, *profiles, *late]
     batches = [_batch(source)]
     size = 0
-    for row in (*scores, *profiles, *late):
+    for row in rows:
         n_bytes = len(encode_results(_batch(source, row)))
         if size and size + n_bytes > BYTES_PER_BATCH:
             batches.append(_batch(source))

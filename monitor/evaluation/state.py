@@ -4,7 +4,8 @@ One partition of `drift.sketches` has one set of keys, and nothing else writes t
 
 - `pane`: the sketches of some segments of one pane, with the source offset they have absorbed. Segments are grouped so
   that a value stays well below a broker's message limit whatever the number of columns.
-- `index`: per model, which panes live and which windows were scored more than once.
+- `part`: per model and stretch of time, which panes live and which intervals were scored more than once.
+- `index`: per model, which parts there are (`monitor.evaluation.panes`).
 - `seal`: the clocks, the watermark of every model, and the offset up to which *everything* is done. It is written last.
 
 Fencing: a value whose `absorbed` is at or past a message's offset has that message's counts in it already, and takes no
@@ -28,11 +29,22 @@ class KeyValue(Protocol):
 
 
 class PaneId(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=True):
-    """One pane of one model version, sketched on the grid of one reference."""
+    """One pane of one model version, sketched on the grid of one reference.
+
+    `pane_ms` is its length: another than the model's now when `windows` were changed since. `n_chunks` is how many
+    values hold its segments, so that it can be removed when its reference is gone.
+    """
 
     start_ms: int
+    pane_ms: int
     version: str
     reference: str
+    n_chunks: int
+
+    @property
+    def end_ms(self) -> int:
+        """Its end, exclusive."""
+        return self.start_ms + self.pane_ms
 
 
 class PaneChunk(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,12 +64,49 @@ class Rescored(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     revision: int
 
 
-class ModelIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """The living panes of a model in order of time, and its re-opened windows."""
+class PartId(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=True):
+    """A stretch of time in the index: `PANES_A_PART` panes of `pane_ms`, from `start_ms`."""
+
+    start_ms: int
+    pane_ms: int
+
+    @classmethod
+    def at(cls, time_ms: int, pane_ms: int) -> "PartId":
+        """The stretch that holds an instant."""
+        span_ms = pane_ms * PANES_A_PART
+        return cls(start_ms=time_ms // span_ms * span_ms, pane_ms=pane_ms)
+
+    @property
+    def end_ms(self) -> int:
+        """Its end, exclusive."""
+        return self.start_ms + self.pane_ms * PANES_A_PART
+
+
+class IndexPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The living panes that start in a stretch of time, and the re-opened intervals whose last millisecond lies in it.
+
+    An interval is a window, or a pane that was profiled.
+    """
 
     absorbed: int = -1
     panes: tuple[PaneId, ...] = ()
     rescored: tuple[Rescored, ...] = ()
+
+
+class ModelIndex(msgspec.Struct, frozen=True, kw_only=True):
+    """Which parts a model has.
+
+    `removed` and `gone` are the panes and parts that the message at `absorbed` took away: were it repeated, nothing
+    else would tell that the changelog has to hear of it. `lateness_ms` and `horizon_ms` are the model's, for when the
+    configuration has it no longer.
+    """
+
+    absorbed: int = -1
+    parts: tuple[PartId, ...] = ()
+    removed: tuple[PaneId, ...] = ()
+    gone: tuple[PartId, ...] = ()
+    lateness_ms: int = 0
+    horizon_ms: int = 0
 
 
 class Seal(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +117,12 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True):
     watermarks_ms: dict[str, int] = {}
 
 
-T = TypeVar("T", PaneChunk, ModelIndex, Seal)
+T = TypeVar("T", PaneChunk, IndexPart, ModelIndex, Seal)
 
 SEAL_KEY = b"seal"
+PANES_A_PART = 64
+"""A message reads and writes the parts it touches: few enough that they are small, many enough that the index is."""
+
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -81,10 +133,20 @@ def index_key(model: str) -> bytes:
 
 def pane_key(model: str, pane: PaneId, chunk: int) -> bytes:
     """The key of one chunk of a pane."""
-    return _encoder.encode(("pane", model, pane.version, pane.reference, pane.start_ms, chunk))
+    return _encoder.encode(("pane", model, pane, chunk))
 
 
-def pack(value: PaneChunk | ModelIndex | Seal) -> bytes:
+def pane_keys(model: str, pane: PaneId) -> list[bytes]:
+    """The keys of all chunks of a pane."""
+    return [pane_key(model, pane, chunk) for chunk in range(pane.n_chunks)]
+
+
+def part_key(model: str, part: PartId) -> bytes:
+    """The key of a part of a model's index."""
+    return _encoder.encode(("part", model, part))
+
+
+def pack(value: PaneChunk | IndexPart | ModelIndex | Seal) -> bytes:
     """A state value as bytes."""
     return zstandard.ZstdCompressor(level=1).compress(_encoder.encode(value))
 

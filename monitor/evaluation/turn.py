@@ -1,18 +1,19 @@
 """One model's share of one message: panes absorb it, windows close or re-open, and are scored. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from detectors.profile import profiles
 from detectors.reference import Reference
 from detectors.score import score
 from detectors.sketch import Sketch
 from monitor.evaluation.chunks import Chunking
+from monitor.evaluation.panes import Group, Panes
 from monitor.evaluation.results import Source, profile_row, score_row
-from monitor.evaluation.state import KeyValue, ModelIndex, PaneChunk, PaneId, Rescored, index_key, pack, pane_key, read
+from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, read
 from monitor.evaluation.watched import Watched
 from monitor.sketch_messages import Delta
-from monitor.windows import Window, windows_of_panes
+from monitor.windows import Window, last_end_ms
 from sinks.records import ColumnProfile, DriftScore, LateDropped
 
 ChunkId = tuple[PaneId, int]
@@ -46,41 +47,56 @@ class Turn:
         self._source = source
         self._before_ms = before_ms
         self._after_ms = after_ms
-        self._pane_ms = model.pane_ms
-        self._index = read(state, index_key(model.name), ModelIndex, ModelIndex())
-        self._panes = set(self._index.panes)
+        self._panes = Panes(model.name, state, source.offset, model.pane_ms)
         self._touched: set[PaneId] = set()
         self._chunks: dict[ChunkId, PaneChunk] = {}
+        self._chunkings: dict[str, Chunking] = {}
         self._decoded: dict[PaneId, dict[str, Sketch]] = {}
-        self._revisions = {(r.version, r.reference, r.start_ms, r.end_ms): r.revision for r in self._index.rescored}
-        self._raised: set[tuple[str, str, int, int]] = set()
-        self._removed: list[bytes] = []
-        self._forget()
+        if before_ms is not None:
+            # By the watermark before the message. Were it repeated, the windows that it closes would find their panes
+            # gone by the one after it.
+            self._panes.forget(before_ms - model.horizon_ms)
 
     # Absorb -----------------------------------------------------------------------------------------------------------
 
     def absorb(self, deltas: Sequence[Delta]) -> None:
-        """Add the message's counts to their panes. What is older than the retention is counted as late."""
+        """Add the message's counts to their panes. What no window may be scored again for is counted as late."""
         added: dict[ChunkId, dict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
         late: dict[tuple[str, int], int] = defaultdict(int)
         for delta in deltas:
-            chunk_of = Chunking.of(self._reference(delta.reference)).of_segment
+            chunking = self._chunking(delta.reference)
+            pane_ms = self._pane_ms_of(delta)
             for entry in delta.entries:
-                start_ms = entry.pane_start_ms // self._pane_ms * self._pane_ms
-                if self._is_late(start_ms):
-                    late[entry.version, start_ms] += entry.n if entry.segment == "" else 0
+                pane = PaneId(
+                    start_ms=entry.pane_start_ms // pane_ms * pane_ms, pane_ms=pane_ms, version=entry.version,
+                    reference=delta.reference, n_chunks=chunking.n_chunks,
+                )  # fmt: skip
+                if self._is_late(pane):
+                    late[entry.version, pane.start_ms] += entry.n if entry.segment == "" else 0
                     continue
-                pane = PaneId(start_ms=start_ms, version=entry.version, reference=delta.reference)
                 self._touched.add(pane)
-                added[pane, chunk_of[entry.segment]][entry.segment].append(entry.sketch)
-        self._panes |= self._touched
+                added[pane, chunking.of_segment[entry.segment]][entry.segment].append(entry.sketch)
+        for pane in self._touched:
+            self._panes.add(pane)
         for chunk_id, parts in added.items():
             self._absorb_chunk(chunk_id, parts)
         self.late += [self._late_row(version, start_ms, n) for (version, start_ms), n in sorted(late.items())]
 
-    def _is_late(self, pane_start_ms: int) -> bool:
+    def _pane_ms_of(self, delta: Delta) -> int:
+        """The length of the panes that a delta's are counted in.
+
+        Ingest cuts them as its configuration says, which may be the one before `windows` were changed. Shorter ones add
+        up to ours where they fit. Others stay as long as they are, and count in the windows that hold them whole.
+        """
+        ours_ms = self._model.pane_ms
+        return ours_ms if ours_ms % delta.pane_ms == 0 else delta.pane_ms
+
+    def _is_late(self, pane: PaneId) -> bool:
+        """No window that holds the pane is open, or ended so recently that it may be scored again."""
         before_ms = self._before_ms
-        return before_ms is not None and pane_start_ms + self._pane_ms <= before_ms - self._model.retention_ms
+        return before_ms is not None and (
+            last_end_ms(self._model.shapes, _interval(pane)) <= before_ms - self._model.retention_ms
+        )
 
     def _late_row(self, version: str, start_ms: int, n: int) -> LateDropped:
         return LateDropped(
@@ -93,22 +109,16 @@ class Turn:
             source_offset=self._source.offset,
         )
 
-    def _reference(self, digest: str) -> Reference:
-        reference = self._model.references.get(digest)
-        if reference is None:
-            raise MissingReference(self._model.name, digest)
-        return reference
-
     def _absorb_chunk(self, chunk_id: ChunkId, added: Mapping[str, list[bytes]]) -> None:
         chunk = self._chunk(chunk_id)
         if chunk.absorbed >= self._source.offset:
             return
-        reference = self._reference(chunk_id[0].reference)
-        chunking = Chunking.of(reference)
+        digest = chunk_id[0].reference
+        chunking, layout = self._chunking(digest), self._reference(digest).layout
         sketches = dict(chunk.sketches)
         for segment, parts in added.items():
             every = [sketches[segment], *parts] if segment in sketches else parts
-            sketches[segment] = chunking.merged(every, reference.layout)
+            sketches[segment] = chunking.merged(every, layout)
         self._chunks[chunk_id] = PaneChunk(absorbed=self._source.offset, sketches=sketches)
 
     # Close and re-open ------------------------------------------------------------------------------------------------
@@ -117,90 +127,93 @@ class Turn:
         """Score every window that the watermark has now passed, and again those that late events touched."""
         if self._after_ms is None:
             return
-        for pane in sorted(self._panes):
-            end_ms = pane.start_ms + self._pane_ms
-            reopened = pane in self._touched and self._before_ms is not None and end_ms <= self._before_ms
-            if reopened or self._closes(end_ms):
-                interval = Window(start_ms=pane.start_ms, end_ms=end_ms)
-                self._profile(pane, interval, self._revision(pane, interval, reopened=reopened))
-        groups: dict[tuple[str, str], list[PaneId]] = defaultdict(list)
-        for pane in sorted(self._panes):
-            groups[pane.version, pane.reference].append(pane)
-        for panes in groups.values():
-            for window, reopened in self._due(panes):
-                self._score(window, panes, reopened=reopened)
+        reopened = {pane for pane in self._touched if self._before_ms is not None and pane.end_ms <= self._before_ms}
+        for pane in sorted(reopened.union(self._closing_panes(self._after_ms))):
+            self._profile(pane, reopened=pane in reopened)
+        due = {**self._closing_windows(self._after_ms), **self._reopened_windows()}
+        for (group, window), again in sorted(due.items()):
+            self._score(group, window, reopened=again)
 
-    def _closes(self, end_ms: int) -> bool:
-        """The watermark passes `end_ms` with this message."""
-        assert self._after_ms is not None
-        return end_ms <= self._after_ms and (self._before_ms is None or end_ms > self._before_ms)
+    def _closing_panes(self, after_ms: int) -> list[PaneId]:
+        """The panes that the watermark passes the end of with this message."""
+        before_ms, lengths_ms = self._before_ms, self._panes.lengths_ms
+        if before_ms is None:
+            return [pane for pane in self._panes.starting(None, after_ms) if pane.end_ms <= after_ms]
+        if all(before_ms // length_ms == after_ms // length_ms for length_ms in lengths_ms):
+            return []
+        near = self._panes.starting(before_ms - max(lengths_ms), after_ms)
+        return [pane for pane in near if before_ms < pane.end_ms <= after_ms]
 
-    def _due(self, panes: Sequence[PaneId]) -> list[tuple[Window, bool]]:
-        """The windows to score now, oldest first, and whether each was scored before."""
+    def _closing_windows(self, after_ms: int) -> dict[tuple[Group, Window], bool]:
+        """The windows that the watermark passes the end of with this message."""
+        before_ms, pane_ms = self._before_ms, self._model.pane_ms
+        if before_ms is not None and before_ms // pane_ms == after_ms // pane_ms:
+            return {}
+        longest_ms = max(shape.size_ms for shape in self._model.shapes)
+        near = self._panes.starting(None if before_ms is None else before_ms - longest_ms, after_ms)
+        return self._windows(near, before_ms, after_ms, reopened=False)
+
+    def _reopened_windows(self) -> dict[tuple[Group, Window], bool]:
+        """The windows that late events touched, and that ended no longer than the retention ago.
+
+        Of a window that ended before that some panes may be gone. That its pane lives on is for a longer window's sake.
+        """
         before_ms = self._before_ms
-        touched = [pane.start_ms for pane in panes if pane in self._touched]
-        reopened = {
-            window
-            for window in windows_of_panes(self._model.shapes, touched)
-            if before_ms is not None and window.end_ms <= before_ms
-        }
-        closing: set[Window] = set()
-        if before_ms is None or before_ms // self._pane_ms != (self._after_ms or 0) // self._pane_ms:
-            longest_ms = max(shape.size_ms for shape in self._model.shapes)
-            near = (pane.start_ms for pane in panes if before_ms is None or pane.start_ms + longest_ms > before_ms)
-            closing = {w for w in windows_of_panes(self._model.shapes, near) if self._closes(w.end_ms)}
-        return sorted([(window, True) for window in reopened] + [(window, False) for window in closing])
+        if before_ms is None:
+            return {}
+        return self._windows(self._touched, before_ms - self._model.retention_ms, before_ms, reopened=True)
 
-    def _score(self, window: Window, panes: Sequence[PaneId], *, reopened: bool) -> None:
-        inside = [pane for pane in panes if window.start_ms <= pane.start_ms < window.end_ms]
+    def _windows(
+        self, panes: Iterable[PaneId], after_ms: int | None, until_ms: int, *, reopened: bool
+    ) -> dict[tuple[Group, Window], bool]:
+        """The windows with one of the panes whole in them that end in `(after_ms, until_ms]`."""
+        return {
+            ((pane.version, pane.reference), window): reopened
+            for pane in panes
+            for shape in self._model.shapes
+            for window in shape.ending(
+                _interval(pane), after_ms=pane.start_ms if after_ms is None else after_ms, until_ms=until_ms
+            )
+        }
+
+    def _score(self, group: Group, window: Window, *, reopened: bool) -> None:
         sketches: dict[str, Sketch] = {}
-        for pane in inside:
+        for pane in self._panes.starting(window.start_ms, window.end_ms, group):
+            if pane.end_ms > window.end_ms:
+                continue
             for segment, sketch in self._sketches(pane).items():
                 sketches[segment] = sketches[segment].merge(sketch) if segment in sketches else sketch
         if not sketches:
             return
-        pane = inside[0]
-        revision = self._revision(pane, window, reopened=reopened)
-        reference = self._reference(pane.reference)
+        revision = self._panes.revision(group, window, reopened=reopened)
         self.n_windows += 1
         self.scores += [
-            score_row(self._model.name, pane, window, revision, row)
-            for row in score(reference, sketches, self._model.settings, self._model.min_samples)
+            score_row(self._model.name, group, window, revision, row)
+            for row in score(self._reference(group[1]), sketches, self._model.settings, self._model.min_samples)
         ]
 
-    def _profile(self, pane: PaneId, interval: Window, revision: int) -> None:
+    def _profile(self, pane: PaneId, *, reopened: bool) -> None:
+        group, interval = (pane.version, pane.reference), _interval(pane)
         layout = self._reference(pane.reference).layout
+        revision = self._panes.revision(group, interval, reopened=reopened)
         for segment, sketch in self._sketches(pane).items():
             self.profiles += [
-                profile_row(self._model.name, pane, segment, interval, revision, row)
+                profile_row(self._model.name, group, segment, interval, revision, row)
                 for row in profiles(layout, sketch)
             ]
 
-    def _revision(self, pane: PaneId, interval: Window, *, reopened: bool) -> int:
-        """1 at the first scoring, and one more each time late events change what was scored."""
-        key = (pane.version, pane.reference, interval.start_ms, interval.end_ms)
-        if reopened and self._index.absorbed < self._source.offset and key not in self._raised:
-            self._revisions[key] = self._revisions.get(key, 1) + 1
-            self._raised.add(key)
-        return self._revisions.get(key, 1)
-
     # What is kept -----------------------------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        """Remove panes that no window can need again, by the watermark *before* this message.
+    def _reference(self, digest: str) -> Reference:
+        reference = self._model.references.get(digest)
+        if reference is None:
+            raise MissingReference(self._model.name, digest)
+        return reference
 
-        Not by the one after it: were this message repeated, the windows that it closes would find their panes gone.
-        """
-        if self._before_ms is None:
-            return
-        oldest_ms = self._before_ms - self._model.horizon_ms
-        for pane in [pane for pane in self._panes if pane.start_ms + self._pane_ms <= oldest_ms]:
-            self._panes.discard(pane)
-            self._removed += [pane_key(self._model.name, pane, chunk) for chunk in self._chunk_numbers(pane)]
-        self._revisions = {key: n for key, n in self._revisions.items() if key[3] > oldest_ms}
-
-    def _chunk_numbers(self, pane: PaneId) -> Iterator[int]:
-        yield from range(Chunking.of(self._reference(pane.reference)).n_chunks)
+    def _chunking(self, digest: str) -> Chunking:
+        if digest not in self._chunkings:
+            self._chunkings[digest] = Chunking.of(self._reference(digest))
+        return self._chunkings[digest]
 
     def _chunk(self, chunk_id: ChunkId) -> PaneChunk:
         if chunk_id not in self._chunks:
@@ -213,34 +226,27 @@ class Turn:
             layout = self._reference(pane.reference).layout
             self._decoded[pane] = {
                 segment: Sketch.decode(data, layout)
-                for number in self._chunk_numbers(pane)
+                for number in range(pane.n_chunks)
                 for segment, data in self._chunk((pane, number)).sketches.items()
             }
         return self._decoded[pane]
 
     def writes(self) -> list[tuple[bytes, bytes | None]]:
-        """What changed: chunks, removed panes, then the index if it did. None removes a key.
+        """What changed: the index and removed panes, then chunks. None removes a key.
 
         A chunk that had absorbed the message before is written all the same: a crash may have left it on the local disk
         alone, and the changelog must have it before the message is sealed.
         """
-        changed: list[tuple[bytes, bytes | None]] = [
-            (pane_key(self._model.name, *chunk_id), pack(chunk))
-            for chunk_id, chunk in self._chunks.items()
-            if chunk.absorbed == self._source.offset
-        ]
-        changed += [(key, None) for key in self._removed]
-        index = ModelIndex(
-            absorbed=self._source.offset,
-            panes=tuple(sorted(self._panes)),
-            rescored=tuple(
-                Rescored(version=version, reference=reference, start_ms=start_ms, end_ms=end_ms, revision=revision)
-                for (version, reference, start_ms, end_ms), revision in sorted(self._revisions.items())
+        model = self._model
+        return [
+            *self._panes.writes(lateness_ms=model.lateness_ms, horizon_ms=model.horizon_ms),
+            *(
+                (pane_key(model.name, *chunk_id), pack(chunk))
+                for chunk_id, chunk in self._chunks.items()
+                if chunk.absorbed == self._source.offset
             ),
-        )
-        if (index.panes, index.rescored) != (
-            self._index.panes,
-            self._index.rescored,
-        ) or index.absorbed == self._index.absorbed:
-            changed.append((index_key(self._model.name), pack(index)))
-        return changed
+        ]
+
+
+def _interval(pane: PaneId) -> Window:
+    return Window(start_ms=pane.start_ms, end_ms=pane.end_ms)

@@ -27,7 +27,10 @@ class Watched:
 
     @property
     def horizon_ms(self) -> int:
-        """How long a pane lives behind the watermark: as long as a late event may still re-open a window with it."""
+        """How long a pane lives behind the watermark: as long as a late event may still re-open a window with it.
+
+        Such a window ended within the retention, so whatever lies in it began within the retention and its size.
+        """
         return self.retention_ms + max(shape.size_ms for shape in self.shapes)
 
 

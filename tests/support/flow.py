@@ -1,5 +1,6 @@
 """A small model with a segment, random events for it, and the messages that ingest would send of them."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -106,13 +107,26 @@ def expected_scores(
 
     Every window that ends by `until_ms`, from the raw events in one go, with no panes and no messages.
     """
+    inside: dict[Window, list[Event]] = defaultdict(list)
+    for event in events:
+        for window in windows_of(event, model):
+            inside[window].append(event)
+    return scores_of({w: part for w, part in inside.items() if w.end_ms <= until_ms}, reference, model)
+
+
+def windows_of(event: Event, model: Watched) -> set[Window]:
+    """Every window that an event lies in."""
+    return {window for shape in model.shapes for window in shape.containing(event.time_ms)}
+
+
+def scores_of(
+    events: Mapping[Window, Sequence[Event]], reference: Reference, model: Watched
+) -> dict[tuple[object, ...], Score]:
+    """What each window scores with its events."""
     rows: dict[tuple[object, ...], Score] = {}
-    windows = {w for e in events for shape in model.shapes for w in shape.containing(e.time_ms)}
-    for window in windows:
-        if window.end_ms > until_ms:
-            continue
+    for window, mine in events.items():
         for version in (0, 1):
-            inside = [e for e in events if window.start_ms <= e.time_ms < window.end_ms and e.version == version]
+            inside = [e for e in mine if e.version == version]
             if not inside:
                 continue
             # One pane as long as the window, at its place: its sketches are those of the raw rows.

@@ -1,7 +1,9 @@
 """The two laws, on the pure evaluator: any split and order gives the same results, and so does any crash."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -15,14 +17,18 @@ from support.flow import (
     make_reference,
     make_watched,
     message_of,
+    scores_of,
+    windows_of,
 )
 
 from detectors.score import Score
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.turn import MissingReference
+from monitor.evaluation.watched import Watched
 from monitor.sketch_messages import SketchMessage, decode, encode
-from monitor.watermark import Clock
+from monitor.watermark import Clock, Clocks, advanced
+from monitor.windows import Window, WindowShape
 from sinks.records import DriftScore, ResultBatch, decode_results, encode_results
 
 REFERENCE = make_reference()
@@ -90,8 +96,8 @@ class Machine:
         return [row for batch in self.sent for row in batch.scores]
 
 
-def run_all(messages: Sequence[SketchMessage]) -> Machine:
-    machine = Machine(Evaluator([MODEL]))
+def run_all(messages: Sequence[SketchMessage], model: Watched = MODEL) -> Machine:
+    machine = Machine(Evaluator([model]))
     for offset, message in enumerate(messages):
         assert machine.take(offset, message)
     return machine
@@ -140,18 +146,64 @@ def test_any_split_and_any_order_inside_the_retention_gives_the_results_of_the_r
     assert not [row for batch in machine.sent for row in batch.late]
 
 
+# Minutes between an event's window and the removal of its pane, and how far apart events lie: many parts of the index.
+retentions_ms = st.sampled_from([0, MINUTE_MS, 3 * MINUTE_MS, 60 * MINUTE_MS])
+stretches = st.sampled_from([1, 50])
+
+
 @settings(max_examples=80, deadline=None)
+@given(
+    events_strategy,
+    st.lists(st.integers(1, 20), min_size=1, max_size=5),
+    st.lists(st.integers(0, 2), min_size=1, max_size=5),
+    retentions_ms,
+    stretches,
+)
+def test_a_window_counts_what_comes_until_the_retention_after_its_end_and_the_rest_is_late(
+    events: list[Event], sizes: list[int], partitions: list[int], retention_ms: int, stretch: int
+) -> None:
+    model = make_watched(REFERENCE, retention_ms=retention_ms)
+    events = stretched(events, stretch)
+    messages = split(events, sizes, partitions)
+    machine = run_all(messages, model)
+    inside: dict[Window, list[Event]] = defaultdict(list)
+    clocks, watermark_ms, n_late, position = Clocks(), None, 0, 0
+    for message in messages:
+        n = sum(entry.n for delta in message.deltas for entry in delta.entries if entry.segment == "")
+        for event in events[position : position + n]:
+            oldest_ms = -math.inf if watermark_ms is None else watermark_ms - retention_ms
+            counted = [window for window in windows_of(event, model) if window.end_ms > oldest_ms]
+            n_late += not counted
+            for window in counted:
+                inside[window].append(event)
+        position += n
+        clocks = clocks.advance(message.clocks, message.n_partitions)
+        watermark_ms = advanced(watermark_ms, clocks.low_ms(), model.lateness_ms)
+    assert watermark_ms is not None
+    over = {window: part for window, part in inside.items() if window.end_ms <= watermark_ms}
+    assert_equal(last_revisions(machine.scores), scores_of(over, REFERENCE, model))
+    assert sum(row.n for batch in machine.sent for row in batch.late) == n_late
+
+
+def stretched(events: list[Event], times: int) -> list[Event]:
+    return [msgspec.structs.replace(event, time_ms=event.time_ms * times) for event in events]
+
+
+@settings(max_examples=120, deadline=None)
 @given(
     events_strategy,
     st.integers(1, 15),
     st.lists(st.tuples(st.integers(0, 14), st.booleans(), st.integers(0, 3)), max_size=25),
+    retentions_ms,
+    stretches,
 )
 def test_a_crash_at_any_moment_with_or_without_the_local_disk_changes_nothing(
-    events: list[Event], size: int, crashes: list[tuple[int, bool, int]]
+    events: list[Event], size: int, crashes: list[tuple[int, bool, int]], retention_ms: int, stretch: int
 ) -> None:
-    messages = split(events, [size], [0])
-    undisturbed = run_all(messages)
-    machine = Machine(Evaluator([MODEL]))
+    model = make_watched(REFERENCE, retention_ms=retention_ms)
+    messages = split(stretched(events, stretch), [size], [0])
+    undisturbed = run_all(messages, model)
+    machine = Machine(Evaluator([model]))
     offset, acknowledged = 0, 0
     pending = list(crashes)
     while offset < len(messages):
@@ -165,7 +217,7 @@ def test_a_crash_at_any_moment_with_or_without_the_local_disk_changes_nothing(
         # Offsets are committed some time after they are acknowledged: up to three messages come again.
         offset = max(0, min(offset, acknowledged) - uncommitted)
     assert last_figures(machine) == last_figures(undisturbed)
-    assert machine.local == machine.changelog
+    assert machine.local == machine.changelog == undisturbed.local
     assert_repeats_are_equal(machine.sent)
 
 
@@ -253,6 +305,88 @@ def test_sketches_on_a_reference_that_is_not_there_are_waited_for() -> None:
     model = make_watched(REFERENCE, references={})
     with pytest.raises(MissingReference, match=REFERENCE.digest[:12]):
         one_by_one(at(0.5), model=model)
+
+
+def test_an_old_pane_is_removed_without_its_reference() -> None:
+    model = make_watched(REFERENCE, lateness_ms=0, retention_ms=10 * MINUTE_MS)
+    machine = one_by_one(at(0.5), model=model)
+    machine.take(1, message_of([], REFERENCE, MODEL, [clock(0, 17 * MINUTE_MS)], 1))
+    machine.evaluator = Evaluator([replace(model, references={})])
+    for offset, minute, n in ((2, 18, 1), (3, 19, 0)):
+        machine.take(offset, message_of([], REFERENCE, MODEL, [clock(0, minute * MINUTE_MS)], 1))
+        assert len(panes_in(machine)) == n
+
+
+def test_a_late_event_counts_in_the_windows_that_are_open_or_within_their_retention() -> None:
+    # windows of 2 and of 12 minutes, retention 1: at 7 [2, 4) may not be scored again, and [0, 12) is open
+    shapes = (WindowShape(size_ms=12 * MINUTE_MS, every_ms=12 * MINUTE_MS), *MODEL.shapes[:1])
+    model = make_watched(REFERENCE, shapes=shapes, lateness_ms=0, retention_ms=MINUTE_MS)
+    machine = one_by_one(at(2.5), at(7), at(2.6, 5), at(14), at(2.7, 3), model=model)
+    ks = [row for row in machine.scores if (row.segment, row.method) == ("", "ks")]
+    counted = [(row.window_start_ms // MINUTE_MS, row.window_end_ms // MINUTE_MS, row.n_current) for row in ks]
+    assert counted == [(2, 4, 10), (0, 12, 25), (6, 8, 10)]
+    assert [row.n for batch in machine.sent for row in batch.late] == [3]
+    profiled = [
+        r
+        for b in machine.sent
+        for r in b.profiles
+        if (r.segment, r.column, r.pane_start_ms) == ("", "value", 2 * MINUTE_MS)
+    ]
+    assert [(row.n, row.revision) for row in profiled] == [(10, 1), (15, 2)], "a pane's profile counts every event"
+
+
+def test_panes_of_an_earlier_length_count_in_the_windows_that_hold_them_whole() -> None:
+    hour, day = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
+    days = make_watched(REFERENCE, shapes=(WindowShape(size_ms=day, every_ms=day),), lateness_ms=0)
+    both = make_watched(REFERENCE, shapes=(*days.shapes, WindowShape(size_ms=hour, every_ms=hour)), lateness_ms=0)
+    before = message_of(at(5 * 60) + at(23 * 60), REFERENCE, days, [clock(0, 23 * hour)], 1)
+    after = message_of(at(23.5 * 60), REFERENCE, both, [clock(0, day)], 1)
+    machine = Machine(Evaluator([days]))
+    machine.take(0, before)
+    machine.evaluator = Evaluator([both])
+    machine.take(1, message_of(at(6 * 60), REFERENCE, days, [], 0))  # ingest is restarted a little later
+    machine.take(2, after)
+    ks = [row for row in machine.scores if (row.segment, row.method) == ("", "ks")]
+    assert [(row.window_start_ms // hour, row.window_end_ms // hour, row.n_current) for row in ks] == [
+        (0, 24, 40),
+        (23, 24, 10),
+    ]
+
+
+def test_panes_of_an_earlier_shorter_length_add_up_to_the_longer_ones() -> None:
+    hour = 60 * MINUTE_MS
+    half = make_watched(REFERENCE, shapes=(WindowShape(size_ms=hour // 2, every_ms=hour // 2),), lateness_ms=0)
+    whole = make_watched(REFERENCE, shapes=(WindowShape(size_ms=hour, every_ms=hour),), lateness_ms=0)
+    machine = Machine(Evaluator([half]))
+    machine.take(0, message_of(at(5), REFERENCE, half, [clock(0, 6 * MINUTE_MS)], 1))
+    machine.evaluator = Evaluator([whole])
+    machine.take(1, message_of(at(10) + at(40), REFERENCE, half, [clock(0, hour)], 1))
+    assert [
+        (row.window_end_ms, row.n_current) for row in machine.scores if (row.segment, row.method) == ("", "ks")
+    ] == [(hour, 30)]
+
+
+def test_a_message_reads_and_writes_what_it_touches_however_many_panes_live() -> None:
+    model = make_watched(REFERENCE, shapes=MODEL.shapes[:1], lateness_ms=0, retention_ms=10**9)
+    n = 1_000
+    machine = one_by_one(*(at(2 * minute, 1) for minute in range(n)), model=model)
+    assert len(panes_in(machine)) == n
+    read: list[bytes] = []
+
+    class Watching(dict[bytes, bytes]):
+        def get(self, key: bytes, default: object = None) -> object:  # type: ignore[override]
+            read.append(key)
+            return super().get(key, default)
+
+    message = message_of(at(2 * n, 1), REFERENCE, model, [clock(0, 2 * n * MINUTE_MS)], 1)
+    step = Evaluator([model]).advance(Watching(machine.local), message, Source(topic="s", partition=0, offset=n))
+    assert len(read) <= 8
+    assert sum(len(value or b"") for _key, value in step.writes) < 5_000
+    assert step.n_windows == {"m": 1}
+
+
+def panes_in(machine: Machine) -> list[bytes]:
+    return [key for key in machine.local if b"\xa4pane" in key]
 
 
 def test_a_model_that_is_no_longer_configured_is_counted() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.windows import Window, WindowShape, pane_length_ms, windows_of_panes
+from monitor.windows import Window, WindowShape, last_end_ms, pane_length_ms
 
 shapes = st.builds(
     lambda every, times, offset: WindowShape(size_ms=every * times, every_ms=every, offset_ms=offset % every),
@@ -36,7 +36,7 @@ def test_tumbling_windows_meet_and_do_not_overlap(shape: WindowShape, instant: i
 @given(st.lists(shapes, min_size=1, max_size=4), instants)
 def test_a_window_is_a_whole_number_of_panes(several: list[WindowShape], instant: int) -> None:
     pane_ms = pane_length_ms(several)
-    for window in windows_of_panes(several, [instant]):
+    for window in (window for shape in several for window in shape.containing(instant)):
         assert window.start_ms % pane_ms == 0
         assert window.end_ms % pane_ms == 0
 
@@ -45,7 +45,19 @@ def test_an_hour_and_a_day_every_hour_have_panes_of_an_hour() -> None:
     hour_ms = 3_600_000
     day = WindowShape(size_ms=24 * hour_ms, every_ms=hour_ms)
     assert pane_length_ms([WindowShape(size_ms=hour_ms, every_ms=hour_ms), day]) == hour_ms
-    assert len(windows_of_panes([day], [0])) == 24
+    assert len(list(day.containing(0))) == 24
+
+
+@given(shapes, instants, st.integers(1, 20_000), st.integers(-70_000, 70_000), st.integers(0, 70_000))
+def test_the_windows_around_an_interval_that_end_in_a_stretch_of_time(
+    shape: WindowShape, start_ms: int, length_ms: int, after: int, until: int
+) -> None:
+    inside = Window(start_ms=start_ms, end_ms=start_ms + length_ms)
+    after_ms, until_ms = start_ms + after, start_ms + after + until
+    around = [w for w in shape.containing(start_ms) if w.end_ms >= inside.end_ms]
+    expected = sorted(w for w in around if after_ms < w.end_ms <= until_ms)
+    assert list(shape.ending(inside, after_ms=after_ms, until_ms=until_ms)) == expected
+    assert last_end_ms([shape], inside) == max((w.end_ms for w in around), default=inside.end_ms)
 
 
 def test_an_event_at_the_end_of_a_window_is_in_the_next() -> None:
