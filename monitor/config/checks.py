@@ -12,6 +12,10 @@ MIN_PANE_MS = 1_000
 MAX_PANES_A_WINDOW = 10_000
 """A window is the sum of its panes, and all of them are kept: 3 KB a column and pane."""
 
+MAX_PANES_KEPT = 50_000
+"""Panes of one version that live at a time, for late events: each has a value of its own in the state. 14 days of
+minutes are 20,160."""
+
 Report = Callable[[str, str], None]
 """Called with the path and the message of each problem."""
 
@@ -64,6 +68,15 @@ def _check_windows(model: Model, path: str, report: Report) -> None:
                 f"is {n_panes:,} panes of {pane} (what all sizes, steps and offsets have in common), and at most "
                 f"{MAX_PANES_A_WINDOW:,} are possible; take longer steps or a shorter window",
             )
+            sound = False
+    n_kept = (model.retention_ms + max(window.size_ms for window in model.windows)) // pane_ms
+    if sound and n_kept > MAX_PANES_KEPT:
+        report(
+            f"{path}.retention",
+            f"{format_duration(model.retention_ms)} beside the longest window are {n_kept:,} panes of {pane} (what all "
+            f"sizes, steps and offsets have in common), and at most {MAX_PANES_KEPT:,} are kept; shorten it or take "
+            "longer steps",
+        )
 
 
 def _check_times(model: Model, path: str, report: Report) -> None:
