@@ -79,6 +79,7 @@ def accumulate(
         own = [slot, *np.flatnonzero(totals == slot)]
         values = numeric[position, np.concatenate([rows[starts[part] : starts[part + 1]] for part in own])]
         mean[slot, position], m2[slot, position] = moments(values[np.isfinite(values)])
+    sums += 0.0  # -0.0 + 0.0 is 0.0: the moments do not tell which of two zeros came first
     nulls, invalid = (_by_column(layout, *both) for both in zip(tallies[1:], code_tallies, strict=True))
     frequent = _frequent(unseen, slots, totals, len(layout.categorical))
     return [
@@ -126,8 +127,8 @@ def accumulate_numpy(
             sketch.counts[layout.cells(index)] = np.bincount(cells, minlength=layout.columns[index].n_cells)
             sketch.nulls[index] = np.isnan(values).sum()
             sketch.invalid[index] = np.isposinf(values).sum()
-            sketch.minimum[position] = finite.min(initial=np.inf)
-            sketch.maximum[position] = finite.max(initial=-np.inf)
+            sketch.minimum[position] = finite.min(initial=np.inf) + 0.0
+            sketch.maximum[position] = finite.max(initial=-np.inf) + 0.0
             sketch.mean[position], sketch.m2[position] = moments(finite)
         for position, index in enumerate(layout.categorical):
             column = codes[position, rows]
@@ -143,19 +144,22 @@ def accumulate_numpy(
 def moments(values: Floats) -> tuple[float, float]:
     """Mean and M2 of finite values by two passes; (0, 0) of none.
 
-    Values are scaled by a power of two, which is exact, so that the mean never overflows. M2 may: it is then +inf.
+    Values are scaled by a power of two, which is exact, so that the mean never overflows. M2 may: it is then +inf. The
+    mean is never -0.0.
     """
     if not values.size:
         return 0.0, 0.0
-    if values.min() == values.max():
-        return float(values[0]), 0.0
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return high + 0.0, 0.0
     _, exponent = np.frexp(np.abs(values).max())
     shift = int(exponent) if exponent > 400 else 0
     scaled = np.ldexp(values, -shift)
     mean = float(scaled.mean())
     deviation = scaled - mean
     with np.errstate(over="ignore"):
-        return float(np.ldexp(mean, shift)), float(np.ldexp(deviation @ deviation, 2 * shift))
+        m2 = float(np.ldexp(deviation @ deviation, 2 * shift))
+        return min(max(float(np.ldexp(mean, shift)), low), high) + 0.0, m2
 
 
 def _by_column(layout: Layout, numeric: Ints, categorical: Ints) -> Ints:

@@ -78,7 +78,8 @@ def _pack(row: Any, taken: Any, packed: Any, others: Any) -> Any:
 
 @partial(compiled, fastmath={"nnan", "nsz", "reassoc"})
 def _extremes(x: Any) -> Any:
-    """Minimum and maximum of finite values, compared in any order. Of 0.0 and -0.0 it is either."""
+    """Minimum and maximum of finite values, compared in any order. Of 0.0 and -0.0 it is either; `accumulate` makes
+    both 0.0."""
     low, high = np.inf, -np.inf
     for i in range(x.size):
         a = x[i]

@@ -32,7 +32,8 @@ class Sketch:
     n: rows.
     counts: (layout.n_cells,) int64, valid values in each cell.
     nulls, invalid: (n_columns,) int64. `n - valid - nulls - invalid` rows had no such column at all.
-    minimum, maximum: (n_numeric,) float64 of the valid values; +inf and -inf when there are none.
+    minimum, maximum: (n_numeric,) float64 of the valid values; +inf and -inf when there are none. None of the moments
+        is -0.0: which of two zeros came first would show.
     mean: (n_numeric,) float64 of the valid values; 0 when there are none.
     m2: (n_numeric,) float64, sum of squared deviations from the mean; +inf when it overflows.
     frequent: (n_categorical,) the most frequent unseen values. Approximate; no part of equality.
@@ -113,8 +114,8 @@ class Sketch:
             counts=self.counts + other.counts,
             nulls=self.nulls + other.nulls,
             invalid=self.invalid + other.invalid,
-            minimum=np.minimum(self.minimum, other.minimum),
-            maximum=np.maximum(self.maximum, other.maximum),
+            minimum=np.minimum(self.minimum, other.minimum) + 0.0,  # -0.0 + 0.0 is 0.0
+            maximum=np.maximum(self.maximum, other.maximum) + 0.0,
             mean=mean,
             m2=m2,
             frequent=tuple(a.merge(b) for a, b in zip(self.frequent, other.frequent, strict=True)),
@@ -161,8 +162,8 @@ class Sketch:
 
 
 def _merge_moments(a: Sketch, b: Sketch) -> tuple[Floats, Floats]:
-    """Chan's merge, written so that a and b may change places without changing a bit, and so that means cannot
-    overflow.
+    """Chan's merge, written so that a and b may change places without changing a bit (-0.0 is 0.0), and so that means
+    cannot overflow.
 
     mean = (n_a mean_a + n_b mean_b) / n;  M2 = M2_a + M2_b + (mean_b - mean_a)^2 n_a n_b / n
     """
@@ -172,6 +173,8 @@ def _merge_moments(a: Sketch, b: Sketch) -> tuple[Floats, Floats]:
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.where(a.mean == b.mean, a.mean, a.mean * (n_a / n) + b.mean * (n_b / n))
         between = ((a.mean - b.mean) * np.sqrt(n_a * n_b / n)) ** 2  # the root first: the square may overflow
+    # Rounding may pass either, and of the largest float64 lead to infinity.
+    mean = np.clip(mean, np.minimum(a.mean, b.mean), np.maximum(a.mean, b.mean))
     both = (n_a > 0) & (n_b > 0)
     mean = np.where(both, mean, np.where(n_a > 0, a.mean, b.mean))
-    return mean, a.m2 + b.m2 + np.where(both, between, 0.0)
+    return mean + 0.0, a.m2 + b.m2 + np.where(both, between, 0.0)

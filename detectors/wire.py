@@ -3,6 +3,7 @@
 Not compressed: the message around many sketches is. Integers are little-endian; floats are kept to the bit.
 """
 
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,9 @@ from detectors.layout import Layout
 from detectors.sketch import Sketch
 
 VERSION: Final = 1
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last by arrays in arrays in arrays
+_LARGEST: Final = 2**63 - 1
+_ROUNDING: Final = 1e-9  # of the largest magnitude: a mean is a sum of floats
 _WIDTHS: Final = (1, 2, 4, 8)  # bytes an unsigned integer
 
 
@@ -87,7 +91,7 @@ def decode_sketch(data: bytes, layout: Layout) -> Sketch:
     """
     try:
         wire = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise MalformedSketch(_version_fault(data) or f"no sketch: {error}") from error
     if wire.version != VERSION:
         raise MalformedSketch(f"sketch format {wire.version}; this release reads {VERSION}")
@@ -166,13 +170,31 @@ def _frequent(packed: list[_Unseen], n_categorical: int) -> tuple[Frequent, ...]
 
 def _check(sketch: Sketch) -> None:
     """What every sketch satisfies; a message that does not would poison every window it is added to."""
-    valid = sketch.valid
-    if sketch.n < 0 or np.any(valid + sketch.nulls + sketch.invalid > sketch.n):
+    n = sketch.n
+    tallies = (sketch.counts, sketch.nulls, sketch.invalid)
+    if not 0 <= n <= _LARGEST or any(int(tally.max(initial=0)) > n for tally in tallies):
         raise MalformedSketch("more values than rows")
-    filled = valid[sketch.layout.numeric_indices] > 0
-    ordered = sketch.minimum <= sketch.maximum
-    finite = np.isfinite(sketch.minimum) & np.isfinite(sketch.maximum) & np.isfinite(sketch.mean)
-    if np.any(filled != (ordered & finite)) or np.any(np.isnan(sketch.m2)) or np.any(sketch.m2 < 0):
+    if n > _LARGEST // max(sketch.counts.size + 2, 1):  # sums could overflow: by Python's integers
+        counts, nulls, invalid = (tally.astype(object) for tally in tallies)
+        cells = sketch.layout.offsets.tolist()
+        valid = np.array([sum(counts[i:j]) for i, j in pairwise(cells)], dtype=object)
+        too_many = bool(np.any(valid + nulls + invalid > n))
+    else:
+        too_many = bool(np.any(sketch.valid + sketch.nulls + sketch.invalid > n))
+    if too_many:
+        raise MalformedSketch("more values than rows")
+    _check_moments(sketch)
+
+
+def _check_moments(sketch: Sketch) -> None:
+    minimum, maximum, mean, m2 = sketch.minimum, sketch.maximum, sketch.mean, sketch.m2
+    filled = sketch.valid[sketch.layout.numeric_indices] > 0
+    untouched = np.isposinf(minimum) & np.isneginf(maximum) & (mean == 0.0) & (m2 == 0.0)
+    finite = np.isfinite(minimum) & np.isfinite(maximum) & np.isfinite(mean)
+    with np.errstate(over="ignore", invalid="ignore"):  # of infinities, which are refused anyhow
+        slack = _ROUNDING * np.maximum(np.abs(minimum), np.abs(maximum))
+        inside = (minimum <= maximum) & (minimum - slack <= mean) & (mean <= maximum + slack)
+    if not np.all(np.where(filled, finite & inside & (m2 >= 0.0), untouched)):  # NaN compares as False
         raise MalformedSketch("the moments contradict the counts")
 
 
@@ -180,7 +202,7 @@ def _version_fault(data: bytes) -> str:
     """Tell a newer format apart from rubbish."""
     try:
         head = _header.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return ""
     if head and isinstance(head[0], int) and head[0] != VERSION:
         return f"sketch format {head[0]}; this release reads {VERSION}"
