@@ -76,10 +76,12 @@ class Layout:
         """Eight bytes that differ between layouts with different columns or cells."""
         digest = hashlib.blake2b(digest_size=8)
         for column in self.columns:
-            for text in (column.name, column.kind.value, *column.categories, "", *column.others):
+            for part in (column.categories, column.others, column.edges):
+                digest.update(len(part).to_bytes(8, "little"))
+            for text in (column.name, column.kind.value, *column.categories, *column.others):
                 raw = text.encode("utf-8", "surrogatepass")
                 digest.update(len(raw).to_bytes(8, "little") + raw)
-            digest.update(np.array(column.edges, dtype="<f8").tobytes() + b"|")
+            digest.update(np.array(column.edges, dtype="<f8").tobytes())
         return digest.digest()
 
     def __eq__(self, other: object) -> bool:

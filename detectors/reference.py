@@ -25,7 +25,7 @@ WHOLE: Final = ""
 MAX_CATEGORIES: Final = 1_000
 MAX_SEGMENT_VALUES: Final = 50
 _MAGIC: Final = b"DRIFTREF"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _LIMIT_BYTES: Final = 1 << 32  # a reference is megabytes; a header that claims more is corrupt
 
 
@@ -81,9 +81,10 @@ class Reference:
     def digest(self) -> str:
         """SHA-256 (64 hexadecimal digits) of the content: model, columns, dimensions and all that is counted.
 
-        The version label is left out: moving a label does not change what windows are compared with. Means and M2 are
-        left out too, because they depend in the last bit on the order of the rows: the same rows in another order are
-        the same reference. The extremes are in.
+        The version label is left out: moving a label does not change what windows are compared with. Means and M2 of
+        the sketches are left out too, because they depend in the last bit on the order of the rows: the same rows in
+        another order are the same reference. The extremes are in, and so are the cell means, which `numeric_column`
+        takes from the sorted values.
         """
         digest = hashlib.sha256()
 
@@ -91,26 +92,29 @@ class Reference:
             for part in parts:
                 digest.update(len(part).to_bytes(8, "little") + part)
 
-        add(self.model.encode("utf-8", "surrogatepass"), self.layout.fingerprint)
+        add(_raw(self.model), self.layout.fingerprint)
         add(msgspec.msgpack.encode([_column_record(column) for column in self.layout.columns]))
-        add(msgspec.msgpack.encode(sorted(self.dimensions.items())))
+        dimensions = [(_raw(name), [*map(_raw, values)]) for name, values in sorted(self.dimensions.items())]
+        add(msgspec.msgpack.encode(dimensions))
+        one_nan = np.where(np.isnan(self.cell_means), np.nan, self.cell_means + 0.0)  # and one 0, which is not -0.0
+        add(one_nan.astype("<f8").tobytes())
         for name in sorted(self.sketches):
             sketch = self.sketches[name]
             counted = (sketch.counts, sketch.nulls, sketch.invalid)
-            add(name.encode("utf-8", "surrogatepass"), sketch.n.to_bytes(8, "little"))
+            add(_raw(name), sketch.n.to_bytes(8, "little"))
             add(*(part.astype("<i8").tobytes() for part in counted))
-            add(*(part.astype("<f8").tobytes() for part in (sketch.minimum, sketch.maximum)))
+            add(*((part + 0.0).astype("<f8").tobytes() for part in (sketch.minimum, sketch.maximum)))
         return digest.hexdigest()
 
     def encode(self) -> bytes:
         """The bytes of a reference file."""
         record = _Record(
-            model=self.model,
-            version=self.version,
+            model=_raw(self.model),
+            version=_raw(self.version),
             digest=self.digest,
             columns=[_column_record(column) for column in self.layout.columns],
-            dimensions={name: list(values) for name, values in sorted(self.dimensions.items())},
-            sketches={name: self.sketches[name].encode() for name in sorted(self.sketches)},
+            dimensions={_raw(name): [*map(_raw, values)] for name, values in sorted(self.dimensions.items())},
+            sketches={_raw(name): self.sketches[name].encode() for name in sorted(self.sketches)},
             cell_means=self.cell_means.astype("<f8").tobytes(),
         )
         body = zstandard.ZstdCompressor(level=9).compress(msgspec.msgpack.encode(record))
@@ -139,11 +143,11 @@ class Reference:
             record = msgspec.msgpack.decode(raw, type=_Record)
             layout = Layout(_column(item) for item in record.columns)
             reference = cls(
-                model=record.model,
-                version=record.version,
+                model=_text(record.model),
+                version=_text(record.version),
                 layout=layout,
-                dimensions={name: tuple(values) for name, values in record.dimensions.items()},
-                sketches={name: Sketch.decode(part, layout) for name, part in record.sketches.items()},
+                dimensions={_text(name): tuple(map(_text, values)) for name, values in record.dimensions.items()},
+                sketches={_text(name): Sketch.decode(part, layout) for name, part in record.sketches.items()},
                 cell_means=np.frombuffer(record.cell_means, dtype="<f8").astype(np.float64),
             )
         except (zstandard.ZstdError, msgspec.DecodeError, ValueError, DetectorError) as error:
@@ -162,14 +166,16 @@ def numeric_column(name: str, values: Floats) -> tuple[Column, Floats]:
     Parameters
     ----------
     name: the column's.
-    values: (n,) in any order; nulls, invalid and absent values (everything that is not finite) are left out.
+    values: (n,) floats of any width in any order; nulls, invalid and absent values (everything that is not finite) are
+        left out.
 
     Returns
     -------
     The column, and (n_cells,) float64 the mean of the values in each cell, NaN in an empty one. The result does not
     depend on the order of the values.
     """
-    ordered = np.sort(values[np.isfinite(values)])
+    values = np.asarray(values, dtype=np.float64)  # float32 would draw edges between its own values
+    ordered = np.sort(values[np.isfinite(values)]) + 0.0
     edges = quantile_grid(ordered)
     counts = np.bincount(locate(edges, ordered), minlength=edges.size + 1)
     filled = np.flatnonzero(counts)
@@ -195,26 +201,27 @@ def categorical_column(name: str, counts: Mapping[str, int]) -> Column:
 
 
 class _ColumnRecord(msgspec.Struct, frozen=True, array_like=True):
-    name: str
+    name: bytes
     kind: Kind
     edges: bytes
-    categories: tuple[str, ...]
-    others: tuple[str, ...]
+    categories: tuple[bytes, ...]
+    others: tuple[bytes, ...]
 
 
 class _Record(msgspec.Struct, frozen=True):
-    model: str
-    version: str
+    model: bytes
+    version: bytes
     digest: str
     columns: list[_ColumnRecord]
-    dimensions: dict[str, list[str]]
-    sketches: dict[str, bytes]
+    dimensions: dict[bytes, list[bytes]]
+    sketches: dict[bytes, bytes]
     cell_means: bytes
 
 
 def _column_record(column: Column) -> _ColumnRecord:
     edges = np.array(column.edges, dtype="<f8").tobytes()
-    return _ColumnRecord(column.name, column.kind, edges, column.categories, column.others)
+    categories, others = (tuple(map(_raw, part)) for part in (column.categories, column.others))
+    return _ColumnRecord(_raw(column.name), column.kind, edges, categories, others)
 
 
 def _column(record: _ColumnRecord) -> Column:
@@ -222,9 +229,18 @@ def _column(record: _ColumnRecord) -> Column:
     if np.any(~(np.diff(edges) > 0)) or np.any(np.isnan(edges)):
         raise MalformedReference(f"the edges of {record.name!r} do not increase")
     return Column(
-        name=record.name,
+        name=_text(record.name),
         kind=record.kind,
         edges=tuple(edges.tolist()),
-        categories=record.categories,
-        others=record.others,
+        categories=tuple(map(_text, record.categories)),
+        others=tuple(map(_text, record.others)),
     )
+
+
+def _raw(text: str) -> bytes:
+    """UTF-8; a lone surrogate, which JSON can carry, passes through."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogatepass")
