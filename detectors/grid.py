@@ -58,7 +58,8 @@ def locate(edges: Floats, values: Floats) -> Ints:
 def single_valued(edges: Floats) -> Bools:
     """(n_cells,) True where a cell can hold one float64 only: nothing is lost by counting it."""
     mask = np.zeros(edges.size + 1, dtype=np.bool_)
-    mask[1:-1] = np.nextafter(edges[:-1], np.inf) == edges[1:]
+    with np.errstate(over="ignore", under="ignore"):  # beyond the largest float64 lies +inf, which is no edge
+        mask[1:-1] = np.nextafter(edges[:-1], np.inf) == edges[1:]
     return mask
 
 

@@ -21,8 +21,10 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     statistic: (rows,) at least 0; NaN where a side has no value.
-    p_value: (rows,) in [0, 1] under "both sides are samples of one distribution"; NaN where the statistic is.
-    error_bound: (rows,) how far the statistic of the raw values can be from this one; 0 when it is exact.
+    p_value: (rows,) in [0, 1] under "both sides are samples of one distribution"; NaN where the statistic is, and where
+        the comparison is not testable and the method spares itself the work.
+    error_bound: (rows,) how far the statistic of the raw values can be from this one; 0 when it is exact, whether there
+        is a statistic or not, and NaN where a bound that is not always 0 has no statistic.
     """
 
     statistic: Floats

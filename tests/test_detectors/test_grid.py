@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as stnp
 from detectors.errors import InvalidSetting
 from detectors.grid import BINS, coarse_cells, locate, quantile_grid, single_valued
 
-pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in nextafter")
+pytestmark = pytest.mark.filterwarnings("error")
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 TIED = st.sampled_from([-1.0, 0.0, -0.0, 0.5, 1.0, 5e-324, -5e-324, 1e308, -1.7976931348623157e308])
 VALUES = stnp.arrays(np.float64, st.integers(1, 400), elements=st.one_of(FINITE, TIED))
@@ -36,7 +36,7 @@ def test_the_outer_cells_are_exactly_what_lies_out_of_range(values):
     edges = quantile_grid(values)
     counts = np.bincount(locate(edges, values), minlength=edges.size + 1)
     assert counts[0] == counts[-1] == 0
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         outside = np.array([np.nextafter(values.min(), -np.inf), np.nextafter(values.max(), np.inf)])
     cells = locate(edges, outside)
     assert cells[0] == 0
@@ -65,9 +65,11 @@ def test_coarse_cells_are_the_raw_quantile_cells(values, bins):
     wanted = {quantile(ordered, Fraction(i, bins)) for i in range(1, bins)}
     for value, count in zip(*np.unique(values, return_counts=True), strict=True):
         if count * bins >= values.size:
-            wanted |= {float(value), float(np.nextafter(value, -np.inf))}
+            with np.errstate(over="ignore", under="ignore"):
+                wanted |= {float(value), float(np.nextafter(value, -np.inf))}
     boundaries = np.array(sorted(wanted))
-    probes = np.concatenate([values, np.nextafter(values, np.inf), np.nextafter(values, -np.inf)])
+    with np.errstate(over="ignore", under="ignore"):
+        probes = np.concatenate([values, np.nextafter(values, np.inf), np.nextafter(values, -np.inf)])
     probes = probes[np.isfinite(probes)]
     # -inf as a boundary separates nothing that is finite.
     _, raw = np.unique(np.searchsorted(boundaries, probes), return_inverse=True)
