@@ -196,3 +196,33 @@ def parquet_rows(path: Path) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
     rows = [_comparable(tuple(row[name] for name in names)) for row in pq.read_table(path, columns=names).to_pylist()]
     return sorted(rows, key=lambda row: tuple(part.encode() if isinstance(part, str) else part for part in row[:8]))
+
+
+_KEY = "model, version, reference, segment, column, kind"
+_FIGURES = (
+    "cityHash64(n, nulls, invalid, counts, arrayMap(x -> toString(x), arrayConcat([minimum, maximum], quantiles))) "
+    "AS counted, mean, std, greatest(abs(minimum), abs(maximum)) AS size"
+)
+
+
+def profiles_that_differ(installation: Installation, quality: Path) -> tuple[int, int, int]:
+    """The last revisions of all profiles in ClickHouse, beside those that `replay` wrote into `quality`.
+
+    Returns how many there are, how many of either side lack one that is equal to the bit in what comes from counts, and
+    how many means or deviations are further apart than 1e-12 of the column's largest magnitude.
+    """
+    ours = (
+        f"SELECT {_KEY}, toUnixTimestamp64Milli(pane_start) AS start, toUnixTimestamp64Milli(pane_end) AS stop, "
+        f"{_FIGURES} FROM column_profiles_latest"
+    )
+    theirs = f"SELECT {_KEY}, pane_start_ms AS start, pane_end_ms AS stop, {_FIGURES} FROM file('{quality}', Parquet)"
+    digests = f"SELECT cityHash64({_KEY}, start, stop, counted) AS digest FROM"
+    ((n, n_unequal),) = installation.query(
+        "SELECT count(), countIf(sides != 2) FROM (SELECT digest, count() AS sides FROM "
+        f"({digests} ({ours}) UNION ALL {digests} ({theirs})) GROUP BY digest)"
+    )
+    ((n_apart,),) = installation.query(
+        f"SELECT countIf(abs(a.mean - b.mean) > 1e-12 * size OR abs(a.std - b.std) > 1e-12 * size) FROM ({ours}) AS a "
+        f"INNER JOIN ({theirs}) AS b USING ({_KEY}, start, stop)"
+    )
+    return n, n_unequal, n_apart

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from support.brokers import Broker
 from support.events import BAD_EVERY, encoded, model_section
-from support.installation import Installation, parquet_rows, score_rows
+from support.installation import Installation, parquet_rows, profiles_that_differ, score_rows
 from support.refusing import Refusing
 
 from monitor import wiring
@@ -46,14 +46,14 @@ def install(kafka: Broker, tmp_path: Path) -> Iterator[Callable[[dict[str, Any]]
         installation.close()
 
 
-def replayed(section: dict[str, Any], data: Path, folder: Path) -> list[tuple[Any, ...]]:
-    """What `driftline replay` finds in a file of events."""
+def replayed(section: dict[str, Any], data: Path, folder: Path) -> tuple[list[tuple[Any, ...]], Path]:
+    """What `driftline replay` finds in a file of events: the rows of scores, and the file of profiles."""
     config = Installation(folder / "replay", "127.0.0.1:1", "replay", [section]).path
     replay_file(config, data, folder / "out", close=False)
-    return parquet_rows(folder / "out" / "drift.parquet")
+    return parquet_rows(folder / "out" / "drift.parquet"), folder / "out" / "quality.parquet"
 
 
-Flights = tuple[dict[str, Any], list[bytes], list[tuple[Any, ...]]]
+Flights = tuple[dict[str, Any], list[bytes], list[tuple[Any, ...]], Path]
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +68,17 @@ def year_of_flights(tmp_path_factory: pytest.TempPathFactory) -> Flights:
     write_reference(watched.reference, build_reference(watched, folder / "january.parquet").reference)
     events = [value for _time_ms, _key, value in flights.prediction_events(flights.live_rows(predictions))]
     (folder / "events.jsonl").write_bytes(b"\n".join(events))
-    rows = replayed(section, folder / "events.jsonl", folder)
+    rows, quality = replayed(section, folder / "events.jsonl", folder)
     assert len(events) > 300_000
     assert len({row[6:8] for row in rows}) == 668, "a window a day of each of the two shapes"
-    return section, events, rows
+    return section, events, rows, quality
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_year_of_flights_gives_the_rows_of_replay(
     workers: int, year_of_flights: Flights, install: Callable[[dict[str, Any]], Installation]
 ) -> None:
-    section, events, expected = year_of_flights
+    section, events, expected, quality = year_of_flights
     installation = install(section)
     for worker in range(workers):
         installation.start("ingest", f"ingest-{worker}")
@@ -88,6 +88,9 @@ def test_a_year_of_flights_gives_the_rows_of_replay(
     installation.wait_until_done()
     installation.stop()
     assert score_rows(installation) == expected
+    n_profiles, *differ = profiles_that_differ(installation, quality)
+    assert n_profiles > 100_000
+    assert differ == [0, 0]
     counted, over_ms = installation.query(
         "SELECT sum(n + nulls + invalid), max(toUnixTimestamp64Milli(pane_end)) FROM column_profiles_latest "
         "WHERE segment = '' AND column = '@score'"
@@ -102,7 +105,7 @@ def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
     section = model_section(tmp_path / "model")
     data = tmp_path / "events.jsonl"
     data.write_bytes(b"\n".join(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0)))
-    expected = replayed(section, data, tmp_path)
+    expected, quality = replayed(section, data, tmp_path)
     assert any(row[12] for row in expected), "the shift is found"
 
     installation = install(section)
@@ -124,5 +127,6 @@ def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
     installation.stop()
     assert sink.refused >= 3
     assert score_rows(installation) == expected
+    assert profiles_that_differ(installation, quality)[1:] == (0, 0)
     rejected = installation.query("SELECT reason, count() FROM rejects FINAL GROUP BY reason")
     assert rejected == [("undecodable", N_EVENTS // BAD_EVERY)]
