@@ -17,6 +17,7 @@ _MAX_MESSAGE: Final = 500
 _PASSES: Final[dict[int, float]] = {
     159: 1,  # TIMEOUT_EXCEEDED
     160: 1,  # TOO_SLOW
+    173: 5,  # CANNOT_ALLOCATE_MEMORY
     198: 5,  # DNS_ERROR
     201: 30,  # QUOTA_EXCEEDED: quotas renew with their interval
     202: 1,  # TOO_MANY_SIMULTANEOUS_QUERIES
@@ -29,6 +30,7 @@ _PASSES: Final[dict[int, float]] = {
     242: 5,  # TABLE_IS_READ_ONLY: a replica without its coordinator
     243: 30,  # NOT_ENOUGH_SPACE: merges and TTL may free some
     252: 10,  # TOO_MANY_PARTS: merges lag behind inserts
+    254: 5,  # NO_ACTIVE_REPLICAS
     279: 5,  # ALL_CONNECTION_TRIES_FAILED
     285: 5,  # TOO_FEW_LIVE_REPLICAS
     286: 5,  # UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
@@ -37,6 +39,8 @@ _PASSES: Final[dict[int, float]] = {
     425: 5,  # SYSTEM_ERROR
     439: 5,  # CANNOT_SCHEDULE_TASK
     473: 1,  # DEADLOCK_AVOIDED
+    499: 5,  # S3_ERROR
+    692: 10,  # TOO_MANY_MUTATIONS: they are worked off
     745: 5,  # SERVER_OVERLOADED
     999: 5,  # KEEPER_EXCEPTION
     1000: 5,  # POCO_EXCEPTION

@@ -10,7 +10,7 @@ from sinks.clickhouse.client import connect
 from sinks.errors import BadRecord, SinkError, SinkRejected, SinkUnavailable
 
 
-@pytest.mark.parametrize("code", [159, 202, 209, 210, 241, 242, 243, 252, 285, 319, 745, 999, 1002])
+@pytest.mark.parametrize("code", [159, 173, 202, 209, 210, 241, 242, 243, 252, 254, 285, 319, 499, 692, 745, 999, 1002])
 def test_what_passes_by_itself_is_tried_again(code: int) -> None:
     error = classify(DatabaseError("no", code=code))
     assert isinstance(error, SinkUnavailable)
