@@ -14,17 +14,31 @@ from faust.types.auth import CredentialsT
 from monitor.errors import StoppedError
 
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_KNOWN = {
+    "ssl.": (
+        "ssl.ca.location",
+        "ssl.certificate.location",
+        "ssl.key.location",
+        "ssl.key.password",
+        "ssl.endpoint.identification.algorithm",
+    ),
+    "sasl.": ("sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password"),
+}
 
 
 def credentials(client: Mapping[str, str | int | bool]) -> CredentialsT | None:
     """Faust's credentials for librdkafka settings; None for plain text without authentication.
 
-    Raises `StoppedError` for a protocol or mechanism that the score role cannot speak.
+    Raises `StoppedError` for a protocol or mechanism that the score role cannot speak, and for a setting of either that
+    it would have to leave out.
     """
     settings = {key.lower(): str(value) for key, value in client.items()}
     protocol = settings.get("security.protocol", "plaintext").upper()
     if protocol == "PLAINTEXT":
         return None
+    for prefix in ("ssl.", "sasl."):
+        if prefix[:-1].upper() in protocol.split("_"):
+            _refuse_unknown(prefix, settings)
     if protocol == "SSL":
         return SSLCredentials(_context(settings))
     if protocol not in ("SASL_PLAINTEXT", "SASL_SSL"):
@@ -38,6 +52,16 @@ def credentials(client: Mapping[str, str | int | bool]) -> CredentialsT | None:
         mechanism=mechanism,
         ssl_context=_context(settings) if protocol == "SASL_SSL" else None,
     )
+
+
+def _refuse_unknown(prefix: str, settings: Mapping[str, str]) -> None:
+    unknown = sorted(key for key in settings if key.startswith(prefix) and key not in _KNOWN[prefix])
+    if unknown:
+        files = "; certificates and keys are files in PEM form" if prefix == "ssl." else ""
+        raise StoppedError(
+            f"kafka.client {', '.join(unknown)}: not supported by evaluate",
+            hint=f"use {', '.join(_KNOWN[prefix])}{files}",
+        )
 
 
 def _hint() -> str:
