@@ -12,17 +12,16 @@ it again, and it repeats what was not sealed.
 import asyncio
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import faust
 import structlog
 from faust.types import EventT, FutureMessage
-from prometheus_client import Counter
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
+from monitor.evaluate_metrics import EvaluateMetrics
 from monitor.evaluation.evaluator import Evaluator, Step
 from monitor.evaluation.results import Source
 from monitor.evaluation.turn import MissingReference
@@ -31,14 +30,19 @@ from monitor.kafka import topics
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
 from monitor.kafka.faust_auth import credentials
 from monitor.kafka.faust_recovery import OrderedTables
-from monitor.kafka.faust_transport import CommittedConsumer, transport
-from monitor.sketch_messages import BadSketchMessage, decode
+from monitor.kafka.faust_transport import CommittedConsumer, brokers, transport
+from monitor.sketch_messages import BadSketchMessage, SketchMessage, decode
 from sinks.records import ResultBatch, encode_results
 
 log = structlog.get_logger()
 
 TABLE = "panes"
 REFERENCE_RETRY_S = 5.0
+LEAVE_S = 0.25
+"""How soon a role that waits for a reference sees that it must go, in seconds."""
+BUFFER_MESSAGES = 32
+"""Messages that Faust keeps ahead of the one in hand, a partition. Each may have megabytes, and by default it keeps
+4,096: behind a reference that was missing they took 1.2 GiB."""
 
 
 def application_id(kafka: Kafka) -> str:
@@ -60,7 +64,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
     state.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         application_id(kafka),
-        broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+        broker=brokers(kafka.bootstrap_servers),
         broker_credentials=credentials(kafka.client_settings()),
         store="rocksdb://",
         datadir=str(state),
@@ -78,6 +82,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         broker_commit_interval=1.0,
         # The message in hand is finished before its partition is given up: two workers never write the same state.
         stream_wait_empty=True,
+        stream_buffer_maxsize=BUFFER_MESSAGES,
         TableManager=OrderedTables,
         # One message may score many windows; a watchdog that warns of slow streams is of no use here.
         stream_processing_timeout=3600.0,
@@ -86,26 +91,29 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
     sketches = _raw_topic(app, kafka.own_topic(topics.SKETCHES))
     results = _raw_topic(app, kafka.own_topic(topics.RESULTS))
     table = app.Table(TABLE, key_type=bytes, value_type=bytes, partitions=kafka.sketch_partitions)
-    role = _Role(kafka, evaluator, cast("faust.Table[bytes, bytes]", table), results, health)
+    role = _Role(app, kafka, evaluator, cast("faust.Table[bytes, bytes]", table), results, health)
 
     @app.agent(sketches, name="score")
     async def score(stream: faust.StreamT[bytes]) -> None:
         async for event in cast("faust.Stream[bytes]", stream).noack().events():
             try:
-                await role.take(event)
+                done = await role.take(event)
             except Exception:  # the agent's boundary: Faust would go on with the next message, past this one's counts
                 log.exception("score role stops", partition=event.message.partition, offset=event.message.offset)
                 os._exit(1)
-            await stream.ack(event)
+            if done:
+                await stream.ack(event)
 
     @app.timer(interval=2.0)  # type: ignore[untyped-decorator]  # Faust leaves it untyped
     async def turned() -> None:
         health.turned()
-        role.export_lag(app)
+        role.turned()
 
     @app.on_partitions_assigned.connect
-    async def assigned(*_args: object, **_kwargs: object) -> None:
+    async def assigned(*args: Any, **_kwargs: object) -> None:
         health.not_ready("restoring state from its changelog")
+        topic = kafka.own_topic(topics.SKETCHES)  # the signal brings its sender, then what is assigned
+        role.metrics.holds({tp.partition for tp in args[1] if tp.topic == topic})
 
     @app.on_rebalance_complete.connect
     async def restored(*_args: object, **_kwargs: object) -> None:
@@ -114,6 +122,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
     @app.on_partitions_revoked.connect
     async def revoked(*_args: object, **_kwargs: object) -> None:
         health.not_ready("partitions revoked")
+        role.metrics.lags(kafka.own_topic(topics.SKETCHES), {})
 
     return app
 
@@ -128,20 +137,27 @@ class _Role:
 
     def __init__(
         self,
+        app: faust.App,
         kafka: Kafka,
         evaluator: Evaluator,
         table: faust.Table[bytes, bytes],
         results: faust.TopicT,
         health: Health,
     ) -> None:
+        self.metrics = EvaluateMetrics(kafka.sketch_partitions)
+        self._app = app
         self._kafka = kafka
         self._evaluator = evaluator
         self._table = table
         self._results = results
         self._health = health
 
-    async def take(self, event: EventT[bytes]) -> None:
-        """Absorb one message. It returns when all that follows from it is durable."""
+    async def take(self, event: EventT[bytes]) -> bool:
+        """Absorb one message; True when all that follows from it is durable.
+
+        False when the partition must be given up first, by a rebalance or at the end of the process. Nothing was
+        written or sent then. Whoever has the partition next gets the message from Kafka, for it is not acknowledged.
+        """
         message = event.message
         started_s = time.monotonic()
         source = Source(topic=message.topic, partition=message.partition, offset=message.offset)
@@ -150,21 +166,33 @@ class _Role:
         except BadSketchMessage as error:
             telemetry.BAD_MESSAGES.labels(message.topic).inc()
             log.error("a message of our own cannot be read and is left out", error=str(error), offset=message.offset)
-            return
-        # `_table.data` reads the store of the current event's partition (faust.stores.rocksdb.Store._get).
-        while True:
-            try:
-                step = self._evaluator.advance(self._table.data, sketches, source)
-                break
-            except MissingReference as error:
-                log.error("waiting for a reference file; nothing is lost meanwhile", because=str(error))
-                self._health.not_ready(str(error))
-                await asyncio.sleep(REFERENCE_RETRY_S)
+            return True
+        step = await self._step(sketches, source)
+        if step is None:
+            if self._consumer is not None:
+                self._consumer.release(message)
+            return False
         await self._send(step.results, message.partition)
         await self._write(step.writes, message.partition)
         await self._write([step.seal], message.partition)
         self._health.ready()
-        _export(step, started_s)
+        self.metrics.done(step, message.partition, time.monotonic() - started_s)
+        return True
+
+    async def _step(self, sketches: SketchMessage, source: Source) -> Step | None:
+        """What the message leads to, once its references are there; None if the partition is given up before."""
+        while True:
+            try:
+                # `_table.data` reads the store of the current event's partition (faust.stores.rocksdb.Store._get).
+                return self._evaluator.advance(self._table.data, sketches, source)
+            except MissingReference as error:
+                log.error("waiting for a reference file; nothing is lost meanwhile", because=str(error))
+                self._health.not_ready(str(error))
+            for _ in range(round(REFERENCE_RETRY_S / LEAVE_S)):
+                await asyncio.sleep(LEAVE_S)
+                # Faust stops the flow, and clears its queues, before it waits for the message in hand.
+                if self._app.should_stop or self._consumer is None or not self._consumer.flow_active:
+                    return None
 
     async def _send(self, batches: list[ResultBatch], partition: int) -> None:
         sent = [await self._results.send(value=encode_results(batch), partition=partition) for batch in batches]
@@ -186,37 +214,15 @@ class _Role:
             sent.append(self._table.send_changelog(partition, key, value))
         await asyncio.gather(*sent)
 
-    def export_lag(self, app: faust.App) -> None:
-        """Messages of `drift.sketches` that are not scored yet."""
+    def turned(self) -> None:
+        """Time has passed: tell what has come of it."""
         topic = self._kafka.own_topic(topics.SKETCHES)
-        consumer = cast("CommittedConsumer", app.consumer)
-        for tp in consumer.assignment() if consumer else ():
-            high = consumer.highwater(tp) if tp.topic == topic else None
-            if high is not None:
-                lag = max(0, high - consumer.next_offset(tp))
-                telemetry.CONSUMER_LAG.labels("evaluate", tp.topic, str(tp.partition)).set(lag)
+        consumer = self._consumer
+        assigned = consumer.assignment() if consumer is not None else set()
+        lags = {tp.partition: consumer.lag(tp) for tp in assigned if consumer is not None and tp.topic == topic}
+        self.metrics.lags(topic, {partition: lag for partition, lag in lags.items() if lag is not None})
+        self.metrics.turned()
 
-
-def _export(step: Step, started_s: float) -> None:
-    telemetry.COMMIT_SECONDS.labels("evaluate").observe(time.monotonic() - started_s)
-    now_s = time.time()
-    for model, watermark_ms in step.watermarks_ms.items():
-        telemetry.WATERMARK_DELAY.labels(model).set(now_s - watermark_ms / 1000)
-    for counter, counts in (
-        (telemetry.WINDOWS_SCORED, step.n_windows),
-        (telemetry.UNKNOWN_MODEL, step.n_unknown_model),
-    ):
-        _count(counter, counts)
-    for batch in step.results:
-        for row in batch.late:
-            telemetry.LATE_DROPPED.labels(row.model).inc(row.n)
-        for score in batch.scores:
-            if score.segment == "":
-                labels = (score.model, score.column, score.method)
-                telemetry.DRIFT_STATISTIC.labels(*labels).set(score.statistic)
-                telemetry.DRIFTED.labels(*labels).set(score.drifted)
-
-
-def _count(counter: Counter, counts: Mapping[str, int]) -> None:
-    for model, n in counts.items():
-        counter.labels(model).inc(n)
+    @property
+    def _consumer(self) -> CommittedConsumer | None:
+        return cast("CommittedConsumer | None", self._app.consumer)

@@ -13,13 +13,14 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # ships no types
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
+from mode.utils.futures import notify
 from yarl import URL
 
 from monitor.errors import StoppedError
@@ -54,6 +55,7 @@ class CommittedConsumer(driver.Consumer):
         self.rebalances = 0
         self._restored_at = -1
         self._next_offset: dict[TP, int] = {}
+        self._fetched_to: dict[TP, int] = {}
 
     def restored(self, rebalances: int) -> None:
         """Let messages flow: the tables are restored, and the partitions where the count of rebalances stood at."""
@@ -63,6 +65,9 @@ class CommittedConsumer(driver.Consumer):
         """Stop the flow of messages until tables are restored."""
         self.rebalances += 1
         await super().on_partitions_revoked(revoked)
+        for tp in revoked:  # another worker takes them further
+            self._next_offset.pop(tp, None)
+            self._fetched_to.pop(tp, None)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """The same: a worker that had no partitions has nothing revoked."""
@@ -81,12 +86,42 @@ class CommittedConsumer(driver.Consumer):
         if not wanted:
             await asyncio.sleep(CLOSED_S)
             return {}
-        return await super()._getmany(wanted, timeout)
+        records = await super()._getmany(wanted, timeout)
+        self._fetched_to |= {tp: part[-1].offset + 1 for tp, part in records.items() if part}
+        return records
 
     def ack(self, message: Message) -> bool:
         """Note that a message, and with it all before it, is done."""
         self._next_offset[message.tp] = message.offset + 1
         return super().ack(message)
+
+    def release(self, message: Message) -> None:
+        """Wait no more for a message that will not be done here: its partition is being given up."""
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
+
+    def lag(self, tp: TP) -> int | None:
+        """Messages of a partition that are not done; None before anything is known.
+
+        Behind the last message of a transaction stands its marker, which is an offset too and never a message. So once
+        all that was fetched is done, what counts is how far the consumer has read, markers and all.
+        """
+        high = cast("int | None", self.highwater(tp))
+        if high is None:
+            return None
+        done = self.next_offset(tp)
+        if done >= self._fetched_to.get(tp, 0):
+            done = max(done, self._position(tp))
+        return max(0, high - done)
+
+    def _position(self, tp: TP) -> int:
+        """Up to where aiokafka has read; 0 when it does not know. Read across threads: one attribute, for a gauge."""
+        consumer = getattr(self._thread, "_consumer", None)
+        subscription = consumer._subscription.subscription if consumer is not None else None
+        assignment = subscription.assignment if subscription is not None else None
+        if assignment is None or tp not in assignment.tps:
+            return 0
+        return int(assignment.state_value(tp)._position or 0)
 
     def next_offset(self, tp: TP) -> int:
         """The first offset of a partition that is not done; 0 before anything is known."""
@@ -113,6 +148,13 @@ class CommittedTransport(driver.Transport):
     """`fetch.wait.max.ms`, and librdkafka's default of it."""
 
 
+def brokers(bootstrap_servers: str) -> list[str]:
+    """The servers as Faust names them. A protocol that librdkafka may read in front (``SSL://host:port``) says nothing
+    new: it must be the one of `security.protocol`.
+    """
+    return [f"kafka://{server.strip().rpartition('://')[2]}" for server in bootstrap_servers.split(",")]
+
+
 def transport(app: faust.App, bootstrap_servers: str, client: Mapping[str, str | int | bool]) -> CommittedTransport:
     """The transport for `app`.
 
@@ -120,8 +162,7 @@ def transport(app: faust.App, bootstrap_servers: str, client: Mapping[str, str |
 
     Raises `StoppedError` for a `fetch.wait.max.ms` that is no number.
     """
-    urls = [URL(f"kafka://{server.strip()}") for server in bootstrap_servers.split(",")]
-    made = CommittedTransport(urls, app, loop=app.loop)
+    made = CommittedTransport([URL(broker) for broker in brokers(bootstrap_servers)], app, loop=app.loop)
     wanted = client.get("fetch.wait.max.ms", made.fetch_wait_ms)
     try:
         made.fetch_wait_ms = int(wanted)

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from support.events import model_section
 from monitor import wiring
 from monitor.config.load import parse
 from monitor.health import Health
-from monitor.kafka.faust_transport import CommittedConsumer
+from monitor.kafka.faust_transport import CommittedConsumer, brokers
 
 
 @pytest.fixture
@@ -40,10 +41,11 @@ def test_messages_are_fetched_between_a_restoration_and_the_next_rebalance(
     consumer: CommittedConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[set[TP]] = []
+    record = SimpleNamespace(offset=5)
 
     async def fetch(_self: object, partitions: set[TP], timeout: float) -> dict[TP, list[object]]:
         fetched.append(partitions)
-        return {tp: [timeout] for tp in partitions}
+        return {tp: [record] for tp in partitions}
 
     async def nothing(*_args: object) -> None:
         """What Faust does at a rebalance."""
@@ -55,9 +57,9 @@ def test_messages_are_fetched_between_a_restoration_and_the_next_rebalance(
 
     async def through_a_rebalance() -> None:
         assert await consumer._getmany({SOURCE}, 1.0) == {}
-        assert await consumer._getmany({SOURCE, changelog}, 1.0) == {changelog: [1.0]}
+        assert await consumer._getmany({SOURCE, changelog}, 1.0) == {changelog: [record]}
         consumer.restored(consumer.rebalances)
-        assert await consumer._getmany({SOURCE, changelog}, 1.0) == {SOURCE: [1.0], changelog: [1.0]}
+        assert await consumer._getmany({SOURCE, changelog}, 1.0) == {SOURCE: [record], changelog: [record]}
         at_the_time = consumer.rebalances
         await consumer.on_partitions_revoked({SOURCE})
         assert await consumer._getmany({SOURCE}, 1.0) == {}
@@ -91,6 +93,63 @@ def test_what_faust_does_not_know_of_does_not_stop_commits(consumer: CommittedCo
     consumer.ack(message(13))
     assert consumer._filter_committable_offsets([SOURCE]) == {SOURCE: 14}
     assert consumer.next_offset(SOURCE) == 14
+
+
+def test_what_was_done_before_a_partition_went_away_says_nothing_when_it_comes_back(
+    consumer: CommittedConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_args: object) -> None:
+        """What Faust does at a rebalance."""
+
+    monkeypatch.setattr(driver.Consumer, "on_partitions_revoked", nothing)
+    consumer._committed_offset[SOURCE] = 49
+    consumer.ack(message(49))
+    consumer._fetched_to[SOURCE] = 60
+    asyncio.run(consumer.on_partitions_revoked({SOURCE}))
+    consumer._committed_offset[SOURCE] = 200  # another worker brought it there
+    assert consumer.next_offset(SOURCE) == 200
+    assert consumer._filter_committable_offsets([SOURCE]) == {}
+    monkeypatch.setattr(consumer, "highwater", lambda tp: 201)
+    assert consumer.lag(SOURCE) == 1
+
+
+def test_the_marker_behind_the_last_transaction_is_no_message_that_waits(
+    consumer: CommittedConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # offsets 10 and 11 hold messages, 12 the marker
+    monkeypatch.setattr(consumer, "highwater", lambda tp: 13)
+    read = SimpleNamespace(tps={SOURCE}, state_value=lambda tp: SimpleNamespace(_position=13))
+    inner = SimpleNamespace(_subscription=SimpleNamespace(subscription=SimpleNamespace(assignment=read)))
+    monkeypatch.setattr(consumer, "_thread", SimpleNamespace(_consumer=inner))
+    consumer._committed_offset[SOURCE] = 10
+    consumer._fetched_to[SOURCE] = 12
+    assert consumer.lag(SOURCE) == 3
+    consumer.ack(message(10))
+    assert consumer.lag(SOURCE) == 2
+    consumer.ack(message(11))
+    assert consumer.lag(SOURCE) == 0
+    monkeypatch.setattr(consumer, "highwater", lambda tp: None)
+    assert consumer.lag(SOURCE) is None
+
+
+def test_a_rebalance_does_not_wait_for_a_message_that_was_let_go(consumer: CommittedConsumer) -> None:
+    waiting = message(10)
+    consumer._unacked_messages.add(waiting)
+    consumer.release(waiting)
+    asyncio.run(asyncio.wait_for(consumer.wait_empty(), 5.0))
+    assert consumer._filter_committable_offsets([SOURCE]) == {}, "nor is it done"
+
+
+@pytest.mark.parametrize(
+    ("servers", "expected"),
+    [
+        ("kafka-1:9092, kafka-2:9093", ["kafka://kafka-1:9092", "kafka://kafka-2:9093"]),
+        ("SSL://kafka-1:9093,SSL://kafka-2:9093", ["kafka://kafka-1:9093", "kafka://kafka-2:9093"]),
+        ("[::1]:9092", ["kafka://[::1]:9092"]),
+    ],
+)
+def test_faust_connects_to_the_servers_that_librdkafka_connects_to(servers: str, expected: list[str]) -> None:
+    assert brokers(servers) == expected
 
 
 def test_a_message_that_comes_again_moves_nothing_past_what_is_done(consumer: CommittedConsumer) -> None:

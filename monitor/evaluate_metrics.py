@@ -1,0 +1,82 @@
+"""What the score role tells Prometheus: of the partitions that are here, and as of now.
+
+A gauge that is set when a message is done stands still when none comes, and one of a partition that has gone to another
+worker contradicts that worker's.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from prometheus_client import Counter
+
+from monitor import telemetry
+from monitor.evaluation.evaluator import Step
+from monitor.kafka.topics import partition_of_model
+from sinks.records import DriftScore
+
+
+class EvaluateMetrics:
+    """The gauges and counters of one score worker. `n_partitions` are those of `drift.sketches`."""
+
+    def __init__(self, n_partitions: int) -> None:
+        self._n_partitions = n_partitions
+        self._watermarks_ms: dict[str, int] = {}
+        self._drift: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
+        self._lags: set[tuple[str, str, str]] = set()
+
+    def done(self, step: Step, partition: int, took_s: float) -> None:
+        """A message of a partition is done, and led to `step`."""
+        telemetry.COMMIT_SECONDS.labels("evaluate").observe(took_s)
+        # Clocks go to every partition, and a model lives on one.
+        self._watermarks_ms |= {
+            model: at_ms for model, at_ms in step.watermarks_ms.items() if self._partition(model) == partition
+        }
+        _count(telemetry.WINDOWS_SCORED, step.n_windows)
+        _count(telemetry.UNKNOWN_MODEL, step.n_unknown_model)
+        for batch in step.results:
+            for row in batch.late:
+                telemetry.LATE_DROPPED.labels(row.model).inc(row.n)
+            for score in batch.scores:
+                if score.segment == "":
+                    self._show(score)
+        self.turned()
+
+    def turned(self) -> None:
+        """Time has passed."""
+        now_s = time.time()
+        for model, watermark_ms in self._watermarks_ms.items():
+            telemetry.WATERMARK_DELAY.labels(model).set(now_s - watermark_ms / 1000)
+
+    def lags(self, topic: str, by_partition: Mapping[int, int]) -> None:
+        """How many messages of each partition are not scored yet; of other partitions nothing is said any more."""
+        lags = {("evaluate", topic, str(partition)): lag for partition, lag in by_partition.items()}
+        for labels in self._lags - lags.keys():
+            telemetry.CONSUMER_LAG.remove(*labels)
+        self._lags = set(lags)
+        for labels, lag in lags.items():
+            telemetry.CONSUMER_LAG.labels(*labels).set(lag)
+
+    def holds(self, partitions: Collection[int]) -> None:
+        """These partitions are here now. What is known of models on others is theirs to say who have them."""
+        for model in [model for model in self._watermarks_ms if self._partition(model) not in partitions]:
+            del self._watermarks_ms[model]
+            telemetry.WATERMARK_DELAY.remove(model)
+        for model in [model for model in self._drift if self._partition(model) not in partitions]:
+            for labels in self._drift.pop(model):
+                telemetry.DRIFT_STATISTIC.remove(*labels)
+                telemetry.DRIFTED.remove(*labels)
+
+    def _show(self, score: DriftScore) -> None:
+        labels = (score.model, score.column, score.method)
+        self._drift[score.model].add(labels)
+        telemetry.DRIFT_STATISTIC.labels(*labels).set(score.statistic)
+        telemetry.DRIFTED.labels(*labels).set(score.drifted)
+
+    def _partition(self, model: str) -> int:
+        return partition_of_model(model, self._n_partitions)
+
+
+def _count(counter: Counter, counts: Mapping[str, int]) -> None:
+    for model, n in counts.items():
+        counter.labels(model).inc(n)
