@@ -21,7 +21,7 @@ from monitor.errors import DriftlineError, StoppedError
 from monitor.events.batch import Decoded
 from monitor.health import Health
 from monitor.kafka.clients import classify, consumer_settings, producer_settings
-from monitor.kafka.messages import Places, place, places_of
+from monitor.kafka.messages import Places, offset, place, places_of
 from monitor.kafka.partitions import Partitions
 from monitor.sketch_messages import Delta
 
@@ -72,7 +72,8 @@ class Ingest:
         self._partitions = Partitions(kafka.idle_timeout_ms / 1000)
         self._n_partitions: dict[str, int] = {}
         self._buffer: list[Message] = []
-        self._ended: list[tuple[str, int]] = []
+        self._ended: list[tuple[tuple[str, int], int]] = []
+        self._listened_s = 0.0
         self._stopping = False
 
     def stop(self) -> None:
@@ -132,7 +133,9 @@ class Ingest:
         deadline_s = started_s + self._kafka.commit_interval_ms / 1000
         n_bytes = 0
         while not self._stopping and len(self._buffer) < self._kafka.batch_events and n_bytes < MAX_BATCH_BYTES:
-            left_s = deadline_s - time.monotonic()
+            now_s = time.monotonic()
+            self._listen(now_s)
+            left_s = deadline_s - now_s
             if left_s <= 0:
                 break
             room = min(_SLICE, self._kafka.batch_events - len(self._buffer))
@@ -145,6 +148,12 @@ class Ingest:
         self._health.turned()
         self._commit_or_roll_back(started_s)
 
+    def _listen(self, now_s: float) -> None:
+        """A process that was stopped for so long heard nothing, and its partitions may be another worker's by now."""
+        if now_s - self._listened_s > self._kafka.session_timeout_ms / 1000:
+            self._partitions.nobody_listened(now_s)
+        self._listened_s = now_s
+
     def _on_notices(self, found: Sequence[Message]) -> None:
         """What came between the events: ends of partitions, and errors."""
         for message in found:
@@ -152,7 +161,7 @@ class Ingest:
             if error is None:
                 continue
             if error.code() == KafkaError._PARTITION_EOF:
-                self._ended.append(place(message))
+                self._ended.append((place(message), offset(message)))
             else:
                 self._on_error(error)
 
@@ -164,6 +173,8 @@ class Ingest:
         if isinstance(problem, StoppedError):
             raise problem
         # librdkafka reconnects by itself; the events wait in Kafka meanwhile.
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._partitions.nobody_listened(time.monotonic())
         log.warning(problem.message, worker=self._worker)
         self._health.not_ready(problem.message)
 
@@ -173,19 +184,22 @@ class Ingest:
         messages, ended = self._buffer, self._ended
         self._buffer, self._ended = [], []
         now_s = time.monotonic()
+        self._listen(now_s)
         places = places_of(messages)
         for key, first, last in zip(places.partitions, places.first.tolist(), places.last.tolist(), strict=True):
-            self._partitions.read(key, first, last, now_s)
-        for key in ended:
-            self._partitions.reached_end(key)
-        self._partitions.find_idle(now_s)
+            self._partitions.read(key, first, last)
+        for key, end in ended:
+            self._partitions.reached_end(key, end)
         if not len(self._partitions):
             return
         if not self._n_partitions:
             self._count_partitions()
         decoded = self._decode(messages, int(time.time() * 1000))
-        self._note_times(decoded, places)
-        if not self._partitions.changed():
+        self._note_times(decoded, places, now_s)
+        self._partitions.find_idle(now_s)
+        # Clocks are believed, so they are sent only with an offset: by that Kafka tells whether the partitions are
+        # still this worker's. One that has shown nothing yet, not even its end, soon will.
+        if not (self._partitions.changed() and self._partitions.to_commit()):
             self._export_lag()
             self._health.ready()
             return
@@ -204,14 +218,14 @@ class Ingest:
         self._export_lag()
         self._health.ready()
 
-    def _note_times(self, decoded: Decoded, places: Places) -> None:
+    def _note_times(self, decoded: Decoded, places: Places, now_s: float) -> None:
         """Advance the clock of each source partition by the events accepted from it."""
         latest = np.full(len(places.partitions), -1, dtype=np.int64)
         for batch in decoded.batches:
             np.maximum.at(latest, places.of_message[batch.sources], batch.timestamps_ms)
         for key, event_ms in zip(places.partitions, latest.tolist(), strict=True):
             if event_ms >= 0:
-                self._partitions.saw(key, event_ms)
+                self._partitions.saw(key, event_ms, now_s)
 
     def _sketch(self, decoded: Decoded) -> list[Delta]:
         return [
@@ -229,8 +243,7 @@ class Ingest:
         offsets = [
             TopicPartition(topic, number, next_) for (topic, number), next_ in self._partitions.to_commit().items()
         ]
-        if offsets:
-            self._producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), 30)
+        self._producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), 30)
         self._producer.commit_transaction(60)
 
     def _produce(self, outgoing: Outgoing) -> None:
@@ -259,7 +272,7 @@ class Ingest:
         log.warning("commit rolled back, its events are read again", worker=self._worker, because=kafka_error.str())
         self._producer.abort_transaction(30)
         assigned = {(p.topic, p.partition) for p in self._consumer.assignment()}
-        again = {key: start for key, start in self._partitions.rolled_back().items() if key in assigned}
+        again = {key: start for key, start in self._partitions.rolled_back(time.monotonic()).items() if key in assigned}
         asked = [TopicPartition(topic, number) for topic, number in again]
         for stored in self._consumer.committed(asked, timeout=30) if asked else ():
             # The group's offset is the truth: this partition may have been another worker's since.

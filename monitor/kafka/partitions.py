@@ -18,7 +18,8 @@ class _Partition:
     committed: int = -1
     max_event_ms: int | None = None
     committed_max_event_ms: int | None = None
-    last_read_s: float
+    end: int = -1
+    quiet_since_s: float
     at_end: bool = False
     idle: bool = False
 
@@ -33,35 +34,53 @@ class Partitions:
 
     def assign(self, assigned: list[TopicPartition], now_s: float) -> None:
         """Start afresh with these partitions."""
-        self._partitions = {key: _Partition(last_read_s=now_s) for key in assigned}
+        self._partitions = {key: _Partition(quiet_since_s=now_s) for key in assigned}
         self._reported = {}
 
-    def read(self, key: TopicPartition, first: int, last: int, now_s: float) -> None:
-        """Offsets `[first, last]` of a partition were read."""
+    def read(self, key: TopicPartition, first: int, last: int) -> None:
+        """Offsets `[first, last]` of a partition were read. What was only read ends no silence: see `saw`."""
         partition = self._partitions[key]
         partition.first = first if partition.first < 0 else min(partition.first, first)
         partition.next = max(partition.next, last + 1)
-        partition.last_read_s = now_s
         partition.at_end = partition.idle = False
 
-    def reached_end(self, key: TopicPartition) -> None:
-        """Nothing is left to read of a partition for now (the broker said so: lag would count transaction markers)."""
-        if key in self._partitions:
-            self._partitions[key].at_end = True
+    def reached_end(self, key: TopicPartition, end: int) -> None:
+        """Nothing was left to read of a partition at offset `end`: nor is anything, if no later offset was read.
 
-    def saw(self, key: TopicPartition, event_ms: int) -> None:
-        """An event of this time was accepted from a partition."""
+        The broker says so. Lag would count the markers of transactions.
+        """
+        partition = self._partitions.get(key)
+        if partition is not None and end >= partition.next:
+            partition.end, partition.at_end = end, True
+
+    def saw(self, key: TopicPartition, event_ms: int, now_s: float) -> None:
+        """An event of this time was accepted from a partition: it is not silent.
+
+        Rejects move no clock. A partition that brings nothing else would hold back the windows of all models for ever.
+        """
         partition = self._partitions[key]
+        partition.quiet_since_s = now_s
         partition.max_event_ms = event_ms if partition.max_event_ms is None else max(partition.max_event_ms, event_ms)
 
     def find_idle(self, now_s: float) -> None:
         """Mark the partitions that have nothing left to read and have been silent too long."""
         for partition in self._partitions.values():
-            partition.idle = partition.at_end and now_s - partition.last_read_s >= self._idle_timeout_s
+            partition.idle = partition.at_end and now_s - partition.quiet_since_s >= self._idle_timeout_s
+
+    def nobody_listened(self, now_s: float) -> None:
+        """Silence starts anew: what partitions brought in the meantime, if it was anything, is still to be read."""
+        for partition in self._partitions.values():
+            partition.quiet_since_s = now_s
 
     def to_commit(self) -> dict[TopicPartition, int]:
-        """The offset to go on from, of every partition that was read since the last commit."""
-        return {key: p.next for key, p in self._partitions.items() if p.first >= 0}
+        """The offset to go on from, of every partition that was read since the last commit; if none was, of all.
+
+        Kafka checks whether a worker still has its partitions when it is sent an offset, and then only. Empty as long
+        as no partition has shown an event or its end.
+        """
+        read = {key: p.next for key, p in self._partitions.items() if p.first >= 0}
+        places = {key: max(p.next, p.end) for key, p in self._partitions.items()}
+        return read or {key: place for key, place in places.items() if place >= 0}
 
     def ranges(self) -> list[SourceRange]:
         """The offsets that this commit absorbs."""
@@ -93,12 +112,15 @@ class Partitions:
             partition.committed_max_event_ms = partition.max_event_ms
         self._reported = {(clock.topic, clock.partition): clock for clock in self.clocks()}
 
-    def rolled_back(self) -> dict[TopicPartition, int]:
+    def rolled_back(self, now_s: float) -> dict[TopicPartition, int]:
         """Forget what was read since the last commit; where to read again from (-1: from the group's own offset)."""
         again = {key: p.committed for key, p in self._partitions.items() if p.first >= 0}
-        for partition in self._partitions.values():
+        for key, partition in self._partitions.items():
+            if key in again:
+                partition.end, partition.at_end = -1, False
             partition.first, partition.next = -1, partition.committed
             partition.max_event_ms = partition.committed_max_event_ms
+        self.nobody_listened(now_s)
         return again
 
     def __len__(self) -> int:

@@ -1,11 +1,13 @@
 """The ingest role beside its guarantees, which `test_replay_law.py` and `test_kafka_path.py` show."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
-from confluent_kafka import Message, TopicPartition
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 from support.events import model_section
@@ -13,7 +15,90 @@ from support.events import model_section
 from monitor import wiring
 from monitor.config.load import parse
 from monitor.health import Health
+from monitor.ingest import Ingest
 from monitor.kafka.messages import places_of
+from monitor.sketch_messages import SketchMessage, decode
+from monitor.watermark import Clock
+
+
+SOURCE = "predictions"
+
+
+class FakeProducer:
+    """Takes everything, and tells what was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.sent: list[SketchMessage] = []
+        self.offsets: list[tuple[int, int]] = []
+
+    def begin_transaction(self) -> None:
+        self.calls.append("begin")
+
+    def produce(self, topic: str, value: bytes, **_: object) -> None:
+        self.calls.append(topic)
+        if topic.endswith("sketches"):
+            self.sent.append(decode(value))
+
+    def poll(self, _timeout: float) -> None:
+        pass
+
+    def send_offsets_to_transaction(self, offsets: list[TopicPartition], *_: object) -> None:
+        self.calls.append("offsets")
+        self.offsets = [(one.partition, one.offset) for one in offsets]
+
+    def commit_transaction(self, _timeout: float) -> None:
+        self.calls.append("commit")
+
+    def abort_transaction(self, _timeout: float) -> None:
+        self.calls.append("abort")
+
+
+class FakeConsumer:
+    """Hands over what it is given, and knows where everything is."""
+
+    def __init__(self, *assigned: int) -> None:
+        self.assigned = [TopicPartition(SOURCE, number, 5) for number in assigned]
+        self.answers = True
+
+    def assignment(self) -> list[TopicPartition]:
+        return self.assigned
+
+    def position(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        return partitions
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        return [TopicPartition(one.topic, one.partition, 5) for one in partitions]
+
+    def seek(self, _partition: TopicPartition) -> None:
+        pass
+
+    def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
+        return 0, 105
+
+    def consumer_group_metadata(self) -> object:
+        return object()
+
+    def list_topics(self, timeout: float) -> Any:
+        if not self.answers:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return SimpleNamespace(topics={SOURCE: SimpleNamespace(partitions=dict.fromkeys(range(2)))})
+
+
+def worker(folder: Path, *assigned: int, **kafka: Any) -> tuple[Ingest, FakeProducer, FakeConsumer, Health]:
+    """A worker with these partitions, and its clients."""
+    config = parse(msgspec.yaml.encode({"models": [model_section(folder)], "kafka": kafka}).decode(), environ={})
+    health = Health("ingest")
+    role = wiring.ingest_role(config, "w", health)
+    producer, consumer = FakeProducer(), FakeConsumer(*assigned)
+    role._producer, role._consumer = producer, consumer  # type: ignore[assignment]
+    role._on_assign(role._consumer, consumer.assigned)
+    return role, producer, consumer, health
+
+
+def end_of(role: Ingest, partition: int, offset: int) -> None:
+    """The broker says that nothing is left to read."""
+    role._ended.append(((SOURCE, partition), offset))
 
 
 class Untouchable:
@@ -34,6 +119,65 @@ def test_callbacks_call_nothing_of_the_client(tmp_path: Path) -> None:
     assert not health.not_ready_because
     role._on_revoke(client, [TopicPartition("predictions", 0)])
     assert health.not_ready_because == "partitions revoked"
+
+
+def test_clocks_are_sent_with_an_offset_by_which_kafka_tells_whose_the_partitions_are(tmp_path: Path) -> None:
+    role, producer, _, health = worker(tmp_path, 0, 1, sketch_partitions=1)
+    role._commit_or_roll_back(1.0)
+    assert producer.calls == [], "not one offset is known yet"
+    assert not health.not_ready_because
+    end_of(role, 1, 7)
+    role._commit_or_roll_back(1.0)
+    assert producer.calls == ["begin", "drift.sketches", "offsets", "commit"]
+    assert producer.offsets == [(1, 7)]
+    (message,) = producer.sent
+    assert message.clocks == [Clock(topic=SOURCE, partition=0), Clock(topic=SOURCE, partition=1)]
+
+
+def test_a_worker_that_was_stopped_does_not_count_that_time_as_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1_000.0
+    monkeypatch.setattr("monitor.ingest.time.monotonic", lambda: now_s)
+    role, producer, _, _ = worker(tmp_path, 0, idle_timeout="60s", session_timeout="10s", sketch_partitions=1)
+    end_of(role, 0, 7)
+
+    def idle_after(seconds: float) -> bool:
+        nonlocal now_s
+        now_s += seconds
+        role._commit_or_roll_back(now_s)
+        return producer.sent[-1].clocks[0].idle
+
+    assert not any(idle_after(9.0) for _ in range(5))
+    assert not idle_after(70.0), "nobody listened"
+    assert [idle_after(10.0) for _ in range(6)] == [False] * 5 + [True]
+
+
+def test_while_no_broker_is_there_nothing_falls_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1_000.0
+    monkeypatch.setattr("monitor.ingest.time.monotonic", lambda: now_s)
+    role, producer, _, _ = worker(tmp_path, 0, idle_timeout="60s", sketch_partitions=1)
+    end_of(role, 0, 7)
+    for _ in range(20):
+        role._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+        now_s += 9.0
+        role._commit_or_roll_back(now_s)
+    assert not producer.sent[-1].clocks[0].idle
+
+
+@pytest.mark.parametrize(("end", "idle"), [(1, False), (3, True)])
+def test_an_end_among_the_messages_counts_where_nothing_followed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: int, idle: bool
+) -> None:
+    now_s = 1_000.0
+    monkeypatch.setattr("monitor.ingest.time.monotonic", lambda: now_s)
+    role, producer, _, _ = worker(tmp_path, 0, idle_timeout="5s", session_timeout="10s", sketch_partitions=1)
+    role._listen(now_s)
+    now_s += 6.0
+    role._buffer = [Message(topic=SOURCE, partition=0, offset=offset, value=b"no event") for offset in (1, 2)]
+    end_of(role, 0, end)
+    role._commit_or_roll_back(now_s)
+    assert producer.sent[-1].clocks == [Clock(topic=SOURCE, partition=0, idle=idle)]
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=40))
