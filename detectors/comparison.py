@@ -44,6 +44,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     reference, current: both sides, in the same cells.
     n_categories: (rows,) int64, so many cells are categories, then come `other`, `unseen` and the nulls; 0 for numeric
         columns.
+    singletons: (rows,) int64 for "rates", rows of the reference whose category no other row of the whole has; 0 for
+        numeric columns and other grids.
     single_valued: (rows, cells) True where a cell can hold one value only.
     edges: (rows, cells + 1) for "cells", else (rows, 0): cell i is `(edges[i], edges[i + 1]]`; the outer two are
         -inf and +inf, and padding repeats +inf.
@@ -57,6 +59,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     reference: Side
     current: Side
     n_categories: Ints
+    singletons: Ints
     single_valued: Bools
     edges: Floats
     cell_means: Floats

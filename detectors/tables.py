@@ -99,12 +99,15 @@ def compare(
     segments = live.counts.shape[0]
     columns = [reference.layout.columns[index] for index in plan.columns.tolist()]
     n_categories = np.array([len(column.categories) for column in columns], dtype=np.int64)
+    count_single = grid == "rates" and plan.kind is Kind.CATEGORICAL
+    none = np.zeros(plan.columns.size * segments, dtype=np.int64)
     minimum, maximum, std = np.tile(per_column[:, plan.columns], (1, segments))
     return Comparison(
         kind=plan.kind,
         reference=pinned.side(plan, grid),
         current=live.side(plan, grid),
         n_categories=np.tile(n_categories, segments),
+        singletons=_singletons(reference, pinned)[:, plan.columns].reshape(-1) if count_single else none,
         single_valued=np.tile(plan.single_valued, (segments, 1)),
         edges=np.tile(plan.edges, (segments, 1)),
         cell_means=np.tile(plan.cell_means, (segments, 1)),
@@ -113,3 +116,15 @@ def compare(
         range_std=std,
         min_samples=min_samples,
     )
+
+
+def _singletons(reference: Reference, pinned: Table) -> Ints:
+    """(segments, n_columns) the pinned rows whose category is the whole reference's only one of its kind."""
+    layout, whole = reference.layout, reference.sketches[WHOLE].counts
+    single = whole == 1
+    for index in layout.categorical:
+        column, first = layout.columns[index], int(layout.offsets[index])
+        # Of the categories beyond the kept ones only their sum is known: whether each has one row.
+        single[first + column.other] = 0 < whole[first + column.other] == len(column.others)
+        single[first + column.unseen] = False
+    return np.asarray(np.add.reduceat(pinned.counts * single, layout.offsets[:-1], axis=1), dtype=np.int64)

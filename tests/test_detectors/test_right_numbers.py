@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
-from detectors.examples import reference_of, sketch_values
+from detectors.examples import compare_categories, reference_of, sketch_values
 from detectors.methods.out_of_range import exceedance_sf
 from detectors.registry import get
 from detectors.score import comparison_of
@@ -302,3 +302,22 @@ def test_where_the_standard_deviation_overflows_wasserstein_is_relative_to_the_m
     exact = 1e200 / np.abs(values).max()
     assert abs(ours.statistic[0] - exact) <= ours.error_bound[0]
     assert ours.error_bound[0] < 0.1 * exact
+
+
+def test_unseen_values_are_compared_with_the_share_of_single_ones_in_the_reference():
+    reference = {"a": 500, "b": 490} | {f"single {i}": 1 for i in range(10)}
+    for unseen, m, n in ((30, 1_000, 1_000), (8, 1_000, 1_000)):
+        ours = compare_categories("unseen", reference, {"a": n - unseen, "new": unseen})
+        expected = stats.chi2_contingency([[10, m - 10], [unseen, n - unseen]], correction=False).pvalue
+        assert ours.statistic[0] == unseen / n
+        assert ours.p_value[0] == pytest.approx(expected if unseen > 10 else 1.0, abs=1e-9)
+
+
+def test_single_values_beyond_the_kept_categories_are_known_where_all_are_single():
+    kept = {f"v{i:04}": 2 for i in range(1_000)}
+    for others, single in ((1, 20), (2, 0)):
+        reference = kept | {f"w{i}": others for i in range(20)}
+        ours = compare_categories("unseen", reference, {"v0001": 980, "new": 20})
+        m = 2_000 + 20 * others
+        expected = stats.chi2_contingency([[single, m - single], [20, 980]], correction=False).pvalue
+        assert ours.p_value[0] == pytest.approx(expected, abs=1e-9)

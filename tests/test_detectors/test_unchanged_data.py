@@ -16,6 +16,7 @@ from detectors.reference import Reference, categorical_column
 from detectors.registry import get
 from detectors.score import comparison_of
 from detectors.sketch import Sketch
+from detectors.tables import Grid
 
 METHODS = ("psi", "js", "hellinger", "tvd", "linf")
 
@@ -99,7 +100,9 @@ def test_calibrated_p_values_are_uniform_over_their_whole_range() -> None:
         assert np.max(np.abs(np.sort(p) - expected)) < 0.08  # Kolmogorov's 0.1 % point is 0.08
 
 
-def categories(shares: np.ndarray, m: int, windows: list[np.ndarray], rng: np.random.Generator) -> Comparison:
+def categories(
+    shares: np.ndarray, m: int, windows: list[np.ndarray], rng: np.random.Generator, grid: Grid = "bins"
+) -> Comparison:
     """Live counts of each category, in windows, beside a reference of m rows with these shares."""
     values = [f"c{i}" for i in range(shares.size)]
     pinned_counts = rng.multinomial(m, shares)
@@ -116,7 +119,7 @@ def categories(shares: np.ndarray, m: int, windows: list[np.ndarray], rng: np.ra
     whole = sketch(pinned_counts)
     means = np.full(layout.n_cells, np.nan)
     reference = Reference(model="m", version="1", layout=layout, dimensions={}, sketches={"": whole}, cell_means=means)
-    return comparison_of(*windows_of(reference, [sketch(counts) for counts in windows]), "bins", kind=Kind.CATEGORICAL)
+    return comparison_of(*windows_of(reference, [sketch(counts) for counts in windows]), grid, kind=Kind.CATEGORICAL)
 
 
 def zipf(n_categories: int) -> np.ndarray:
@@ -128,7 +131,8 @@ def rejected_categories(methods, shares, m, n, windows, references=1) -> dict[st
     counts = dict.fromkeys(methods, 0)
     for number in range(references):
         rng = np.random.default_rng([20241101, number])
-        comparison = categories(shares, m, [rng.multinomial(n, shares) for _ in range(windows)], rng)
+        live = [rng.multinomial(n, shares) for _ in range(windows)]
+        comparison = categories(shares, m, live, rng, get(methods[0]).grid)
         for method in methods:
             counts[method] += int(np.sum(get(method).score(comparison).p_value <= 0.05))
     return {method: count / (windows * references) for method, count in counts.items()}
@@ -221,3 +225,21 @@ def test_out_of_range_is_careful_with_ties() -> None:
         rejected(("out_of_range",), 100, 1, lambda rng, n: rng.poisson(3.0, n) * 1.0, (300, 301), 300)["out_of_range"]
         <= 0.05
     )
+
+
+@pytest.mark.parametrize(
+    ("n_categories", "m", "n"), [(300, 1_000, 300), (300, 1_000, 1_000), (1_000, 20_000, 10_000), (2_000, 2_000, 2_000)]
+)
+def test_categories_that_the_reference_had_not_met_yet_hold_the_level_of_unseen(n_categories, m, n) -> None:
+    rates = rejected_categories(("unseen",), zipf(n_categories), m, n, windows=10, references=30)
+    assert rates["unseen"] <= 0.09, rates
+
+
+@pytest.mark.parametrize(("m", "n"), [(100_000, 1_000), (1_000, 300), (1_000, 10_000)])
+def test_a_tenth_of_the_rows_in_a_new_category_is_significantly_unseen(m: int, n: int) -> None:
+    rng = np.random.default_rng(5)
+    live = np.append(rng.multinomial(n - n // 10, zipf(300)), n // 10)
+    comparison = categories(np.append(zipf(300), 0.0), m, [live], rng, "rates")
+    scores = get("unseen").score(comparison)
+    assert scores.statistic[0] >= 0.1
+    assert scores.p_value[0] < 1e-4
