@@ -38,15 +38,14 @@ class Clocks(msgspec.Struct, frozen=True, kw_only=True):
         latest = {(clock.topic, clock.partition): clock for clock in self.clocks}
         for clock in reported:
             key = (clock.topic, clock.partition)
-            known = latest.get(key)
-            seen = [c.max_event_ms for c in (known, clock) if c is not None and c.max_event_ms is not None]
+            seen = [c.max_event_ms for c in (latest.get(key), clock) if c is not None and c.max_event_ms is not None]
             latest[key] = Clock(
                 topic=clock.topic, partition=clock.partition, max_event_ms=max(seen, default=None), idle=clock.idle
             )
-        # A topic that is no longer read no longer holds time back.
+        # A topic that is no longer read no longer holds time back, nor does a partition that one made again lacks.
         topics = dict(n_partitions) or self.n_partitions
-        kept = sorted((c for c in latest.values() if c.topic in topics), key=lambda c: (c.topic, c.partition))
-        return Clocks(clocks=tuple(kept), n_partitions=topics)
+        known = (c for c in latest.values() if c.partition < topics.get(c.topic, 0))
+        return Clocks(clocks=tuple(sorted(known, key=lambda c: (c.topic, c.partition))), n_partitions=topics)
 
     def low_ms(self) -> int | None:
         """The smallest clock over all partitions that are not idle; None while any has yet to report."""

@@ -47,6 +47,11 @@ def test_a_topic_that_is_no_longer_read_does_not_hold_time_back() -> None:
     assert clocks.advance([], {"predictions": 1}).low_ms() == 100
 
 
+def test_a_topic_made_again_with_fewer_partitions_is_not_held_back_by_those_it_had() -> None:
+    clocks = Clocks().advance([clock(0, 100), clock(1, 100)], TWO)
+    assert clocks.advance([clock(0, 900)], {"predictions": 1}).low_ms() == 900
+
+
 reports = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1000)), max_size=20)
 
 
