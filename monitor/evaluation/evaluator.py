@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from monitor.evaluation.panes import Panes
 from monitor.evaluation.results import Source, batches_of_results
 from monitor.evaluation.state import SEAL_KEY, KeyValue, Seal, pack, read
 from monitor.evaluation.turn import Turn
@@ -49,7 +50,8 @@ class Evaluator:
         seal = read(state, SEAL_KEY, Seal, Seal())
         if source.offset <= seal.absorbed:
             # Written again, because a crash may have left it on the local disk alone, not in the changelog.
-            return Step(seal=(SEAL_KEY, pack(seal)), skipped=True, watermarks_ms=seal.watermarks_ms)
+            known_ms = {name: at_ms for name, at_ms in seal.watermarks_ms.items() if name in self._models}
+            return Step(seal=(SEAL_KEY, pack(seal)), skipped=True, watermarks_ms=known_ms)
         clocks = seal.clocks.advance(message.clocks, message.n_partitions) if message.n_partitions else seal.clocks
         low_ms = clocks.low_ms()
         deltas: dict[str, list[Delta]] = defaultdict(list)
@@ -81,7 +83,15 @@ class Evaluator:
             profiles += turn.profiles
             late += turn.late
             n_windows[name] = turn.n_windows
-        sealed = Seal(absorbed=source.offset, clocks=clocks, watermarks_ms=watermarks_ms)
+        # Models that the configuration has no more: what is kept of them leaves as it would have.
+        left_ms: dict[str, int] = {}
+        for name in sorted(seal.watermarks_ms.keys() - self._models.keys()):
+            panes = Panes(name, state, source.offset)
+            writes += panes.expire(seal.watermarks_ms[name])
+            if not panes.empty:
+                after_ms = advanced(seal.watermarks_ms[name], low_ms, panes.index.lateness_ms)
+                left_ms[name] = seal.watermarks_ms[name] if after_ms is None else after_ms
+        sealed = Seal(absorbed=source.offset, clocks=clocks, watermarks_ms={**watermarks_ms, **left_ms})
         return Step(
             results=batches_of_results(source, scores, profiles, late),
             writes=writes,

@@ -39,10 +39,10 @@ class _Part:
 class Panes:
     """One model's index during one message, which stands at `offset`.
 
-    `pane_ms` is the length of its panes now; older ones may have had another.
+    `pane_ms` is the length of its panes now; older ones may have had another. 0: the model is no longer configured.
     """
 
-    def __init__(self, model: str, state: KeyValue, offset: int, pane_ms: int) -> None:
+    def __init__(self, model: str, state: KeyValue, offset: int, pane_ms: int = 0) -> None:
         self._model = model
         self._state = state
         self._offset = offset
@@ -117,6 +117,21 @@ class Panes:
             if not part.groups and not part.revisions:
                 self._ids.discard(part_id)
                 self._gone.add(part_id)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is kept, and nothing was taken away by this message."""
+        return not self._ids and not self._removed and not self._gone
+
+    def expire(self, watermark_ms: int) -> list[tuple[bytes, bytes | None]]:
+        """`forget` and `writes` of a model that is no longer configured, by the horizon that it had.
+
+        The index itself is removed one message later than its last part: it says until then what was taken away.
+        """
+        self.forget(watermark_ms - self.index.horizon_ms)
+        if self.empty:
+            return [(index_key(self._model), None)]
+        return self.writes(lateness_ms=self.index.lateness_ms, horizon_ms=self.index.horizon_ms)
 
     def writes(self, *, lateness_ms: int, horizon_ms: int) -> list[tuple[bytes, bytes | None]]:
         """The index if it changed, then removed panes, then the parts that changed. None removes a key.

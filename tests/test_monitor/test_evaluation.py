@@ -394,3 +394,31 @@ def test_a_model_that_is_no_longer_configured_is_counted() -> None:
     renamed = msgspec.structs.replace(message, deltas=[msgspec.structs.replace(message.deltas[0], model="gone")])
     step = Evaluator([MODEL]).advance({}, renamed, Source(topic="s", partition=0, offset=0))
     assert step.n_unknown_model == {"gone": 10}
+
+
+@pytest.mark.parametrize("crash_after", range(12))
+def test_the_state_of_a_model_that_is_no_longer_configured_leaves_when_it_would_have(crash_after: int) -> None:
+    model = make_watched(REFERENCE, lateness_ms=0, retention_ms=60 * MINUTE_MS)
+    machine = one_by_one(at(0.5), at(9), model=model)
+    machine.evaluator = Evaluator([make_watched(REFERENCE, name="other")])
+    kept: list[int] = []
+    for offset, minute in enumerate((50, 68, 69, 77, 78, 79, 80), start=2):
+        message = message_of([], REFERENCE, model, [clock(0, minute * MINUTE_MS)], 1)
+        machine.take(offset, message, crash_after)
+        assert machine.take(offset, message)
+        kept.append(len(panes_in(machine)))
+    # pane [0, 2) leaves at 68, [8, 10) at 76, each with the message after the one that brought the watermark there
+    assert kept == [2, 2, 1, 1, 0, 0, 0]
+    assert machine.local == machine.changelog
+    assert set(machine.local) == {b"seal"}
+
+
+def test_a_model_that_comes_back_into_the_configuration_finds_its_panes() -> None:
+    model = make_watched(REFERENCE, lateness_ms=0)
+    machine = one_by_one(at(0.5), model=model)
+    machine.evaluator = Evaluator([make_watched(REFERENCE, name="other")])
+    machine.take(1, message_of([], REFERENCE, model, [clock(0, MINUTE_MS)], 1))
+    machine.evaluator = Evaluator([model])
+    machine.take(2, message_of(at(1.5), REFERENCE, model, [clock(0, 2 * MINUTE_MS)], 1))
+    ks = [row for row in machine.scores if (row.segment, row.method, row.window_start_ms) == ("", "ks", 0)]
+    assert [(row.n_current, row.revision) for row in ks] == [(20, 1)]
