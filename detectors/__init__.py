@@ -1,7 +1,7 @@
 """Pure statistics: grids, sketches, references, scores. No I/O, no clock, no logging.
 
 Read in this order: `columns`, `grid`, `layout`, `sketch`, `accumulate`, `reference`, `comparison`, `registry`,
-`methods/`, `significance`, `score`, `profile`.
+`methods/`, `significance`, `sparse`, `permutation`, `calibration`, `score`, `profile`.
 
 The functions are imported from their modules (`from detectors.score import score`): a function of the same name here
 would hide its module.

@@ -7,8 +7,8 @@ sparse cells, where a bootstrap from estimated proportions leaves too many cells
 | rows and cells | how a draw is made | cost of 199 draws, measured |
 |---|---|---|
 | few drawn rows for many cells | a partial shuffle of the rows' cells | 4 ns a drawn row |
-| else | NumPy's multivariate hypergeometric | 25 us a cell |
-| 10^9 rows and more | multinomial, of either side: no difference is left | 20 us a cell |
+| else | NumPy's multivariate hypergeometric | 25 to 40 us a cell |
+| 10^9 rows and more | multinomial, of either side: no difference is left | 60 us a cell |
 
 Memory: `DRAWS` x cells integers, and two bytes a row where rows are shuffled, at most 8 MB.
 
