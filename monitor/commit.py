@@ -42,10 +42,11 @@ def deltas_of(batch: Batch, reference: Reference, pane_ms: int) -> list[Delta]:
     size = MAX_MESSAGE_BYTES
     for key, sketch in sketch_batch(batch, reference, pane_ms):
         entry = _entry(key, sketch)
-        size += len(entry.sketch) + 64
+        n_bytes = len(entry.sketch) + len(entry.version.encode()) + len(entry.segment.encode()) + 64
+        size += n_bytes
         if size > MAX_MESSAGE_BYTES:
             parts.append([])
-            size = len(entry.sketch)
+            size = n_bytes
         parts[-1].append(entry)
     return [Delta(model=batch.model, reference=reference.digest, pane_ms=pane_ms, entries=part) for part in parts]
 

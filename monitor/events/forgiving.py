@@ -16,7 +16,7 @@ from monitor.events.mapping import path
 from monitor.events.models import Role
 from monitor.events.parts import Row
 from monitor.events.reasons import Reason
-from monitor.events.values import INVALID_TEXT, Category, category, clean, most_probable, number, timestamp
+from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number, timestamp
 
 UNSET: Final = msgspec.UNSET
 
@@ -98,8 +98,8 @@ class Forgiving:
             raise bad_time(time, 0, name)
         version = resolve(event, path(mapping.version))
         version = "" if version is UNSET else category(version) or ""
-        if not isinstance(version, str):
-            raise Refused(Reason.SCHEMA, f"{mapping.version} is neither text nor a number", name)
+        if not isinstance(version, str) or len(version) > MAX_TEXT:
+            raise bad_version(mapping.version, name)
         features = resolve(event, path(mapping.features))
         flat = not isinstance(features, dict)
         if not isinstance(features, dict):
@@ -188,6 +188,11 @@ def bad_time(time_ms: int, now_ms: int, model: str) -> Refused:
     if time_ms >= 0:
         detail = f"timestamp {time_ms} is {(time_ms - now_ms) // 1000} s in the future"
     return Refused(Reason.BAD_TIMESTAMP, detail, model)
+
+
+def bad_version(where: str, model: str) -> Refused:
+    """Why a version is rejected."""
+    return Refused(Reason.SCHEMA, f"{where} is no text or number of at most {MAX_TEXT} characters", model)
 
 
 def _is_text_or_integer(value: object) -> bool:

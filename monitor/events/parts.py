@@ -13,7 +13,7 @@ from detectors.columns import CODE_INVALID, CODE_NULL
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
 from monitor.events.lookup import MISSING
-from monitor.events.values import Category, category
+from monitor.events.values import MAX_TEXT, Category, category
 
 
 @dataclass(kw_only=True)
@@ -81,7 +81,7 @@ def set_code(frame: Frame, part: Part, column: int, row: int, value: Category) -
     code = code_of(frame, column, value)
     part.codes[column, row] = code
     if code == frame.columns[column].unseen and isinstance(value, str):
-        part.unseen.setdefault(column, []).append((row, value))
+        part.unseen.setdefault(column, []).append((row, value[:MAX_TEXT]))
 
 
 def rows_part(frame: Frame, rows: Sequence[Row], positions: Ints) -> Part:

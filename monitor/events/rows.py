@@ -9,13 +9,14 @@ from detectors.arrays import Bools, Codes, Ints
 from monitor.events import direct
 from monitor.events.arrays import BAD_TIME, indices, milliseconds, numbers, texts
 from monitor.events.dictionaries import Dictionary
-from monitor.events.forgiving import Refused, bad_time
+from monitor.events.forgiving import Refused, bad_time, bad_version
 from monitor.events.frame import Frame
 from monitor.events.lookup import MISSING
 from monitor.events.parts import numeric_segment
 from monitor.events.places import Place, Places
 from monitor.events.reasons import Reason
 from monitor.events.sheet import Sheet
+from monitor.events.values import MAX_TEXT
 
 
 class Rows:
@@ -51,7 +52,7 @@ class Rows:
             if has_unseen:
                 rows = np.flatnonzero(out == self._frame.columns[row].unseen)
                 found = zip(rows.tolist(), column.indices()[rows].tolist(), strict=True)
-                pairs = [(self._start + at, str(column.dictionary.values[index])) for at, index in found]
+                pairs = [(self._start + at, str(column.dictionary.values[index])[:MAX_TEXT]) for at, index in found]
                 if pairs:
                     self._sheet.unseen.setdefault(row, []).extend(pairs)
         for row in self._places.no_codes:
@@ -93,13 +94,13 @@ class Rows:
         sheet.positions[here] = positions
         times_ms = sheet.timestamps_ms[here]
         self._times(times_ms)
-        bad_version = self._versions(default_version)
+        bad_versions = self._versions(default_version)
         bad_id = None if self._places.prediction_id is None else _valid(self._places.prediction_id.of(self._batch))
         latest = now_ms + self._frame.spec.max_ahead_ms
-        if bad_version is None and bad_id is None and times_ms.min() >= 0 and times_ms.max() <= latest:
+        if bad_versions is None and bad_id is None and times_ms.min() >= 0 and times_ms.max() <= latest:
             return []
         bad = (times_ms < 0) | (times_ms > latest)
-        for more in (bad_version, bad_id):
+        for more in (bad_versions, bad_id):
             if more is not None:
                 bad |= more
         rows = np.flatnonzero(bad)
@@ -112,8 +113,8 @@ class Rows:
                 why = Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is neither text nor an integer", name)
             elif times_ms[row] < 0:
                 why = Refused(Reason.BAD_TIMESTAMP, f"{mapping.timestamp} is null or no time from 1970 on", name)
-            elif bad_version is not None and bad_version[row]:
-                why = Refused(Reason.SCHEMA, f"{mapping.version} is neither text nor a number", name)
+            elif bad_versions is not None and bad_versions[row]:
+                why = bad_version(mapping.version, name)
             else:
                 why = bad_time(int(times_ms[row]), now_ms, name)
             refused.append((row, why))
@@ -129,16 +130,22 @@ class Rows:
             out[:] = milliseconds(place.of(self._batch))
 
     def _versions(self, default: str | None) -> Bools | None:
-        """Write the versions; (n,) which of them are neither text nor a number, or None when none is."""
+        """Write the versions; (n,) which of them are none (see `bad_version`), or None when all are some."""
         sheet, place = self._sheet, self._places.version
         out = sheet.version_codes[self._start : self._stop]
         if place is None:
-            out[:] = sheet.version(default or "")
-            return None
+            fits = default is None or len(default) <= MAX_TEXT
+            out[:] = sheet.version(default or "" if fits else "")
+            return None if fits else np.ones(out.size, dtype=np.bool_)
         found = texts(place.of(self._batch))
-        codes = [sheet.version(value if isinstance(value, str) else "") for value in found.values]
+        wrong = np.array(
+            [value is not None and not (isinstance(value, str) and len(value) <= MAX_TEXT) for value in found.values]
+        )
+        codes = [
+            sheet.version(value if isinstance(value, str) and not bad else "")
+            for value, bad in zip(found.values, wrong.tolist(), strict=True)
+        ]
         out[:] = np.array(codes, dtype=np.int32)[found.codes]
-        wrong = np.array([value is not None and not isinstance(value, str) for value in found.values])
         return wrong[found.codes] if wrong.any() else None
 
     def _categories(self, place: Place) -> "_Categories":

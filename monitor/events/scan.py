@@ -35,7 +35,7 @@ from monitor.events.program import (
     TIME,
     VERSION,
 )
-from monitor.events.values import MAX_TIMESTAMP_MS
+from monitor.events.values import MAX_TEXT, MAX_TIMESTAMP_MS
 
 LEFT: Final = 0
 TAKEN: Final = 1
@@ -45,6 +45,7 @@ OTHER_SHAPE: Final = 2
 _OBJECT, _ARRAY, _TEXT, _NUMBER, _BOOLEAN, _NULL = range(6)
 _MAX_DIGITS: Final = 4_000  # Python converts integers of some more
 _MAX_OBJECTS: Final = 64
+_MAX_VERSION_BYTES: Final = np.uint64(MAX_TEXT)  # quotes included: no fewer than its characters
 _NONE: Final = np.uint64(0)
 _1: Final = np.uint64(1)
 
@@ -224,6 +225,8 @@ def scan(
                         break
                     times[event], timed = found_ms, True
                 elif action == VERSION:
+                    if at - begin > _MAX_VERSION_BYTES:
+                        break
                     if kind == _TEXT and not escaped:
                         versions[event, 0], versions[event, 1] = begin + _1, at - _1
                     elif kind == _BOOLEAN or (integer and not (flags and digits == _NONE)):

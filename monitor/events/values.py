@@ -15,6 +15,12 @@ INVALID_TEXT: Final = msgspec.msgpack.Ext(1, b"")
 MAX_TIMESTAMP_MS: Final = 253_402_300_799_999
 """The end of the year 9999."""
 
+MAX_TEXT: Final = 200
+"""Characters of a text that is kept: of an unseen value, which is for people to read, and of a version, which is a key.
+
+Without a bound a few events make a message that no broker takes.
+"""
+
 Category = str | msgspec.msgpack.Ext | None
 """Canonical text, INVALID_TEXT, or null."""
 

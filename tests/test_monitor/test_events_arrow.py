@@ -204,6 +204,29 @@ def test_the_prediction_and_segments_may_be_structs() -> None:
     assert batch.segments[0].tolist() == [1, 2, 2]
 
 
+@pytest.mark.parametrize("encoded", [False, True])
+def test_of_texts_200_characters_are_kept_and_a_longer_version_is_none(encoded: bool) -> None:
+    long = "日" * 200
+    columns = {
+        "version": pa.array(["1", long, long + "x", "2"]),
+        "carrier": pa.array(["UA", long, "UA", long + "x"]),
+    }
+    if encoded:
+        columns = {name: values.dictionary_encode() for name, values in columns.items()}
+    decoded = decode(stream(batch_of(4, **dict.fromkeys(("distance", "origin", "score", "label"), ...), **columns)))
+    (batch,) = decoded.batches
+    assert batch.versions == ("1", "2", long)
+    assert batch.unseen == {0: [(1, long), (2, long)]}
+    assert [(one.index, one.reason) for one in decoded.rejects] == [(2, Reason.SCHEMA)]
+
+
+def test_a_version_in_the_metadata_may_have_200_characters_too() -> None:
+    fits = decode(stream(batch_of(version=...), metadata={"version": "日" * 200}))
+    assert only(fits).versions == ("日" * 200,)
+    decoded = decode(stream(batch_of(version=...), metadata={"version": "日" * 201}))
+    assert (list(decoded.batches), [one.reason for one in decoded.rejects]) == ([], [Reason.SCHEMA] * 3)
+
+
 def test_model_and_version_come_from_columns_or_metadata() -> None:
     plain = batch_of(version=...)
     batch = only(decode(stream(plain, metadata={"model": "flights", "version": "7"}), models=(FLIGHTS, OTHER)))
@@ -281,11 +304,11 @@ ROW = st.fixed_dictionaries(
     {
         "timestamp": st.integers(0, 2 * NOW_MS),
         "distance": st.none() | st.floats(allow_nan=False, allow_infinity=False),
-        "carrier": st.none() | st.sampled_from(["UA", "1", "x", "日本", ""]),
+        "carrier": st.none() | st.sampled_from(["UA", "1", "x", "日本", "", "日" * 200, "日" * 201]),
         "origin": st.none() | st.sampled_from(["EWR", "JFK", "Q"]),
         "score": st.none() | st.floats(0, 1),
         "label": st.none() | st.sampled_from(["late", "never"]),
-        "version": st.none() | st.sampled_from(["1", "2"]),
+        "version": st.none() | st.sampled_from(["1", "2", "日" * 200, "日" * 201]),
     }
 )
 

@@ -272,6 +272,26 @@ def test_a_version_is_text(version: Any, text: str) -> None:
     assert only(decode(event(version=version))).versions == (text,)
 
 
+@pytest.mark.parametrize("forgiving_only", [False, True])
+@pytest.mark.parametrize("version", ["x" * 200, "日" * 200, "\n" * 200, 10**199])
+def test_a_version_may_have_200_characters(version: Any, forgiving_only: bool) -> None:
+    longer = version * 10 if isinstance(version, int) else version + "x"
+    decoded = decode(event(version=version), event(version=longer), event(), forgiving_only=forgiving_only)
+    assert decoded.batches[0].versions == ("3", str(version)) or decoded.batches[0].versions == (str(version), "3")
+    assert reasons(decoded) == [(1, 0, Reason.SCHEMA)]
+    assert decoded.rejects[0].detail == "version is no text or number of at most 200 characters"
+
+
+@pytest.mark.parametrize("forgiving_only", [False, True])
+def test_of_an_unseen_category_200_characters_are_kept(forgiving_only: bool) -> None:
+    long = "日" * 200
+    messages = [event(features={"carrier": one}) for one in (long, long + "x", 10**299)]
+    messages.append(event(prediction={"score": 0.5, "probabilities": {long + "y": 1.0}}))
+    batch = only(decode(*messages, forgiving_only=forgiving_only))
+    assert batch.codes[CARRIER, :3].tolist() == [UNSEEN_CARRIER] * 3
+    assert batch.unseen == {CARRIER: [(0, long), (1, long), (2, "1" + "0" * 199)], LABEL: [(3, long)]}
+
+
 def test_more_versions_than_the_kernel_tells_apart() -> None:
     batch = only(decode(*(event(version=f"v{i % 40}") for i in range(100))))
     assert [batch.versions[code] for code in batch.version_codes] == [f"v{i % 40}" for i in range(100)]
@@ -410,6 +430,7 @@ TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)
 SCALAR = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(-(2**70), 2**70), st.floats(), TEXT,
     st.sampled_from(["UA", "1", "true", "late", "EWR", "1.5", 1, 1.0, 1.5, 0, -0.0, 2.5, 10**400]),
+    st.builds(str.__mul__, st.sampled_from(["x", "é", "\n", "日"]), st.integers(195, 205)),
 )  # fmt: skip
 KEY = TEXT | st.sampled_from(["score", "label"])
 JSON = st.recursive(

@@ -20,7 +20,6 @@ from monitor.kafka.messages import places_of
 from monitor.sketch_messages import SketchMessage, decode
 from monitor.watermark import Clock
 
-
 SOURCE = "predictions"
 
 
