@@ -1,4 +1,4 @@
-"""Bytes: sketches, frequent values and reference files round-trip, and rubbish is refused with a clear error."""
+"""Bytes: sketches round-trip, and rubbish is refused with a clear error."""
 
 import contextlib
 
