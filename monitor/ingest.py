@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 # One commit reads at most this much, so that memory stays bounded whatever a message holds.
 MAX_BATCH_BYTES = 64 * 1024 * 1024
+# The longest pause after commits that were rolled back one after the other.
+MAX_PAUSE_S = 15.0
 # librdkafka hands over at most this many at once, so that the byte bound is checked often enough.
 _SLICE = 1_000
 
@@ -74,6 +76,7 @@ class Ingest:
         self._buffer: list[Message] = []
         self._ended: list[tuple[tuple[str, int], int]] = []
         self._listened_s = 0.0
+        self._rollbacks = 0
         self._stopping = False
 
     def stop(self) -> None:
@@ -210,6 +213,7 @@ class Ingest:
             self._roll_back(error)
             return
         self._partitions.committed()
+        self._rollbacks = 0
         telemetry.COMMIT_SECONDS.labels("ingest").observe(time.monotonic() - started_s)
         for batch in decoded.batches:
             telemetry.EVENTS.labels(batch.model).inc(batch.n)
@@ -271,6 +275,8 @@ class Ingest:
             raise problem from error
         log.warning("commit rolled back, its events are read again", worker=self._worker, because=kafka_error.str())
         self._producer.abort_transaction(30)
+        self._pause(min(MAX_PAUSE_S, 0.25 * 2.0 ** min(self._rollbacks, 10)))
+        self._rollbacks += 1
         assigned = {(p.topic, p.partition) for p in self._consumer.assignment()}
         again = {key: start for key, start in self._partitions.rolled_back(time.monotonic()).items() if key in assigned}
         asked = [TopicPartition(topic, number) for topic, number in again]
@@ -278,6 +284,12 @@ class Ingest:
             # The group's offset is the truth: this partition may have been another worker's since.
             start = stored.offset if stored.offset >= 0 else self._beginning(stored)
             self._consumer.seek(TopicPartition(stored.topic, stored.partition, start))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait before the events are read again. Between steps, so that a signal is heard."""
+        until_s = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < until_s:
+            time.sleep(0.05)
 
     def _beginning(self, partition: TopicPartition) -> int:
         low, _high = self._consumer.get_watermark_offsets(partition, timeout=10)

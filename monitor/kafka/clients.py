@@ -34,7 +34,12 @@ _STOP = {
     KafkaError.PRODUCER_FENCED: "another worker of the same name took over",
     KafkaError.INVALID_PRODUCER_EPOCH: "another worker of the same name took over",
     KafkaError.FENCED_INSTANCE_ID: "another worker of the same name took over",
+    KafkaError.MSG_SIZE_TOO_LARGE: "a message of Driftline's is larger than its topic takes",
 }
+_HINTS = {
+    KafkaError.MSG_SIZE_TOO_LARGE: f"set max.message.bytes of Driftline's own topics to {OWN_MESSAGE_BYTES}",
+}
+_HINT = "give each worker a name of its own (--worker), or mend kafka.client in the configuration"
 
 
 def common_settings(kafka: Kafka) -> dict[str, Any]:
@@ -88,10 +93,7 @@ def classify(error: KafkaException | KafkaError, kafka: Kafka) -> Unavailable | 
     where = f"Kafka at {kafka.bootstrap_servers}"
     code = kafka_error.code() if isinstance(kafka_error, KafkaError) else None
     if code in _STOP:
-        return StoppedError(
-            f"{where}: {_STOP[code]}",
-            hint="give each worker a name of its own (--worker), or mend kafka.client in the configuration",
-        )
+        return StoppedError(f"{where}: {_STOP[code]}", hint=_HINTS.get(code, _HINT))
     detail = kafka_error.str() if isinstance(kafka_error, KafkaError) else str(kafka_error)
     return Unavailable(f"{where} does not answer: {detail}")
 

@@ -1,12 +1,19 @@
 """Driftline's own topics: their names, shapes, and making them where they are missing."""
 
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigEntry, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
 from monitor.kafka.clients import OWN_MESSAGE_BYTES, classify, common_settings
+
+log = structlog.get_logger()
 
 SKETCHES, RESULTS, REJECTS = "sketches", "results", "rejects"
 _WEEK_MS = 7 * 24 * 3_600_000
@@ -15,6 +22,8 @@ RETENTION_MS = {SKETCHES: _WEEK_MS, RESULTS: _WEEK_MS, REJECTS: 2 * _WEEK_MS}
 
 def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compacted: tuple[str, ...] = ()) -> None:
     """Make Driftline's own topics where they are missing, `compacted` ones among them, and check their partitions.
+
+    One that takes only smaller messages than Driftline's is told in a warning: the first that is larger ends its role.
 
     `sources` are source topics to make as well (embedded broker: nobody else would), with their partitions. On a real
     cluster they belong to those who write them.
@@ -43,6 +52,27 @@ def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compac
             raise StoppedError(
                 f"topic {topic.topic} has {len(found.partitions)} partitions, kafka.sketch_partitions says {n}",
                 hint=f"set kafka.sketch_partitions to {len(found.partitions)}: it is fixed once the topics exist",
+            )
+    _check_sizes(admin, [topic.topic for topic in wanted if topic.topic in existing and topic.config])
+
+
+def _check_sizes(admin: AdminClient, names: Sequence[str]) -> None:
+    """Warn of topics that others made, with Kafka's default of 1 MB, say."""
+    if not names:
+        return
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    told: dict[ConfigResource, Future[dict[str, ConfigEntry]]] = admin.describe_configs(asked, request_timeout=5)
+    for resource, future in told.items():
+        try:
+            found = future.result().get("max.message.bytes")
+        except KafkaException as error:  # no right to ask, or a broker that cannot tell: then the first message shows
+            log.debug("the settings of a topic are not known", topic=resource.name, because=error.args[0].str())
+            continue
+        if found is not None and found.value is not None and int(found.value) < OWN_MESSAGE_BYTES:
+            log.warning(
+                "a topic takes only smaller messages than Driftline's can be",
+                topic=resource.name,
+                hint=f"set its max.message.bytes to {OWN_MESSAGE_BYTES}; it is {found.value}",
             )
 
 

@@ -14,6 +14,7 @@ from support.events import model_section
 
 from monitor import wiring
 from monitor.config.load import parse
+from monitor.errors import StoppedError
 from monitor.health import Health
 from monitor.ingest import Ingest
 from monitor.kafka.messages import places_of
@@ -162,6 +163,53 @@ def test_while_no_broker_is_there_nothing_falls_silent(tmp_path: Path, monkeypat
         now_s += 9.0
         role._commit_or_roll_back(now_s)
     assert not producer.sent[-1].clocks[0].idle
+
+
+class Refusing(FakeProducer):
+    """A broker that commits nothing."""
+
+    code = KafkaError.NOT_ENOUGH_REPLICAS
+
+    def commit_transaction(self, _timeout: float) -> None:
+        raise KafkaException(KafkaError(self.code, txn_requires_abort=True))
+
+
+def test_between_commits_that_are_rolled_back_there_is_a_pause_that_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role, _, _, health = worker(tmp_path, 0, sketch_partitions=1)
+    role._producer = refusing = Refusing()  # type: ignore[assignment]
+    pauses: list[float] = []
+    monkeypatch.setattr(role, "_pause", pauses.append)
+    for _ in range(9):
+        role._buffer = [Message(topic=SOURCE, partition=0, offset=1, value=b"no event")]
+        role._commit_or_roll_back(1.0)
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]
+    assert refusing.calls.count("abort") == 9
+    assert health.not_ready_because
+    role._producer = FakeProducer()  # type: ignore[assignment]
+    role._buffer = [Message(topic=SOURCE, partition=0, offset=1, value=b"no event")]
+    role._commit_or_roll_back(1.0)
+    role._producer = refusing  # type: ignore[assignment]
+    role._buffer = [Message(topic=SOURCE, partition=0, offset=2, value=b"no event")]
+    role._commit_or_roll_back(1.0)
+    assert pauses[9:] == [0.25], "what was committed in between counts"
+
+
+def test_a_pause_ends_with_the_role(tmp_path: Path) -> None:
+    role, _, _, _ = worker(tmp_path, 0)
+    role.stop()
+    role._pause(3_600.0)
+
+
+def test_a_message_that_the_topic_does_not_take_ends_the_role(tmp_path: Path) -> None:
+    role, _, _, _ = worker(tmp_path, 0, sketch_partitions=1)
+    role._producer = refusing = Refusing()  # type: ignore[assignment]
+    refusing.code = KafkaError.MSG_SIZE_TOO_LARGE
+    role._buffer = [Message(topic=SOURCE, partition=0, offset=1, value=b"no event")]
+    with pytest.raises(StoppedError) as caught:
+        role._commit_or_roll_back(1.0)
+    assert "max.message.bytes" in caught.value.hint
 
 
 @pytest.mark.parametrize(("end", "idle"), [(1, False), (3, True)])

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import stamina
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from support.brokers import Broker
@@ -254,6 +256,7 @@ def test_settings_of_the_users_reach_every_client() -> None:
         (KafkaError._FENCED, StoppedError),
         (KafkaError.PRODUCER_FENCED, StoppedError),
         (KafkaError.FENCED_INSTANCE_ID, StoppedError),
+        (KafkaError.MSG_SIZE_TOO_LARGE, StoppedError),
     ],
 )
 def test_an_error_of_kafkas_passes_by_itself_or_needs_a_person(code: int, kind: type[DriftlineError]) -> None:
@@ -383,6 +386,26 @@ def test_own_topics_are_made_once_and_another_number_of_partitions_is_refused(ka
     with pytest.raises(StoppedError, match=r"has 2 partitions, kafka\.sketch_partitions says 4") as caught:
         ensure_topics(kafka_of(**settings, sketch_partitions=4))
     assert caught.value.hint == "set kafka.sketch_partitions to 2: it is fixed once the topics exist"
+
+
+def test_a_message_that_no_topic_takes_is_told_with_the_setting_that_helps() -> None:
+    assert "max.message.bytes" in classify(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), Kafka()).hint
+
+
+def test_a_topic_made_with_kafkas_default_size_is_warned_of_and_our_own_are_not(kafka: Broker) -> None:
+    if not kafka.transactional:
+        pytest.skip(f"{kafka.kind} tells no settings of topics")
+    prefix = f"w{time.monotonic_ns()}.drift"
+    own = kafka_of(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix, sketch_partitions=1)
+    admin = AdminClient(clients.common_settings(own))
+    name = own.own_topic(topics.REJECTS)
+    made = admin.create_topics([NewTopic(name, 1, 1, config={"max.message.bytes": "1048588"})])
+    made[name].result()
+    for _ in range(2):
+        with capture_logs() as logs:
+            ensure_topics(own)
+        warnings = [(entry["topic"], entry["hint"]) for entry in logs if entry["log_level"] == "warning"]
+        assert warnings == [(name, "set its max.message.bytes to 16777216; it is 1048588")]
 
 
 def test_plain_text_needs_no_credentials() -> None:
