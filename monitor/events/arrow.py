@@ -11,7 +11,7 @@ from monitor.events.forgiving import Refused
 from monitor.events.frame import Frame
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
-from monitor.events.piece import Piece
+from monitor.events.piece import Piece, Room
 from monitor.events.reasons import Reason
 from monitor.events.table import TableDecoder
 
@@ -55,10 +55,10 @@ class ArrowDecoder:
                     Rejected(message=index, index=0, reason=refused.reason, detail=refused.detail, model="", raw=raw)
                 )
                 continue
-            first = 0
+            first, room = 0, Room(len(raw))
             for batch, seen in batches:
                 base = outcome.events(np.full(batch.num_rows, index, dtype=np.int32))
-                pieces.append(Piece(batch, index, first, base, seen))
+                pieces.append(Piece(batch, index, first, base, seen, room))
                 first += batch.num_rows
                 n_bytes += batch.get_total_buffer_size()
             if n_bytes > _AT_ONCE_BYTES:

@@ -1,6 +1,7 @@
 """Rows of record batches as rejects."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -8,6 +9,33 @@ import pyarrow as pa
 from monitor.events.batch import Rejected
 from monitor.events.forgiving import Refused
 from monitor.events.places import Seen
+
+_ROOM_BYTES: Final = 64 * 1024
+_ROOM_RATIO: Final = 8
+"""The rejects of a message may hold so many bytes, and so many times its own. A row's text may lie in the message once
+for all rows, so that without a bound they fill the memory."""
+
+_WRAPPED: Final = (pa.DictionaryScalar, pa.RunEndEncodedScalar, pa.ExtensionScalar, pa.UnionScalar)
+
+
+class Room:
+    """What the rejects of one message, of so many bytes, may still hold."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self._left = _ROOM_BYTES + _ROOM_RATIO * n_bytes
+
+    def holds(self, sizes: Iterator[int]) -> bool:
+        """Whether there is room for all of these; no more of them are looked at than there is room for."""
+        total = 0
+        for size in sizes:
+            total += size
+            if total > self._left:
+                return False
+        return True
+
+    def take(self, n_bytes: int) -> None:
+        """Use some of it."""
+        self._left -= n_bytes
 
 
 class Piece(NamedTuple):
@@ -23,6 +51,8 @@ class Piece(NamedTuple):
         position of its first row among all events.
     seen
         its schema.
+    room
+        of its message.
     """
 
     batch: Any
@@ -30,6 +60,7 @@ class Piece(NamedTuple):
     first: int
     base: int
     seen: Seen
+    room: Room
 
     def metadata(self, name: str) -> str | None:
         """What its schema's metadata say under a name."""
@@ -38,24 +69,47 @@ class Piece(NamedTuple):
 
 
 def rejected(piece: Piece, row: int, refused: Refused) -> Rejected:
-    """A row as a reject, with the row as JSON."""
+    """A row as a reject, with the row as JSON; where there is no more room, with its number in the message."""
+    values = [piece.batch.column(place)[row] for place in range(piece.batch.num_columns)]
+    raw = b""
+    if piece.room.holds(size for value in values for size in _sizes(value)):
+        raw = msgspec.json.encode(dict(zip(piece.batch.schema.names, map(_as_json, values), strict=True)))
+    if not raw or not piece.room.holds(iter([len(raw)])):
+        raw = b'{"row":%d,"omitted":"the rejected rows of this message hold too much"}' % (piece.first + row)
+    piece.room.take(len(raw))
     return Rejected(
         message=piece.message,
         index=piece.first + row,
         reason=refused.reason,
         detail=refused.detail,
         model=refused.model,
-        raw=_as_json(piece.batch, row),
+        raw=raw,
     )
 
 
-def _as_json(batch: Any, row: int) -> bytes:
-    """One row as a JSON object. A time that Python cannot hold is given as its integer."""
-    fields = {}
-    for place, name in enumerate(batch.schema.names):
-        value = batch.column(place)[row]
-        try:
-            fields[name] = value.as_py()
-        except (ValueError, OverflowError, pa.ArrowException):
-            fields[name] = getattr(value, "value", None)  # the integer below a time
-    return msgspec.json.encode(fields, enc_hook=repr)
+def _sizes(value: Any) -> Iterator[int]:
+    """At least the bytes of a value as Python would have it, part by part: it may repeat what Arrow holds once."""
+    yield 1
+    if not value.is_valid:
+        return
+    if isinstance(value, _WRAPPED):
+        yield from _sizes(value.value)
+    elif isinstance(value, pa.StructScalar):
+        for place in range(value.type.num_fields):  # by name it fails where two have one
+            yield from _sizes(value[place])  # type: ignore[index]  # not in the stubs
+    elif isinstance(value, pa.ListScalar):  # of any kind, and maps
+        for part in value.values or ():
+            yield from _sizes(part)
+    elif isinstance(value, pa.BinaryScalar):  # text too
+        yield value.as_buffer().size
+
+
+def _as_json(value: Any) -> msgspec.Raw:
+    """A value as JSON. A time that Python cannot hold is given as its integer."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(value.as_py(), enc_hook=repr))
+    # What is raised depends on the type: an unknown time zone, an exponent no decimal has, text that is not UTF-8, ...
+    # The row is rejected already, and this only shows it to people: it may lack a value, but must not end ingest.
+    except Exception:  # noqa: BLE001
+        ticks = getattr(value, "value", None)
+        return msgspec.Raw(msgspec.json.encode(ticks if isinstance(ticks, int) else None))

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.arrays import Ints
+from monitor.events.arrays import value_type
 from monitor.events.dictionaries import Dictionaries
 from monitor.events.direct import KINDS, ticks_per_ms
 from monitor.events.frame import MODEL, SEGMENTS, Frame
@@ -81,8 +82,7 @@ class Places:
         self.version = self._mapped(mapping.version)
         self.prediction_id = self._mapped(mapping.prediction_id) if frame.role == "predictions" else None
         if self.prediction_id is not None:
-            kind = self.prediction_id.type
-            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+            kind = value_type(self.prediction_id.type)
             if any(matches(kind) for matches in _ID_TYPES):
                 self.prediction_id = None
         numeric = {row: self._feature(name) for name, row in frame.numeric.items()}

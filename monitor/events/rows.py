@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from detectors.arrays import Bools, Codes, Ints
 from monitor.events import direct
-from monitor.events.arrays import BAD_TIME, indices, milliseconds, numbers, texts
+from monitor.events.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts
 from monitor.events.dictionaries import Dictionary
 from monitor.events.forgiving import Refused, bad_time, bad_version
 from monitor.events.frame import Frame
@@ -95,7 +94,7 @@ class Rows:
         times_ms = sheet.timestamps_ms[here]
         self._times(times_ms)
         bad_versions = self._versions(default_version)
-        bad_id = None if self._places.prediction_id is None else _valid(self._places.prediction_id.of(self._batch))
+        bad_id = None if self._places.prediction_id is None else present(self._places.prediction_id.of(self._batch))
         latest = now_ms + self._frame.spec.max_ahead_ms
         if bad_versions is None and bad_id is None and times_ms.min() >= 0 and times_ms.max() <= latest:
             return []
@@ -183,8 +182,3 @@ class _Categories:
             if direct.read_codes(address, place.dictionary_kind, place.steps[0], table, out):
                 return
         out[:] = table[self.indices()]
-
-
-def _valid(array: Any) -> Bools:
-    found: Bools = pc.is_valid(array).to_numpy(zero_copy_only=False)
-    return found

@@ -15,7 +15,7 @@ from monitor.events.frame import MODEL, Frame
 from monitor.events.mapping import path
 from monitor.events.models import ModelSpec, Role
 from monitor.events.outcome import Outcome
-from monitor.events.piece import Piece, rejected
+from monitor.events.piece import Piece, Room, rejected
 from monitor.events.places import Seen
 from monitor.events.reasons import Reason
 from monitor.events.rows import Rows
@@ -101,7 +101,7 @@ class TableDecoder:
         """
         seen = self.see(batch.schema)
         base = outcome.events(np.zeros(batch.num_rows, dtype=np.int32))
-        self.add([Piece(batch, 0, first, base, seen)], now_ms, outcome)
+        self.add([Piece(batch, 0, first, base, seen, Room(batch.get_total_buffer_size()))], now_ms, outcome)
 
     def add(self, pieces: Sequence[Piece], now_ms: int, outcome: Outcome) -> None:
         """Decode record batches with checked schemas into the outcome: a part for each model, a reject for a bad row.
