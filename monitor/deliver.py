@@ -18,7 +18,7 @@ from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
 from monitor.health import Health
 from monitor.kafka import topics
-from monitor.kafka.clients import classify, consumer_settings
+from monitor.kafka.clients import built, classify, consumer_settings
 from monitor.kafka.messages import headers, offset, place
 from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
 from sinks.records import Row, decode_reject, decode_results
@@ -77,9 +77,8 @@ class Deliver:
     def run(self) -> None:
         """Read, write and commit until stopped."""
         group = f"deliver-{self._name}"
-        self._consumer = Consumer(
-            consumer_settings(self._kafka, group, instance=f"{self._kafka.consumer_group}-{group}-{self._worker}")
-        )
+        instance = f"{self._kafka.consumer_group}-{group}-{self._worker}"
+        self._consumer = built(Consumer, consumer_settings(self._kafka, group, instance=instance), self._kafka)
         try:
             self._set_up_sink()
             own = [self._kafka.own_topic(name) for name in (topics.RESULTS, topics.REJECTS)]

@@ -20,7 +20,7 @@ from monitor.config.schema import Kafka
 from monitor.errors import DriftlineError, StoppedError
 from monitor.events.batch import Decoded
 from monitor.health import Health
-from monitor.kafka.clients import classify, consumer_settings, producer_settings
+from monitor.kafka.clients import built, classify, consumer_settings, producer_settings
 from monitor.kafka.messages import Places, offset, place, places_of
 from monitor.kafka.partitions import Partitions
 from monitor.sketch_messages import Delta
@@ -86,10 +86,9 @@ class Ingest:
     def run(self) -> None:
         """Read and commit until stopped. Raises `StoppedError` or `Unavailable` when it cannot go on by itself."""
         name = f"{self._kafka.consumer_group}-ingest-{self._worker}"
-        self._producer = Producer(producer_settings(self._kafka, transactional_id=name))
-        self._consumer = Consumer(
-            {**consumer_settings(self._kafka, "ingest", instance=name), "enable.partition.eof": True}
-        )
+        self._producer = built(Producer, producer_settings(self._kafka, transactional_id=name), self._kafka)
+        reading = {**consumer_settings(self._kafka, "ingest", instance=name), "enable.partition.eof": True}
+        self._consumer = built(Consumer, reading, self._kafka)
         try:
             self._start()
             while not self._stopping:

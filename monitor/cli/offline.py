@@ -14,9 +14,11 @@ from monitor.logs import configure_logging
 def check_config(config_path: Path) -> None:
     """Validate the configuration and everything it names."""
     from monitor import wiring
+    from monitor.kafka.clients import check_settings
 
     config = load(config_path)
     references = wiring.open_references(config)
+    check_settings(config.kafka)
     console = results()
     for model in config.models:
         reference = references[model.name].current

@@ -18,12 +18,21 @@ OWN_CLIENT_SETTINGS = {
     "bootstrap.servers": "kafka.bootstrap_servers sets it",
     "metadata.broker.list": "kafka.bootstrap_servers sets it",
     "group.id": "kafka.consumer_group sets it",
+    "group.instance.id": "every worker has its own",
+    "group.protocol": "partitions are assigned as Driftline counts on",
+    "partition.assignment.strategy": "partitions are assigned as Driftline counts on",
     "session.timeout.ms": "kafka.session_timeout sets it",
+    "auto.offset.reset": "all events count, from the first on",
+    "enable.partition.eof": "who is idle rests on it",
     "enable.auto.commit": "offsets are committed with the results they belong to",
     "enable.auto.offset.store": "offsets are committed with the results they belong to",
     "isolation.level": "results rest on read_committed",
     "transactional.id": "every worker has its own",
     "enable.idempotence": "transactions need it",
+    "acks": "transactions need acks=all",
+    "request.required.acks": "transactions need acks=all",
+    "message.max.bytes": "a reject holds its event whole",
+    "logger": "it is no text; DRIFTLINE_LOG and DRIFTLINE_LOG_LEVEL set what is logged",
 }
 """librdkafka settings that are Driftline's own, and why."""
 

@@ -2,20 +2,22 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import stamina
 import structlog
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
 from monitor.config.schema import Kafka
-from monitor.errors import StoppedError, Unavailable
+from monitor.errors import ConfigError, Problem, StoppedError, Unavailable
 from monitor.health import Health
 
 log = structlog.get_logger()
+
+Client = TypeVar("Client")
 
 # Driftline's own messages carry many sketches or rows at once, and a reject carries its event whole.
 OWN_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -62,11 +64,12 @@ def consumer_settings(kafka: Kafka, group: str, *, instance: str = "") -> dict[s
         "fetch.queue.backoff.ms": 50,
         "session.timeout.ms": kafka.session_timeout_ms,
         "heartbeat.interval.ms": max(500, kafka.session_timeout_ms // 6),
-        "auto.offset.reset": "earliest",
         # How soon a new topic or partition is found.
         "topic.metadata.refresh.interval.ms": 30_000,
-        "partition.assignment.strategy": "roundrobin",
         **common_settings(kafka),
+        # All events count, from the first on. And a new assignment is told whole: `Partitions` starts afresh with it.
+        "auto.offset.reset": "earliest",
+        "partition.assignment.strategy": "roundrobin",
         **({"group.instance.id": instance} if instance else {}),
         "group.id": f"{kafka.consumer_group}-{group}",
         "enable.auto.commit": False,
@@ -80,11 +83,46 @@ def producer_settings(kafka: Kafka, *, transactional_id: str = "") -> dict[str, 
     return {
         "compression.type": "lz4",
         "linger.ms": 5,
-        "message.max.bytes": OWN_MESSAGE_BYTES,
+        # What waits for the broker: rejects are the events themselves.
+        "queue.buffering.max.kbytes": 131_072,
         **common_settings(kafka),
+        "message.max.bytes": OWN_MESSAGE_BYTES,
+        "acks": "all",
         "enable.idempotence": True,
         **({"transactional.id": transactional_id} if transactional_id else {}),
     }
+
+
+def built(make: Callable[[dict[str, Any]], Client], settings: dict[str, Any], kafka: Kafka) -> Client:
+    """A client of these settings. It reads files (certificates) and connects in the background only.
+
+    Raises `ConfigError` where librdkafka refuses a setting of the user's. Its own words are left out: they repeat the
+    value, which may be a secret.
+    """
+    try:
+        return make(settings)
+    except (KafkaException, OSError, TypeError, ValueError) as error:
+        problem = _wrong_setting(str(error), kafka)
+    raise ConfigError([problem], hint="mend kafka.client; its keys are those of librdkafka's CONFIGURATION.md")
+
+
+def _wrong_setting(text: str, kafka: Kafka) -> Problem:
+    # The longest: the name of one setting may lie in another's. What has no dot may be half a secret.
+    key = max((key for key in kafka.client_settings() if "." in key and key in text), key=len, default="")
+    what = (
+        "librdkafka has no such setting"
+        if "No such configuration property" in text
+        else ("librdkafka takes no such value, cannot use the file it names, or not together with the other settings")
+    )
+    return Problem(path=f"kafka.client.{key}" if key else "kafka.client", message=what)
+
+
+def check_settings(kafka: Kafka) -> None:
+    """Raise `ConfigError` where a role could not build its clients. Without a broker: they are given no address."""
+    nowhere = {"bootstrap.servers": "", "log_level": 0}
+    built(Consumer, {**consumer_settings(kafka, "check"), **nowhere}, kafka).close()
+    built(Producer, {**producer_settings(kafka, transactional_id="check"), **nowhere}, kafka)
+    built(AdminClient, {**common_settings(kafka), **nowhere}, kafka)
 
 
 def classify(error: KafkaException | KafkaError, kafka: Kafka) -> Unavailable | StoppedError:
@@ -123,7 +161,7 @@ def reach_broker(kafka: Kafka, timeout_s: float = 10.0) -> ClusterMetadata:
     """
     told: list[KafkaError] = []
     settings = {**common_settings(kafka), "log_level": 0, "error_cb": told.append}  # what would be logged is told
-    admin = AdminClient(settings)
+    admin = built(AdminClient, settings, kafka)
     deadline_s, slice_s = time.monotonic() + timeout_s, 1.0
     while True:
         try:

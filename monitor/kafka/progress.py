@@ -3,7 +3,7 @@
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from monitor.config.schema import Kafka
-from monitor.kafka.clients import classify, consumer_settings
+from monitor.kafka.clients import built, classify, consumer_settings
 
 _MOVING = {
     KafkaError.NOT_COORDINATOR,
@@ -19,7 +19,7 @@ class GroupProgress:
     def __init__(self, kafka: Kafka, group: str, topic: str) -> None:
         self._kafka = kafka
         settings = {**consumer_settings(kafka, "unused"), "group.id": group, "enable.partition.eof": True}
-        self._consumer = Consumer(settings)
+        self._consumer = built(Consumer, settings, kafka)
         self._topic = topic
 
     def caught_up(self) -> bool:

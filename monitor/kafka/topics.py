@@ -11,7 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
-from monitor.kafka.clients import OWN_MESSAGE_BYTES, classify, common_settings
+from monitor.kafka.clients import OWN_MESSAGE_BYTES, built, classify, common_settings
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compac
 
     Raises `StoppedError` when a topic has another number of partitions than configured: panes would change hands.
     """
-    admin = AdminClient(common_settings(kafka))
+    admin = built(AdminClient, common_settings(kafka), kafka)
     n, replicas = kafka.sketch_partitions, kafka.replication_factor
     size = {"max.message.bytes": str(OWN_MESSAGE_BYTES)}
     wanted = [

@@ -163,9 +163,8 @@ def test_two_models_of_one_name_are_an_error() -> None:
 @pytest.mark.parametrize("key", sorted(OWN_CLIENT_SETTINGS))
 def test_client_settings_that_guarantees_rest_on_are_refused(key: str) -> None:
     text = problem(GOOD + f"kafka: {{client: {{{key}: x}}}}")
-    assert (
-        text == f"kafka.client.{key}: expected another setting; this one is Driftline's own: {OWN_CLIENT_SETTINGS[key]}"
-    )
+    path = f"kafka.client.{key}" if "." in key else "kafka.client[?]"  # what has no dot may be half a secret
+    assert text == f"{path}: expected another setting; this one is Driftline's own: {OWN_CLIENT_SETTINGS[key]}"
 
 
 @pytest.mark.parametrize(

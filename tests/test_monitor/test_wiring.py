@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,53 @@ def test_a_row_that_breaks_the_contract_is_counted_and_said(section: dict[str, A
 
 # Kafka ----------------------------------------------------------------------------------------------------------------
 
+WRONG_SETTINGS = [
+    ({"security.protocl": "geheim"}, "kafka.client.security.protocl: librdkafka has no such setting"),
+    ({"security.protocol": "geheim"}, "kafka.client.security.protocol: librdkafka takes no such value"),
+    ({"security.protocol": "SSL", "ssl.ca.location": "/geheim.pem"}, "kafka.client.ssl.ca.location: librdkafka"),
+    ({"security.protocol": "SSL", "ssl.key.pem": "geheim"}, "kafka.client.ssl.key.pem: librdkafka takes no such"),
+    ({"security.protocol": "SASL_SSL", "sasl.mechanisms": "geheim"}, "kafka.client: librdkafka takes no such value"),
+    ({"socket.timeout.ms": 987654321}, "kafka.client.socket.timeout.ms: librdkafka takes no such value"),
+    ({"error_cb": "geheim"}, "kafka.client: librdkafka takes no such value"),
+    ({"max.in.flight": 987654321}, "kafka.client.max.in.flight: librdkafka takes no such value"),
+]
+
+
+@pytest.mark.parametrize(("client", "text"), WRONG_SETTINGS)
+def test_a_setting_that_librdkafka_refuses_is_one_readable_line_without_its_value(
+    client: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        clients.check_settings(kafka_of(client=client))
+    assert str(caught.value).startswith(f"configuration: {text}")
+    shown = "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert "geheim" not in shown
+    assert "987654321" not in shown
+
+
+def test_settings_are_checked_without_a_broker() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        clients.check_settings(kafka_of(bootstrap_servers=f"127.0.0.1:{server.getsockname()[1]}"))
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_no_role_starts_with_a_setting_that_librdkafka_refuses(tmp_path: Path) -> None:
+    section = {"models": [model_section(tmp_path)], "kafka": {"client": {"security.protocl": "ssl"}}}
+    config = parse(msgspec.yaml.encode(section).decode(), environ={})
+    sink: Any = None
+    roles = [
+        wiring.ingest_role(config, "w", Health("ingest")).run,
+        wiring.deliver_role(config, sink, "w", Health("deliver")).run,
+        lambda: wait_for_broker(config.kafka, Health("evaluate")),
+        lambda: ensure_topics(config.kafka),
+    ]
+    for run in roles:
+        with pytest.raises(ConfigError, match=r"kafka\.client\.security\.protocl"):
+            run()
+
+
 CARELESS = {
     "enable.auto.commit": True,
     "enable.auto.offset.store": True,
@@ -211,6 +259,11 @@ CARELESS = {
     "enable.idempotence": False,
     "group.id": "mine",
     "transactional.id": "mine",
+    "auto.offset.reset": "latest",
+    "partition.assignment.strategy": "cooperative-sticky",
+    "group.instance.id": "mine",
+    "message.max.bytes": 1_000_000,
+    "acks": 1,
 }
 
 
@@ -222,7 +275,11 @@ def test_no_setting_of_the_users_can_take_a_guarantee_away() -> None:
     assert consumer["enable.auto.offset.store"] is False
     assert consumer["isolation.level"] == "read_committed"
     assert consumer["group.id"] == "driftline-ingest"
+    assert consumer_settings(kafka, "ingest", instance="worker-0")["group.instance.id"] == "worker-0"
+    assert consumer["auto.offset.reset"] == "earliest"
+    assert consumer["partition.assignment.strategy"] == "roundrobin"
     producer = producer_settings(kafka, transactional_id="worker-0")
+    assert (producer["message.max.bytes"], producer["acks"]) == (16 * 1024 * 1024, "all")
     assert producer["enable.idempotence"] is True
     assert producer["transactional.id"] == "worker-0"
 
