@@ -1,5 +1,7 @@
 """Arrow IPC messages: streams, and files, of record batches. One message carries thousands of events."""
 
+import re
+import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -7,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.events.batch import Decoded, Rejected
+from monitor.events.extent import extent
 from monitor.events.forgiving import Refused
 from monitor.events.frame import Frame
 from monitor.events.models import Limits, ModelSpec, Role
@@ -16,19 +19,32 @@ from monitor.events.reasons import Reason
 from monitor.events.table import TableDecoder
 
 FILE_MAGIC: Final = b"ARROW1"
+_FILE_START: Final = 8  # the magic, padded
+_ZEROS: Final = re.compile(rb"\0*")
 
 _AT_ONCE_BYTES: Final = 64 * 1024 * 1024
-"""Record batches held at a time, so that a compressed message and those after it stay in bounded memory."""
+"""Record batches held at a time, so that messages stay in bounded memory; one alone may hold more."""
 
-_REFUSALS: Final = (pa.ArrowException, ValueError, KeyError, TypeError, OverflowError, OSError, EOFError, MemoryError)
+_REFUSALS: Final = (
+    pa.ArrowException,
+    struct.error,
+    ValueError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    OSError,
+    EOFError,
+    MemoryError,
+)
 """What pyarrow raises on bytes that are no Arrow; it has no common base."""
 
 
 class ArrowDecoder:
     """Decodes Arrow IPC messages of the configured models.
 
-    A message that cannot be read to its end, or whose schema has no timestamp, is one reject with the whole message and
-    counts as one event. Buffers are validated before a value is read. A bad row is rejected alone, as JSON.
+    A message that cannot be read to its end, whose schema has no timestamp, or in which something else follows a
+    stream, is one reject with the whole message and counts as one event. Buffers are validated before a value is read.
+    A bad row is rejected alone, as JSON.
     """
 
     def __init__(self, models: Sequence[ModelSpec], limits: Limits | None = None) -> None:
@@ -79,21 +95,44 @@ class ArrowDecoder:
             raise Refused(Reason.OVERSIZE, f"{len(raw)} bytes; at most {self._limits.max_message_bytes}")
         if not raw:
             raise Refused(Reason.UNDECODABLE, "empty message")
-        batches, n_rows = [], 0
+        batches: list[Any] = []
         try:
-            source = pa.py_buffer(raw)
-            if raw.startswith(FILE_MAGIC):
-                with pa.ipc.open_file(source) as file:
-                    found = (file.get_batch(i) for i in range(file.num_record_batches))
-                    batches = list(found)
-            else:
-                with pa.ipc.open_stream(source) as stream:
-                    batches = list(stream)
+            source, (start, end) = pa.py_buffer(raw), _streams(raw)
+            n_rows = n_bytes = 0
+            while start < end:  # one stream after another, as whoever appends to a file writes them
+                found = extent(raw, start, end)
+                n_rows, n_bytes = n_rows + found.n_rows, n_bytes + found.n_bytes
+                self._check(n_rows, n_bytes)
+                with pa.ipc.open_stream(source.slice(start, found.stop - start)) as stream:
+                    batches += stream
+                start = _after_zeros(raw, found.stop, end)
             for batch in batches:
                 batch.validate(full=True)
-                n_rows += batch.num_rows
         except _REFUSALS as error:
             raise Refused(Reason.UNDECODABLE, f"not Arrow IPC: {' '.join(str(error).split())}") from None
+        return batches
+
+    def _check(self, n_rows: int, n_bytes: int) -> None:
         if n_rows > self._limits.max_events_a_message:
             raise Refused(Reason.OVERSIZE, f"{n_rows} rows; at most {self._limits.max_events_a_message}")
-        return batches
+        if n_bytes > self._limits.max_decoded_bytes:
+            raise Refused(Reason.OVERSIZE, f"{n_bytes} bytes decoded; at most {self._limits.max_decoded_bytes}")
+
+
+def _after_zeros(raw: bytes, start: int, end: int) -> int:
+    """Where the next stream may begin: zeros are padding, four at a time as an old stream's first length may be."""
+    stop = _ZEROS.match(raw, start, end).end()  # type: ignore[union-attr]  # it always matches
+    return stop if stop == end else start + (stop - start) // 4 * 4
+
+
+def _streams(raw: bytes) -> tuple[int, int]:
+    """Where the streams of a message begin and end. A file is a stream between its magic and its footer."""
+    if not raw.startswith(FILE_MAGIC):
+        return 0, len(raw)
+    end = len(raw) - len(FILE_MAGIC) - 4
+    if not raw.endswith(FILE_MAGIC) or end < _FILE_START:
+        raise ValueError("a file that is cut off")
+    end -= int.from_bytes(raw[end : end + 4], "little", signed=True)
+    if not _FILE_START <= end < len(raw):
+        raise ValueError("a file whose footer is not where it says")
+    return _FILE_START, end

@@ -60,8 +60,12 @@ class Limits:
     max_message_bytes
         of one message as it came from the broker.
     max_events_a_message
-        of an array, NDJSON or an Arrow stream.
+        of an array, NDJSON or Arrow streams.
+    max_decoded_bytes
+        of Arrow streams once they are decompressed, and one more for each value. A batch of a million rows of 25
+        numbers has 225 MB.
     """
 
     max_message_bytes: int = 8 * 1024 * 1024
     max_events_a_message: int = 1_000_000
+    max_decoded_bytes: int = 256 * 1024 * 1024

@@ -14,6 +14,7 @@ from detectors.columns import CODE_INVALID, CODE_NULL, Column, Kind
 from detectors.layout import Layout
 from monitor.events.arrow import ArrowDecoder
 from monitor.events.batch import Decoded
+from monitor.events.extent import extent
 from monitor.events.models import Limits, ModelSpec
 from monitor.events.reasons import Reason
 
@@ -134,3 +135,75 @@ def test_rejects_hold_no_more_than_a_few_times_their_message() -> None:
     assert sum(len(one.raw) for one in decoded.rejects[:-1]) < 10 * len(message) + 100 * n
     assert json.loads(decoded.rejects[0].raw)["note"] == text
     assert json.loads(decoded.rejects[-1].raw)["row"] == n - 1
+
+
+FULL = {
+    "timestamp": times(1_000),
+    "x": np.zeros(1_000),
+    "c": pa.array(["EU"] * 1_000).dictionary_encode(),
+    "views": pa.array(["a text of some length"] * 1_000, pa.string_view()),
+    "lists": pa.array([[1, 2]] * 1_000),
+    "nulls": pa.nulls(1_000),
+    "union": pa.UnionArray.from_sparse(pa.array([0] * 1_000, pa.int8()), [pa.array(range(1_000))]),
+    "runs": runs(pa.array([1.5]), (1_000,)),
+}
+
+
+@pytest.mark.parametrize("options", [{"compression": "zstd"}, {"compression": "lz4"}, {}, {"use_legacy_format": True}])
+def test_a_stream_is_measured_before_it_is_read(options: dict[str, Any]) -> None:
+    raw = stream(FULL, **options)
+    found = extent(raw, 0, len(raw))
+    with pa.ipc.open_stream(raw) as read:
+        batch = read.read_next_batch()
+    assert (found.stop, found.n_rows) == (len(raw), 1_000)
+    assert batch.get_total_buffer_size() <= found.n_bytes <= batch.get_total_buffer_size() + 16_000
+    assert decode(raw).batches[0].n == 1_000
+
+
+@pytest.mark.parametrize("columns", [1, 500])
+def test_what_would_fill_the_memory_is_oversize(columns: int) -> None:
+    n = 2_000_000 // columns
+    raw = stream({"timestamp": times(n), **{f"c{i}": np.zeros(n) for i in range(columns)}}, compression="zstd")
+    before = pa.total_allocated_bytes()
+    peak = pa.default_memory_pool().max_memory()
+    limits = {"max_events_a_message": n - 1} if columns == 1 else {"max_decoded_bytes": 8 * n * columns}
+    assert [one.reason for one in decode(raw, **limits).rejects] == [Reason.OVERSIZE]
+    assert (pa.total_allocated_bytes(), pa.default_memory_pool().max_memory()) == (before, peak)
+    limits = {"max_events_a_message": n, "max_decoded_bytes": 10 * n * (columns + 1)}
+    assert decode(raw, **limits).n_events == n
+
+
+def test_values_without_a_buffer_are_counted_too() -> None:
+    inner = pa.nulls(2**30)
+    many = pa.LargeListArray.from_arrays(pa.array([0, 2**30]), inner)
+    assert decode(stream({"timestamp": [-1], "many": many})).rejects[0].reason is Reason.OVERSIZE
+
+
+def test_additions_to_a_dictionary_are_counted_as_often_as_they_are_copied() -> None:
+    schema = pa.schema([("timestamp", pa.int64()), ("c", pa.dictionary(pa.int32(), pa.string()))])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)) as writer:
+        for n in range(1, 51):
+            texts = pa.array([str(i) * 100 for i in range(n)])
+            codes = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), texts)
+            writer.write_batch(pa.record_batch([pa.array([NOW_MS]), codes], schema=schema))
+    raw = bytes(sink.getvalue())
+    found = extent(raw, 0, len(raw))
+    assert found.n_rows == decode(raw).batches[0].n == 50
+    assert found.n_bytes > sum(range(51)) * 150
+
+
+def test_one_stream_after_another_is_read() -> None:
+    one, two = stream({"timestamp": times(2), "x": [1.0, 2.0]}), stream({"timestamp": times(1), "c": ["EU"]})
+    for raw in (one + two, one[:-8] + two, one + bytes(16) + two, one + two + bytes(8)):
+        (batch,) = decode(raw).batches
+        np.testing.assert_array_equal(batch.numeric[0], [1.0, 2.0, math.nan])
+        assert batch.codes[0].tolist() == [CODE_NULL, CODE_NULL, 0]
+    assert [one.reason for one in decode(one + two, max_events_a_message=2).rejects] == [Reason.OVERSIZE]
+
+
+def test_what_follows_a_stream_and_is_none_is_no_loss_but_a_reject() -> None:
+    one = stream({"timestamp": times(2)})
+    for raw in (one + b"garbage", one + bytes(8) + b"garbage!" * 9, one + one[:-20], one + b'{"timestamp":1}'):
+        (reject,) = decode(raw).rejects
+        assert (reject.reason, reject.raw) == (Reason.UNDECODABLE, raw)

@@ -1,0 +1,155 @@
+"""How far an Arrow IPC stream reaches, and what it takes to decode: known from its frames, before Arrow reads it.
+
+Arrow decompresses a whole record batch before anyone can ask for its rows, so that a few kilobytes may become
+gigabytes. Each frame says what is in it: its rows, and before each compressed buffer its size without compression.
+
+Source: Apache Arrow Columnar Format, "Serialization and Interprocess Communication"; `format/Message.fbs`. The offsets
+below are those of FlatBuffers, and of the fields in the order of that file.
+"""
+
+import struct
+from collections import Counter
+from typing import Final, NamedTuple
+
+_CONTINUATION: Final = -1
+_SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3  # what a message may be
+_HEADER_TYPE, _HEADER, _BODY_LENGTH = 1, 2, 3  # fields of a message
+_ID, _DATA, _IS_DELTA = 0, 1, 2  # of a dictionary
+_LENGTH, _NODES, _BUFFERS, _COMPRESSION = 0, 1, 2, 3  # of a record batch
+_OLD_COMPRESSION: Final = b"ARROW:experimental_compression"  # of Arrow 0.17 alone, told elsewhere
+
+
+class Extent(NamedTuple):
+    """Of one stream.
+
+    Attributes
+    ----------
+    stop
+        where it ends: after its end mark, or where another begins, or the bytes end.
+    n_rows
+        of all its record batches.
+    n_bytes
+        of its buffers once they are decoded, and one for each value: some have no buffer.
+    """
+
+    stop: int
+    n_rows: int
+    n_bytes: int
+
+
+def extent(raw: bytes, start: int, end: int) -> Extent:
+    """Measure the stream that begins at `start`; nothing from `end` on is part of it.
+
+    Raises
+    ------
+    ValueError, struct.error
+        These are no frames of Arrow, or they are cut off.
+    """
+    at, n_rows, n_bytes = start, 0, 0
+    dictionaries = Counter[int]()
+    while at < end:
+        begin, size = at + 4, _int32(raw, at)
+        if size == _CONTINUATION:
+            begin, size = at + 8, _int32(raw, at + 4)
+        if size == 0:
+            return Extent(begin, n_rows, n_bytes)
+        body = begin + size
+        if size < 0 or body > end:
+            raise ValueError("a message that is cut off")
+        meta = raw[begin:body]
+        if _OLD_COMPRESSION in meta:
+            raise ValueError("compressed as by Arrow 0.17")
+        message = _Table(meta, _follow(meta, 0))
+        kind = message.number(_HEADER_TYPE, "B")
+        if kind == _SCHEMA and at > start:
+            break
+        header, stop = message.table(_HEADER), body + message.number(_BODY_LENGTH, "q")
+        if not body <= stop <= end:
+            raise ValueError("a body that is cut off")
+        if kind == _BATCH:
+            n_rows += _rows(header)
+            n_bytes += _decoded(header, raw, body)
+        elif kind == _DICTIONARY:
+            name = header.number(_ID, "q")
+            own = _decoded(header.table(_DATA), raw, body)
+            # What is added to a dictionary makes a new one; the batches before it keep the old.
+            dictionaries[name] = own + (dictionaries[name] if header.number(_IS_DELTA, "?") else 0)
+            n_bytes += dictionaries[name]
+        at = stop
+    return Extent(at, n_rows, n_bytes)
+
+
+class _Table:
+    """A table of a FlatBuffer: the fields it has, by their number."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        if at < 0:
+            raise ValueError("an offset before the message")
+        self._data = data
+        self._at = at
+        fields = at - _int32(data, at)
+        if fields < 0:
+            raise ValueError("an offset before the message")
+        (size,) = struct.unpack_from("<H", data, fields)
+        self._offsets = struct.unpack_from(f"<{max(size - 4, 0) // 2}H", data, fields + 4)
+
+    def place(self, field: int) -> int:
+        """Where a field lies; 0 for one that is not there."""
+        offset = self._offsets[field] if field < len(self._offsets) else 0
+        return self._at + offset if offset else 0
+
+    def number(self, field: int, kind: str) -> int:
+        """A scalar, 0 if it is not there."""
+        place = self.place(field)
+        return int(struct.unpack_from(f"<{kind}", self._data, place)[0]) if place else 0
+
+    def table(self, field: int) -> "_Table":
+        """Another table."""
+        place = self.place(field)
+        if not place:
+            raise ValueError("a message without its header")
+        return _Table(self._data, _follow(self._data, place))
+
+    def pairs(self, field: int) -> tuple[int, ...]:
+        """A vector of two 64-bit integers each, one after another."""
+        place = self.place(field)
+        if not place:
+            return ()
+        begin = _follow(self._data, place)
+        (n,) = struct.unpack_from("<I", self._data, begin)
+        if begin + 4 + 16 * n > len(self._data):
+            raise ValueError("a vector that is cut off")
+        return struct.unpack_from(f"<{2 * n}q", self._data, begin + 4)
+
+
+def _rows(batch: _Table) -> int:
+    n = batch.number(_LENGTH, "q")
+    if n < 0:
+        raise ValueError("a negative number of rows")
+    return n
+
+
+def _decoded(batch: _Table, raw: bytes, body: int) -> int:
+    """The bytes and the values of a record batch whose body begins at `body`."""
+    values = batch.pairs(_NODES)[::2]
+    buffers = batch.pairs(_BUFFERS)
+    offsets, lengths = buffers[::2], buffers[1::2]
+    if min((*values, *offsets, *lengths), default=0) < 0:
+        raise ValueError("a negative length")
+    if not batch.place(_COMPRESSION):
+        return sum(lengths) + sum(values)
+    n_bytes = sum(values)
+    for offset, length in zip(offsets, lengths, strict=True):
+        if length:
+            (plain,) = struct.unpack_from("<q", raw, body + offset)
+            n_bytes += max(plain, length)  # -1: not compressed
+    return n_bytes
+
+
+def _follow(data: bytes, at: int) -> int:
+    """Where the offset at `at` leads."""
+    return at + int(struct.unpack_from("<I", data, at)[0])
+
+
+def _int32(data: bytes, at: int) -> int:
+    return int(struct.unpack_from("<i", data, at)[0])
