@@ -45,11 +45,11 @@ def configure_logging(role: str, *, verbose: bool = False) -> None:
     root.setLevel(logging.DEBUG if verbose else logging.WARNING)
     # Reconnection attempts of the client libraries: the role says once that the broker is lost, and once that it is
     # back.
-    for noisy in ("aiokafka", "faust", "mode", "kafka"):
+    for noisy in ("faust", "mode", "kafka"):
         logging.getLogger(noisy).setLevel(logging.DEBUG if verbose else logging.ERROR)
-    # These log an error or a traceback for every connection that is refused, twenty a second, and report the same to
+    # These log an error or a traceback for every connection that is refused, seventy a second, and report the same to
     # their caller, where it becomes a line of ours.
-    for repeating in ("clickhouse_connect", "urllib3", "driftline.kafka"):
+    for repeating in ("aiokafka", "clickhouse_connect", "urllib3", "driftline.kafka"):
         logging.getLogger(repeating).setLevel(logging.DEBUG if verbose else logging.CRITICAL)
     # In the place of stamina's own: those log every argument, and count in a metric that our table does not have.
     set_on_retry_hooks([_log_retry])
