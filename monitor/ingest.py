@@ -6,6 +6,7 @@ deltas), the rejects, and the consumer's offsets. A crash anywhere before the co
 events are read again. The role keeps no state.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,6 +24,7 @@ from monitor.health import Health
 from monitor.kafka.clients import built, classify, consumer_settings, producer_settings
 from monitor.kafka.messages import Places, offset, place, places_of
 from monitor.kafka.partitions import Partitions
+from monitor.kafka.progress import export_lag, forget_lag
 from monitor.sketch_messages import Delta
 
 log = structlog.get_logger()
@@ -77,6 +79,7 @@ class Ingest:
         self._ended: list[tuple[tuple[str, int], int]] = []
         self._listened_s = 0.0
         self._rollbacks = 0
+        self._in_group = False
         self._stopping = False
 
     def stop(self) -> None:
@@ -110,14 +113,17 @@ class Ingest:
     def _on_assign(self, _consumer: Consumer, assigned: list[TopicPartition]) -> None:
         self._n_partitions = {}
         self._partitions.assign([(p.topic, p.partition) for p in assigned], time.monotonic())
+        self._in_group = True
         log.info("partitions assigned", worker=self._worker, n=len(assigned))
         self._health.ready()
 
-    def _on_revoke(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
+    def _on_revoke(self, _consumer: Consumer, revoked: list[TopicPartition]) -> None:
         # Nothing of the buffer is committed; whoever reads these partitions next starts at the last commit.
         self._buffer.clear()
         self._ended.clear()
         self._partitions.assign([], time.monotonic())
+        forget_lag("ingest", revoked)
+        self._in_group = False
         self._health.not_ready("partitions revoked")
 
     def _count_partitions(self) -> None:
@@ -193,6 +199,7 @@ class Ingest:
         for key, end in ended:
             self._partitions.reached_end(key, end)
         if not len(self._partitions):
+            self._stand_by()
             return
         if not self._n_partitions:
             self._count_partitions()
@@ -202,7 +209,7 @@ class Ingest:
         # Clocks are believed, so they are sent only with an offset: by that Kafka tells whether the partitions are
         # still this worker's. One that has shown nothing yet, not even its end, soon will.
         if not (self._partitions.changed() and self._partitions.to_commit()):
-            self._export_lag()
+            export_lag(self._consumer, "ingest")
             self._health.ready()
             return
         deltas = self._sketch(decoded)
@@ -218,8 +225,15 @@ class Ingest:
             telemetry.EVENTS.labels(batch.model).inc(batch.n)
         for reject in decoded.rejects:
             telemetry.REJECTS.labels(reject.model, reject.reason).inc()
-        self._export_lag()
+        export_lag(self._consumer, "ingest")
         self._health.ready()
+
+    def _stand_by(self) -> None:
+        """A worker to whom no partition is left commits nothing that would show that the broker is back: ask."""
+        if self._in_group and self._health.not_ready_because:
+            with contextlib.suppress(KafkaException):
+                self._consumer.list_topics(timeout=1)
+                self._health.ready()
 
     def _note_times(self, decoded: Decoded, places: Places, now_s: float) -> None:
         """Advance the clock of each source partition by the events accepted from it."""
@@ -293,9 +307,3 @@ class Ingest:
     def _beginning(self, partition: TopicPartition) -> int:
         low, _high = self._consumer.get_watermark_offsets(partition, timeout=10)
         return int(low)
-
-    def _export_lag(self) -> None:
-        for partition in self._consumer.position(self._consumer.assignment()):
-            _low, high = self._consumer.get_watermark_offsets(partition, cached=True)
-            lag = max(0, high - partition.offset) if partition.offset >= 0 and high >= 0 else 0
-            telemetry.CONSUMER_LAG.labels("ingest", partition.topic, str(partition.partition)).set(lag)

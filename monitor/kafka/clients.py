@@ -112,7 +112,7 @@ def _wrong_setting(text: str, kafka: Kafka) -> Problem:
     what = (
         "librdkafka has no such setting"
         if "No such configuration property" in text
-        else ("librdkafka takes no such value, cannot use the file it names, or not together with the other settings")
+        else "librdkafka takes no such value, cannot use the file it names, or not together with the other settings"
     )
     return Problem(path=f"kafka.client.{key}" if key else "kafka.client", message=what)
 

@@ -1,7 +1,11 @@
-"""How far a consumer group is: whether it has read everything, and committed it."""
+"""How far a consumer group is: whether it has read everything, and committed it; and what a member has left to read."""
+
+import contextlib
+from collections.abc import Iterable
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.kafka.clients import built, classify, consumer_settings
 
@@ -11,6 +15,21 @@ _MOVING = {
     KafkaError.COORDINATOR_NOT_AVAILABLE,
 }
 """A group's offsets are being read, or moved to another broker: that passes."""
+
+
+def export_lag(consumer: Consumer, role: str) -> None:
+    """Tell how far this member is behind, by partition."""
+    for partition in consumer.position(consumer.assignment()):
+        _low, high = consumer.get_watermark_offsets(partition, cached=True)
+        lag = max(0, high - partition.offset) if partition.offset >= 0 and high >= 0 else 0
+        telemetry.CONSUMER_LAG.labels(role, partition.topic, str(partition.partition)).set(lag)
+
+
+def forget_lag(role: str, partitions: Iterable[TopicPartition]) -> None:
+    """Tell it no more: another member does, and the last value would stand beside that one for ever."""
+    for partition in partitions:
+        with contextlib.suppress(KeyError):
+            telemetry.CONSUMER_LAG.remove(role, partition.topic, str(partition.partition))
 
 
 class GroupProgress:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.events import model_section
 
-from monitor import wiring
+from monitor import telemetry, wiring
 from monitor.config.load import parse
 from monitor.errors import StoppedError
 from monitor.health import Health
@@ -163,6 +163,36 @@ def test_while_no_broker_is_there_nothing_falls_silent(tmp_path: Path, monkeypat
         now_s += 9.0
         role._commit_or_roll_back(now_s)
     assert not producer.sent[-1].clocks[0].idle
+
+
+def test_a_worker_without_partitions_is_ready_again_once_the_broker_answers(tmp_path: Path) -> None:
+    role, producer, consumer, health = worker(tmp_path)
+    role._commit_or_roll_back(1.0)
+    assert not health.not_ready_because
+    consumer.answers = False
+    role._on_error(KafkaError(KafkaError._TRANSPORT))
+    role._commit_or_roll_back(1.0)
+    assert health.not_ready_because
+    consumer.answers = True
+    role._commit_or_roll_back(1.0)
+    assert not health.not_ready_because
+    role._on_revoke(role._consumer, [])
+    role._commit_or_roll_back(1.0)
+    assert health.not_ready_because == "partitions revoked", "it waits for a new assignment"
+    assert producer.calls == []
+
+
+def test_the_lag_of_a_partition_is_told_by_whom_it_belongs_to(tmp_path: Path) -> None:
+    def told() -> set[str]:
+        (lag,) = telemetry.CONSUMER_LAG.collect()
+        return {one.labels["partition"] for one in lag.samples if one.labels["role"] == "ingest"}
+
+    role, _, _, _ = worker(tmp_path, 3, 4, sketch_partitions=1)
+    end_of(role, 3, 7)
+    role._commit_or_roll_back(1.0)
+    assert {"3", "4"} <= told()
+    role._on_revoke(role._consumer, [TopicPartition(SOURCE, number) for number in (3, 4, 5)])
+    assert not {"3", "4"} & told()
 
 
 class Refusing(FakeProducer):
