@@ -12,7 +12,7 @@ from detectors.grid import coarse_cells
 from detectors.reference import Reference
 from detectors.settings import Setting
 from monitor import telemetry
-from monitor.config.schema import Config, Model
+from monitor.config.schema import Config, Kafka, Model
 from monitor.deliver import Deliver
 from monitor.errors import ConfigError, InputError, Problem, StoppedError, Unavailable
 from monitor.evaluate import build_app, changelog_topic
@@ -108,9 +108,12 @@ def watched(config: Config, references: References) -> list[Watched]:
 
 def message_decoder(config: Config, references: References) -> MessageDecoder:
     """The decoder of this configuration's models."""
-    kafka = config.kafka
-    limits = Limits(max_message_bytes=kafka.max_message_bytes, max_events_a_message=kafka.max_events_a_message)
-    return MessageDecoder(model_specs(config, references), limits, kafka.format)
+    return MessageDecoder(model_specs(config, references), limits(config.kafka), config.kafka.format)
+
+
+def limits(kafka: Kafka) -> Limits:
+    """The bounds of a message."""
+    return Limits(max_message_bytes=kafka.max_message_bytes, max_events_a_message=kafka.max_events_a_message)
 
 
 def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> None:

@@ -41,7 +41,9 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     config = load(config_path)
     references = wiring.open_references(config)
     replay = Replay(wiring.watched(config, references), {name: r.current for name, r in references.items()})
-    parts = iter_decoded(predictions, wiring.model_specs(config, references), int(time.time() * 1000))
+    parts = iter_decoded(
+        predictions, wiring.model_specs(config, references), int(time.time() * 1000), limits=wiring.limits(config.kafka)
+    )
     with bar(f"replaying {predictions.name}") as show:
         report = run_replay(_watched(parts, show), replay, out, close=close)
     console = results()
