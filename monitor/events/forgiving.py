@@ -11,8 +11,8 @@ import msgspec
 
 from detectors.columns import ABSENT
 from monitor.events.batch import MAX_DETAIL
-from monitor.events.frame import FLAT_LABEL, FLAT_SCORE, MODEL, SEGMENTS, Frame
-from monitor.events.mapping import path
+from monitor.events.frame import Frame
+from monitor.events.mapping import MODEL, SEGMENTS, path
 from monitor.events.models import Role
 from monitor.events.parts import Row
 from monitor.events.reasons import Reason
@@ -156,10 +156,10 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
         label = above_label
     elif isinstance(above_label, list):
         label = INVALID_TEXT
-    if flat and score in (UNSET, None):
-        score = event.get(FLAT_SCORE)
-    if flat and label in (UNSET, None):
-        label = event.get(FLAT_LABEL)
+    if flat and mapping.flat_score is not None and score in (UNSET, None):
+        score = event.get(mapping.flat_score)
+    if flat and mapping.flat_label is not None and label in (UNSET, None):
+        label = event.get(mapping.flat_label)
     score_value = number(None if score is UNSET else score)
     label_value = category(None if label is UNSET else label)
     if frame.spec.task != "regression" and (score_value != score_value or label_value is None):

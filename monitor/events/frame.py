@@ -1,19 +1,11 @@
 """The columns of one model as every decoder fills them: their rows, and the tables of codes."""
 
-from typing import Final
-
 import numpy as np
 
 from detectors.arrays import Codes, Floats
 from detectors.columns import ABSENT, CODE_ABSENT, CODE_INVALID, CODE_NULL, Column
 from monitor.events.lookup import ASK, Table, column_table, dimension_table
-from monitor.events.mapping import Mapping, path
 from monitor.events.models import LABEL, SCORE, ModelSpec, Role
-
-MODEL: Final = "model"
-SEGMENTS: Final = "segments"
-FLAT_SCORE: Final = "score"
-FLAT_LABEL: Final = "label"
 
 
 class Frame:
@@ -60,7 +52,7 @@ class Frame:
         self.indices = tuple({value: i for i, value in enumerate(values)} for values in spec.dimensions.values())
         self.n_numeric = len(layout.numeric)
         self.n_categorical = len(layout.categorical)
-        self.reserved = reserved_names(spec.mapping)
+        self.reserved = spec.mapping.reserved
         dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
         tables: list[Table] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
         tables.append(Table(codes={}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))
@@ -96,9 +88,3 @@ class Frame:
         if self.absent_label is not None:
             codes[self.absent_label] = CODE_ABSENT
         return numeric, codes
-
-
-def reserved_names(mapping: Mapping) -> frozenset[str]:
-    """Top-level names that are no features in a flat event."""
-    paths = (mapping.timestamp, mapping.prediction_id, mapping.version, mapping.features, mapping.score, mapping.label)
-    return frozenset({MODEL, SEGMENTS, FLAT_SCORE, FLAT_LABEL, *(path(dotted)[0] for dotted in paths)})

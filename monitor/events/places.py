@@ -1,5 +1,6 @@
 """Where the columns of a model lie in an Arrow schema. Found once a schema, used for every batch of it."""
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -10,8 +11,9 @@ from detectors.arrays import Ints
 from monitor.events.arrays import value_type
 from monitor.events.dictionaries import Dictionaries
 from monitor.events.direct import KINDS, ticks_per_ms
-from monitor.events.frame import MODEL, SEGMENTS, Frame
-from monitor.events.mapping import path
+from monitor.events.frame import Frame
+from monitor.events.mapping import MODEL, SEGMENTS, Mapping, path
+from monitor.events.models import Task
 
 _ID_TYPES: Final = (
     pa.types.is_integer,
@@ -61,6 +63,8 @@ class Places:
         the other numeric columns, by row of `Batch.numeric`; no_numbers: the rows without a column.
     codes
         the categorical columns, by row of `Batch.codes`; no_codes: the rows without a column.
+    more_scores, more_labels
+        where else the score and the label of a row may lie, first choice first; probabilities: where at last.
     segments
         by dimension: its field in `segments`; features: the feature of its name.
     dictionaries
@@ -72,25 +76,29 @@ class Places:
         found = find(schema, path(mapping.features))
         self._schema = schema
         self._features = found if found is not None and pa.types.is_struct(found.type) else None
-        named = (mapping.timestamp, mapping.prediction_id, mapping.version)
-        self._reserved = {MODEL, SEGMENTS, *named, mapping.score_column, mapping.label_column}
+        self._reserved = frame.reserved
         self.dictionaries = Dictionaries()
-        self.timestamp = self._mapped(mapping.timestamp)
+        self.timestamp = mapped(schema, mapping.timestamp)
         self.ticks = 0
         if self.timestamp is not None and len(self.timestamp.steps) == 1:
             self.ticks = ticks_per_ms(self.timestamp.type)
-        self.version = self._mapped(mapping.version)
-        self.prediction_id = self._mapped(mapping.prediction_id) if frame.role == "predictions" else None
+        self.version = mapped(schema, mapping.version)
+        self.prediction_id = mapped(schema, mapping.prediction_id) if frame.role == "predictions" else None
         if self.prediction_id is not None:
             kind = value_type(self.prediction_id.type)
             if any(matches(kind) for matches in _ID_TYPES):
                 self.prediction_id = None
         numeric = {row: self._feature(name) for name, row in frame.numeric.items()}
         codes = {row: self._feature(name) for name, row in frame.categorical.items()}
-        if frame.score is not None:
-            numeric[frame.score] = self._mapped(mapping.score_column) or self._mapped(mapping.score)
-        if frame.label is not None:
-            codes[frame.label] = self._mapped(mapping.label_column) or self._mapped(mapping.label)
+        prediction = find_prediction(schema, mapping, frame.spec.task)
+        scores = prediction.scores if frame.score is not None else ()
+        labels = prediction.labels if frame.label is not None else ()
+        self.more_scores, self.more_labels = scores[1:], labels[1:]
+        if frame.score is not None and scores:
+            numeric[frame.score] = scores[0]
+        if frame.label is not None and labels:
+            codes[frame.label] = labels[0]
+        self.probabilities = prediction.probabilities if frame.role == "predictions" else None
         there = {row: place for row, place in numeric.items() if place is not None}
         self.numbers = {row: place for row, place in there.items() if place.number_kind is None}
         self.direct: list[tuple[Any, Ints]] = []
@@ -108,10 +116,6 @@ class Places:
         if self._features is not None:
             return _field(self._features, name)
         return None if name in self._reserved else find(self._schema, (name,))
-
-    def _mapped(self, dotted: str) -> Place | None:
-        """The column of this name, or the field at this path of struct columns."""
-        return find(self._schema, (dotted,)) or find(self._schema, path(dotted))
 
 
 class Seen:
@@ -151,6 +155,57 @@ def find(schema: Any, keys: tuple[str, ...]) -> Place | None:
             return None
         place = _field(place, key)
     return place
+
+
+def mapped(schema: Any, dotted: str) -> Place | None:
+    """The column of this name, or the field at this path of struct columns."""
+    return find(schema, (dotted,)) or find(schema, path(dotted))
+
+
+class Prediction(NamedTuple):
+    """Where the score and the label of a row may lie, first choice first: the next stands in where one is null."""
+
+    scores: tuple[Place, ...]
+    labels: tuple[Place, ...]
+    probabilities: Place | None
+
+
+def find_prediction(schema: Any, mapping: Mapping, task: Task) -> Prediction:
+    """The columns that `forgiving.prediction` would look at, were each row an event."""
+    scores = [mapped(schema, mapping.score), _bare(schema, mapping.score, _is_score)]
+    labels = [mapped(schema, mapping.label), _bare(schema, mapping.label, _is_label)]
+    if mapping.flat_score is not None:
+        scores.append(find(schema, (mapping.flat_score,)))
+    if mapping.flat_label is not None:
+        labels.append(find(schema, (mapping.flat_label,)))
+    above = mapping.score.rpartition(".")[0]
+    probabilities = mapped(schema, f"{above}.probabilities" if above else "probabilities")
+    return Prediction(
+        tuple(place for place in scores if place is not None),
+        tuple(place for place in labels if place is not None),
+        None if task == "regression" else probabilities,
+    )
+
+
+def _bare(schema: Any, dotted: str, matches: Callable[[pa.DataType], bool]) -> Place | None:
+    """The column in the place of the object that a path ends in."""
+    above = dotted.rpartition(".")[0]
+    place = mapped(schema, above) if above else None
+    return place if place is not None and matches(value_type(place.type)) else None
+
+
+def _is_score(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or _is_list(kind)
+
+
+def _is_label(kind: pa.DataType) -> bool:
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_boolean)
+    return any(matches(kind) for matches in texts) or _is_list(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    """A list in the place of an object is an invalid score and an invalid label."""
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 def _field(place: Place, name: str) -> Place | None:

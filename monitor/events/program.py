@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from monitor.events.frame import FLAT_LABEL, FLAT_SCORE, MODEL, SEGMENTS, Frame
+from monitor.events.frame import Frame
 from monitor.events.lookup import PackedTables, Table, is_unicode
-from monitor.events.mapping import path
+from monitor.events.mapping import MODEL, SEGMENTS, path
 
 IGNORE: Final = 0
 NUMERIC: Final = 1
@@ -179,10 +179,10 @@ def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> None:
             above.bare_text = frame.label
     if frame.spec.task != "regression":
         builder.put((*score[:-1], "probabilities"), PROBABILITIES)
-    if flat and frame.score is not None and score != (FLAT_SCORE,):
-        builder.put((FLAT_SCORE,), NUMERIC, frame.flat_score)
-    if flat and frame.label is not None and label != (FLAT_LABEL,):
-        builder.put((FLAT_LABEL,), CODE, frame.flat_label)
+    if flat and frame.score is not None and mapping.flat_score is not None:
+        builder.put((mapping.flat_score,), NUMERIC, frame.flat_score)
+    if flat and frame.label is not None and mapping.flat_label is not None:
+        builder.put((mapping.flat_label,), CODE, frame.flat_label)
 
 
 def _is_plain(name: str) -> bool:

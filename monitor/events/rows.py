@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 
 from detectors.arrays import Bools, Codes, Ints
+from detectors.columns import CODE_NULL
 from monitor.events import direct
 from monitor.events.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts
 from monitor.events.dictionaries import Dictionary
 from monitor.events.forgiving import Refused, bad_time, bad_version
 from monitor.events.frame import Frame
 from monitor.events.lookup import MISSING
-from monitor.events.parts import numeric_segment
+from monitor.events.parts import code_of, numeric_segment
 from monitor.events.places import Place, Places
+from monitor.events.probabilities import best_of
 from monitor.events.reasons import Reason
 from monitor.events.sheet import Sheet
 from monitor.events.values import MAX_TEXT
@@ -44,18 +46,60 @@ class Rows:
     def codes(self) -> None:
         """Write the categorical columns, and note what the reference never held."""
         for row, place in self._places.codes.items():
-            column = self._categories(place)
-            out = self._sheet.codes[row, self._start : self._stop]
-            table, has_unseen = column.dictionary.codes(self._frame, row)
-            column.write(table, out)
-            if has_unseen:
-                rows = np.flatnonzero(out == self._frame.columns[row].unseen)
-                found = zip(rows.tolist(), column.indices()[rows].tolist(), strict=True)
-                pairs = [(self._start + at, str(column.dictionary.values[index])[:MAX_TEXT]) for at, index in found]
-                if pairs:
-                    self._sheet.unseen.setdefault(row, []).extend(pairs)
+            self._codes(row, place)
         for row in self._places.no_codes:
             self._sheet.codes[row, self._start : self._stop] = self._sheet.blank_codes[row]
+
+    def _codes(self, row: int, place: Place, wanted: Bools | None = None) -> None:
+        """Write one categorical column, or its wanted rows."""
+        column, out = self._categories(place), self._sheet.codes[row, self._start : self._stop]
+        table, has_unseen = column.dictionary.codes(self._frame, row)
+        found = out if wanted is None else np.empty_like(out)
+        column.write(table, found)
+        unseen = has_unseen and found == self._frame.columns[row].unseen
+        if wanted is not None:
+            np.copyto(out, found, where=wanted)
+            unseen &= wanted
+        if has_unseen:
+            rows = np.flatnonzero(unseen)
+            values, index = column.dictionary.values, column.indices()[rows].tolist()
+            self._unseen(row, [(at, str(values[code])) for at, code in zip(rows.tolist(), index, strict=True)])
+
+    def _unseen(self, row: int, pairs: list[tuple[int, str]]) -> None:
+        """Note values that the reference never held, by their row in the batch."""
+        if pairs:
+            noted = self._sheet.unseen.setdefault(row, [])
+            noted += [(self._start + at, value[:MAX_TEXT]) for at, value in pairs]
+
+    def prediction(self) -> None:
+        """Write scores and labels that are null from where else they may lie. After the numbers and the codes."""
+        frame, places, here = self._frame, self._places, slice(self._start, self._stop)
+        for place in places.more_scores:
+            assert frame.score is not None
+            score = self._sheet.numeric[frame.score, here]
+            np.copyto(score, numbers(place.of(self._batch)), where=np.isnan(score))
+        for place in places.more_labels:
+            assert frame.label is not None
+            missing = self._sheet.codes[frame.label, here] == CODE_NULL
+            if missing.any():
+                self._codes(frame.label, place, missing)
+        if places.probabilities is not None:
+            self._most_probable(places.probabilities.of(self._batch))
+
+    def _most_probable(self, array: Any) -> None:
+        frame, here = self._frame, slice(self._start, self._stop)
+        nothing = np.zeros(len(array), dtype=np.bool_)
+        no_score = nothing if frame.score is None else np.isnan(self._sheet.numeric[frame.score, here])
+        no_label = nothing if frame.label is None else self._sheet.codes[frame.label, here] == CODE_NULL
+        rows = np.flatnonzero(no_score | no_label)
+        for row, score, label in best_of(array, rows) if rows.size else ():
+            if frame.score is not None and no_score[row]:
+                self._sheet.numeric[frame.score, self._start + row] = score
+            if frame.label is not None and no_label[row]:
+                code = code_of(frame, frame.label, label)
+                self._sheet.codes[frame.label, self._start + row] = code
+                if code == frame.columns[frame.label].unseen:
+                    self._unseen(frame.label, [(row, str(label))])
 
     def segments(self) -> None:
         """Write the segments: named in `segments`, else the feature of that name, else the rest. After the numbers."""

@@ -9,8 +9,9 @@ from detectors.arrays import Bools, Codes, Ints
 from detectors.columns import ABSENT, CODE_NULL
 from monitor.events import named, scan
 from monitor.events.forgiving import parse
-from monitor.events.frame import MODEL, Frame
+from monitor.events.frame import Frame
 from monitor.events.lookup import ASK, PackedTables, Table
+from monitor.events.mapping import MODEL
 from monitor.events.parts import Part, fill_segments, segment_code, set_code
 from monitor.events.program import Program, program_of
 from monitor.events.values import Category, category, most_probable, number

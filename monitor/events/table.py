@@ -11,8 +11,8 @@ from detectors.arrays import Ints
 from monitor.events.arrays import texts
 from monitor.events.batch import Decoded
 from monitor.events.forgiving import Refused
-from monitor.events.frame import MODEL, Frame
-from monitor.events.mapping import path
+from monitor.events.frame import Frame
+from monitor.events.mapping import MODEL, path
 from monitor.events.models import ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.piece import Piece, Room, rejected
@@ -122,6 +122,7 @@ class TableDecoder:
                 outcome.rejects.append(rejected(piece, int(rows[row]), refused))
             reader.numbers()
             reader.codes()
+            reader.prediction()
             reader.segments()
             filled[name] += rows.size
         for name, sheet in sheets.items():

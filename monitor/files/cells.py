@@ -1,26 +1,33 @@
 """What the text of a CSV cell means, when the reference says what its column holds.
 
 CSV has no types, and a type inferred from one file's cells would change with the next file, or with one bad cell. So
-each cell is read by itself: a category that the reference knows as it is spelled is that category; else, if it is
-spelled as a number or a boolean that the reference knows in its canonical spelling (`1.0` is `1`, `True` is `true`), it
-is that one.
+each cell is read by itself:
+
+- In a numeric column a cell that is no number is infinity, which is counted as invalid.
+- A category that the reference knows as it is spelled is that category; else, if it is spelled as a number or a boolean
+  that the reference knows in its canonical spelling (`1.0` is `1`, `True` is `true`), it is that one.
+- A time is an integer, also with a fraction of zeros or an exponent, or RFC 3339.
+- A version that is a whole number with a fraction of zeros is that number: data frames make `1.0` of 1 beside a null.
+- In the place of a prediction's object a number is the score, any other text the label.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.events.models import LABEL, ModelSpec
-from monitor.events.values import MAX_TIMESTAMP_MS, category, timestamp
-from monitor.files.csv import FALSE, TRUE, cell_casts
+from monitor.events.mapping import MODEL
+from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.events.values import category, timestamp
+from monitor.files.csv import FALSE, TRUE, cell_casts, cell_numbers
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_DIGITS: Final = len(str(MAX_TIMESTAMP_MS))
 _CODE: Final = re.compile(r"-?0\d")  # a leading zero: a code, no number
+_WHOLE: Final = r"^([1-9]\d*|0)\.0+$"
 
 
 class CellMeanings:
@@ -33,47 +40,108 @@ class CellMeanings:
     """
 
     def __init__(self, models: Sequence[ModelSpec]) -> None:
-        self._known: dict[str, set[str]] = {}
-        self._times = {model.mapping.timestamp for model in models}
-        for model in models:
-            for index in model.layout.categorical:
-                column = model.layout.columns[index]
-                name = model.mapping.label_column if column.name == LABEL else column.name
-                self._add(name, (*column.categories, *column.others))
-            for name, values in model.dimensions.items():
-                self._add(name, values)
+        own = [_Meaning([model]) for model in models]
+        # One column may be numeric for one model and categories for another: then each model's rows are read by
+        # themselves, which takes longer.
+        apart = any(one.numeric & other.known.keys() for one in own for other in own)
+        self._groups = own if apart else [_Meaning(models)]
 
-    def _add(self, name: str, texts: Iterable[str]) -> None:
-        self._known.setdefault(name, set()).update(texts)
+    def __call__(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The batch, in one piece or one for each model; rows of no model are in the first."""
+        places = batch.schema.get_all_field_indices(MODEL)
+        if len(self._groups) == 1 or not places:
+            yield self._groups[0](batch)
+            return
+        names = batch.column(places[-1]).to_pylist()
+        owner = {name: place for place, group in enumerate(self._groups) for name in group.models}
+        owners = np.array([owner.get(str(name), 0) for name in names])
+        for place in np.unique(owners).tolist():
+            yield self._groups[place](batch.take(np.flatnonzero(owners == place)))
+
+
+class _Meaning:
+    """Of the columns of models that agree on what each column is."""
+
+    def __init__(self, models: Sequence[ModelSpec]) -> None:
+        self.models = [model.name for model in models]
+        self.numeric: set[str] = set()
+        self.known: dict[str, set[str]] = {}
+        self._times = {model.mapping.timestamp for model in models}
+        self._versions = {model.mapping.version for model in models}
+        self._bare: dict[str, _Bare] = {}
+        for model in models:
+            layout, mapping = model.layout, model.mapping
+            for index in layout.numeric:
+                name = layout.columns[index].name
+                self.numeric.update(mapping.score_columns if name == SCORE else (name,))
+            for index in layout.categorical:
+                column = layout.columns[index]
+                for name in mapping.label_columns if column.name == LABEL else (column.name,):
+                    self._add(name, column.categories, column.others)
+            labels = self.known.get(mapping.label, set())
+            above_score, _, score = mapping.score.rpartition(".")
+            above_label, _, label = mapping.label.rpartition(".")
+            for name in {above_score, above_label} - {""}:
+                fields = score if name == above_score else "", label if name == above_label else ""
+                self._bare[name] = _Bare(*fields, labels)
+            for name, values in model.dimensions.items():
+                if name not in self.numeric:
+                    self._add(name, values)
+
+    def _add(self, name: str, *texts: Iterable[str]) -> None:
+        self.known.setdefault(name, set()).update(*texts)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch, its categories spelled as the reference spells them, its times as integers or RFC 3339."""
-        arrays = []
-        for name, cells in zip(batch.schema.names, batch.columns, strict=True):
-            if cells.type != pa.string():
-                arrays.append(cells)
-            elif name in self._times:
-                arrays.append(_times(cells))
-            elif name in self._known:
-                arrays.append(_spelled(cells, self._known[name]))
-            else:
-                arrays.append(cells)
-        return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+        names = batch.schema.names
+        arrays = [self._read(name, cells) for name, cells in zip(names, batch.columns, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, names=names)
+
+    def _read(self, name: str, cells: Any) -> Any:
+        if name in self._times:
+            return _times(cells)
+        if name in self._versions:
+            return pc.replace_substring_regex(cells, _WHOLE, r"\1")
+        if name in self._bare:
+            return self._bare[name].of(cells)
+        if name in self.numeric:
+            return cell_numbers(cells)
+        return _spelled(cells, self.known[name]) if name in self.known else cells
+
+
+class _Bare(NamedTuple):
+    """The column in the place of a prediction's object: the fields that the object would have, "" for none."""
+
+    score: str
+    label: str
+    labels: Collection[str]
+
+    def of(self, cells: Any) -> Any:
+        """The object: numbers and other texts apart."""
+        numbers = cell_numbers(cells)
+        is_text = pc.is_inf(numbers)
+        fields: dict[str, Any] = {}
+        if self.score:
+            fields[self.score] = pc.if_else(is_text, pa.scalar(None, pa.float64()), numbers)
+        if self.label:
+            fields[self.label] = _spelled(pc.if_else(is_text, cells, pa.scalar(None, pa.string())), self.labels)
+        return pa.StructArray.from_arrays(list(fields.values()), names=list(fields))
 
 
 def _times(cells: Any) -> Any:
-    for type_ in (pa.int64(), pa.float64()):
-        if cell_casts(cells, type_):
-            return pc.cast(cells, type_)
-    # Some are integers, some are not: integers become text like the others.
-    return pa.array([_time(cell) for cell in cells.to_pylist()], pa.string())
+    trimmed: Any = pc.utf8_trim_whitespace(cells)
+    if cell_casts(trimmed, pa.float64()):  # all are numbers: the cast to integers takes 0x1F, this one does not
+        return pc.cast(trimmed, pa.int64() if cell_casts(trimmed, pa.int64()) else pa.float64())
+    # Some are numbers, some are not: those that are times become text like the others.
+    found = zip(trimmed.to_pylist(), cell_numbers(trimmed).to_pylist(), strict=True)
+    return pa.array([cell if cell is None else _time(cell, number) for cell, number in found], pa.string())
 
 
-def _time(cell: str | None) -> str | None:
-    if cell is None or not cell.isascii() or not cell.isdigit():
+def _time(cell: str, number: float) -> str:
+    time_ms = timestamp(number)
+    if time_ms is None or time_ms < 0:
         return cell
-    time_ms = timestamp(int(cell)) if len(cell) <= _MOST_DIGITS else None
-    return cell if time_ms is None else (_EPOCH + timedelta(milliseconds=time_ms)).isoformat()
+    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat()
 
 
 def _spelled(cells: Any, known: Collection[str]) -> Any:

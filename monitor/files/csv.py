@@ -24,6 +24,7 @@ import pyarrow.csv as pa_csv
 
 from monitor.errors import InputError
 from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
+from monitor.files.utf8 import Utf8
 
 BadRow = Callable[[int, int, str], None]
 """Takes the number of cells expected, the number found, and the row's text."""
@@ -56,7 +57,8 @@ class CsvTable:
     infer
         With False there is no first pass: all other columns are string, and `n_rows` is 0.
     on_bad_row
-        What to do with a row of too few or too many cells; None: the file is corrupt.
+        What to do with a row of too few or too many cells; bytes that are no UTF-8 then become U+FFFD. None: with
+        either the file is corrupt.
     progress
         Of the first pass.
 
@@ -145,6 +147,10 @@ class CsvTable:
     def _open(self, names: Sequence[str] | None, handler: Any) -> tuple[Any, Any]:
         raw = pa.OSFile(str(self.path), "r")
         stream: Any = pa.CompressedInputStream(raw, "gzip") if self.path.suffix.lower() == ".gz" else raw
+        if (
+            handler is not None
+        ):  # pyarrow decodes a bad row before it hands it over, and does not survive that it cannot
+            stream = pa.PythonFile(Utf8(stream), mode="r")  # type: ignore[arg-type]  # it needs no more than `read`
         reader = pa_csv.open_csv(
             stream,
             read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),

@@ -23,8 +23,8 @@ import pyarrow as pa
 from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.forgiving import UNSET, Refused, parse, prediction, resolve
-from monitor.events.frame import FLAT_LABEL, FLAT_SCORE, MODEL, SEGMENTS, Frame
-from monitor.events.mapping import Mapping
+from monitor.events.frame import Frame
+from monitor.events.mapping import MODEL, SEGMENTS, Mapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import ModelSpec
 from monitor.events.reasons import Reason
@@ -182,7 +182,7 @@ class JsonlTable:
         if self._paths.together:
             above = resolve(event, self._paths.score[:-1])
             if above is UNSET:
-                return (event.get(FLAT_SCORE), event.get(FLAT_LABEL)) if flat else (None, None)
+                return self._paths.flat(event) if flat else (None, None)
             if isinstance(above, dict):
                 score, label = above.get(self._paths.score[-1]), above.get(self._paths.label[-1])
                 if score is not None and label is not None:
@@ -199,7 +199,13 @@ class _Paths:
         self.version = path_of(mapping.version)
         self.score = path_of(mapping.score)
         self.label = path_of(mapping.label)
+        self._flat_score, self._flat_label = mapping.flat_score, mapping.flat_label
         self.together = len(self.score) > 1 and self.score[:-1] == self.label[:-1]
+
+    def flat(self, event: dict[str, Any]) -> tuple[Any, Any]:
+        """What stands in for score and label in a flat event."""
+        score = None if self._flat_score is None else event.get(self._flat_score)
+        return score, None if self._flat_label is None else event.get(self._flat_label)
 
 
 def _rank_of_order(names: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:

@@ -4,7 +4,7 @@
 `driftline replay`: a JSON line is decoded as if it were a Kafka message, a row of a table as a row of Arrow.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -116,7 +116,7 @@ def iter_decoded(
     """Decode a file as events, in the file's order.
 
     In a CSV file a numeric column's cells that are no numbers are invalid values; a row of too few or too many cells is
-    a reject; timestamps may be integers or RFC 3339.
+    a reject; timestamps may be integers or RFC 3339; bytes that are no UTF-8 become U+FFFD.
 
     Parameters
     ----------
@@ -147,10 +147,7 @@ def iter_decoded(
     bad_rows: list[Rejected] = []
     if kind == "parquet":
         return _decoded_rows(ParquetTable(path), frames, bad_rows, now_ms, rows)
-    layouts = [model.layout for model in models]
-    numeric = {layout.columns[index].name for layout in layouts for index in layout.numeric}
-    numeric |= {model.mapping.score_column for model in models}
-    table = CsvTable(path, numeric=numeric, infer=False, on_bad_row=_reject_into(bad_rows))
+    table = CsvTable(path, infer=False, on_bad_row=_reject_into(bad_rows))
     return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
 
 
@@ -167,7 +164,7 @@ def _decoded_rows(
     bad_rows: list[Rejected],
     now_ms: int,
     rows: int,
-    meaning: Callable[[pa.RecordBatch], pa.RecordBatch] = lambda batch: batch,
+    meaning: Callable[[pa.RecordBatch], Iterable[pa.RecordBatch]] = lambda batch: (batch,),
 ) -> Iterator[Part]:
     try:
         check_schema(frames, pa.schema([(column.name, column.type) for column in table.columns]))
@@ -180,7 +177,8 @@ def _decoded_rows(
     # All columns, also those that no model has: a reject carries its whole row.
     for batch in table.iter_batches(None, rows, lambda share: fraction.__setitem__(0, share)):
         outcome = Outcome()
-        decoder.add_batch(meaning(batch), done, now_ms, outcome)
+        for read in meaning(batch):
+            decoder.add_batch(read, done, now_ms, outcome)
         done += batch.num_rows
         decoded = outcome.decoded(frames)
         if bad_rows:

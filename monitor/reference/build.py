@@ -30,6 +30,7 @@ from monitor.files.staging import staged
 from monitor.files.table import TableFile
 from monitor.reference.columns import Places, chunks, find_places
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
+from monitor.reference.prediction import in_one_place
 from monitor.reference.rows import rows_of, segment_values
 from monitor.reference.sketches import sketch_rows
 
@@ -151,12 +152,14 @@ def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tu
     kind = format_of(path)
     spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping)
     numeric = {name for name, column_kind in model.columns.items() if column_kind == "numeric"}
-    numeric.add(model.mapping.score_column)
+    numeric |= set(model.mapping.score_columns)
     table = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
     if kind == "parquet":
-        return table, model.mapping
-    copy = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
-    return copy, Mapping() if kind == "jsonl" else model.mapping
+        return in_one_place(table, model.mapping, model.task), model.mapping
+    copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
+    if kind == "jsonl":  # each event's prediction has been found already
+        return copy, Mapping()
+    return in_one_place(copy, model.mapping, model.task), model.mapping
 
 
 def _examine_all(

@@ -11,12 +11,15 @@ from detectors.arrays import Bools
 from monitor.config.nearest import nearest
 from monitor.config.schema import Model
 from monitor.errors import InputError
-from monitor.events.frame import MODEL, SEGMENTS
+from monitor.events.mapping import MODEL, SEGMENTS
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE
+from monitor.events.places import Place, find, find_prediction
 from monitor.files.table import Progress, TableFile, unwatched
 from monitor.files.values import MIXED
+from monitor.reference.prediction import COLUMN as PREDICTION
+from monitor.reference.prediction import only_values, schema_of
 
 _ROWS: Final = 131_072
 
@@ -75,14 +78,11 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> Places
         to_features = path_of(mapping.features)
         features = {field.name: Leaf(path=(*to_features, field.name), type=field.type) for field in nested}
     else:
-        taken = {MODEL, SEGMENTS, mapping.timestamp, mapping.prediction_id, mapping.version}
-        taken |= {mapping.score_column, mapping.label_column}
-        mapped = (mapping.timestamp, mapping.prediction_id, mapping.version, mapping.score, mapping.label)
-        above = {path_of(dotted)[0] for dotted in mapped}
-        taken |= {name for name in above if name in types and pa.types.is_struct(types[name])}
-        features = {name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in taken}
-    score = _first(types, mapping.score_column, mapping.score)
-    label = _first(types, mapping.label_column, mapping.label)
+        features = {
+            name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in mapping.reserved
+        }
+    features = {name: leaf for name, leaf in features.items() if name != PREDICTION}
+    score, label = _prediction(table, mapping, model)
     named = types.get(SEGMENTS)
     segments = {}
     if named is not None and pa.types.is_struct(named):
@@ -114,6 +114,27 @@ def chunks(table: TableFile, leaf: Leaf, keep: Bools | None, progress: Progress 
             values = values.filter(pa.array(keep[start : start + len(values)]))
         start += batch.num_rows
         yield values
+
+
+def _prediction(table: TableFile, mapping: FieldMapping, model: Model) -> tuple[Leaf | None, Leaf | None]:
+    """The leaves of score and label."""
+    schema = schema_of(table)
+    whole = find(schema, (PREDICTION,))
+    if whole is not None:
+        fields = {field.name: Leaf(path=(PREDICTION, field.name), type=field.type) for field in whole.type}
+        return fields.get("score"), fields.get("label")
+    found = only_values(find_prediction(schema, mapping, model.task))
+    score, label = (_leaf(schema, places[0]) if places else None for places in (found.scores, found.labels))
+    return score, label
+
+
+def _leaf(schema: Any, place: Place) -> Leaf:
+    field = schema.field(place.steps[0])
+    names = [field.name]
+    for step in place.steps[1:]:
+        field = field.type.field(step)
+        names.append(field.name)
+    return Leaf(path=tuple(names), type=place.type)
 
 
 def _first(types: Mapping[str, pa.DataType], *names: str) -> Leaf | None:

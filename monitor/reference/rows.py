@@ -12,7 +12,7 @@ from detectors.arrays import Bools
 from detectors.reference import MAX_SEGMENT_VALUES, REST
 from monitor.config.schema import Model
 from monitor.errors import InputError
-from monitor.events.frame import SEGMENTS
+from monitor.events.mapping import SEGMENTS
 from monitor.files.table import Progress, TableFile, unwatched
 from monitor.files.values import as_numbers, texts
 from monitor.reference.columns import Leaf, Places

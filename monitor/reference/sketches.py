@@ -16,7 +16,8 @@ from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
 from monitor.events.batch import Batch
-from monitor.events.frame import SEGMENTS, Frame
+from monitor.events.frame import Frame
+from monitor.events.mapping import SEGMENTS
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
 from monitor.events.table import TableDecoder
