@@ -58,7 +58,7 @@ def instant(data: Any, at: Any, end: Any) -> Any:
             unit //= 10
             n += 1
             at += _1
-        if n == 0 or n > 6:
+        if n == 0:
             return np.int64(-1)
     offset = 0
     if data[at] == 0x2B or data[at] == 0x2D:

@@ -147,12 +147,9 @@ class _RoleDecoder:
         if len(message) > self._limits.max_message_bytes:
             return Refused(Reason.OVERSIZE, f"{len(message)} bytes; at most {self._limits.max_message_bytes}")
         try:
-            raws = split(message)
+            return split(message, self._limits.max_events_a_message)
         except Refused as refused:
             return refused
-        if len(raws) > self._limits.max_events_a_message:
-            return Refused(Reason.OVERSIZE, f"{len(raws)} events; at most {self._limits.max_events_a_message}")
-        return raws
 
     def _forgive(self, events: _Events, now_ms: int, outcome: Outcome) -> None:
         """Decode events one by one."""

@@ -1,6 +1,7 @@
 """What single values mean: numbers, categories, times. The compiled path must agree with these functions."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
@@ -27,6 +28,7 @@ Category = str | msgspec.msgpack.Ext | None
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339 with an offset; without one it would be a guess."""
 
+_BEYOND_MICROSECONDS: Final = re.compile(r"(\.[0-9]{6})[0-9]+")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EXACT: Final = 1e17  # beyond this, repr writes an exponent and an integral float is no exact count any more
@@ -74,6 +76,7 @@ def timestamp(value: object) -> int | None:
         return value if -MAX_TIMESTAMP_MS <= value <= MAX_TIMESTAMP_MS else None
     if not isinstance(value, str):
         return None
+    value = _BEYOND_MICROSECONDS.sub(r"\1", value)  # msgspec would round them, up to the next second
     try:
         return (msgspec.convert(value, Instant).astimezone(UTC) - _EPOCH) // _MILLISECOND
     except (msgspec.ValidationError, OverflowError, UnicodeError):
