@@ -38,8 +38,19 @@ def _chosen(config: Config, name: str) -> Model:
 def _show(console: Console, model: Model, built: BuiltReference, digest: str) -> None:
     table = Table(title=f"{model.name}: {built.reference.n:,} rows", title_justify="left")
     for heading in ("column", "kind", "why", "nulls", "note"):
-        table.add_column(heading, justify="right" if heading == "nulls" else "left")
+        # Folded, never cut: in a pipe there are eighty characters, and a name that is cut is no name.
+        table.add_column(heading, justify="right" if heading == "nulls" else "left", overflow="fold")
     for column in built.inferred:
         table.add_row(column.name, column.kind, column.why, f"{column.nulls:,}", column.note)
     console.print(table, soft_wrap=False)
+    for name, values in built.reference.dimensions.items():
+        console.print(f"segment {name}: {_of_values(len(values), built.n_values[name])}")
     console.print(f"{len(built.reference.sketches)} segments; written: {model.reference} ({digest[:12]})")
+
+
+def _of_values(n: int, n_all: int) -> str:
+    if not n:
+        return "no values; every event will be in its rest"
+    if n == n_all:
+        return "1 value" if n == 1 else f"{n} values"
+    return f"the {n} most frequent of {n_all:,} values; the others share its rest"

@@ -91,9 +91,7 @@ class Forgiving:
                 raise Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is {_kind(identity)}", name)
         time = timestamp(resolve(event, path(mapping.timestamp)))
         if time is None:
-            raise Refused(
-                Reason.BAD_TIMESTAMP, _bad_time(resolve(event, path(mapping.timestamp)), mapping.timestamp), name
-            )
+            raise no_time(resolve(event, path(mapping.timestamp)), mapping.timestamp, name)
         if time < 0:
             raise bad_time(time, 0, name)
         version = resolve(event, path(mapping.version))
@@ -190,6 +188,18 @@ def bad_time(time_ms: int, now_ms: int, model: str) -> Refused:
     return Refused(Reason.BAD_TIMESTAMP, detail, model)
 
 
+def no_time(value: object, where: str, model: str) -> Refused:
+    """Why a value that is no time is rejected."""
+    detail = f"{where} is {_kind(value)}"
+    if value is UNSET or value is None:
+        detail = f"no {where}"
+    elif isinstance(value, str):
+        detail = f"{where} {value[:40]!r} is not RFC 3339 with an offset"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        detail = f"{where} is no whole number of milliseconds between 1970 and 9999"
+    return Refused(Reason.BAD_TIMESTAMP, detail, model)
+
+
 def bad_version(where: str, model: str) -> Refused:
     """Why a version is rejected."""
     return Refused(Reason.SCHEMA, f"{where} is no text or number of at most {MAX_TEXT} characters", model)
@@ -197,16 +207,6 @@ def bad_version(where: str, model: str) -> Refused:
 
 def _is_text_or_integer(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
-
-
-def _bad_time(value: object, where: str) -> str:
-    if value is UNSET or value is None:
-        return f"no {where}"
-    if isinstance(value, str):
-        return f"{where} {value[:40]!r} is not RFC 3339 with an offset"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{where} is no whole number of milliseconds between 1970 and 9999"
-    return f"{where} is {_kind(value)}"
 
 
 def _kind(value: object) -> str:

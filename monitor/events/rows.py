@@ -1,15 +1,16 @@
 """The rows of one model in one record batch, into the model's sheet."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from detectors.arrays import Bools, Codes, Ints
 from detectors.columns import CODE_NULL
 from monitor.events import direct
-from monitor.events.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts
+from monitor.events.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts, value_type
 from monitor.events.dictionaries import Dictionary
-from monitor.events.forgiving import Refused, bad_time, bad_version
+from monitor.events.forgiving import Refused, bad_time, bad_version, no_time
 from monitor.events.frame import Frame
 from monitor.events.lookup import MISSING
 from monitor.events.parts import code_of, numeric_segment
@@ -17,7 +18,17 @@ from monitor.events.places import Place, Places
 from monitor.events.probabilities import best_of
 from monitor.events.reasons import Reason
 from monitor.events.sheet import Sheet
-from monitor.events.values import MAX_TEXT
+from monitor.events.values import MAX_TEXT, timestamp
+
+_SPOKEN: Final = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+)
+"""Types of which JSON has the values too."""
 
 
 class Rows:
@@ -155,13 +166,30 @@ class Rows:
             if bad_id is not None and bad_id[row]:
                 why = Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is neither text nor an integer", name)
             elif times_ms[row] < 0:
-                why = Refused(Reason.BAD_TIMESTAMP, f"{mapping.timestamp} is null or no time from 1970 on", name)
+                why = self._no_time(row)
             elif bad_versions is not None and bad_versions[row]:
                 why = bad_version(mapping.version, name)
             else:
                 why = bad_time(int(times_ms[row]), now_ms, name)
             refused.append((row, why))
         return refused
+
+    def _no_time(self, row: int) -> Refused:
+        """Why a row's time is none, in the words for JSON where JSON could hold it."""
+        place, where, name = self._places.timestamp, self._frame.spec.mapping.timestamp, self._frame.spec.name
+        if place is None:
+            return no_time(None, where, name)
+        array, kind = place.of(self._batch), value_type(place.type)
+        if not present(array)[row]:
+            return no_time(None, where, name)
+        if not any(matches(kind) for matches in _SPOKEN):
+            return Refused(Reason.BAD_TIMESTAMP, f"{where} of type {kind} is not between 1970 and 9999", name)
+        try:
+            value = array[row].as_py()
+        except UnicodeDecodeError:  # of a file
+            return Refused(Reason.BAD_TIMESTAMP, f"{where} is not UTF-8", name)
+        time_ms = timestamp(value)
+        return no_time(value, where, name) if time_ms is None or time_ms >= 0 else bad_time(time_ms, 0, name)
 
     def _times(self, out: Ints) -> None:
         place = self._places.timestamp

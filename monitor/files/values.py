@@ -14,19 +14,27 @@ from monitor.events.values import INVALID_TEXT
 
 MIXED: Final = pa.struct(
     [
-        pa.field("number", pa.float64()),
+        pa.field("number", pa.float64(), metadata={"driftline": "mixed"}),
         pa.field("boolean", pa.bool_()),
         pa.field("text", pa.string()),
         pa.field("other", pa.bool_()),
     ]
 )
-"""A JSON column with values of several types: at most one field is not null; `other` stands for arrays and objects."""
+"""A JSON column with values of several types: at most one field is not null; `other` stands for arrays and objects.
+
+Marked by its metadata: a file may have a struct of such fields, which is an object.
+"""
 
 
 def mixed(n: int, **fields: Any) -> Any:
     """(n,) a `MIXED` array of its fields; those not given are null."""
     filled = [fields.get(field.name, pa.nulls(n, field.type)) for field in MIXED]
     return pa.StructArray.from_arrays(filled, fields=list(MIXED))
+
+
+def is_mixed(type_: pa.DataType) -> bool:
+    """Whether a type is `MIXED`, and no struct that looks like it."""
+    return pa.types.is_struct(type_) and type_ == MIXED and b"driftline" in (type_.field(0).metadata or {})
 
 
 def is_number(type_: pa.DataType) -> bool:
@@ -46,7 +54,7 @@ def value_type(type_: pa.DataType) -> pa.DataType:
 
 def numbers(values: Any) -> Floats:
     """(n,) float64 as in column batches; what is no finite number is INVALID. Zero has no sign."""
-    if values.type == MIXED:
+    if is_mixed(values.type):
         found = arrays.numbers(pc.struct_field(values, "number"))
         for name in ("boolean", "text", "other"):
             found[_valid(values, name)] = INVALID
@@ -77,13 +85,13 @@ def as_texts(values: Any) -> tuple[Any, Bools]:
 
 def texts(values: Any) -> arrays.Texts:
     """A column as categories; see `monitor.events.arrays.texts`. Invalid values of a `MIXED` array are null."""
-    return arrays.texts(as_texts(values)[0] if values.type == MIXED else values)
+    return arrays.texts(as_texts(values)[0] if is_mixed(values.type) else values)
 
 
 def count_texts(values: Any) -> tuple[Iterable[tuple[str, int]], int, int]:
     """Each category with its count, and the number of nulls and of invalid values. A category may come twice."""
     invalid = 0
-    if values.type == MIXED:
+    if is_mixed(values.type):
         values, bad = as_texts(values)
         invalid = int(bad.sum())
     found = arrays.texts(values)

@@ -9,7 +9,7 @@ out. The same rows in any order and from any of the formats make the same refere
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
 from monitor.config.schema import ColumnKind, Model
 from monitor.errors import InputError
-from monitor.events.mapping import Mapping
+from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.files.read import format_of, open_table
 from monitor.files.staging import staged
@@ -57,12 +57,15 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
         Rows that name another model, left out.
     versions
         The versions in the data, sorted; "" stands for none.
+    n_values
+        By segment dimension: how many values it has, also those that are no segment of their own.
     """
 
     reference: Reference
     inferred: tuple[InferredColumn, ...]
     n_other_models: int
     versions: tuple[str, ...]
+    n_values: Mapping[str, int]
 
 
 def build_reference(
@@ -96,12 +99,13 @@ def build_reference(
         examined = _examine_all(table, places, model, keep, n_rows, progress)
         layout, cell_means = _layout(path, examined)
         numeric = {layout.columns[index].name for index in layout.numeric}
-        dimensions = {
+        found = {
             name: segment_values(
                 table, name, leaves, keep, numeric=name in numeric, progress=partial(progress, f"segment {name}")
             )
             for name, leaves in places.dimensions.items()
         }
+        dimensions = {name: values for name, (values, _) in found.items()}
         sketches = sketch_rows(table, places, layout, dimensions, keep, partial(progress, "counting"))
     _check_unchanged(path, sketches[WHOLE], examined, n_rows)
     reference = Reference(
@@ -117,6 +121,7 @@ def build_reference(
         inferred=tuple(one.inferred for one in examined),
         n_other_models=table.n_rows - n_rows,
         versions=versions,
+        n_values={name: n for name, (_, n) in found.items()},
     )
 
 
@@ -128,6 +133,8 @@ def write_reference(path: Path, reference: Reference) -> str:
     InputError
         The file cannot be written.
     """
+    if not path.name:
+        raise InputError(f"cannot write {path}: it is a folder", hint="name a file under `reference`")
     data = reference.encode()
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -147,7 +154,7 @@ def write_reference(path: Path, reference: Reference) -> str:
     return reference.digest
 
 
-def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tuple[TableFile, Mapping]:
+def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tuple[TableFile, FieldMapping]:
     """The file as columns that can be read one by one, and where things lie in it."""
     kind = format_of(path)
     spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping)
@@ -157,8 +164,9 @@ def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tu
     if kind == "parquet":
         return in_one_place(table, model.mapping, model.task), model.mapping
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
+    copy.path = path  # what is wrong with it is wrong with the user's file
     if kind == "jsonl":  # each event's prediction has been found already
-        return copy, Mapping()
+        return copy, FieldMapping()
     return in_one_place(copy, model.mapping, model.task), model.mapping
 
 

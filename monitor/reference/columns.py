@@ -17,7 +17,7 @@ from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE
 from monitor.events.places import Place, find, find_prediction
 from monitor.files.table import Progress, TableFile, unwatched
-from monitor.files.values import MIXED
+from monitor.files.values import is_mixed
 from monitor.reference.prediction import COLUMN as PREDICTION
 from monitor.reference.prediction import only_values, schema_of
 
@@ -74,7 +74,7 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> Places
     """
     types = {column.name: column.type for column in table.columns}
     nested = _type_at(types, path_of(mapping.features))
-    if nested is not None and pa.types.is_struct(nested) and nested != MIXED:
+    if nested is not None and pa.types.is_struct(nested) and not is_mixed(nested):
         to_features = path_of(mapping.features)
         features = {field.name: Leaf(path=(*to_features, field.name), type=field.type) for field in nested}
     else:

@@ -24,7 +24,7 @@ from detectors.arrays import Floats
 from detectors.columns import Column
 from detectors.reference import MAX_CATEGORIES, categorical_column, numeric_column
 from monitor.config.schema import ColumnKind
-from monitor.files.values import MIXED, count_texts, is_number, is_text, numbers, value_type
+from monitor.files.values import MIXED, count_texts, is_mixed, is_number, is_text, numbers, value_type
 
 Kind = Literal["numeric", "categorical", "boolean", "left out"]
 
@@ -131,7 +131,7 @@ def examine(
         return _inferred_categorical(name, "boolean", "booleans", chunks)
     if is_text(plain):
         return _inferred_categorical(name, "categorical", "text", chunks)
-    if plain == MIXED:
+    if is_mixed(plain):
         return _mixed(name, chunks, n_rows)
     if pa.types.is_temporal(plain):
         return left_out(name, "dates or times")

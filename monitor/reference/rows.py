@@ -14,7 +14,7 @@ from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.events.mapping import SEGMENTS
 from monitor.files.table import Progress, TableFile, unwatched
-from monitor.files.values import as_numbers, texts
+from monitor.files.values import as_numbers, count_texts, texts
 from monitor.reference.columns import Leaf, Places
 from monitor.reference.kinds import MAX_DISTINCT
 
@@ -32,7 +32,7 @@ def rows_of(table: TableFile, places: Places, model: Model, progress: Progress) 
     Raises
     ------
     InputError
-        There are none.
+        There are none; or none has a version that is text or a number, so that live each would be rejected.
     """
     leaves = [leaf for leaf in (places.model, places.version) if leaf is not None]
     keep = np.ones(table.n_rows, dtype=np.bool_)
@@ -50,10 +50,16 @@ def rows_of(table: TableFile, places: Places, model: Model, progress: Progress) 
                 others.update(str(name) for name, good in zip(names.values, accepted.tolist(), strict=True) if not good)
         if places.version is not None and len(versions) < MAX_VERSIONS:
             found = texts(places.version.of(batch))
-            versions.update(found.values[code] or "" for code in np.unique(found.codes[own]).tolist())
+            there = [found.values[code] for code in np.unique(found.codes[own]).tolist()]
+            versions.update(value or "" for value in there if value is None or isinstance(value, str))
     if not keep.any():
         known = ", ".join(sorted(others)[:5])
         raise InputError(f"{table.path} has no row of model {model.name!r}", hint=f"its rows are of: {known}")
+    if places.version is not None and not versions:
+        raise InputError(
+            f"{table.path}: no version in {places.version.selector!r} is text or a number",
+            hint="name the column that holds it under `mapping: {version: ...}`",
+        )
     return None if keep.all() else keep, tuple(sorted(versions))
 
 
@@ -65,8 +71,8 @@ def segment_values(
     *,
     numeric: bool,
     progress: Progress = unwatched,
-) -> tuple[str, ...]:
-    """The 50 most frequent values of a dimension, largest first, ties by value. Nulls are not counted.
+) -> tuple[tuple[str, ...], int]:
+    """The 50 most frequent values of a dimension, largest first, ties by value; and how many there are. Nulls are none.
 
     Parameters
     ----------
@@ -86,14 +92,16 @@ def segment_values(
     Raises
     ------
     InputError
-        There are too many different values to count.
+        There are too many different values to count, or only such as can be none: dates, lists.
     """
     counts = Counter[str]()
+    invalid = False
     start = 0
     for batch in table.iter_batches([leaf.selector for leaf in leaves], _ROWS, progress):
         found: Any = pa.nulls(batch.num_rows, pa.string())
         for leaf in leaves:
             values = leaf.of(batch)
+            invalid |= count_texts(values)[2] > 0
             named = texts(as_numbers(values) if numeric and leaf.path[0] != SEGMENTS else values)
             spelled = pa.array([value if isinstance(value, str) else None for value in named.values], pa.string())
             found = pc.coalesce(found, spelled.take(pa.array(named.codes, pa.int64())))
@@ -108,5 +116,10 @@ def segment_values(
                 hint=f"take {dimension!r} out of `segments`: it looks like an identifier",
             )
     counts.pop(REST, None)  # the name of what is left over
+    if invalid and not counts:
+        raise InputError(
+            f"{table.path}: no value of segment {dimension!r} is text, a number or a boolean",
+            hint=f"take {dimension!r} out of `segments`, or write its values as text",
+        )
     ranked = sorted(counts, key=lambda value: (-counts[value], value))
-    return tuple(ranked[:MAX_SEGMENT_VALUES])
+    return tuple(ranked[:MAX_SEGMENT_VALUES]), len(ranked)

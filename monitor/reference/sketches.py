@@ -22,7 +22,7 @@ from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
 from monitor.events.table import TableDecoder
 from monitor.files.table import Progress, TableFile
-from monitor.files.values import MIXED, as_numbers, as_texts
+from monitor.files.values import as_numbers, as_texts, is_mixed
 from monitor.reference.columns import Places
 from monitor.sketching import sketch_batch
 
@@ -123,7 +123,7 @@ class _Rows:
 
     def _plain(self, name: str, values: Any, invalid: dict[int, Bools]) -> Any:
         """Values that the table decoder knows; those of several types become numbers or texts, as the column wants."""
-        if values.type != MIXED:
+        if not is_mixed(values.type):
             return values
         if name in self._numeric:
             return as_numbers(values)

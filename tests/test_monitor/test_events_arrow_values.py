@@ -15,6 +15,7 @@ from detectors.layout import Layout
 from monitor.events.arrow import ArrowDecoder
 from monitor.events.batch import Decoded
 from monitor.events.extent import extent
+from monitor.events.json import JsonDecoder
 from monitor.events.models import Limits, ModelSpec
 from monitor.events.reasons import Reason
 
@@ -207,3 +208,16 @@ def test_what_follows_a_stream_and_is_none_is_no_loss_but_a_reject() -> None:
     for raw in (one + b"garbage", one + bytes(8) + b"garbage!" * 9, one + one[:-20], one + b'{"timestamp":1}'):
         (reject,) = decode(raw).rejects
         assert (reject.reason, reject.raw) == (Reason.UNDECODABLE, raw)
+
+
+@pytest.mark.parametrize("value", [None, -1, 1.5, 2**60, True, "soon", "1969-12-31T00:00:00Z", NOW_MS * 2])
+def test_a_bad_time_is_told_in_the_words_for_json(value: Any) -> None:
+    (event,) = JsonDecoder([MODEL]).decode([json.dumps({"timestamp": value}).encode()], "predictions", NOW_MS).rejects
+    (row,) = decode(stream({"timestamp": [value], "x": [1.0]})).rejects
+    assert (row.reason, row.detail) == (event.reason, event.detail)
+
+
+def test_a_bad_time_of_a_type_that_json_has_not_is_told_too() -> None:
+    for values in (pa.array([-1], pa.timestamp("s")), pa.array([-1], pa.date32()), pa.array([[1]]), pa.array([b"1"])):
+        (row,) = decode(stream({"timestamp": values})).rejects
+        assert "is not between 1970 and 9999" in row.detail
