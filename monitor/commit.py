@@ -1,10 +1,13 @@
-"""What one commit of ingest sends: deltas to the partition of their model, clocks to every partition, rejects. Pure."""
+"""What one commit of ingest sends: deltas to the partition of their model, clocks to every partition, rejects.
+
+Pure, but for `produce`.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import Message
+from confluent_kafka import Message, Producer
 
 from detectors.reference import Reference
 from detectors.sketch import Sketch
@@ -84,6 +87,17 @@ def reject_messages(kafka: Kafka, rejects: Sequence[Rejected], messages: Sequenc
         _topic, source = place(message)
         partition = source % kafka.sketch_partitions
         yield Outgoing(topic=topic, partition=partition, value=raw[:MAX_RAW_BYTES], headers=headers)
+
+
+def produce(producer: Producer, outgoing: Outgoing) -> None:
+    """Hand a message to the producer. Where its queue is full this waits for the broker, and drops nothing."""
+    while True:
+        try:
+            producer.produce(outgoing.topic, outgoing.value, partition=outgoing.partition, headers=outgoing.headers)
+            producer.poll(0)
+            return
+        except BufferError:
+            producer.poll(0.1)
 
 
 def _reject_row(reject: Rejected, message: Message) -> Reject:

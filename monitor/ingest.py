@@ -10,21 +10,21 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from detectors.reference import Reference
 from monitor import telemetry
-from monitor.commit import Outgoing, deltas_of, reject_messages, sketch_messages
+from monitor.commit import deltas_of, produce, reject_messages, sketch_messages
 from monitor.config.schema import Kafka
 from monitor.errors import DriftlineError, StoppedError
 from monitor.events.batch import Decoded
 from monitor.health import Health
 from monitor.kafka.clients import built, classify, consumer_settings, producer_settings
-from monitor.kafka.messages import Places, offset, place, places_of
+from monitor.kafka.groups import groups_of
+from monitor.kafka.messages import offset, place, places_of
 from monitor.kafka.partitions import Partitions
-from monitor.kafka.progress import export_lag, forget_lag
+from monitor.kafka.progress import export_lag, forget_lag, seek_to_committed
 from monitor.sketch_messages import Delta
 
 log = structlog.get_logger()
@@ -97,7 +97,7 @@ class Ingest:
             while not self._stopping:
                 self._turn()
             if self._buffer:
-                self._commit_or_roll_back(time.monotonic())
+                self._commit_in_groups(time.monotonic())
         except KafkaException as error:
             raise classify(error, self._kafka) from error
         finally:
@@ -153,8 +153,7 @@ class Ingest:
                 found = [message for message in found if message.error() is None]
             self._buffer += found
             n_bytes += sum(map(len, found))
-        self._health.turned()
-        self._commit_or_roll_back(started_s)
+        self._commit_in_groups(started_s)
 
     def _listen(self, now_s: float) -> None:
         """A process that was stopped for so long heard nothing, and its partitions may be another worker's by now."""
@@ -188,9 +187,28 @@ class Ingest:
 
     # Committing -------------------------------------------------------------------------------------------------------
 
-    def _commit_or_roll_back(self, started_s: float) -> None:
+    def _commit_in_groups(self, started_s: float) -> None:
+        """Commit what was read: at once, unless a few messages hold so many events that memory would not."""
         messages, ended = self._buffer, self._ended
         self._buffer, self._ended = [], []
+        *first, last = groups_of(messages)
+        for group in first:
+            if not self._commit_or_roll_back(messages[group], [], started_s, messages[group.stop :]):
+                return
+        self._commit_or_roll_back(messages[last], ended, started_s)
+
+    def _commit_or_roll_back(
+        self,
+        messages: Sequence[Message],
+        ended: Sequence[tuple[tuple[str, int], int]],
+        started_s: float,
+        rest: Sequence[Message] = (),
+    ) -> bool:
+        """Commit some messages; `ended` are the ends of partitions that were reached with them.
+
+        False if that was rolled back: then the `rest`, which was read after them, is read again too.
+        """
+        self._health.turned()
         now_s = time.monotonic()
         self._listen(now_s)
         places = places_of(messages)
@@ -200,24 +218,25 @@ class Ingest:
             self._partitions.reached_end(key, end)
         if not len(self._partitions):
             self._stand_by()
-            return
+            return True
         if not self._n_partitions:
             self._count_partitions()
         decoded = self._decode(messages, int(time.time() * 1000))
-        self._note_times(decoded, places, now_s)
+        for key, event_ms in places.latest(decoded.batches):
+            self._partitions.saw(key, event_ms, now_s)
         self._partitions.find_idle(now_s)
         # Clocks are believed, so they are sent only with an offset: by that Kafka tells whether the partitions are
         # still this worker's. One that has shown nothing yet, not even its end, soon will.
         if not (self._partitions.changed() and self._partitions.to_commit()):
             export_lag(self._consumer, "ingest")
             self._health.ready()
-            return
+            return True
         deltas = self._sketch(decoded)
         try:
             self._commit(deltas, decoded, messages)
         except KafkaException as error:
-            self._roll_back(error)
-            return
+            self._roll_back(error, rest)
+            return False
         self._partitions.committed()
         self._rollbacks = 0
         telemetry.COMMIT_SECONDS.labels("ingest").observe(time.monotonic() - started_s)
@@ -227,6 +246,7 @@ class Ingest:
             telemetry.REJECTS.labels(reject.model, reject.reason).inc()
         export_lag(self._consumer, "ingest")
         self._health.ready()
+        return True
 
     def _stand_by(self) -> None:
         """A worker to whom no partition is left commits nothing that would show that the broker is back: ask."""
@@ -234,15 +254,6 @@ class Ingest:
             with contextlib.suppress(KafkaException):
                 self._consumer.list_topics(timeout=1)
                 self._health.ready()
-
-    def _note_times(self, decoded: Decoded, places: Places, now_s: float) -> None:
-        """Advance the clock of each source partition by the events accepted from it."""
-        latest = np.full(len(places.partitions), -1, dtype=np.int64)
-        for batch in decoded.batches:
-            np.maximum.at(latest, places.of_message[batch.sources], batch.timestamps_ms)
-        for key, event_ms in zip(places.partitions, latest.tolist(), strict=True):
-            if event_ms >= 0:
-                self._partitions.saw(key, event_ms, now_s)
 
     def _sketch(self, decoded: Decoded) -> list[Delta]:
         return [
@@ -254,27 +265,16 @@ class Ingest:
     def _commit(self, deltas: Sequence[Delta], decoded: Decoded, messages: Sequence[Message]) -> None:
         self._producer.begin_transaction()
         for outgoing in sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions):
-            self._produce(outgoing)
+            produce(self._producer, outgoing)
         for outgoing in reject_messages(self._kafka, decoded.rejects, messages):
-            self._produce(outgoing)
+            produce(self._producer, outgoing)
         offsets = [
             TopicPartition(topic, number, next_) for (topic, number), next_ in self._partitions.to_commit().items()
         ]
         self._producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), 30)
         self._producer.commit_transaction(60)
 
-    def _produce(self, outgoing: Outgoing) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    outgoing.topic, outgoing.value, partition=outgoing.partition, headers=outgoing.headers
-                )
-                self._producer.poll(0)
-                return
-            except BufferError:  # the queue is full: wait for the broker, drop nothing
-                self._producer.poll(0.1)
-
-    def _roll_back(self, error: KafkaException) -> None:
+    def _roll_back(self, error: KafkaException, rest: Sequence[Message]) -> None:
         """Undo the transaction and read its events again. What cannot be undone ends this process instead."""
         kafka_error = error.args[0]
         telemetry.COMMIT_FAILURES.labels("ingest").inc()
@@ -290,20 +290,10 @@ class Ingest:
         self._producer.abort_transaction(30)
         self._pause(min(MAX_PAUSE_S, 0.25 * 2.0 ** min(self._rollbacks, 10)))
         self._rollbacks += 1
-        assigned = {(p.topic, p.partition) for p in self._consumer.assignment()}
-        again = {key: start for key, start in self._partitions.rolled_back(time.monotonic()).items() if key in assigned}
-        asked = [TopicPartition(topic, number) for topic, number in again]
-        for stored in self._consumer.committed(asked, timeout=30) if asked else ():
-            # The group's offset is the truth: this partition may have been another worker's since.
-            start = stored.offset if stored.offset >= 0 else self._beginning(stored)
-            self._consumer.seek(TopicPartition(stored.topic, stored.partition, start))
+        seek_to_committed(self._consumer, self._partitions.rolled_back(time.monotonic(), places_of(rest).partitions))
 
     def _pause(self, seconds: float) -> None:
         """Wait before the events are read again. Between steps, so that a signal is heard."""
         until_s = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < until_s:
             time.sleep(0.05)
-
-    def _beginning(self, partition: TopicPartition) -> int:
-        low, _high = self._consumer.get_watermark_offsets(partition, timeout=10)
-        return int(low)

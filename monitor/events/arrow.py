@@ -2,14 +2,14 @@
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from monitor.events.batch import Decoded, Rejected
-from monitor.events.extent import extent
+from monitor.events.extent import Extent, extent
 from monitor.events.forgiving import Refused
 from monitor.events.frame import Frame
 from monitor.events.models import Limits, ModelSpec, Role
@@ -97,15 +97,13 @@ class ArrowDecoder:
             raise Refused(Reason.UNDECODABLE, "empty message")
         batches: list[Any] = []
         try:
-            source, (start, end) = pa.py_buffer(raw), _streams(raw)
+            source = pa.py_buffer(raw)
             n_rows = n_bytes = 0
-            while start < end:  # one stream after another, as whoever appends to a file writes them
-                found = extent(raw, start, end)
+            for start, found in _extents(raw):
                 n_rows, n_bytes = n_rows + found.n_rows, n_bytes + found.n_bytes
                 self._check(n_rows, n_bytes)
                 with pa.ipc.open_stream(source.slice(start, found.stop - start)) as stream:
                     batches += stream
-                start = _after_zeros(raw, found.stop, end)
             for batch in batches:
                 batch.validate(full=True)
         except _REFUSALS as error:
@@ -117,6 +115,23 @@ class ArrowDecoder:
             raise Refused(Reason.OVERSIZE, f"{n_rows} rows; at most {self._limits.max_events_a_message}")
         if n_bytes > self._limits.max_decoded_bytes:
             raise Refused(Reason.OVERSIZE, f"{n_bytes} bytes decoded; at most {self._limits.max_decoded_bytes}")
+
+
+def rows_of(raw: bytes) -> int:
+    """How many rows a message says it has, before it is decoded; 0 for one that says nothing."""
+    try:
+        return sum(found.n_rows for _, found in _extents(raw))
+    except _REFUSALS:
+        return 0
+
+
+def _extents(raw: bytes) -> Iterator[tuple[int, Extent]]:
+    """Where each stream begins, and its extent: one after another, as whoever appends to a file writes them."""
+    start, end = _streams(raw)
+    while start < end:
+        found = extent(raw, start, end)
+        yield start, found
+        start = _after_zeros(raw, found.stop, end)
 
 
 def _after_zeros(raw: bytes, start: int, end: int) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 from confluent_kafka import Message
 
 from detectors.arrays import Ints
+from monitor.events.batch import Batch
 
 
 def place(message: Message) -> tuple[str, int]:
@@ -49,6 +50,14 @@ class Places:
     of_message: Ints
     first: Ints
     last: Ints
+
+    def latest(self, batches: Sequence[Batch]) -> list[tuple[tuple[str, int], int]]:
+        """The greatest time, in milliseconds, of the events that came from each partition, if any did."""
+        latest = np.full(len(self.partitions), -1, dtype=np.int64)
+        for batch in batches:
+            np.maximum.at(latest, self.of_message[batch.sources], batch.timestamps_ms)
+        pairs = zip(self.partitions, latest.tolist(), strict=True)
+        return [(partition, event_ms) for partition, event_ms in pairs if event_ms >= 0]
 
 
 def places_of(messages: Sequence[Message]) -> Places:

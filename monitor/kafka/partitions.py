@@ -3,6 +3,7 @@
 `now_s` is a monotonic wall clock in seconds, passed in.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.sketch_messages import SourceRange
@@ -112,9 +113,9 @@ class Partitions:
             partition.committed_max_event_ms = partition.max_event_ms
         self._reported = {(clock.topic, clock.partition): clock for clock in self.clocks()}
 
-    def rolled_back(self, now_s: float) -> dict[TopicPartition, int]:
-        """Forget what was read since the last commit; where to read again from (-1: from the group's own offset)."""
-        again = {key: p.committed for key, p in self._partitions.items() if p.first >= 0}
+    def rolled_back(self, now_s: float, unread: Iterable[TopicPartition] = ()) -> set[TopicPartition]:
+        """Forget what was read since the last commit. The partitions to read again: `unread` are some of them."""
+        again = {key for key, p in self._partitions.items() if p.first >= 0} | self._partitions.keys() & unread
         for key, partition in self._partitions.items():
             if key in again:
                 partition.end, partition.at_end = -1, False

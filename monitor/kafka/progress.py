@@ -25,6 +25,17 @@ def export_lag(consumer: Consumer, role: str) -> None:
         telemetry.CONSUMER_LAG.labels(role, partition.topic, str(partition.partition)).set(lag)
 
 
+def seek_to_committed(consumer: Consumer, partitions: Iterable[tuple[str, int]]) -> None:
+    """Read partitions again from where the group has committed them: one may have been another member's since."""
+    assigned = {(p.topic, p.partition) for p in consumer.assignment()}
+    asked = [TopicPartition(topic, number) for topic, number in partitions if (topic, number) in assigned]
+    for stored in consumer.committed(asked, timeout=30) if asked else ():
+        start = stored.offset
+        if start < 0:
+            start, _high = consumer.get_watermark_offsets(stored, timeout=10)
+        consumer.seek(TopicPartition(stored.topic, stored.partition, start))
+
+
 def forget_lag(role: str, partitions: Iterable[TopicPartition]) -> None:
     """Tell it no more: another member does, and the last value would stand beside that one for ever."""
     for partition in partitions:

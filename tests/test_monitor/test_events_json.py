@@ -292,6 +292,17 @@ def test_of_an_unseen_category_200_characters_are_kept(forgiving_only: bool) -> 
     assert batch.unseen == {CARRIER: [(0, long), (1, long), (2, "1" + "0" * 199)], LABEL: [(3, long)]}
 
 
+def test_events_of_several_messages_are_the_same_taken_together_or_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd = [event(version="\n"), 7, event(features={"carrier": "new"}), event(timestamp=2 * NOW_MS), event()]
+    messages = [[event(version=number) for number in range(5)], event(), odd, b"bad", odd[:1], [event()], []]
+    together = decode(*messages)
+    for most in (1, 2, 3, 7):
+        monkeypatch.setattr("monitor.events.json.CHUNK", most)
+        same(decode(*messages), together)
+
+
 def test_more_versions_than_the_kernel_tells_apart() -> None:
     batch = only(decode(*(event(version=f"v{i % 40}") for i in range(100))))
     assert [batch.versions[code] for code in batch.version_codes] == [f"v{i % 40}" for i in range(100)]

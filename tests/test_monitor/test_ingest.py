@@ -60,6 +60,7 @@ class FakeConsumer:
     def __init__(self, *assigned: int) -> None:
         self.assigned = [TopicPartition(SOURCE, number, 5) for number in assigned]
         self.answers = True
+        self.sought: dict[int, int] = {}
 
     def assignment(self) -> list[TopicPartition]:
         return self.assigned
@@ -70,8 +71,8 @@ class FakeConsumer:
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         return [TopicPartition(one.topic, one.partition, 5) for one in partitions]
 
-    def seek(self, _partition: TopicPartition) -> None:
-        pass
+    def seek(self, partition: TopicPartition) -> None:
+        self.sought[partition.partition] = partition.offset
 
     def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
         return 0, 105
@@ -123,11 +124,11 @@ def test_callbacks_call_nothing_of_the_client(tmp_path: Path) -> None:
 
 def test_clocks_are_sent_with_an_offset_by_which_kafka_tells_whose_the_partitions_are(tmp_path: Path) -> None:
     role, producer, _, health = worker(tmp_path, 0, 1, sketch_partitions=1)
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     assert producer.calls == [], "not one offset is known yet"
     assert not health.not_ready_because
     end_of(role, 1, 7)
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     assert producer.calls == ["begin", "drift.sketches", "offsets", "commit"]
     assert producer.offsets == [(1, 7)]
     (message,) = producer.sent
@@ -145,7 +146,7 @@ def test_a_worker_that_was_stopped_does_not_count_that_time_as_silence(
     def idle_after(seconds: float) -> bool:
         nonlocal now_s
         now_s += seconds
-        role._commit_or_roll_back(now_s)
+        role._commit_in_groups(now_s)
         return producer.sent[-1].clocks[0].idle
 
     assert not any(idle_after(9.0) for _ in range(5))
@@ -161,23 +162,23 @@ def test_while_no_broker_is_there_nothing_falls_silent(tmp_path: Path, monkeypat
     for _ in range(20):
         role._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
         now_s += 9.0
-        role._commit_or_roll_back(now_s)
+        role._commit_in_groups(now_s)
     assert not producer.sent[-1].clocks[0].idle
 
 
 def test_a_worker_without_partitions_is_ready_again_once_the_broker_answers(tmp_path: Path) -> None:
     role, producer, consumer, health = worker(tmp_path)
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     assert not health.not_ready_because
     consumer.answers = False
     role._on_error(KafkaError(KafkaError._TRANSPORT))
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     assert health.not_ready_because
     consumer.answers = True
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     assert not health.not_ready_because
     role._on_revoke(role._consumer, [])
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     assert health.not_ready_because == "partitions revoked", "it waits for a new assignment"
     assert producer.calls == []
 
@@ -189,7 +190,7 @@ def test_the_lag_of_a_partition_is_told_by_whom_it_belongs_to(tmp_path: Path) ->
 
     role, _, _, _ = worker(tmp_path, 3, 4, sketch_partitions=1)
     end_of(role, 3, 7)
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     assert {"3", "4"} <= told()
     role._on_revoke(role._consumer, [TopicPartition(SOURCE, number) for number in (3, 4, 5)])
     assert not {"3", "4"} & told()
@@ -213,16 +214,16 @@ def test_between_commits_that_are_rolled_back_there_is_a_pause_that_grows(
     monkeypatch.setattr(role, "_pause", pauses.append)
     for _ in range(9):
         role._buffer = [Message(topic=SOURCE, partition=0, offset=1, value=b"no event")]
-        role._commit_or_roll_back(1.0)
+        role._commit_in_groups(1.0)
     assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]
     assert refusing.calls.count("abort") == 9
     assert health.not_ready_because
     role._producer = FakeProducer()  # type: ignore[assignment]
     role._buffer = [Message(topic=SOURCE, partition=0, offset=1, value=b"no event")]
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     role._producer = refusing  # type: ignore[assignment]
     role._buffer = [Message(topic=SOURCE, partition=0, offset=2, value=b"no event")]
-    role._commit_or_roll_back(1.0)
+    role._commit_in_groups(1.0)
     assert pauses[9:] == [0.25], "what was committed in between counts"
 
 
@@ -238,8 +239,43 @@ def test_a_message_that_the_topic_does_not_take_ends_the_role(tmp_path: Path) ->
     refusing.code = KafkaError.MSG_SIZE_TOO_LARGE
     role._buffer = [Message(topic=SOURCE, partition=0, offset=1, value=b"no event")]
     with pytest.raises(StoppedError) as caught:
-        role._commit_or_roll_back(1.0)
+        role._commit_in_groups(1.0)
     assert "max.message.bytes" in caught.value.hint
+
+
+def in_groups_of_two(messages: list[Message]) -> list[slice]:
+    return [slice(start, start + 2) for start in range(0, max(1, len(messages)), 2)]
+
+
+def messages_of(*origins: tuple[int, int]) -> list[Message]:
+    return [Message(topic=SOURCE, partition=number, offset=at, value=b"no event") for number, at in origins]
+
+
+def test_messages_that_hold_much_are_committed_group_by_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.ingest.groups_of", in_groups_of_two)
+    role, producer, _, _ = worker(tmp_path, 0, 1, idle_timeout="1ms", session_timeout="30m", sketch_partitions=1)
+    committed: list[list[tuple[int, int]]] = []
+    monkeypatch.setattr(producer, "commit_transaction", lambda _timeout: committed.append(producer.offsets))
+    role._buffer = messages_of((0, 5), (0, 6), (1, 7), (0, 7), (0, 8))
+    end_of(role, 0, 9)
+    role._commit_in_groups(1.0)
+    assert committed == [[(0, 7)], [(0, 8), (1, 8)], [(0, 9)]]
+    assert [[(one.first, one.last) for one in sent.sources] for sent in producer.sent] == [
+        [(5, 6)], [(7, 7), (7, 7)], [(8, 8)],
+    ]  # fmt: skip
+
+
+def test_what_was_read_after_a_group_that_is_rolled_back_is_read_again_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.ingest.groups_of", in_groups_of_two)
+    role, _, consumer, _ = worker(tmp_path, 0, 1, 2, sketch_partitions=1)
+    monkeypatch.setattr(role, "_pause", lambda _seconds: None)
+    role._producer = refusing = Refusing()  # type: ignore[assignment]
+    role._buffer = messages_of((0, 5), (0, 6), (1, 5), (1, 6))
+    role._commit_in_groups(1.0)
+    assert refusing.calls.count("abort") == 1
+    assert consumer.sought == {0: 5, 1: 5}
 
 
 @pytest.mark.parametrize(("end", "idle"), [(1, False), (3, True)])
@@ -253,7 +289,7 @@ def test_an_end_among_the_messages_counts_where_nothing_followed_it(
     now_s += 6.0
     role._buffer = [Message(topic=SOURCE, partition=0, offset=offset, value=b"no event") for offset in (1, 2)]
     end_of(role, 0, end)
-    role._commit_or_roll_back(now_s)
+    role._commit_in_groups(now_s)
     assert producer.sent[-1].clocks == [Clock(topic=SOURCE, partition=0, idle=idle)]
 
 

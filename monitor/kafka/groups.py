@@ -1,0 +1,53 @@
+"""What one commit takes of the messages that were read: memory must hold what they become, and few may hold much.
+
+Eight megabytes of compressed Arrow were four million events.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from operator import itemgetter
+from typing import Any, Final
+
+from confluent_kafka import Message
+
+from monitor.events.arrow import rows_of
+
+MAX_EVENTS: Final = 262_144
+"""Of a group, as far as can be known before decoding; one message may hold more."""
+_EVENT_BYTES: Final = 128
+"""JSON counts as one event for so many bytes. Most events have more; they can have 27."""
+
+_FIRST: Final[Any] = itemgetter(0)
+_JSON: Final = frozenset(b"{[")
+
+
+def groups_of(messages: Sequence[Message]) -> list[slice]:
+    """The messages in slices, one after another: nearly always one. None is one empty slice."""
+    raws = list(map(Message.value, messages))
+    if _is_json(raws) and sum(map(len, raws)) <= MAX_EVENTS * _EVENT_BYTES:  # type: ignore[arg-type]  # none is None
+        return [slice(0, len(raws))]
+    bounds = [0, *_bounds(raws), len(raws)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
+
+
+def _is_json(raws: Sequence[bytes | None]) -> bool:
+    """Whether all begin as JSON does; in C, for nearly always they do."""
+    try:
+        return _JSON.issuperset(map(_FIRST, raws))
+    except (TypeError, IndexError):  # a tombstone, or nothing at all
+        return False
+
+
+def _bounds(raws: Sequence[bytes | None]) -> Iterator[int]:
+    n_events = 0
+    for place, raw in enumerate(raws):
+        own = _events(raw or b"")
+        if n_events and n_events + own > MAX_EVENTS:
+            yield place
+            n_events = 0
+        n_events += own
+
+
+def _events(raw: bytes) -> int:
+    by_size = max(1, len(raw) // _EVENT_BYTES)
+    return by_size if _is_json([raw]) else rows_of(raw) or by_size
