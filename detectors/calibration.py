@@ -53,6 +53,7 @@ from detectors.comparison import Comparison
 from detectors.permutation import dealt
 
 _MOST_UNSEEN: Final = 2_000  # categories: 199 draws of them take 3 MB
+_MOST_KEPT: Final = 64 << 20  # bytes of dealings that wait for the next method
 _EXCEEDING: Final = 10  # draws that must exceed a statistic for their share to be its p-value
 
 # (draws, cells) proportions of the reference and of the live side -> (draws,) statistics
@@ -76,11 +77,22 @@ def calibrated(comparison: Comparison, observed: Floats, statistic: Statistic, r
     p_values = np.full(observed.shape, np.nan)
     asked = ~np.isnan(observed) & comparison.testable
     for row in np.flatnonzero(asked if rows is None else asked & rows):
-        reference, current = comparison.reference.counts[row], comparison.current.counts[row]
-        r, l = _null(reference, current, int(comparison.n_categories[row]))  # noqa: E741  # the design's letter
-        draws = statistic(r / int(reference.sum()), l / int(current.sum()))
+        r, l = _dealt_once(comparison, int(row))  # noqa: E741  # the design's letter
+        draws = statistic(r / comparison.reference.counts[row].sum(), l / comparison.current.counts[row].sum())
         p_values[row] = tail_p(draws, float(observed[row]))
     return p_values
+
+
+def _dealt_once(comparison: Comparison, row: int) -> tuple[Ints, Ints]:
+    """`_null` of a row, kept for the next method while there is room: dealing is the dearest part."""
+    kept = comparison.dealings
+    if row in kept:
+        return kept[row]
+    reference, current = comparison.reference.counts[row], comparison.current.counts[row]
+    sides = _null(reference, current, int(comparison.n_categories[row]))
+    if sum(r.nbytes + l.nbytes for r, l in (*kept.values(), sides)) <= _MOST_KEPT:  # noqa: E741
+        kept[row] = sides
+    return sides
 
 
 def _null(reference: Ints, current: Ints, n_categories: int) -> tuple[Ints, Ints]:

@@ -53,6 +53,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     range_minimum, range_maximum: (rows,) of the whole reference, which drew the grid; NaN without values.
     range_std: (rows,) standard deviation of the whole reference; NaN without values.
     min_samples: fewer values on either side are no verdict; see `testable`.
+    dealings: by row, what `detectors.calibration` dealt for it: methods that look at the same cells share it.
     """
 
     kind: Kind
@@ -67,6 +68,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     range_maximum: Floats
     range_std: Floats
     min_samples: int = 1
+    dealings: dict[int, tuple[Ints, Ints]] = msgspec.field(default_factory=dict)
 
     @property
     def n_reference(self) -> Ints:
