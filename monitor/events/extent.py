@@ -68,10 +68,10 @@ def extent(raw: bytes, start: int, end: int) -> Extent:
             raise ValueError("a body that is cut off")
         if kind == _BATCH:
             n_rows += _rows(header)
-            n_bytes += _decoded(header, raw, body)
+            n_bytes += _decoded(header, raw, body, stop)
         elif kind == _DICTIONARY:
             name = header.number(_ID, "q")
-            own = _decoded(header.table(_DATA), raw, body)
+            own = _decoded(header.table(_DATA), raw, body, stop)
             # What is added to a dictionary makes a new one; the batches before it keep the old.
             dictionaries[name] = own + (dictionaries[name] if header.number(_IS_DELTA, "?") else 0)
             n_bytes += dictionaries[name]
@@ -129,17 +129,18 @@ def _rows(batch: _Table) -> int:
     return n
 
 
-def _decoded(batch: _Table, raw: bytes, body: int) -> int:
-    """The bytes and the values of a record batch whose body begins at `body`."""
+def _decoded(batch: _Table, raw: bytes, body: int, stop: int) -> int:
+    """The bytes and the values of a record batch whose body is [body, stop)."""
     values = batch.pairs(_NODES)[::2]
-    buffers = batch.pairs(_BUFFERS)
-    offsets, lengths = buffers[::2], buffers[1::2]
-    if min((*values, *offsets, *lengths), default=0) < 0:
+    if min(values, default=0) < 0:
         raise ValueError("a negative length")
-    if not batch.place(_COMPRESSION):
-        return sum(lengths) + sum(values)
     n_bytes = sum(values)
-    for offset, length in zip(offsets, lengths, strict=True):
+    if not batch.place(_COMPRESSION):
+        return n_bytes + stop - body  # Arrow reads it where it lies
+    buffers = batch.pairs(_BUFFERS)
+    for offset, length in zip(buffers[::2], buffers[1::2], strict=True):
+        if offset < 0 or length < 0:
+            raise ValueError("a negative length")
         if length:
             (plain,) = struct.unpack_from("<q", raw, body + offset)
             n_bytes += max(plain, length)  # -1: not compressed
