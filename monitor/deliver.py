@@ -220,11 +220,18 @@ class Deliver:
 
     def _export_lag(self, *, ask: bool = False) -> None:
         """Messages that are not written yet. `ask` the broker where nothing is fetched: what is cached stands still."""
-        for partition in self._consumer.position(self._consumer.assignment()):
-            try:
-                _low, high = self._consumer.get_watermark_offsets(partition, timeout=1.0, cached=not ask)
-            except KafkaException:  # the broker is away as well; it is asked again at the next try
-                return
-            done = self._first_offsets.get((partition.topic, partition.partition), partition.offset)
-            lag = max(0, high - done) if done >= 0 and high >= 0 else 0
-            telemetry.CONSUMER_LAG.labels(f"deliver-{self._name}", partition.topic, str(partition.partition)).set(lag)
+        assigned = self._consumer.assignment()
+        try:
+            committed = self._consumer.committed(assigned, timeout=1.0) if ask and assigned else assigned
+            for partition, known in zip(self._consumer.position(assigned), committed, strict=True):
+                low, high = self._consumer.get_watermark_offsets(partition, cached=True)
+                if ask:  # the embedded broker tells too low an end: what was seen with a message stands
+                    low, end = self._consumer.get_watermark_offsets(partition, timeout=1.0)
+                    high = max(high, end)
+                read = partition.offset if partition.offset >= 0 else max(known.offset, low)
+                done = self._first_offsets.get((partition.topic, partition.partition), read)
+                lag = max(0, high - done) if done >= 0 and high >= 0 else 0
+                role = f"deliver-{self._name}"
+                telemetry.CONSUMER_LAG.labels(role, partition.topic, str(partition.partition)).set(lag)
+        except KafkaException:  # the broker is away as well; it is asked again at the next try
+            return
