@@ -5,7 +5,6 @@ crash between the two costs a repetition. While the destination is out of reach 
 keeps the rows; nothing is dropped, and no other destination waits.
 """
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from monitor.health import Health
 from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, consumer_settings
 from monitor.kafka.messages import headers, offset, place
+from monitor.kafka.progress import export_lag, forget_lag
 from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
 from sinks.records import Row, decode_reject, decode_results
 from sinks.sink import Sink
@@ -60,6 +60,7 @@ class Deliver:
         self._kafka = kafka
         self._sink = sink
         self._name = name
+        self._role = f"deliver-{name}"
         self._batch_rows = batch_rows
         self._batch_interval_s = batch_interval_s
         self._health = health
@@ -109,9 +110,7 @@ class Deliver:
     def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         # Not committed, so whoever reads these partitions next writes the rows (again).
         self._let_go()
-        for partition in revoked:
-            with contextlib.suppress(KeyError):  # it may not have been exported
-                telemetry.CONSUMER_LAG.remove(f"deliver-{self._name}", partition.topic, str(partition.partition))
+        forget_lag(self._role, revoked)
         # librdkafka would remember that they were paused, and read nothing of those that come back.
         consumer.resume(revoked)
 
@@ -191,7 +190,7 @@ class Deliver:
         assigned = self._consumer.assignment() if polling else []
         if assigned:
             self._consumer.pause(assigned)
-            self._export_lag(ask=True)
+            export_lag(self._consumer, self._role, self._first_offsets, ask=True)
         until_s = time.monotonic() + seconds
         in_hand = self._rows
         while not self._stopping and time.monotonic() < until_s and self._rows is in_hand:
@@ -211,27 +210,9 @@ class Deliver:
     def _commit(self) -> None:
         offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in self._offsets.items()]
         self._consumer.commit(offsets=offsets, asynchronous=False)
-        telemetry.COMMIT_SECONDS.labels(f"deliver-{self._name}").observe(time.monotonic() - self._taken_s)
+        telemetry.COMMIT_SECONDS.labels(self._role).observe(time.monotonic() - self._taken_s)
         self._let_go()
-        self._export_lag()
+        export_lag(self._consumer, self._role)
 
     def _let_go(self) -> None:
         self._rows, self._offsets, self._first_offsets, self._taken_s = [], {}, {}, 0.0
-
-    def _export_lag(self, *, ask: bool = False) -> None:
-        """Messages that are not written yet. `ask` the broker where nothing is fetched: what is cached stands still."""
-        assigned = self._consumer.assignment()
-        try:
-            committed = self._consumer.committed(assigned, timeout=1.0) if ask and assigned else assigned
-            for partition, known in zip(self._consumer.position(assigned), committed, strict=True):
-                low, high = self._consumer.get_watermark_offsets(partition, cached=True)
-                if ask:  # the embedded broker tells too low an end: what was seen with a message stands
-                    low, end = self._consumer.get_watermark_offsets(partition, timeout=1.0)
-                    high = max(high, end)
-                read = partition.offset if partition.offset >= 0 else max(known.offset, low)
-                done = self._first_offsets.get((partition.topic, partition.partition), read)
-                lag = max(0, high - done) if done >= 0 and high >= 0 else 0
-                role = f"deliver-{self._name}"
-                telemetry.CONSUMER_LAG.labels(role, partition.topic, str(partition.partition)).set(lag)
-        except KafkaException:  # the broker is away as well; it is asked again at the next try
-            return

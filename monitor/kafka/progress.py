@@ -1,9 +1,10 @@
 """How far a consumer group is: whether it has read everything, and committed it; and what a member has left to read."""
 
 import contextlib
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
@@ -17,12 +18,37 @@ _MOVING = {
 """A group's offsets are being read, or moved to another broker: that passes."""
 
 
-def export_lag(consumer: Consumer, role: str) -> None:
-    """Tell how far this member is behind, by partition."""
-    for partition in consumer.position(consumer.assignment()):
-        _low, high = consumer.get_watermark_offsets(partition, cached=True)
-        lag = max(0, high - partition.offset) if partition.offset >= 0 and high >= 0 else 0
-        telemetry.CONSUMER_LAG.labels(role, partition.topic, str(partition.partition)).set(lag)
+ANSWER_WITHIN_S = 5.0
+
+
+def export_lag(
+    consumer: Consumer, role: str, in_hand: Mapping[tuple[str, int], int] | None = None, *, ask: bool = False
+) -> None:
+    """Tell how many messages of each partition this member has not done.
+
+    Parameters
+    ----------
+    in_hand
+        The first offset of each partition that was read and is not done.
+    ask
+        Ask the broker: where nothing is fetched, what is known from fetching stands still.
+    """
+    assigned = consumer.assignment()
+    try:
+        committed = consumer.committed(assigned, timeout=1.0) if ask and assigned else assigned
+        for partition, known in zip(consumer.position(assigned), committed, strict=True):
+            low, high = consumer.get_watermark_offsets(partition, cached=True)
+            if ask:  # the embedded broker names an end that is too low: what was seen with a message stands
+                low, end = consumer.get_watermark_offsets(partition, timeout=1.0)
+                high = max(high, end)
+            read = partition.offset if partition.offset >= 0 else max(known.offset, low)
+            done = (in_hand or {}).get((partition.topic, partition.partition), read)
+            lag = max(0, high - done) if done >= 0 and high >= 0 else 0
+            telemetry.CONSUMER_LAG.labels(role, partition.topic, str(partition.partition)).set(lag)
+    except KafkaException:
+        if not ask:
+            raise
+        # The broker is away as well. It is asked again.
 
 
 def seek_to_committed(consumer: Consumer, partitions: Iterable[tuple[str, int]]) -> None:
@@ -53,36 +79,38 @@ class GroupProgress:
         self._topic = topic
 
     def caught_up(self) -> bool:
-        """Whether the group has committed all there is to read. Markers at the end of a partition do not count."""
+        """Whether the group has committed all there is to read. Markers at the end of a partition do not count.
+
+        A reader tells that, which stands where the group does. The end that a broker names counts markers, and the
+        embedded one names one too low.
+        """
         try:
-            open_ends = [partition for partition, done, high in self._positions() if done < high]
-            return not any(self._holds_a_message(partition) for partition in open_ends)
+            partitions = self._consumer.list_topics(self._topic, timeout=10).topics[self._topic].partitions
+            asked = [TopicPartition(self._topic, number) for number in partitions]
+            return not self._left(self._consumer.committed(asked, timeout=10))
         except KafkaException as error:
             if error.args[0].code() in _MOVING:
                 return False
             raise classify(error, self._kafka) from error
 
-    def _positions(self) -> list[tuple[TopicPartition, int, int]]:
-        partitions = self._consumer.list_topics(self._topic, timeout=10).topics[self._topic].partitions
-        asked = [TopicPartition(self._topic, number) for number in partitions]
-        positions = []
-        for stored in self._consumer.committed(asked, timeout=10):
-            low, high = self._consumer.get_watermark_offsets(stored, timeout=10)
-            done = stored.offset if stored.offset >= 0 else low
-            positions.append((TopicPartition(stored.topic, stored.partition, done), done, high))
-        return positions
-
-    def _holds_a_message(self, start: TopicPartition) -> bool:
-        self._consumer.assign([start])
+    def _left(self, committed: Sequence[TopicPartition]) -> bool:
+        """Whether a message is left to read; no answer in time is no proof that there is none."""
+        starts = [
+            TopicPartition(p.topic, p.partition, p.offset if p.offset >= 0 else OFFSET_BEGINNING) for p in committed
+        ]
+        unread = {start.partition for start in starts}
+        self._consumer.assign(starts)
         try:
-            for message in self._consumer.consume(1, timeout=5.0):
-                error = message.error()
-                if error is None:
-                    return True
-                if error.code() != KafkaError._PARTITION_EOF:
-                    raise KafkaException(error)
-                return False
-            return True  # no answer is no proof that it is empty
+            give_up_s = time.monotonic() + ANSWER_WITHIN_S
+            while unread and time.monotonic() < give_up_s:
+                for message in self._consumer.consume(1, timeout=0.5):
+                    error = message.error()
+                    if error is None:
+                        return True
+                    if error.code() != KafkaError._PARTITION_EOF:
+                        raise KafkaException(error)
+                    unread.discard(message.partition())
+            return bool(unread)
         finally:
             self._consumer.unassign()
 
