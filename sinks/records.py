@@ -233,6 +233,22 @@ def encode_results(batch: ResultBatch) -> bytes:
         raise BadRecord(f"a result holds an integer beyond 64 bits: {error}") from error
 
 
+def encoded_bytes(row: Row) -> int:
+    """How many bytes a row takes in a message.
+
+    Raises
+    ------
+    BadRecord
+        As `encode_results`.
+    """
+    try:
+        return len(_encoder.encode(row))
+    except UnicodeEncodeError:
+        return len(_encoder.encode(_well_formed(msgspec.to_builtins(row))))
+    except OverflowError as error:
+        raise BadRecord(f"a result holds an integer beyond 64 bits: {error}") from error
+
+
 def decode_results(data: bytes) -> ResultBatch:
     """The batch in the bytes of a message.
 

@@ -6,7 +6,7 @@ from detectors.profile import Profile
 from detectors.score import Score
 from monitor.evaluation.panes import Group
 from monitor.windows import Window
-from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch, encode_results
+from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch, encoded_bytes
 
 # Rows of one message of `drift.results` together, encoded. Far below a broker's limit: one row more may follow, and a
 # profile holds up to 64 unseen values, the version of a model is as long as its producer likes.
@@ -77,33 +77,24 @@ def batches_of_results(
 
     The split is a function of the rows alone, so a repeated message is repeated to the byte.
     """
+    batches: list[ResultBatch] = []
+    room = 0
     rows: list[DriftScore | ColumnProfile | LateDropped] = [*scores, *profiles, *late]
-    batches = [_batch(source)]
-    size = 0
     for row in rows:
-        n_bytes = len(encode_results(_batch(source, row)))
-        if size and size + n_bytes > BYTES_PER_BATCH:
-            batches.append(_batch(source))
-            size = 0
-        _add(batches[-1], row)
-        size += n_bytes
-    return batches if size else []
-
-
-def _batch(source: Source, *rows: DriftScore | ColumnProfile | LateDropped) -> ResultBatch:
-    batch = ResultBatch(
-        source_topic=source.topic, source_partition=source.partition, source_offset=source.offset,
-        scores=[], profiles=[], late=[],
-    )  # fmt: skip
-    for row in rows:
-        _add(batch, row)
-    return batch
-
-
-def _add(batch: ResultBatch, row: DriftScore | ColumnProfile | LateDropped) -> None:
-    if isinstance(row, DriftScore):
-        batch.scores.append(row)
-    elif isinstance(row, ColumnProfile):
-        batch.profiles.append(row)
-    else:
-        batch.late.append(row)
+        n_bytes = encoded_bytes(row)
+        if not batches or n_bytes > room:
+            batches.append(
+                ResultBatch(
+                    source_topic=source.topic, source_partition=source.partition, source_offset=source.offset,
+                    scores=[], profiles=[], late=[],
+                )
+            )  # fmt: skip
+            room = BYTES_PER_BATCH
+        if isinstance(row, DriftScore):
+            batches[-1].scores.append(row)
+        elif isinstance(row, ColumnProfile):
+            batches[-1].profiles.append(row)
+        else:
+            batches[-1].late.append(row)
+        room -= n_bytes
+    return batches

@@ -1,8 +1,9 @@
 """Arrow arrays to the value conventions of batches, whatever their type; nothing here raises on a type."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,6 +13,8 @@ from monitor.events.values import INVALID_TEXT, MAX_TIMESTAMP_MS, Category, cate
 
 BAD_TIME: Final = -1
 """The milliseconds of a null, or of what is no time between 1970 and 9999."""
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _PER_MS: Final = {"us": 1_000, "ns": 1_000_000}
 
@@ -31,9 +34,7 @@ def numbers(array: Any) -> Floats:
     array = _stored(array)
     shared = _shared(array)
     if shared is not None:
-        of_value = np.append(numbers(shared.values), NULL)
-        own: Floats = of_value[shared.codes]
-        return own
+        return shared.rows(numbers(shared.values), NULL)
     kind = array.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         if not pa.types.is_decimal(kind):
@@ -99,9 +100,7 @@ def present(array: Any) -> Bools:
     array = _stored(array)
     shared = _shared(array)
     if shared is not None:
-        of_value = np.append(present(shared.values), False)
-        own: Bools = of_value[shared.codes]
-        return own
+        return shared.rows(present(shared.values), False)
     valid = _validity(array)
     return np.ones(len(array), dtype=np.bool_) if valid is None else valid
 
@@ -122,9 +121,7 @@ def milliseconds(array: Any) -> Ints:
     array = _stored(array)
     shared = _shared(array)
     if shared is not None:
-        of_value = np.append(milliseconds(shared.values), BAD_TIME)
-        own: Ints = of_value[shared.codes]
-        return own
+        return shared.rows(milliseconds(shared.values), BAD_TIME)
     kind = array.type
     valid = _validity(array)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -155,6 +152,11 @@ class _Shared(NamedTuple):
 
     codes: Ints
     values: Any
+
+    def rows(self, of_values: npt.NDArray[Scalar], null: float) -> npt.NDArray[Scalar]:
+        """(n,) what each row has, of what each value has and a null does."""
+        found: npt.NDArray[Scalar] = np.append(of_values, null).astype(of_values.dtype, copy=False)[self.codes]
+        return found
 
 
 def _shared(array: Any) -> _Shared | None:

@@ -147,9 +147,8 @@ class CsvTable:
     def _open(self, names: Sequence[str] | None, handler: Any) -> tuple[Any, Any]:
         raw = pa.OSFile(str(self.path), "r")
         stream: Any = pa.CompressedInputStream(raw, "gzip") if self.path.suffix.lower() == ".gz" else raw
-        if (
-            handler is not None
-        ):  # pyarrow decodes a bad row before it hands it over, and does not survive that it cannot
+        if handler is not None:
+            # pyarrow decodes a bad row before it hands it over, and does not survive that it cannot.
             stream = pa.PythonFile(Utf8(stream), mode="r")  # type: ignore[arg-type]  # it needs no more than `read`
         reader = pa_csv.open_csv(
             stream,
