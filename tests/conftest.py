@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 import pytest
+import stamina
 from confluent_kafka.admin import AdminClient, NewTopic
 from support.brokers import ApacheKafka, Broker, NoBroker, find_broker
 from support.jars import NoJars
@@ -114,3 +115,11 @@ def _skip(reason: str) -> NoReturn:
     if os.environ.get(_REQUIRE):
         pytest.fail(f"{_REQUIRE} is set, but: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """Retries do not wait, and end after a few."""
+    stamina.set_testing(True, attempts=4)
+    yield
+    stamina.set_testing(False)

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 
+import faust
 import msgspec
 import pytest
 from faust.transport.consumer import Consumer
@@ -13,8 +14,9 @@ from support.events import model_section
 
 from monitor import wiring
 from monitor.config.load import parse
+from monitor.errors import StoppedError
 from monitor.health import Health
-from monitor.kafka.faust_transport import CommittedConsumer, brokers
+from monitor.kafka.faust_transport import CommittedConsumer, brokers, transport
 
 
 @pytest.fixture
@@ -176,3 +178,11 @@ def test_faust_itself_would_stop_committing(consumer: CommittedConsumer) -> None
     consumer._committed_offset[SOURCE] = 10
     Consumer.ack(consumer, message(13))
     assert Consumer._new_offset(consumer, SOURCE) is None
+
+
+def test_faust_lets_a_broker_wait_as_long_as_the_other_clients_do() -> None:
+    app = faust.App("fetching", broker="kafka://127.0.0.1:1", store="memory://")
+    assert transport(app, "127.0.0.1:1", {}).fetch_wait_ms == 500
+    assert transport(app, "127.0.0.1:1", {"fetch.wait.max.ms": 50}).fetch_wait_ms == 50
+    with pytest.raises(StoppedError, match=r"fetch\.wait\.max\.ms is 'soon'"):
+        transport(app, "127.0.0.1:1", {"fetch.wait.max.ms": "soon"})

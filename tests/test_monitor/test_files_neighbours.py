@@ -9,36 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.files import NOW_MS, TIME_MS, spec, write
 
 from detectors.columns import CODE_INVALID
 from detectors.layout import Layout
-from detectors.reference import categorical_column, numeric_column
+from detectors.reference import categorical_column
 from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.events.mapping import Mapping
-from monitor.events.models import ModelSpec
 from monitor.events.reasons import Reason
 from monitor.files.read import iter_decoded, open_table
 from monitor.files.utf8 import Utf8
 from monitor.reference.build import build_reference
-
-NOW_MS = 1_400_000_000_000
-TIME_MS = 1_357_034_400_000
-
-
-def spec(**changes: Any) -> ModelSpec:
-    columns = [
-        numeric_column("distance", np.arange(100.0))[0],
-        categorical_column("carrier", {"UA": 5, "AA": 3}),
-        categorical_column("stop", {"0": 5, "1": 3}),
-    ]
-    values: dict[str, Any] = {"name": "m", "layout": Layout(columns), "dimensions": {"carrier": ("UA", "AA")}}
-    return ModelSpec(**{**values, **changes})
-
-
-def write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
 
 
 def csv(folder: Path, *lines: str | bytes) -> Path:

@@ -152,16 +152,20 @@ def three_free_ports(free_port: Callable[[], int]) -> int:
             return first
 
 
+def installed(folder: Path) -> Installation:
+    """A model and its configuration. Its address of a broker is not used; the rest of the file is."""
+    section = model_section(folder / "model", windows=[{"size": "1h"}])
+    installation = Installation(folder / "installation", "192.0.2.1:9092", "up", [section])
+    installation.close()
+    return installation
+
+
 def test_up_runs_the_whole_path_and_leaves_nothing_behind(
     start: Callable[..., Command], tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     first = three_free_ports(free_port)
     broker = free_port()
-    # Its address of a broker is not used; the rest of the file is.
-    installation = Installation(
-        tmp_path / "installation", "192.0.2.1:9092", "up", [model_section(tmp_path / "model", windows=[{"size": "1h"}])]
-    )
-    installation.close()
+    installation = installed(tmp_path)
     document = msgspec.yaml.decode(installation.path.read_bytes())
     document["metrics"] = {"listen": f"127.0.0.1:{first}"}
     document["kafka"]["topics"]["features"] = []
@@ -206,10 +210,7 @@ def test_up_runs_the_whole_path_and_leaves_nothing_behind(
 def test_up_ends_when_its_broker_does(
     start: Callable[..., Command], tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    installation = Installation(
-        tmp_path / "installation", "192.0.2.1:9092", "up", [model_section(tmp_path / "model", windows=[{"size": "1h"}])]
-    )
-    installation.close()
+    installation = installed(tmp_path)
     document = msgspec.yaml.decode(installation.path.read_bytes())
     document["metrics"] = {"listen": "off"}
     del document["clickhouse"]  # it brings its own
@@ -243,10 +244,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(start: Callable[..., C
 def test_up_that_is_ended_while_it_starts_leaves_nothing_behind(
     start: Callable[..., Command], tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    installation = Installation(
-        tmp_path / "installation", "192.0.2.1:9092", "up", [model_section(tmp_path / "model", windows=[{"size": "1h"}])]
-    )
-    installation.close()
+    installation = installed(tmp_path)
     command = start("up", installation.path, "--port", free_port())
 
     def has_a_broker() -> bool:
