@@ -28,12 +28,11 @@ from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one message leads to: results to send, then writes, then the seal. `skipped`: it was done before."""
+    """What one message leads to: results to send, then writes, then the seal."""
 
     results: list[ResultBatch] = field(default_factory=list)
     writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     seal: tuple[bytes, bytes]
-    skipped: bool = False
     watermarks_ms: Mapping[str, int] = field(default_factory=dict)
     n_windows: Mapping[str, int] = field(default_factory=dict)
     n_unknown_model: Mapping[str, int] = field(default_factory=dict)
@@ -51,7 +50,7 @@ class Evaluator:
         if source.offset <= seal.absorbed:
             # Written again, because a crash may have left it on the local disk alone, not in the changelog.
             known_ms = {name: at_ms for name, at_ms in seal.watermarks_ms.items() if name in self._models}
-            return Step(seal=(SEAL_KEY, pack(seal)), skipped=True, watermarks_ms=known_ms)
+            return Step(seal=(SEAL_KEY, pack(seal)), watermarks_ms=known_ms)
         clocks = seal.clocks.advance(message.clocks, message.n_partitions) if message.n_partitions else seal.clocks
         low_ms = clocks.low_ms()
         deltas: dict[str, list[Delta]] = defaultdict(list)
