@@ -24,6 +24,7 @@ STEP_MS: Final = 36
 """Between events: 100,000 an hour, so that an hourly pane ends now and then inside a micro-batch."""
 SEED: Final = 20_260_101
 CONFIG: Final = "driftline.yaml"
+"""Of pairs that need no broker. The others have a file of their own each: none changes what another measures."""
 JSON: Final = "events.jsonl"
 ARROW: Final = "events.arrow"
 SITES: Final = tuple(f"site-{letter}" for letter in "abcdefgh")
@@ -99,13 +100,13 @@ def arrow_messages(rows: pa.Table, rows_a_message: int) -> Iterator[bytes]:
 
 
 def configure(
-    folder: Path,
+    path: Path,
     kafka: Mapping[str, object] | None = None,
     *,
     model: Mapping[str, object] | None = None,
     **sections: object,
 ) -> Config:
-    """Write the configuration into `folder`, with this `kafka` section; returns what it says.
+    """Write a configuration to `path`, beside the reference, with this `kafka` section; returns what it says.
 
     `model` and `sections` are keys of the model, and of the file, to set beside.
     """
@@ -119,14 +120,13 @@ def configure(
         **(model or {}),
     }
     document = {"models": [watched], "kafka": dict(kafka or {}), "metrics": {"listen": "off"}, **sections}
-    path = folder / CONFIG
     path.write_bytes(msgspec.yaml.encode(document))
     return load(path)
 
 
 def prepare(folder: Path, size: Size) -> None:
     """Write configuration, reference and messages into `folder`."""
-    config = configure(folder)
+    config = configure(folder / CONFIG)
     data = folder / "reference.parquet"
     pq.write_table(table(size.reference_rows, first=10_000_000), data)
     write_reference(config.models[0].reference, build_reference(config.models[0], data).reference)

@@ -30,6 +30,7 @@ from monitor.ingest import Ingest
 from monitor.kafka.clients import common_settings, consumer_settings, producer_settings
 from monitor.kafka.decoding import KafkaDecoder
 
+CONFIG = "kafka.yaml"
 PARTITIONS = 3
 GIVE_UP_S = 120.0
 _PREFIX = "driftline-bench"
@@ -63,7 +64,7 @@ def section(bootstrap_servers: str) -> dict[str, object]:
 
 def prepare(folder: Path, section: Mapping[str, object], size: Size) -> Config:
     """Write the configuration, make the topics, and send the events: the messages again and again."""
-    config = data.configure(folder, section)
+    config = data.configure(folder / CONFIG, section)
     (topic,) = config.kafka.topics.predictions
     wiring.prepare_topics(config, {topic: PARTITIONS})
     try:
@@ -122,7 +123,7 @@ class _Clock(Health):
 
 def ingest(material: Material) -> Work:
     """A new ingest worker in a new group reads the topic from its beginning."""
-    config = load(material.folder / data.CONFIG)
+    config = load(material.folder / CONFIG)
     references = wiring.open_references(config)
     decoder = wiring.message_decoder(config, references)
     (model,) = config.models
@@ -163,7 +164,7 @@ def ingest(material: Material) -> Work:
 
 def consume(material: Material) -> Work:
     """A new consumer with the role's settings reads the topic from its beginning, and looks at nothing."""
-    kafka = load(material.folder / data.CONFIG).kafka
+    kafka = load(material.folder / CONFIG).kafka
 
     def work() -> Mapping[str, float]:
         own = msgspec.structs.replace(kafka, consumer_group=f"{kafka.consumer_group}-{_unique()}")

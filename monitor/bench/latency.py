@@ -30,6 +30,7 @@ from monitor.supervisor import Supervisor
 from sinks.records import DriftScore, Row
 from sinks.sink import Sink
 
+CONFIG: Final = "latency.yaml"
 WINDOW_MS: Final = 1_000
 EVENTS_A_WINDOW: Final = 300  # enough for a verdict
 BETWEEN_S: Final = (0.2, 0.8)  # from one window to the next, drawn anew each time
@@ -41,7 +42,7 @@ Work = Callable[[], Mapping[str, float]]
 def prepare(folder: Path, section: Mapping[str, object], _size: Size) -> Config:
     """Write the configuration, and make topics and tables."""
     config = data.configure(
-        folder,
+        folder / CONFIG,
         section,
         model={"windows": [{"size": f"{WINDOW_MS}ms"}], "lateness": "0s", "retention": "10s"},
         clickhouse={"dsn": f"chdb://{folder / 'clickhouse'}"},
@@ -101,7 +102,7 @@ class _Stream:
 
 def close_to_row(material: Material) -> Work:
     """The delays of some windows: their median and their 99th percentile, in seconds."""
-    path = material.folder / data.CONFIG
+    path = material.folder / CONFIG
     config = load(path)
     supervisor = Supervisor(role_commands(path)[:2], environment={"DRIFTLINE_LOG_LEVEL": "warning"})
     supervisor.start()  # they end with this process
@@ -132,7 +133,7 @@ def close_to_row(material: Material) -> Work:
 
 def hops(material: Material) -> Work:
     """A message sent and read back as often as an event's counts are on their way to ClickHouse."""
-    config = load(material.folder / data.CONFIG)
+    config = load(material.folder / CONFIG)
     topic = f"{config.kafka.consumer_group}-hops"
     wiring.prepare_topics(config, {topic: 1})
     producer = Producer({**producer_settings(config.kafka), "linger.ms": 0})

@@ -1,5 +1,8 @@
 """`driftline bench` runs whole, in a tiny size, and says what it promises to say. No figure is judged here."""
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -8,12 +11,14 @@ from support.brokers import Broker
 from detectors.grid import coarse_cells
 from detectors.reference import WHOLE
 from detectors.score import score
-from monitor.bench import data, scoring
+from monitor.bench import data, latency, scoring
+from monitor.bench import kafka as bench_kafka
 from monitor.bench.columns import make_reference, make_window
 from monitor.bench.pairs import KAFKA, PAIRS, PEERS
 from monitor.bench.report import Report, Target, summarise
-from monitor.bench.size import VARIABLE
+from monitor.bench.size import TINY, VARIABLE, Size
 from monitor.cli.app import run
+from monitor.config.schema import Config
 
 
 @pytest.fixture
@@ -33,6 +38,16 @@ def test_bench_writes_every_named_result_as_json(tiny: None, capfd: pytest.Captu
         assert 0 < result.min == result.value == result.max
         assert result.yardstick.value > 0
         assert (result.target is None) == (result.reached is None)
+
+
+@pytest.mark.parametrize("prepare", [bench_kafka.prepare, latency.prepare])
+def test_what_a_pair_prepares_leaves_the_others_as_they_were(
+    prepare: Callable[[Path, Mapping[str, object], Size], Config], kafka: Broker, tmp_path: Path
+) -> None:
+    data.prepare(tmp_path, TINY)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    bench_kafka.remove(prepare(tmp_path, bench_kafka.section(kafka.bootstrap_servers), TINY))
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_names_of_results_are_unique() -> None:
