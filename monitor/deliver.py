@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
+from monitor.garbage import collector_waiting
 from monitor.health import Health
 from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, consumer_settings
@@ -116,6 +117,15 @@ class Deliver:
 
     def _turn(self) -> None:
         """Gather rows for one write, write them, commit."""
+        with collector_waiting():
+            self._gather()
+        self._health.turned()
+        if self._rows and not self._write(self._rows):
+            return
+        if self._offsets:
+            self._commit()
+
+    def _gather(self) -> None:
         deadline_s = time.monotonic() + self._batch_interval_s
         n_bytes = 0
         while not self._stopping and len(self._rows) < self._batch_rows and n_bytes < MAX_BATCH_BYTES:
@@ -126,11 +136,6 @@ class Deliver:
             message = self._consumer.poll(min(left_s, 0.25))
             if message is not None:
                 n_bytes += self._take(message)
-        self._health.turned()
-        if self._rows and not self._write(self._rows):
-            return
-        if self._offsets:
-            self._commit()
 
     def _take(self, message: Message) -> int:
         """Take the rows of a message into hand; returns its bytes. An error that needs a person is raised."""
@@ -165,7 +170,8 @@ class Deliver:
         tries = 0
         while rows is self._rows:  # a rebalance while waiting takes them away
             try:
-                self._sink.write(rows)
+                with collector_waiting():
+                    self._sink.write(rows)
             except SinkUnavailable as error:
                 telemetry.SINK_ERRORS.labels(self._name, "unavailable").inc()
                 if self._stopping:

@@ -19,6 +19,7 @@ from monitor.commit import deltas_of, produce, reject_messages, sketch_messages
 from monitor.config.schema import Kafka
 from monitor.errors import DriftlineError, StoppedError
 from monitor.events.batch import Decoded
+from monitor.garbage import collector_waiting
 from monitor.health import Health
 from monitor.kafka.clients import built, classify, consumer_settings, producer_settings
 from monitor.kafka.groups import groups_of
@@ -95,7 +96,8 @@ class Ingest:
         try:
             self._start()
             while not self._stopping:
-                self._turn()
+                with collector_waiting():
+                    self._turn()
             if self._buffer:
                 self._commit_in_groups(time.monotonic())
         except KafkaException as error:

@@ -5,7 +5,6 @@ output: the measures of a round, by name. The first answer is the empty object: 
 is out of every later garbage collection, as in the roles.
 """
 
-import gc
 import importlib
 import os
 import sys
@@ -17,6 +16,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from monitor.bench.size import Material, chosen_size
+from monitor.garbage import freeze_start_up
 
 Work = Callable[[], int | Mapping[str, float]]
 """One go at the work: how many events it took, or its measures, measured by itself."""
@@ -72,8 +72,7 @@ def main(folder: str, case: str) -> None:
     work = prepare(case, Material(folder=Path(folder), size=size))
     if case not in ("ingest", "consume", "latency", "hops"):  # those have nothing to warm but a whole round
         work()
-    gc.collect()
-    gc.freeze()
+    freeze_start_up()
     _answer(answers, {})
     for _ in sys.stdin:
         _answer(answers, measure(work, size.round_s))

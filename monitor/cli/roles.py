@@ -18,6 +18,7 @@ from monitor.config.load import load
 from monitor.config.rewrite import literal
 from monitor.config.schema import Config
 from monitor.errors import InputError, StoppedError
+from monitor.garbage import freeze_start_up
 from monitor.health import Health, HealthServer
 from monitor.logs import configure_logging
 from monitor.processes import terminable
@@ -35,7 +36,7 @@ def ingest(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -
         role = wiring.ingest_role(config, worker, health)
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
-        _freeze()
+        freeze_start_up()
         with _stopping(role.stop), _watching(config, health):
             role.run()
 
@@ -51,7 +52,7 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
         app = wiring.evaluate_role(config, worker, health)  # first: a reference that is missing shows at once
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
-        _freeze()
+        freeze_start_up()
         with _watching(config, health):
             worker_process = faust.Worker(
                 app, loglevel="ERROR", redirect_stdouts=False, override_logging=False, quiet=True
@@ -73,6 +74,7 @@ def deliver(config_path: Path, destination: str, worker: str, port_offset: int, 
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
         role = wiring.deliver_role(config, sink, worker, health, first_rows=references)
+        freeze_start_up()
         with _stopping(role.stop), _watching(config, health):
             role.run()
 
@@ -206,11 +208,3 @@ def _stopping(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _freeze() -> None:
-    """Keep what start-up allocated out of every later garbage collection: it doubled the time to decode."""
-    import gc
-
-    gc.collect()
-    gc.freeze()

@@ -1,0 +1,69 @@
+"""The collector waits while a batch gathers, and only then."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from monitor.garbage import collector_waiting
+
+
+@pytest.fixture
+def collections() -> Iterator[list[int]]:
+    """The generations that were collected, in order."""
+    seen: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop":
+            seen.append(info["generation"])
+
+    gc.callbacks.append(note)
+    yield seen
+    gc.callbacks.remove(note)
+
+
+class Knot:
+    """Holds itself, so that only the collector frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def gather() -> list[list[int]]:
+    return [[number] for number in range(10 * gc.get_threshold()[0])]
+
+
+def test_nothing_is_collected_while_a_batch_gathers(collections: list[int]) -> None:
+    gather()
+    assert collections  # as it is without the block
+    collections.clear()
+    with collector_waiting():
+        gather()
+        assert not collections
+
+
+def test_garbage_of_the_block_is_found_after_it() -> None:
+    with collector_waiting():
+        knot = weakref.ref(Knot())
+        gather()
+        assert knot() is not None
+    gather()
+    assert knot() is None
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_as_it_was_also_after_an_error(enabled: bool) -> None:
+    def fail() -> None:
+        with collector_waiting():
+            assert not gc.isenabled()
+            raise KeyError
+
+    if not enabled:
+        gc.disable()
+    try:
+        with pytest.raises(KeyError):
+            fail()
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
