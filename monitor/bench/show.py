@@ -7,32 +7,31 @@ from monitor.bench.report import Report, Result
 
 
 def show(console: Console, report: Report) -> None:
-    """Print the report as a table."""
+    """Print the report: of each result its median, its range and its target, and below it that of its yardstick."""
     machine = report.machine
     pinned = "not pinned" if machine.pinned_to is None else f"measured processes on CPU {machine.pinned_to}"
     console.print(f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; {pinned}", highlight=False)
     console.print(f"Clock: {machine.clock}. Load before: {machine.busy:.2f} a core.", highlight=False)
     if machine.broker:
         console.print(f"Kafka: {machine.broker}", highlight=False)
-    table = Table(show_edge=False, pad_edge=False)
-    table.add_column("what, and beside it its yardstick")
-    for title in ("median", "least to most", "ratio", "target"):
-        table.add_column(title, justify="right", no_wrap=True)
     for result in report.results:
-        unit = result.unit
-        table.add_row(
-            result.name,
-            f"{_figure(result.value, unit)} {unit}",
-            f"{_figure(result.min, unit)} to {_figure(result.max, unit)}",
-            "",
-            _target(result),
-        )
-        table.add_row(
-            f"  {result.yardstick.name}", f"{_figure(result.yardstick.value, unit)} {unit}", "", f"{result.ratio:.3g}"
-        )
-    console.print(table)
+        console.print(f"\n{result.name}", style="bold", markup=False, highlight=False)
+        console.print(_figures(result))
     for note in machine.notes:
-        console.print(note, style="yellow", markup=False)
+        console.print(f"\n{note}", style="yellow", markup=False)
+
+
+def _figures(result: Result) -> Table:
+    unit, yardstick = result.unit, result.yardstick
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", no_wrap=True, min_width=22)  # the widest figure, so that all stand in one column
+    table.add_column()
+    table.add_row(
+        f"{_figure(result.value, unit)} {unit}",
+        f"{_figure(result.min, unit)} to {_figure(result.max, unit)}{_target(result)}",
+    )
+    table.add_row(f"{_figure(yardstick.value, unit)} {unit}", f"{yardstick.name}: ratio {result.ratio:.3g}")
+    return table
 
 
 def _figure(value: float, unit: str) -> str:
@@ -42,5 +41,5 @@ def _figure(value: float, unit: str) -> str:
 def _target(result: Result) -> str:
     if result.target is None:
         return ""
-    colour, word = ("green", "yes") if result.reached else ("red", "no")
-    return f"{_figure(result.target, result.unit)} [{colour}]{word}[/{colour}]"
+    colour, word = ("green", "reached") if result.reached else ("red", "not reached")
+    return f"; target {_figure(result.target, result.unit)} [{colour}]{word}[/{colour}]"

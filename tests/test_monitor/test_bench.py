@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 from support.brokers import Broker
 
 from detectors.grid import coarse_cells
@@ -15,7 +16,8 @@ from monitor.bench import data, latency, scoring
 from monitor.bench import kafka as bench_kafka
 from monitor.bench.columns import make_reference, make_window
 from monitor.bench.pairs import KAFKA, PAIRS, PEERS
-from monitor.bench.report import Report, Target, summarise
+from monitor.bench.report import Machine, Report, Target, summarise
+from monitor.bench.show import show
 from monitor.bench.size import TINY, VARIABLE, Size
 from monitor.cli.app import run
 from monitor.config.schema import Config
@@ -65,6 +67,26 @@ def test_less_is_better_where_the_target_says_so() -> None:
     target = Target(value=0.1, less_is_better=True)
     assert target.reached(0.1)
     assert not target.reached(0.2)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_report_can_be_read_in_narrow_and_wide_terminals(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    fast = summarise("fast", "events/s", [8_123_456.0], "msgspec alone", [4_000_000.0], Target(value=300_000))
+    slow = summarise("slow", "s", [2.5], "three hops", [0.5], Target(value=2.0, less_is_better=True))
+    machine = Machine(
+        cpu="A", cores=2, python="3.11", versions={}, pinned_to=1, busy=0.0, clock="wall", notes=("[no] peer",)
+    )
+    show(Console(width=width), Report(machine=machine, results=(fast, slow)))
+    said = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert said[said.index("fast") + 1 :][:2] == [
+        "8,123,456 events/s  8,123,456 to 8,123,456; target 300,000 reached",
+        "4,000,000 events/s  msgspec alone: ratio 2.03",
+    ]
+    assert said[said.index("slow") + 1 :][:2] == [
+        "2.5000 s  2.5000 to 2.5000; target 2.0000 not reached",
+        "0.5000 s  three hops: ratio 5",
+    ]
+    assert said[-1] == "[no] peer"
 
 
 def test_the_events_are_as_long_as_they_are_said_to_be() -> None:
