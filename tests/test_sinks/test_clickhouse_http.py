@@ -175,9 +175,9 @@ class Bridge(Quiet):
         return b""
 
 
-@pytest.fixture(scope="module")
-def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    Bridge.folder = tmp_path_factory.mktemp("bridge")
+@pytest.fixture
+def bridge(tmp_path: Path) -> Iterator[str]:
+    Bridge.folder = tmp_path
     Bridge.engine = chdb.connect(str(Bridge.folder / "db"))  # type: ignore[no-untyped-call]  # has no hints
     try:
         with serving(Bridge) as dsn:
