@@ -43,13 +43,13 @@ def test_nothing_is_collected_while_a_batch_gathers(collections: list[int]) -> N
         assert not collections
 
 
-def test_garbage_of_the_block_is_found_after_it() -> None:
+def test_a_loop_of_nothing_but_blocks_finds_its_garbage() -> None:
+    """As ingest's: what one turn leaves is gone when the next begins."""
     with collector_waiting():
-        knot = weakref.ref(Knot())
-        gather()
-        assert knot() is not None
-    gather()
-    assert knot() is None
+        knots = [weakref.ref(Knot()) for _ in range(2 * gc.get_threshold()[0])]
+        assert all(knot() is not None for knot in knots)
+    with collector_waiting():
+        assert all(knot() is None for knot in knots)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
