@@ -13,19 +13,19 @@ from detectors.reference import Reference
 from detectors.settings import Setting
 from monitor import telemetry
 from monitor.config.schema import Config, Kafka, Model
-from monitor.deliver import Deliver
 from monitor.errors import ConfigError, InputError, Problem, StoppedError, Unavailable
-from monitor.evaluate import build_app, changelog_topic
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.watched import Watched
 from monitor.events.decoder import MessageDecoder
 from monitor.events.models import Limits, ModelSpec
-from monitor.health import Health
-from monitor.ingest import Ingest
+from monitor.eventtime.windows import WindowShape
 from monitor.kafka.decoding import KafkaDecoder
 from monitor.kafka.topics import ensure_topics
+from monitor.process.health import Health
 from monitor.reference.folder import ReferencesOfModel
-from monitor.windows import WindowShape
+from monitor.roles.deliver import Deliver
+from monitor.roles.evaluate import build_app, changelog_topic
+from monitor.roles.ingest import Ingest
 from sinks.clickhouse import migrations
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.sink import ClickHouseSink

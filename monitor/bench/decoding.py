@@ -16,7 +16,7 @@ from monitor.bench import data
 from monitor.bench.size import Material
 from monitor.config.load import load
 from monitor.events.batch import Batch
-from monitor.sketching import sketch_batch
+from monitor.sketching.batch import sketch_batch
 
 NOW_MS: Final = data.START_MS + 30 * 86_400_000
 

@@ -25,10 +25,10 @@ from monitor.embedded.broker import EmbeddedBroker
 from monitor.embedded.profile import CLIENT, SESSION_TIMEOUT
 from monitor.errors import StoppedError
 from monitor.events.batch import Decoded
-from monitor.health import Health
-from monitor.ingest import Ingest
 from monitor.kafka.clients import common_settings, consumer_settings, producer_settings
 from monitor.kafka.decoding import KafkaDecoder
+from monitor.process.health import Health
+from monitor.roles.ingest import Ingest
 
 CONFIG = "kafka.yaml"
 PARTITIONS = 3

@@ -24,9 +24,9 @@ from monitor.cli.roles import role_commands
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.errors import StoppedError
-from monitor.health import Health
 from monitor.kafka.clients import consumer_settings, producer_settings
-from monitor.supervisor import Supervisor
+from monitor.process.health import Health
+from monitor.process.supervisor import Supervisor
 from sinks.records import DriftScore, Row
 from sinks.sink import Sink
 

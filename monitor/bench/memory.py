@@ -10,7 +10,7 @@ from detectors.reference import WHOLE
 from monitor.bench.columns import make_reference, make_window
 from monitor.bench.size import Material
 from monitor.evaluation.state import PaneChunk, pack
-from monitor.sketch_messages import Delta, Entry, SketchMessage, encode
+from monitor.sketching.messages import Delta, Entry, SketchMessage, encode
 
 _SEED: Final = 9
 

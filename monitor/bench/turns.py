@@ -13,7 +13,7 @@ import msgspec
 from monitor.bench.pairs import Pair
 from monitor.bench.report import Result, summarise
 from monitor.errors import StoppedError
-from monitor.processes import dying_with_parent
+from monitor.process.children import dying_with_parent
 
 _decoder = msgspec.json.Decoder(dict[str, float])
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from monitor.bench.size import Material, chosen_size
-from monitor.garbage import freeze_start_up
+from monitor.process.garbage import freeze_start_up
 
 Work = Callable[[], int | Mapping[str, float]]
 """One go at the work: how many events it took, or its measures, measured by itself."""

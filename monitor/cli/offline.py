@@ -8,7 +8,7 @@ from monitor.config.durations import format_duration
 from monitor.config.load import load
 from monitor.events.batch import Decoded
 from monitor.files.read import Part, iter_decoded
-from monitor.logs import configure_logging
+from monitor.process.logs import configure_logging
 
 
 def check_config(config_path: Path) -> None:
@@ -36,7 +36,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     import time
 
     from monitor import wiring
-    from monitor.replay import Replay, run_replay
+    from monitor.replay.replay import Replay, run_replay
 
     config = load(config_path)
     references = wiring.open_references(config)

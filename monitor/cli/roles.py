@@ -18,11 +18,11 @@ from monitor.config.load import load
 from monitor.config.rewrite import literal
 from monitor.config.schema import Config
 from monitor.errors import InputError, StoppedError
-from monitor.garbage import freeze_start_up
-from monitor.health import Health, HealthServer
-from monitor.logs import configure_logging
-from monitor.processes import terminable
-from monitor.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
+from monitor.process.children import terminable
+from monitor.process.garbage import freeze_start_up
+from monitor.process.health import Health, HealthServer
+from monitor.process.logs import configure_logging
+from monitor.process.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 
 log = structlog.get_logger()
 

@@ -30,13 +30,13 @@ from monitor.demo.show import show_findings
 from monitor.embedded.broker import EmbeddedBroker
 from monitor.embedded.profile import chdb_dsn, embedded_config
 from monitor.errors import StoppedError
-from monitor.evaluate import application_id
 from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
 from monitor.kafka.progress import GroupProgress
-from monitor.processes import Ending, terminable
+from monitor.process.children import Ending, terminable
+from monitor.process.supervisor import Supervisor
 from monitor.reference.build import build_reference, write_reference
-from monitor.supervisor import Supervisor
+from monitor.roles.evaluate import application_id
 
 SOURCE_PARTITIONS = 3
 # Well beyond what the slowest machine seen needed; then something is stuck, and saying so beats waiting.

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from monitor.errors import StoppedError, Unavailable
-from monitor.processes import dying_with_parent
+from monitor.process.children import dying_with_parent
 
 READY_WITHIN_S = 30.0
 

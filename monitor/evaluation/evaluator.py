@@ -21,8 +21,8 @@ from monitor.evaluation.results import Source, batches_of_results
 from monitor.evaluation.state import SEAL_KEY, KeyValue, Seal, pack, read
 from monitor.evaluation.turn import Turn
 from monitor.evaluation.watched import Watched
-from monitor.sketch_messages import Delta, SketchMessage
-from monitor.watermark import advanced
+from monitor.eventtime.watermark import advanced
+from monitor.sketching.messages import Delta, SketchMessage
 from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch
 
 

@@ -20,7 +20,7 @@ from monitor.evaluation.state import (
     part_key,
     read,
 )
-from monitor.windows import Window
+from monitor.eventtime.windows import Window
 
 Group = tuple[str, str]
 """Version and reference: what is scored together."""

@@ -5,7 +5,7 @@ import msgspec
 from detectors.profile import Profile
 from detectors.score import Score
 from monitor.evaluation.panes import Group
-from monitor.windows import Window
+from monitor.eventtime.windows import Window
 from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch, encoded_bytes
 
 # Rows of one message of `drift.results` together, encoded. Far below a broker's limit: one row more may follow, and a

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import zstandard
 
-from monitor.watermark import Clocks
+from monitor.eventtime.watermark import Clocks
 
 
 class KeyValue(Protocol):

@@ -12,8 +12,8 @@ from monitor.evaluation.panes import Group, Panes
 from monitor.evaluation.results import Source, profile_row, score_row
 from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, read
 from monitor.evaluation.watched import Watched
-from monitor.sketch_messages import Delta
-from monitor.windows import Window, last_end_ms
+from monitor.eventtime.windows import Window, last_end_ms
+from monitor.sketching.messages import Delta
 from sinks.records import ColumnProfile, DriftScore, LateDropped
 
 ChunkId = tuple[PaneId, int]

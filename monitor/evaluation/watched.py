@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from detectors.reference import REST, Reference, segment_name
 from detectors.score import Setting
-from monitor.windows import WindowShape, pane_length_ms
+from monitor.eventtime.windows import WindowShape, pane_length_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

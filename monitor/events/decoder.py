@@ -6,10 +6,10 @@ from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
-from monitor.events.arrow import FILE_MAGIC, ArrowDecoder
+from monitor.events.arrow.decoder import FILE_MAGIC, ArrowDecoder
 from monitor.events.batch import Decoded
 from monitor.events.frame import Frame
-from monitor.events.json import JsonDecoder
+from monitor.events.json.decoder import JsonDecoder
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import merge
 

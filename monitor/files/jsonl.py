@@ -1,7 +1,7 @@
 """JSON Lines: one event a line, flat or nested, as they would lie in Kafka. Read as a table of nested columns.
 
-Each event is taken apart by the rules of live events (`monitor.events.forgiving`), and its columns are named by the
-default mapping whatever the configured one is:
+Each event is taken apart by the rules of live events (`monitor.events.json.forgiving`), and its columns are named by
+the default mapping whatever the configured one is:
 
 | column | what |
 |---|---|
@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from detectors.layout import Layout
 from monitor.errors import InputError
-from monitor.events.forgiving import UNSET, Refused, parse, prediction, resolve
 from monitor.events.frame import Frame
+from monitor.events.json.forgiving import UNSET, Refused, parse, prediction, resolve
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import ModelSpec

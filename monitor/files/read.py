@@ -14,14 +14,14 @@ import pyarrow as pa
 from detectors.layout import Layout
 from monitor.config.nearest import nearest
 from monitor.errors import InputError
+from monitor.events.arrow.table import TableDecoder, check_schema
 from monitor.events.batch import Decoded, Rejected
-from monitor.events.forgiving import Refused
 from monitor.events.frame import Frame
-from monitor.events.json import JsonDecoder
+from monitor.events.json.decoder import JsonDecoder
+from monitor.events.json.forgiving import Refused
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
-from monitor.events.table import TableDecoder, check_schema
 from monitor.files.cells import CellMeanings
 from monitor.files.csv import CsvTable
 from monitor.files.jsonl import JsonlTable, read_lines

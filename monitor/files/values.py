@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from detectors.arrays import Bools, Floats
 from detectors.columns import INVALID
-from monitor.events import arrays
+from monitor.events.arrow import arrays
 from monitor.events.values import INVALID_TEXT
 
 MIXED: Final = pa.struct(
@@ -65,7 +65,7 @@ def numbers(values: Any) -> Floats:
 
 
 def as_numbers(values: Any) -> Any:
-    """The same as an Arrow array, which `monitor.events.table` reads back alike."""
+    """The same as an Arrow array, which `monitor.events.arrow.table` reads back alike."""
     found = numbers(values)
     return pa.array(found, mask=np.isnan(found))
 
@@ -84,7 +84,7 @@ def as_texts(values: Any) -> tuple[Any, Bools]:
 
 
 def texts(values: Any) -> arrays.Texts:
-    """A column as categories; see `monitor.events.arrays.texts`. Invalid values of a `MIXED` array are null."""
+    """A column as categories; see `monitor.events.arrow.arrays.texts`. Invalid values of a `MIXED` array are null."""
     return arrays.texts(as_texts(values)[0] if is_mixed(values.type) else values)
 
 

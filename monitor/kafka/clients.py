@@ -13,7 +13,7 @@ from confluent_kafka.admin._metadata import ClusterMetadata
 
 from monitor.config.schema import Kafka
 from monitor.errors import ConfigError, Problem, StoppedError, Unavailable
-from monitor.health import Health
+from monitor.process.health import Health
 
 log = structlog.get_logger()
 
@@ -137,7 +137,7 @@ def classify(error: KafkaException | KafkaError, kafka: Kafka) -> Unavailable | 
 
 
 def wait_for_broker(kafka: Kafka, health: Health) -> None:
-    """Wait with backoff as long as the broker is out of reach. One line is logged a try (`monitor.logs`).
+    """Wait with backoff as long as the broker is out of reach. One line is logged a try (`monitor.process.logs`).
 
     Waiting is no stalling: the role is healthy meanwhile, and not ready. SIGTERM keeps its default action, for
     librdkafka would hold a Python handler up until the try is over: nothing has been read that would need finishing.

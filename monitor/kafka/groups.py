@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from confluent_kafka import Message
 
-from monitor.events.arrow import rows_of
+from monitor.events.arrow.decoder import rows_of
 
 MAX_EVENTS: Final = 262_144
 """Of a group, as far as can be known before decoding; one message may hold more."""

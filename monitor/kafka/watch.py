@@ -6,8 +6,8 @@ import structlog
 
 from monitor.config.schema import Kafka
 from monitor.errors import DriftlineError
-from monitor.health import Health
 from monitor.kafka.clients import reach_broker
+from monitor.process.health import Health
 
 log = structlog.get_logger()
 EVERY_S = 5.0

@@ -11,11 +11,11 @@ from detectors.arrays import Bools
 from monitor.config.nearest import nearest
 from monitor.config.schema import Model
 from monitor.errors import InputError
+from monitor.events.arrow.places import Place, find, find_prediction
 from monitor.events.mapping import MODEL, SEGMENTS
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE
-from monitor.events.places import Place, find, find_prediction
 from monitor.files.table import Progress, TableFile, unwatched
 from monitor.files.values import is_mixed
 from monitor.reference.prediction import COLUMN as PREDICTION

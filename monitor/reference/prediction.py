@@ -1,7 +1,7 @@
 """Files in which the score or the label of a row may lie in several places: read as if they lay in one.
 
-By the rules of `monitor.events.places.find_prediction`: a bare `prediction`, probabilities, a column that stands in
-where another is null. They become one column that no file has, a struct.
+By the rules of `monitor.events.arrow.places.find_prediction`: a bare `prediction`, probabilities, a column that stands
+in where another is null. They become one column that no file has, a struct.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.arrays import Floats, Ints
-from monitor.events.arrays import numbers, texts
+from monitor.events.arrow.arrays import numbers, texts
+from monitor.events.arrow.places import Place, Prediction, find_prediction
+from monitor.events.arrow.probabilities import best_of
 from monitor.events.mapping import Mapping
 from monitor.events.models import Task
-from monitor.events.places import Place, Prediction, find_prediction
-from monitor.events.probabilities import best_of
 from monitor.events.values import Category
 from monitor.files.table import ROWS, FileColumn, Progress, TableFile, unwatched
 from monitor.files.values import MIXED, mixed

@@ -1,7 +1,7 @@
 """The counting pass of a reference build: rows of the file to sketches of the whole and of each segment.
 
-Rows are decoded by `monitor.events.table`, like live Arrow, so that reference and windows are counted alike. It wants
-timestamps, which a reference does not need: every row gets the same one.
+Rows are decoded by `monitor.events.arrow.table`, like live Arrow, so that reference and windows are counted alike. It
+wants timestamps, which a reference does not need: every row gets the same one.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from detectors.columns import CODE_INVALID, CODE_NULL, Kind
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
+from monitor.events.arrow.table import TableDecoder
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
 from monitor.events.mapping import SEGMENTS
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
-from monitor.events.table import TableDecoder
 from monitor.files.table import Progress, TableFile
 from monitor.files.values import as_numbers, as_texts, is_mixed
 from monitor.reference.columns import Places
-from monitor.sketching import sketch_batch
+from monitor.sketching.batch import sketch_batch
 
 _BATCH_BYTES: Final = 8 * 1024 * 1024  # decoding holds some five copies
 _MOST_ROWS: Final = 131_072

@@ -13,13 +13,13 @@ from detectors.reference import REST, Reference, categorical_column, numeric_col
 from detectors.score import Score, score
 from detectors.settings import Setting
 from detectors.sketch import Sketch
-from monitor.commit import deltas_of
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch
-from monitor.sketch_messages import SketchMessage
-from monitor.sketching import sketch_batch
-from monitor.watermark import Clock
-from monitor.windows import Window, WindowShape
+from monitor.eventtime.watermark import Clock
+from monitor.eventtime.windows import Window, WindowShape
+from monitor.roles.commit import deltas_of
+from monitor.sketching.batch import sketch_batch
+from monitor.sketching.messages import SketchMessage
 from sinks.records import DriftScore
 
 MINUTE_MS = 60_000

@@ -17,10 +17,10 @@ from confluent_kafka import Producer
 from monitor import wiring
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.evaluate import application_id
 from monitor.kafka import topics
 from monitor.kafka.progress import GroupProgress
-from monitor.processes import dying_with_parent
+from monitor.process.children import dying_with_parent
+from monitor.roles.evaluate import application_id
 from sinks.clickhouse.client import connect
 
 ROLES = ("ingest", "evaluate", "deliver")

@@ -14,8 +14,8 @@ from support.flow import (
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
-from monitor.sketch_messages import SketchMessage, decode, encode
-from monitor.watermark import Clock
+from monitor.eventtime.watermark import Clock
+from monitor.sketching.messages import SketchMessage, decode, encode
 from sinks.records import DriftScore, ResultBatch, decode_results, encode_results
 
 REFERENCE = make_reference()

@@ -8,12 +8,12 @@ import pytest
 from confluent_kafka import Message
 from support.events import model_section
 
-from monitor import commit
-from monitor.commit import reject_messages
 from monitor.config.schema import Config, Model
 from monitor.events.batch import Batch, Rejected
 from monitor.events.reasons import Reason
 from monitor.reference.folder import ReferencesOfModel
+from monitor.roles import commit
+from monitor.roles.commit import reject_messages
 from sinks.records import LAST_MS, decode_reject
 
 CONFIG = Config(models=(Model(name="m", reference="m.ref"),))  # type: ignore[arg-type]  # the path is not opened

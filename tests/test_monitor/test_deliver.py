@@ -13,8 +13,8 @@ from support.installation import Installation
 from support.refusing import Refusing
 
 from monitor import telemetry, wiring
-from monitor.deliver import Deliver
-from monitor.health import Health
+from monitor.process.health import Health
+from monitor.roles.deliver import Deliver
 from sinks.records import LateDropped, ResultBatch, encode_results
 
 PARTITIONS = 4

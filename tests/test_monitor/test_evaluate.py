@@ -10,16 +10,16 @@ from faust.types import EventT, Message
 from prometheus_client import REGISTRY
 from support.flow import MINUTE_MS, Event, make_reference, make_watched, message_of
 
-from monitor import evaluate
 from monitor.config.schema import Kafka
-from monitor.evaluate import _Role
-from monitor.evaluate_metrics import EvaluateMetrics
 from monitor.evaluation.evaluator import Evaluator, Step
 from monitor.evaluation.watched import Watched
-from monitor.health import Health
+from monitor.eventtime.watermark import Clock
 from monitor.kafka.topics import partition_of_model
-from monitor.sketch_messages import encode
-from monitor.watermark import Clock
+from monitor.process.health import Health
+from monitor.roles import evaluate
+from monitor.roles.evaluate import _Role
+from monitor.roles.evaluate_metrics import EvaluateMetrics
+from monitor.sketching.messages import encode
 from sinks.records import DriftScore, ResultBatch
 
 REFERENCE = make_reference()
@@ -125,7 +125,7 @@ def gauge(name: str, **labels: str) -> float | None:
 
 def test_the_watermark_delay_grows_while_no_message_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [1_000.0]
-    monkeypatch.setattr("monitor.evaluate_metrics.time.time", lambda: now_s[0])
+    monkeypatch.setattr("monitor.roles.evaluate_metrics.time.time", lambda: now_s[0])
     metrics = EvaluateMetrics(N)
     metrics.done(step("grows", 995_000), partition_of_model("grows", N), 0.1)
     assert gauge("driftline_watermark_delay_seconds", model="grows") == 5.0

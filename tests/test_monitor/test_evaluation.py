@@ -21,9 +21,9 @@ from support.machine import MODEL, REFERENCE, Machine, clock, run_all
 
 from detectors.score import Score
 from monitor.evaluation.evaluator import Evaluator
-from monitor.sketch_messages import SketchMessage
-from monitor.watermark import Clocks, advanced
-from monitor.windows import Window
+from monitor.eventtime.watermark import Clocks, advanced
+from monitor.eventtime.windows import Window
+from monitor.sketching.messages import SketchMessage
 from sinks.records import DriftScore, ResultBatch
 
 FIGURES = (

@@ -14,9 +14,9 @@ from detectors.sketch import Sketch
 from monitor.evaluation.chunks import Chunking
 from monitor.evaluation.evaluator import Evaluator, Step
 from monitor.evaluation.results import Source, batches_of_results
+from monitor.eventtime.watermark import Clock
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
-from monitor.sketch_messages import Delta, Entry, SketchMessage
-from monitor.watermark import Clock
+from monitor.sketching.messages import Delta, Entry, SketchMessage
 from sinks.records import ColumnProfile, DriftScore, LateDropped, encode_results
 
 SOURCE = Source(topic="drift.sketches", partition=0, offset=7)

@@ -14,7 +14,7 @@ from support.machine import MODEL, REFERENCE, Machine, at, clock, one_by_one
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.turn import MissingReference
-from monitor.windows import WindowShape
+from monitor.eventtime.windows import WindowShape
 
 
 def test_a_window_is_scored_when_the_watermark_passes_its_end_and_not_before() -> None:

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from detectors.columns import ABSENT, CODE_ABSENT, CODE_INVALID, CODE_NULL, Column, Kind
 from detectors.layout import Layout
-from monitor.events.arrow import ArrowDecoder
+from monitor.events.arrow.decoder import ArrowDecoder
+from monitor.events.arrow.table import decode_table
 from monitor.events.batch import Batch, Decoded
 from monitor.events.decoder import MessageDecoder, choose
-from monitor.events.json import JsonDecoder
+from monitor.events.json.decoder import JsonDecoder
 from monitor.events.models import Limits, ModelSpec
 from monitor.events.reasons import Reason
-from monitor.events.table import decode_table
 
 NOW_MS = 1_700_000_000_000
 TIME_MS = NOW_MS - 1000

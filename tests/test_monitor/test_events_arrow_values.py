@@ -12,10 +12,10 @@ import pytest
 
 from detectors.columns import CODE_INVALID, CODE_NULL, Column, Kind
 from detectors.layout import Layout
-from monitor.events.arrow import ArrowDecoder
+from monitor.events.arrow.decoder import ArrowDecoder
+from monitor.events.arrow.extent import extent
 from monitor.events.batch import Decoded
-from monitor.events.extent import extent
-from monitor.events.json import JsonDecoder
+from monitor.events.json.decoder import JsonDecoder
 from monitor.events.models import Limits, ModelSpec
 from monitor.events.reasons import Reason
 

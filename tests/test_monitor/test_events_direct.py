@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from detectors.columns import CODE_NULL, Column, Kind
 from detectors.layout import Layout
-from monitor.events import arrow, direct
-from monitor.events.arrays import indices, milliseconds, numbers
-from monitor.events.arrow import ArrowDecoder
+from monitor.events.arrow import decoder as arrow
+from monitor.events.arrow import direct
+from monitor.events.arrow.arrays import indices, milliseconds, numbers
+from monitor.events.arrow.decoder import ArrowDecoder
+from monitor.events.arrow.dictionaries import Dictionaries
+from monitor.events.arrow.table import TableDecoder, decode_table
 from monitor.events.batch import Decoded
-from monitor.events.dictionaries import Dictionaries
 from monitor.events.frame import Frame
 from monitor.events.models import ModelSpec
 from monitor.events.reasons import Reason
-from monitor.events.table import TableDecoder, decode_table
 
 NOW_MS = 1_700_000_000_000
 EDGE_TIMES = (0, -1, NOW_MS, 253_402_300_799_999, 253_402_300_800_000, 2**63 - 1, -(2**63))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from detectors.columns import ABSENT, CODE_ABSENT, CODE_INVALID, CODE_NULL, Column, Kind
 from detectors.layout import Layout
 from monitor.events.batch import Batch, Decoded
-from monitor.events.json import JsonDecoder
+from monitor.events.json.decoder import JsonDecoder
 from monitor.events.mapping import Mapping
 from monitor.events.models import Limits, ModelSpec
 from monitor.events.reasons import Reason
@@ -299,7 +299,7 @@ def test_events_of_several_messages_are_the_same_taken_together_or_few_at_a_time
     messages = [[event(version=number) for number in range(5)], event(), odd, b"bad", odd[:1], [event()], []]
     together = decode(*messages)
     for most in (1, 2, 3, 7):
-        monkeypatch.setattr("monitor.events.json.CHUNK", most)
+        monkeypatch.setattr("monitor.events.json.decoder.CHUNK", most)
         same(decode(*messages), together)
 
 

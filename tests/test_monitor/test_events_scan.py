@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from detectors.columns import Column, Kind
 from detectors.layout import Layout
-from monitor.events import named, text
-from monitor.events.decimals import nearest
-from monitor.events.forgiving import Forgiving
-from monitor.events.instant import instant
-from monitor.events.json import JsonDecoder
+from monitor.events.json import named, text
+from monitor.events.json.decimals import nearest
+from monitor.events.json.decoder import JsonDecoder
+from monitor.events.json.forgiving import Forgiving
+from monitor.events.json.instant import instant
 from monitor.events.lookup import ASK, PackedTables, Table, find
 from monitor.events.models import ModelSpec
 from monitor.events.values import timestamp
@@ -230,7 +230,7 @@ def test_ordinary_events_need_no_forgiveness(name: str, monkeypatch: pytest.Monk
 
 
 def test_what_asks_more_than_there_is_room_for_is_still_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.events.scanner.MAX_ASKS", 2)
+    monkeypatch.setattr("monitor.events.json.scanner.MAX_ASKS", 2)
     messages = [json.dumps({**GOOD, "features": {"color": f"new {i}"}}).encode() for i in range(7)]
     (batch,) = JsonDecoder(MODELS).decode(messages, "predictions", NOW_MS).batches
     assert [value for _, value in batch.unseen[0]] == [f"new {i}" for i in range(7)]

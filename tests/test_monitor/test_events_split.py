@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from detectors.columns import Column, Kind
 from detectors.layout import Layout
-from monitor.events import split as splitting
-from monitor.events.forgiving import Refused
-from monitor.events.json import JsonDecoder
+from monitor.events.json import split as splitting
+from monitor.events.json.decoder import JsonDecoder
+from monitor.events.json.forgiving import Refused
+from monitor.events.json.split import split
 from monitor.events.models import Limits, ModelSpec
 from monitor.events.reasons import Reason
-from monitor.events.split import split
 from monitor.events.values import timestamp
 
 NOW_MS = 1_700_000_000_000

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from monitor.errors import StoppedError
-from monitor.kafka.faust_auth import credentials
+from monitor.kafka.faust.auth import credentials
 
 
 @pytest.mark.parametrize(

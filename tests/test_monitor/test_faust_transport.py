@@ -15,8 +15,8 @@ from support.events import model_section
 from monitor import wiring
 from monitor.config.load import parse
 from monitor.errors import StoppedError
-from monitor.health import Health
-from monitor.kafka.faust_transport import CommittedConsumer, brokers, transport
+from monitor.kafka.faust.transport import CommittedConsumer, brokers, transport
+from monitor.process.health import Health
 
 
 @pytest.fixture

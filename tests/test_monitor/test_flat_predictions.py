@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from detectors.layout import Layout
 from detectors.reference import categorical_column, numeric_column
 from monitor.config.schema import Model
+from monitor.events.arrow.table import decode_table
 from monitor.events.batch import Decoded
-from monitor.events.json import JsonDecoder
+from monitor.events.json.decoder import JsonDecoder
 from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec, Task
-from monitor.events.table import decode_table
 from monitor.files.read import iter_decoded
 from monitor.reference.build import build_reference
 

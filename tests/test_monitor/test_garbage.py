@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.garbage import collector_waiting
+from monitor.process.garbage import collector_waiting
 
 
 @pytest.fixture

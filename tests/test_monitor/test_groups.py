@@ -6,7 +6,7 @@ from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.events.arrow import rows_of
+from monitor.events.arrow.decoder import rows_of
 from monitor.kafka import groups
 from monitor.kafka.groups import groups_of
 

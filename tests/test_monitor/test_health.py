@@ -10,7 +10,7 @@ import pytest
 from monitor import telemetry
 from monitor.config.addresses import Address
 from monitor.errors import Unavailable
-from monitor.health import Health, HealthServer
+from monitor.process.health import Health, HealthServer
 
 LOOPBACK = "127.0.0.1"
 
@@ -62,7 +62,7 @@ def test_a_lost_broker_outweighs_what_the_role_says_of_itself(health: Health, se
 
 def test_a_loop_that_no_longer_turns_is_unhealthy_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 1_000.0
-    monkeypatch.setattr("monitor.health.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("monitor.process.health.time.monotonic", lambda: now_s)
     health = Health("score", stall_s=60.0)
     now_s += 60.0
     assert health.stalled_s() == 0.0

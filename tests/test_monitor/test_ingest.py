@@ -15,11 +15,11 @@ from support.events import model_section
 from monitor import telemetry, wiring
 from monitor.config.load import parse
 from monitor.errors import StoppedError
-from monitor.health import Health
-from monitor.ingest import Ingest
+from monitor.eventtime.watermark import Clock
 from monitor.kafka.messages import places_of
-from monitor.sketch_messages import SketchMessage, decode
-from monitor.watermark import Clock
+from monitor.process.health import Health
+from monitor.roles.ingest import Ingest
+from monitor.sketching.messages import SketchMessage, decode
 
 SOURCE = "predictions"
 
@@ -139,7 +139,7 @@ def test_a_worker_that_was_stopped_does_not_count_that_time_as_silence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 1_000.0
-    monkeypatch.setattr("monitor.ingest.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("monitor.roles.ingest.time.monotonic", lambda: now_s)
     role, producer, _, _ = worker(tmp_path, 0, idle_timeout="60s", session_timeout="10s", sketch_partitions=1)
     end_of(role, 0, 7)
 
@@ -156,7 +156,7 @@ def test_a_worker_that_was_stopped_does_not_count_that_time_as_silence(
 
 def test_while_no_broker_is_there_nothing_falls_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 1_000.0
-    monkeypatch.setattr("monitor.ingest.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("monitor.roles.ingest.time.monotonic", lambda: now_s)
     role, producer, _, _ = worker(tmp_path, 0, idle_timeout="60s", sketch_partitions=1)
     end_of(role, 0, 7)
     for _ in range(20):
@@ -252,7 +252,7 @@ def messages_of(*origins: tuple[int, int]) -> list[Message]:
 
 
 def test_messages_that_hold_much_are_committed_group_by_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.ingest.groups_of", in_groups_of_two)
+    monkeypatch.setattr("monitor.roles.ingest.groups_of", in_groups_of_two)
     role, producer, _, _ = worker(tmp_path, 0, 1, idle_timeout="1ms", session_timeout="30m", sketch_partitions=1)
     committed: list[list[tuple[int, int]]] = []
     monkeypatch.setattr(producer, "commit_transaction", lambda _timeout: committed.append(producer.offsets))
@@ -268,7 +268,7 @@ def test_messages_that_hold_much_are_committed_group_by_group(tmp_path: Path, mo
 def test_what_was_read_after_a_group_that_is_rolled_back_is_read_again_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.ingest.groups_of", in_groups_of_two)
+    monkeypatch.setattr("monitor.roles.ingest.groups_of", in_groups_of_two)
     role, _, consumer, _ = worker(tmp_path, 0, 1, 2, sketch_partitions=1)
     monkeypatch.setattr(role, "_pause", lambda _seconds: None)
     role._producer = refusing = Refusing()  # type: ignore[assignment]
@@ -283,7 +283,7 @@ def test_an_end_among_the_messages_counts_where_nothing_followed_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: int, idle: bool
 ) -> None:
     now_s = 1_000.0
-    monkeypatch.setattr("monitor.ingest.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("monitor.roles.ingest.time.monotonic", lambda: now_s)
     role, producer, _, _ = worker(tmp_path, 0, idle_timeout="5s", session_timeout="10s", sketch_partitions=1)
     role._listen(now_s)
     now_s += 6.0

@@ -21,11 +21,11 @@ from monitor import wiring
 from monitor.config.load import parse
 from monitor.config.schema import Kafka
 from monitor.errors import ConfigError, DriftlineError, StoppedError, Unavailable
-from monitor.health import Health
 from monitor.kafka import clients, topics
 from monitor.kafka.clients import classify, consumer_settings, producer_settings, reach_broker, wait_for_broker
 from monitor.kafka.topics import ensure_topics, partition_of_model
 from monitor.kafka.watch import BrokerWatch
+from monitor.process.health import Health
 
 
 def kafka_of(**settings: Any) -> Kafka:
@@ -187,7 +187,7 @@ def test_of_many_errors_the_one_that_needs_a_person_is_the_cause() -> None:
 @pytest.mark.usefixtures("no_waiting")
 def test_waiting_for_the_broker_is_no_stalling(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s, seen = 1_000.0, []
-    monkeypatch.setattr("monitor.health.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("monitor.process.health.time.monotonic", lambda: now_s)
     health = Health("ingest", stall_s=60.0)
 
     def ask(_kafka: Kafka) -> None:

@@ -22,7 +22,7 @@ from monitor import wiring
 from monitor.cli.offline import replay_file
 from monitor.config.load import parse
 from monitor.demo import flights, model
-from monitor.health import Health
+from monitor.process.health import Health
 from monitor.reference.build import build_reference, write_reference
 
 PARTITIONS = 4

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from monitor.logs import configure_logging
+from monitor.process.logs import configure_logging
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitor.kafka.partitions import Partitions
-from monitor.sketch_messages import SourceRange
-from monitor.watermark import Clock
+from monitor.eventtime.partitions import Partitions
+from monitor.eventtime.watermark import Clock
+from monitor.sketching.messages import SourceRange
 
 A, B = ("predictions", 0), ("predictions", 1)
 IDLE_S = 60.0

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from monitor.processes import Ending, terminable
+from monitor.process.children import Ending, terminable
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 

@@ -27,7 +27,7 @@ from monitor.files.read import iter_decoded
 from monitor.reference.build import BuiltReference, build_reference, write_reference
 from monitor.reference.folder import load_reference
 from monitor.reference.kinds import InferredColumn
-from monitor.sketching import sketch_batch
+from monitor.sketching.batch import sketch_batch
 
 MAPPED = ("model", "version", "timestamp", "prediction_id", "score", "label")
 NOW_MS = 1_400_000_000_000

@@ -17,7 +17,7 @@ from monitor import wiring
 from monitor.config.schema import Config
 from monitor.errors import InputError
 from monitor.files.read import iter_decoded
-from monitor.replay import PROFILE_KEY, SCORE_KEY, Replay, ReplayReport, RowFile, run_replay
+from monitor.replay.replay import PROFILE_KEY, SCORE_KEY, Replay, ReplayReport, RowFile, run_replay
 from sinks.records import ColumnProfile, DriftScore
 
 N = 4_000

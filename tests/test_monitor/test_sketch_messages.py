@@ -8,7 +8,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.sketch_messages import (
+from monitor.eventtime.watermark import Clock
+from monitor.sketching.messages import (
     MAX_DECODED_BYTES,
     SCHEMA_VERSION,
     BadSketchMessage,
@@ -19,7 +20,6 @@ from monitor.sketch_messages import (
     decode,
     encode,
 )
-from monitor.watermark import Clock
 
 # All of Unicode that UTF-8 can carry; decoding replaces lone surrogates before they come here.
 texts = st.text(st.characters(exclude_categories=["Cs"]))

@@ -10,9 +10,9 @@ from support.flow import MINUTE_MS, SITES, Event, make_batch, make_reference
 
 from detectors.reference import REST, WHOLE, Reference, segment_name
 from detectors.sketch import Sketch
-from monitor import sketching
 from monitor.events.batch import Batch
-from monitor.sketching import SketchKey, sketch_batch
+from monitor.sketching import batch as sketching
+from monitor.sketching.batch import SketchKey, sketch_batch
 
 REFERENCE = make_reference()
 PANE_MS = MINUTE_MS

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.errors import ConfigError, StoppedError
-from monitor.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
+from monitor.process.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 
 # Stand-ins for roles: what follows `python -c`. Each writes its process id first.
 NOTE = "import os, signal, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); "
@@ -21,7 +21,7 @@ STAYS = NOTE + "time.sleep(600)"
 IGNORES_SIGTERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + STAYS
 SUPERVISES = """
 import sys
-from monitor.supervisor import RoleCommand, Supervisor
+from monitor.process.supervisor import RoleCommand, Supervisor
 commands = [RoleCommand(name="a", arguments=[sys.argv[1], sys.argv[2]]), RoleCommand(name="b", arguments=sys.argv[1:])]
 with Supervisor(commands, program=(sys.executable, "-c")) as supervisor:
     supervisor.run()
@@ -111,7 +111,7 @@ def test_a_role_that_fails_is_started_again_with_growing_pauses(roles: Roles) ->
 
 
 def test_pauses_grow_to_a_bound(roles: Roles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.supervisor.MAX_PAUSE_S", 0.1)
+    monkeypatch.setattr("monitor.process.supervisor.MAX_PAUSE_S", 0.1)
     roles.add("failing", ends(1))
     with capture_logs() as logs, roles.supervisor(first_pause_s=0.04) as supervisor:
         supervisor.run(until(lambda: len(roles.pids("failing")) >= 5))
@@ -133,7 +133,7 @@ def test_a_role_that_was_killed_is_started_again(roles: Roles) -> None:
 def test_a_role_that_failed_after_running_well_for_long_starts_again_at_once(
     roles: Roles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.supervisor.STEADY_S", -1.0)
+    monkeypatch.setattr("monitor.process.supervisor.STEADY_S", -1.0)
     roles.add("failing", ends(1))
     with capture_logs() as logs, roles.supervisor() as supervisor:
         supervisor.run(until(lambda: len(roles.pids("failing")) >= 4))

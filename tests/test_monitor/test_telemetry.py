@@ -23,8 +23,9 @@ _LABELS = {"model", "reason", "topic", "role", "partition", "column", "method", 
 _REGISTERED = """
 import json
 import prometheus_client, stamina
-import monitor.cli.app, monitor.deliver, monitor.evaluate, monitor.ingest, monitor.supervisor, monitor.wiring
-from monitor.logs import configure_logging
+import monitor.cli.app, monitor.roles.deliver, monitor.roles.evaluate, monitor.roles.ingest
+import monitor.process.supervisor, monitor.wiring
+from monitor.process.logs import configure_logging
 
 configure_logging("ingest")
 for attempt in stamina.retry_context(on=OSError, attempts=2, wait_initial=0.01, wait_max=0.01):

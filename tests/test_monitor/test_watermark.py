@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.watermark import Clock, Clocks, advanced
+from monitor.eventtime.watermark import Clock, Clocks, advanced
 
 TWO = {"predictions": 2}
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.windows import Window, WindowShape, last_end_ms, pane_length_ms
+from monitor.eventtime.windows import Window, WindowShape, last_end_ms, pane_length_ms
 
 shapes = st.builds(
     lambda every, times, offset: WindowShape(size_ms=every * times, every_ms=every, offset_ms=offset % every),

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from detectors.compiled import compiled
-from monitor.events.decimals import MAX_DIGITS
+from monitor.events.json.decimals import MAX_DIGITS
 from monitor.events.words import word_at, zeros_below
 
 NEGATIVE: Final = 1

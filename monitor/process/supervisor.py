@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from monitor.errors import ConfigError, StoppedError
-from monitor.processes import dying_with_parent
+from monitor.process.children import dying_with_parent
 
 log = structlog.get_logger()
 

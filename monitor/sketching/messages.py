@@ -8,7 +8,7 @@ clocks stand in the last message of a commit: they may only be believed once eve
 import msgspec
 import zstandard
 
-from monitor.watermark import Clock
+from monitor.eventtime.watermark import Clock
 
 SCHEMA_VERSION = 1
 # A message decompresses to at most this: a corrupt or hostile frame must not take the worker's memory.

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.arrays import Ints
-from monitor.events.arrays import numbers, present
+from monitor.events.arrow.arrays import numbers, present
 from monitor.events.values import INVALID_TEXT, Category, clean, most_probable
 
 Best = Iterator[tuple[int, float, Category]]

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detectors.reference import Reference
-from monitor.commit import deltas_of
 from monitor.errors import InputError
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch, Decoded, Rejected
-from monitor.sketch_messages import Delta, SketchMessage
-from monitor.watermark import Clock
+from monitor.eventtime.watermark import Clock
+from monitor.roles.commit import deltas_of
+from monitor.sketching.messages import Delta, SketchMessage
 from sinks.records import ColumnProfile, DriftScore, ResultBatch
 
 _TOPIC = "replay"

@@ -7,17 +7,17 @@ import pyarrow as pa
 
 from detectors.arrays import Bools, Codes, Ints
 from detectors.columns import CODE_NULL
-from monitor.events import direct
-from monitor.events.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts, value_type
-from monitor.events.dictionaries import Dictionary
-from monitor.events.forgiving import Refused, bad_time, bad_version, no_time
+from monitor.events.arrow import direct
+from monitor.events.arrow.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts, value_type
+from monitor.events.arrow.dictionaries import Dictionary
+from monitor.events.arrow.places import Place, Places
+from monitor.events.arrow.probabilities import best_of
+from monitor.events.arrow.sheet import Sheet
 from monitor.events.frame import Frame
+from monitor.events.json.forgiving import Refused, bad_time, bad_version, no_time
 from monitor.events.lookup import MISSING
 from monitor.events.parts import code_of, numeric_segment
-from monitor.events.places import Place, Places
-from monitor.events.probabilities import best_of
 from monitor.events.reasons import Reason
-from monitor.events.sheet import Sheet
 from monitor.events.values import MAX_TEXT, timestamp
 
 _SPOKEN: Final = (

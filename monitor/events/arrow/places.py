@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.arrays import Ints
-from monitor.events.arrays import value_type
-from monitor.events.dictionaries import Dictionaries
-from monitor.events.direct import KINDS, ticks_per_ms
+from monitor.events.arrow.arrays import value_type
+from monitor.events.arrow.dictionaries import Dictionaries
+from monitor.events.arrow.direct import KINDS, ticks_per_ms
 from monitor.events.frame import Frame
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping, path
 from monitor.events.models import Task

@@ -13,12 +13,12 @@ from detectors.reference import Reference
 from detectors.sketch import Sketch
 from monitor.config.schema import Kafka
 from monitor.events.batch import Batch, Rejected
+from monitor.eventtime.partitions import Partitions
 from monitor.kafka import topics
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
 from monitor.kafka.messages import offset, place
-from monitor.kafka.partitions import Partitions
-from monitor.sketch_messages import Delta, Entry, SketchMessage, encode
-from monitor.sketching import SketchKey, sketch_batch
+from monitor.sketching.batch import SketchKey, sketch_batch
+from monitor.sketching.messages import Delta, Entry, SketchMessage, encode
 from sinks.records import LAST_MS, Reject, encode_reject
 
 # Entries of one message together, before compression: below a broker's limit also when nothing compresses.

@@ -8,18 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.arrays import Ints
-from monitor.events.arrays import texts
+from monitor.events.arrow.arrays import texts
+from monitor.events.arrow.piece import Piece, Room, rejected
+from monitor.events.arrow.places import Seen
+from monitor.events.arrow.rows import Rows
+from monitor.events.arrow.sheet import Sheet
 from monitor.events.batch import Decoded
-from monitor.events.forgiving import Refused
 from monitor.events.frame import Frame
+from monitor.events.json.forgiving import Refused
 from monitor.events.mapping import MODEL, path
 from monitor.events.models import ModelSpec, Role
 from monitor.events.outcome import Outcome
-from monitor.events.piece import Piece, Room, rejected
-from monitor.events.places import Seen
 from monitor.events.reasons import Reason
-from monitor.events.rows import Rows
-from monitor.events.sheet import Sheet
 
 _MOST_SEEN: Final = 16
 """Schemas remembered: a topic's producers have one or a few."""

@@ -15,18 +15,18 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from detectors.reference import Reference
 from monitor import telemetry
-from monitor.commit import deltas_of, produce, reject_messages, sketch_messages
 from monitor.config.schema import Kafka
 from monitor.errors import DriftlineError, StoppedError
 from monitor.events.batch import Decoded
-from monitor.garbage import collector_waiting
-from monitor.health import Health
+from monitor.eventtime.partitions import Partitions
 from monitor.kafka.clients import built, classify, consumer_settings, producer_settings
 from monitor.kafka.groups import groups_of
 from monitor.kafka.messages import offset, place, places_of
-from monitor.kafka.partitions import Partitions
 from monitor.kafka.progress import export_lag, forget_lag, seek_to_committed
-from monitor.sketch_messages import Delta
+from monitor.process.garbage import collector_waiting
+from monitor.process.health import Health
+from monitor.roles.commit import deltas_of, produce, reject_messages, sketch_messages
+from monitor.sketching.messages import Delta
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from typing import cast
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 
-from monitor.kafka.faust_transport import CommittedConsumer
+from monitor.kafka.faust.transport import CommittedConsumer
 
 
 class OrderedRecovery(Recovery):

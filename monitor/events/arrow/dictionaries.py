@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.arrays import Codes
-from monitor.events.arrays import categories
+from monitor.events.arrow.arrays import categories
 from monitor.events.frame import Frame
 from monitor.events.parts import code_of
 from monitor.events.values import Category

@@ -21,17 +21,17 @@ from faust.types import EventT, FutureMessage
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
-from monitor.evaluate_metrics import EvaluateMetrics
 from monitor.evaluation.evaluator import Evaluator, Step
 from monitor.evaluation.results import Source
 from monitor.evaluation.turn import MissingReference
-from monitor.health import Health
 from monitor.kafka import topics
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
-from monitor.kafka.faust_auth import credentials
-from monitor.kafka.faust_recovery import OrderedTables
-from monitor.kafka.faust_transport import CommittedConsumer, brokers, transport
-from monitor.sketch_messages import BadSketchMessage, SketchMessage, decode
+from monitor.kafka.faust.auth import credentials
+from monitor.kafka.faust.recovery import OrderedTables
+from monitor.kafka.faust.transport import CommittedConsumer, brokers, transport
+from monitor.process.health import Health
+from monitor.roles.evaluate_metrics import EvaluateMetrics
+from monitor.sketching.messages import BadSketchMessage, SketchMessage, decode
 from sinks.records import ResultBatch, encode_results
 
 log = structlog.get_logger()

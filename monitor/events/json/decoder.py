@@ -13,14 +13,14 @@ import numpy as np
 
 from detectors.arrays import Ints
 from monitor.events.batch import Decoded, Rejected
-from monitor.events.forgiving import Forgiving, Refused, bad_time, parse
 from monitor.events.frame import Frame
+from monitor.events.json.forgiving import Forgiving, Refused, bad_time, parse
+from monitor.events.json.scanner import Scanner
+from monitor.events.json.split import split
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.parts import Part, Row, rows_part
 from monitor.events.reasons import Reason
-from monitor.events.scanner import Scanner
-from monitor.events.split import split
 
 CHUNK: Final = 32_768
 """Messages decoded at a time, and events of those that hold several: more than a micro-batch has by default.

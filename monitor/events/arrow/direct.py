@@ -1,8 +1,8 @@
 """Compiled loops from the memory of a record batch straight into the rows of a batch.
 
 They read the Arrow C data interface: one export gives the addresses of all columns, where asking pyarrow for each
-column's buffers takes longer than to read them. `numbers`, `texts` and `milliseconds` of `monitor.events.arrays` are
-their specification, and the way of every type that is not in `KINDS`.
+column's buffers takes longer than to read them. `numbers`, `texts` and `milliseconds` of `monitor.events.arrow.arrays`
+are their specification, and the way of every type that is not in `KINDS`.
 
 Addresses are trusted: a batch must have passed `validate`. Dictionary indices are not.
 """

@@ -12,11 +12,11 @@ import numpy as np
 
 from detectors.columns import ABSENT, CODE_INVALID, INVALID, NULL
 from detectors.compiled import compiled
-from monitor.events import lookup, text
-from monitor.events.decimals import nearest
-from monitor.events.instant import instant
-from monitor.events.lookup import ASK, find, same
-from monitor.events.program import (
+from monitor.events import lookup
+from monitor.events.json import text
+from monitor.events.json.decimals import nearest
+from monitor.events.json.instant import instant
+from monitor.events.json.program import (
     ACTION,
     BARE_NUMBER,
     BARE_TEXT,
@@ -35,6 +35,7 @@ from monitor.events.program import (
     TIME,
     VERSION,
 )
+from monitor.events.lookup import ASK, find, same
 from monitor.events.values import MAX_TEXT, MAX_TIMESTAMP_MS
 
 LEFT: Final = 0

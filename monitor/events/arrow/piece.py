@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import pyarrow as pa
 
+from monitor.events.arrow.places import Seen
 from monitor.events.batch import Rejected
-from monitor.events.forgiving import Refused
-from monitor.events.places import Seen
+from monitor.events.json.forgiving import Refused
 
 _ROOM_BYTES: Final = 64 * 1024
 _ROOM_RATIO: Final = 8

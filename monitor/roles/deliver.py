@@ -15,12 +15,12 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
-from monitor.garbage import collector_waiting
-from monitor.health import Health
 from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, consumer_settings
 from monitor.kafka.messages import headers, offset, place
 from monitor.kafka.progress import export_lag, forget_lag
+from monitor.process.garbage import collector_waiting
+from monitor.process.health import Health
 from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
 from sinks.records import Row, decode_reject, decode_results
 from sinks.sink import Sink

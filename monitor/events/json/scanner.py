@@ -7,13 +7,13 @@ import numpy as np
 
 from detectors.arrays import Bools, Codes, Ints
 from detectors.columns import ABSENT, CODE_NULL
-from monitor.events import named, scan
-from monitor.events.forgiving import parse
 from monitor.events.frame import Frame
+from monitor.events.json import named, scan
+from monitor.events.json.forgiving import parse
+from monitor.events.json.program import Program, program_of
 from monitor.events.lookup import ASK, PackedTables, Table
 from monitor.events.mapping import MODEL
 from monitor.events.parts import Part, fill_segments, segment_code, set_code
-from monitor.events.program import Program, program_of
 from monitor.events.values import Category, category, most_probable, number
 from monitor.events.words import PADDING
 

@@ -6,8 +6,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from monitor.sketch_messages import SourceRange
-from monitor.watermark import Clock
+from monitor.eventtime.watermark import Clock
+from monitor.sketching.messages import SourceRange
 
 TopicPartition = tuple[str, int]
 

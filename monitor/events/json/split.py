@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from monitor.events import brackets
-from monitor.events.forgiving import Refused, parse
+from monitor.events.json import brackets
+from monitor.events.json.forgiving import Refused, parse
 from monitor.events.reasons import Reason
 
 _ELEMENTS: Final = msgspec.json.Decoder(list[msgspec.Raw])

@@ -8,15 +8,15 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from monitor.events.arrow.extent import Extent, extent
+from monitor.events.arrow.piece import Piece, Room
+from monitor.events.arrow.table import TableDecoder
 from monitor.events.batch import Decoded, Rejected
-from monitor.events.extent import Extent, extent
-from monitor.events.forgiving import Refused
 from monitor.events.frame import Frame
+from monitor.events.json.forgiving import Refused
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
-from monitor.events.piece import Piece, Room
 from monitor.events.reasons import Reason
-from monitor.events.table import TableDecoder
 
 FILE_MAGIC: Final = b"ARROW1"
 _FILE_START: Final = 8  # the magic, padded

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from detectors.compiled import compiled
-from monitor.events import text
+from monitor.events.json import text
 from monitor.events.lookup import ASK, find
 
 _NONE: Final = np.uint64(0)

@@ -1,0 +1,1 @@
+"""Arrow events: IPC streams of record batches, and flat tables."""

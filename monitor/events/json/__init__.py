@@ -1,0 +1,1 @@
+"""JSON events: one a message, an array, or one a line."""

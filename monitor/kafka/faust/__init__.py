@@ -1,0 +1,1 @@
+"""Faust as the score role uses it: its transport, its recovery, its credentials."""

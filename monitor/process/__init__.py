@@ -1,0 +1,1 @@
+"""What every process of the service needs: health, logs, children, the supervisor."""

@@ -1,0 +1,1 @@
+"""The pure core over files, with no broker."""

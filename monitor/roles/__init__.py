@@ -1,0 +1,1 @@
+"""The long-running roles: each a thin shell around pure steps."""
