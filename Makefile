@@ -10,15 +10,18 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: venv demo test check bench help
+.PHONY: venv demo test test-long check bench help
 
 venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
 
 demo: $(STAMP)  ## find real drift in real flights: broker, ClickHouse, whole path, three minutes
 	$(BIN)/driftline demo $(ARGS)
 
-test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## run the tests, all but the long ones
+	$(BIN)/python -m pytest -m 'not long' $(ARGS)
+
+test-long: $(STAMP)  ## run the long tests: many kills, large simulations
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 check: $(STAMP)  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff check .
@@ -30,7 +33,7 @@ bench: $(STAMP)  ## measure speed and memory, each beside a yardstick
 	$(BIN)/driftline bench $(ARGS)
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The stamp is written last: a venv that was interrupted half-way is gone on with, not trusted. One whose Python or pip
 # does not work any more is made anew.
