@@ -68,8 +68,8 @@ class Partitions:
         for partition in self._partitions.values():
             partition.idle = partition.at_end and now_s - partition.quiet_since_s >= self._idle_timeout_s
 
-    def nobody_listened(self, now_s: float) -> None:
-        """Silence starts anew: what partitions brought in the meantime, if it was anything, is still to be read."""
+    def restart_idle_timers(self, now_s: float) -> None:
+        """Start every idle timer again: nothing was read for a while, and what came meanwhile is still to be read."""
         for partition in self._partitions.values():
             partition.quiet_since_s = now_s
 
@@ -121,7 +121,7 @@ class Partitions:
                 partition.end, partition.at_end = -1, False
             partition.first, partition.next = -1, partition.committed
             partition.max_event_ms = partition.committed_max_event_ms
-        self.nobody_listened(now_s)
+        self.restart_idle_timers(now_s)
         return again
 
     def __len__(self) -> int:

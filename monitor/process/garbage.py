@@ -15,7 +15,7 @@ def freeze_start_up() -> None:
 
 
 @contextlib.contextmanager
-def collector_waiting() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """No collection in this block; what is garbage by then is found by the next one after it.
 
     For gathering a batch: tens of thousands of objects that all live until its commit, and that hold no cycles. Python

@@ -19,7 +19,7 @@ from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, consumer_settings
 from monitor.kafka.messages import headers, offset, place
 from monitor.kafka.progress import export_lag, forget_lag
-from monitor.process.garbage import collector_waiting
+from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
 from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
 from sinks.records import Row, decode_reject, decode_results
@@ -117,7 +117,7 @@ class Deliver:
 
     def _turn(self) -> None:
         """Gather rows for one write, write them, commit."""
-        with collector_waiting():
+        with gc_paused():
             self._gather()
         self._health.turned()
         if self._rows and not self._write(self._rows):
@@ -170,7 +170,7 @@ class Deliver:
         tries = 0
         while rows is self._rows:  # a rebalance while waiting takes them away
             try:
-                with collector_waiting():
+                with gc_paused():
                     self._sink.write(rows)
             except SinkUnavailable as error:
                 telemetry.SINK_ERRORS.labels(self._name, "unavailable").inc()

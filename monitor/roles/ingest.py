@@ -23,7 +23,7 @@ from monitor.kafka.clients import built, classify, consumer_settings, producer_s
 from monitor.kafka.groups import groups_of
 from monitor.kafka.messages import offset, place, places_of
 from monitor.kafka.progress import export_lag, forget_lag, seek_to_committed
-from monitor.process.garbage import collector_waiting
+from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
 from monitor.roles.commit import deltas_of, produce, reject_messages, sketch_messages
 from monitor.sketching.messages import Delta
@@ -78,7 +78,7 @@ class Ingest:
         self._n_partitions: dict[str, int] = {}
         self._buffer: list[Message] = []
         self._ended: list[tuple[tuple[str, int], int]] = []
-        self._listened_s = 0.0
+        self._last_awake_s = 0.0
         self._rollbacks = 0
         self._in_group = False
         self._stopping = False
@@ -96,7 +96,7 @@ class Ingest:
         try:
             self._start()
             while not self._stopping:
-                with collector_waiting():
+                with gc_paused():
                     self._turn()
             if self._buffer:
                 self._commit_in_groups(time.monotonic())
@@ -144,7 +144,7 @@ class Ingest:
         n_bytes = 0
         while not self._stopping and len(self._buffer) < self._kafka.batch_events and n_bytes < MAX_BATCH_BYTES:
             now_s = time.monotonic()
-            self._listen(now_s)
+            self._notice_suspension(now_s)
             left_s = deadline_s - now_s
             if left_s <= 0:
                 break
@@ -157,11 +157,14 @@ class Ingest:
             n_bytes += sum(map(len, found))
         self._commit_in_groups(started_s)
 
-    def _listen(self, now_s: float) -> None:
-        """A process that was stopped for so long heard nothing, and its partitions may be another worker's by now."""
-        if now_s - self._listened_s > self._kafka.session_timeout_ms / 1000:
-            self._partitions.nobody_listened(now_s)
-        self._listened_s = now_s
+    def _notice_suspension(self, now_s: float) -> None:
+        """Restart the idle timers after the process itself was suspended: it read nothing in that time.
+
+        After longer than the session timeout its partitions may also be another worker's by now.
+        """
+        if now_s - self._last_awake_s > self._kafka.session_timeout_ms / 1000:
+            self._partitions.restart_idle_timers(now_s)
+        self._last_awake_s = now_s
 
     def _on_notices(self, found: Sequence[Message]) -> None:
         """What came between the events: ends of partitions, and errors."""
@@ -183,7 +186,7 @@ class Ingest:
             raise problem
         # librdkafka reconnects by itself; the events wait in Kafka meanwhile.
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._partitions.nobody_listened(time.monotonic())
+            self._partitions.restart_idle_timers(time.monotonic())
         log.warning(problem.message, worker=self._worker)
         self._health.not_ready(problem.message)
 
@@ -212,7 +215,7 @@ class Ingest:
         """
         self._health.turned()
         now_s = time.monotonic()
-        self._listen(now_s)
+        self._notice_suspension(now_s)
         places = places_of(messages)
         for key, first, last in zip(places.partitions, places.first.tolist(), places.last.tolist(), strict=True):
             self._partitions.read(key, first, last)

@@ -1,4 +1,4 @@
-"""The collector waits while a batch gathers, and only then."""
+"""Garbage collection is paused while a batch gathers, and only then."""
 
 import gc
 import weakref
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.process.garbage import collector_waiting
+from monitor.process.garbage import gc_paused
 
 
 @pytest.fixture
@@ -38,24 +38,24 @@ def test_nothing_is_collected_while_a_batch_gathers(collections: list[int]) -> N
     gather()
     assert collections  # as it is without the block
     collections.clear()
-    with collector_waiting():
+    with gc_paused():
         gather()
         assert not collections
 
 
 def test_a_loop_of_nothing_but_blocks_finds_its_garbage() -> None:
     """As ingest's: what one turn leaves is gone when the next begins."""
-    with collector_waiting():
+    with gc_paused():
         knots = [weakref.ref(Knot()) for _ in range(2 * gc.get_threshold()[0])]
         assert all(knot() is not None for knot in knots)
-    with collector_waiting():
+    with gc_paused():
         assert all(knot() is None for knot in knots)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_collector_is_as_it_was_also_after_an_error(enabled: bool) -> None:
     def fail() -> None:
-        with collector_waiting():
+        with gc_paused():
             assert not gc.isenabled()
             raise KeyError
 

@@ -150,7 +150,7 @@ def test_a_worker_that_was_stopped_does_not_count_that_time_as_silence(
         return producer.sent[-1].clocks[0].idle
 
     assert not any(idle_after(9.0) for _ in range(5))
-    assert not idle_after(70.0), "nobody listened"
+    assert not idle_after(70.0), "the process was suspended"
     assert [idle_after(10.0) for _ in range(6)] == [False] * 5 + [True]
 
 
@@ -285,7 +285,7 @@ def test_an_end_among_the_messages_counts_where_nothing_followed_it(
     now_s = 1_000.0
     monkeypatch.setattr("monitor.roles.ingest.time.monotonic", lambda: now_s)
     role, producer, _, _ = worker(tmp_path, 0, idle_timeout="5s", session_timeout="10s", sketch_partitions=1)
-    role._listen(now_s)
+    role._notice_suspension(now_s)
     now_s += 6.0
     role._buffer = [Message(topic=SOURCE, partition=0, offset=offset, value=b"no event") for offset in (1, 2)]
     end_of(role, 0, end)

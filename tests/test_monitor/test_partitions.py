@@ -128,10 +128,10 @@ def test_what_was_read_and_never_told_is_a_backlog_after_a_rollback_too() -> Non
     assert partitions.clocks() == [clock(A, None), clock(B, None)]
 
 
-def test_silence_starts_anew_when_nobody_listened() -> None:
+def test_idle_timers_start_anew_when_they_are_restarted() -> None:
     partitions = assigned(A)
     partitions.reached_end(A, 0)
-    partitions.nobody_listened(now_s=500.0)
+    partitions.restart_idle_timers(now_s=500.0)
     partitions.find_idle(now_s=500.0 + IDLE_S - 1)
     assert partitions.clocks() == [clock(A, None)]
     partitions.find_idle(now_s=500.0 + IDLE_S)
