@@ -4,7 +4,8 @@
 SinkError
 ├── SinkUnavailable   out of reach, overloaded, too slow: keep the rows, wait `retry_after_s`, write them again
 ├── SinkRejected      it answered, and will answer so again (login, missing table): stop, a person is needed
-└── BadRecord         bytes or a row that no sink can take: drop it, count it
+├── BadRecord         bytes or a row that no sink can take: drop it, count it
+└── BadDestination    no destination of that type, or its plug-in is broken: mend the configuration or the installation
 ```
 
 No message holds a password: those that come from a driver pass through `scrub` first.
@@ -43,6 +44,10 @@ class SinkRejected(SinkError):  # noqa: N818  # as above
 
 class BadRecord(SinkError):  # noqa: N818  # as above
     """These bytes are no record, or a value in a row lies outside what the contract allows."""
+
+
+class BadDestination(SinkError):  # noqa: N818  # as above
+    """There is no destination of this type, or what was installed for it is broken or there twice; the message says."""
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:

@@ -4,7 +4,6 @@ from monitor.config.addresses import Address
 from monitor.config.durations import format_duration, parse_duration
 from monitor.config.load import load, parse
 from monitor.config.schema import (
-    ClickHouse,
     ColumnKind,
     Config,
     Drift,
@@ -16,8 +15,9 @@ from monitor.config.schema import (
     Topics,
     Window,
 )
-from monitor.config.secret import Secret
 from monitor.events.mapping import Mapping
+from sinks.clickhouse.settings import Settings as ClickHouse
+from sinks.secret import Secret
 
 __all__ = [
     "Address",

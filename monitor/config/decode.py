@@ -14,12 +14,13 @@ import msgspec
 from monitor.config import paths
 from monitor.config.document import Node
 from monitor.config.environment import expand, has_variable
-from monitor.config.forms import FORMS, FormError
+from monitor.config.forms import form_of
 from monitor.config.nearest import nearest
 from monitor.config.scalars import WORDS, found, read_scalar
-from monitor.config.secret import Secret
 from monitor.config.sections import sections_of_keys
 from monitor.errors import Problem
+from sinks.secret import Secret
+from sinks.settings import FormError
 
 _BAD: Any = object()
 """Stands for a value that could not be read and whose problem has been noted."""
@@ -72,7 +73,7 @@ class Decoder:
             return _BAD
         if get_origin(type_) is Annotated:
             type_, meta = get_args(type_)[:2]
-        form = FORMS[meta.extra["form"]] if meta.extra else None
+        form = form_of(meta)
         if form is None and get_origin(type_) in (Union, types.UnionType):
             options = get_args(type_)
             if types.NoneType in options:
@@ -141,7 +142,8 @@ class Decoder:
     def _dict(self, node: Node, key_type: Any, value_type: Any, path: str) -> Any:
         if not isinstance(node.value, dict):
             return self._unexpected(path, "expected a mapping (key: value)", node)
-        form = FORMS[get_args(key_type)[1].extra["form"]]
+        form = form_of(get_args(key_type)[1])
+        assert form is not None
         values = {}
         for key, child in node.value.items():
             # Beside secrets a key that cannot be one, or has no value, may be what is left of a secret.

@@ -1,18 +1,19 @@
 """The forms of single values: how text (or a number) in the file becomes the value the program works with.
 
-A field names its form in `schema` (``Meta(extra={"form": ...})``). Each form says what it expects; its `read` raises
-`FormError` when it finds something else, and never repeats what it found.
+A field names its form in `schema` (``Meta(extra={"form": ...})``), or brings one (`sinks.settings.Form`). Each form
+says what it expects; its `read` raises `FormError` when it finds something else, and never repeats what it found.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Mapping
+
+import msgspec
 
 from monitor.config import durations
 from monitor.config.addresses import Address, parse_address
 from monitor.config.methods import method_names
 from monitor.config.nearest import nearest
+from sinks.settings import Form, FormError
 
 OWN_CLIENT_SETTINGS = {
     "bootstrap.servers": "kafka.bootstrap_servers sets it",
@@ -37,26 +38,9 @@ OWN_CLIENT_SETTINGS = {
 """librdkafka settings that are Driftline's own, and why."""
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_DESTINATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLIENT_KEY = re.compile(r"[a-z]+(?:[._][a-z0-9]+)*")
-_ESCAPE = "write what is special in a password as %XX, or put it in by ${NAME}"
 _PROTOCOL = re.compile(r"(?:PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)://", re.IGNORECASE)
-
-
-class FormError(ValueError):
-    """A value is not of its form; the message begins with "expected"; `nearest` is the value probably meant, or ""."""
-
-    def __init__(self, message: str, nearest: str = "") -> None:
-        super().__init__(message)
-        self.nearest = nearest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """What is expected, in words, and how it is read. `of` is the type in the file: text or a whole number."""
-
-    expected: str
-    of: type = str
-    read: Callable[[str], object] | Callable[[int], object]
 
 
 def name(text: str) -> str:
@@ -123,36 +107,18 @@ def method(text: str) -> str:
     return text
 
 
+def destination(text: str) -> str:
+    """A name that Kafka accepts, for the destination's consumer group and workers are named after it."""
+    if not _DESTINATION.fullmatch(text):
+        raise FormError("expected a name of 1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'")
+    return text
+
+
 def bins(number: int) -> int:
     """Deciles, or a power of two: what the grid of 256 cells and nine deciles gives exactly."""
     if number != 10 and number not in (2, 4, 8, 16, 32, 64, 128, 256):
         raise FormError("expected 10, or a power of two from 2 to 256")
     return number
-
-
-def dsn(text: str) -> str:
-    """A database's URL, as `sinks.clickhouse.client` takes it: ``clickhouse://``, ``clickhouses://``, ``chdb://``.
-
-    It is read again there. Here the places where half a password could pass for a host or a database are closed.
-    """
-    try:
-        url = urlsplit(text)
-        port = url.port
-        options = [key for key, _ in parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))]
-    except ValueError:
-        raise FormError(f"expected a URL whose parts can be read; {_ESCAPE}") from None
-    if url.scheme not in ("clickhouse", "clickhouses", "chdb") or "://" not in text:
-        raise FormError("expected a URL that begins with clickhouse://, clickhouses:// or chdb:///")
-    if not text.isprintable() or " " in text or url.fragment:
-        raise FormError(f"expected a URL without spaces and '#'; {_ESCAPE}")
-    if url.scheme == "chdb":
-        if (url.netloc or not url.path.strip("/")) and f"{url.netloc}{url.path}" not in ("memory", "memory/"):
-            raise FormError("expected chdb:/// and an absolute path, with three slashes, or chdb://memory")
-    elif not url.hostname or port == 0 or url.path.count("/") > 1 or "@" in url.path:
-        raise FormError(f"expected clickhouse://user:password@host:8123/database; {_ESCAPE}")
-    if any(option != "ca_cert" or url.scheme != "clickhouses" for option in options):
-        raise FormError("expected no options but ca_cert, which clickhouses:// takes")
-    return text
 
 
 def client_key(text: str) -> str:
@@ -168,7 +134,7 @@ FORMS: Mapping[str, Form] = {
     "bins": Form(expected="10, or a power of two from 2 to 256", of=int, read=bins),
     "client_key": Form(expected="the name of a librdkafka setting", read=client_key),
     "column": Form(expected="the name of a column", read=column),
-    "dsn": Form(expected="a URL such as clickhouse://user:${PASSWORD}@host:8123/database", read=dsn),
+    "destination": Form(expected="the name of a destination", read=destination),
     "duration": Form(expected=durations.EXAMPLE, read=duration),
     "listen": Form(expected="host:port, or off", read=listen),
     "method": Form(expected="the name of a drift method", read=method),
@@ -177,3 +143,9 @@ FORMS: Mapping[str, Form] = {
     "servers": Form(expected="host:port, several with commas between", read=servers),
     "topic": Form(expected="the name of a topic", read=topic),
 }
+
+
+def form_of(meta: msgspec.Meta) -> Form | None:
+    """The form that a field asks for; None for those that have none."""
+    asked = (meta.extra or {}).get("form")
+    return asked if asked is None or isinstance(asked, Form) else FORMS[asked]

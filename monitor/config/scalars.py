@@ -7,8 +7,9 @@ import msgspec
 
 from monitor.config.document import Node, Scalar, scalar_of
 from monitor.config.durations import format_duration
-from monitor.config.forms import FORMS, Form, FormError
+from monitor.config.forms import FORMS, form_of
 from monitor.config.nearest import nearest
+from sinks.settings import Form, FormError
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
@@ -39,7 +40,7 @@ def read_scalar(value: Scalar | object, type_: Any, meta: msgspec.Meta, *, from_
         return _choice(value, get_args(type_))
     if type_ is Path:
         return _path(value)
-    form = FORMS[meta.extra["form"]] if meta.extra else FORMS["name"] if type_ is str else None
+    form = form_of(meta) or (FORMS["name"] if type_ is str else None)
     wanted = form.of if form else type_
     if from_variable and isinstance(value, str) and wanted is not str:
         value = scalar_of(value)

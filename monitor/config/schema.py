@@ -13,8 +13,9 @@ from msgspec import Meta, field
 
 from monitor.config.addresses import Address
 from monitor.config.methods import default_threshold
-from monitor.config.secret import Secret
 from monitor.events.mapping import Mapping
+from sinks.clickhouse.settings import Settings as ClickHouse
+from sinks.secret import Secret
 
 Duration = Annotated[int, Meta(extra={"form": "duration"})]
 """Milliseconds from 0; in the file ``90s``, ``15m``, ``1h``, ``7d``. Each form is in `monitor.config.forms`."""
@@ -156,23 +157,6 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def own_topic(self, name: str) -> str:
         """The full name of one of Driftline's own topics: ``own_topic("sketches")`` is ``drift.sketches``."""
         return f"{self.topic_prefix}.{name}"
-
-
-class ClickHouse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where results are written."""
-
-    dsn: Secret[Annotated[str, Meta(extra={"form": "dsn"})]] = field(
-        default_factory=lambda: Secret("clickhouse://default@localhost:8123/driftline")
-    )
-    """``clickhouse://user:password@host:8123/database``, ``clickhouses://`` for TLS, or ``chdb:///path``."""
-    retention_days: Annotated[int, Meta(ge=1, le=20_000)] = 400
-    """Rows older than this are dropped by ClickHouse itself. It counts expiry in seconds of 32 bits, until 2106: what
-    expired later would expire at once."""
-    batch_rows: Count = 10_000
-    """Most rows in one insert."""
-    batch_interval_ms: Time = field(name="batch_interval", default=_SECOND_MS // 2)
-    """Longest time a row waits for its insert to fill. With a second, one window in a hundred took more than 2 s from
-    its end to its rows; two inserts a second are still few for ClickHouse."""
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

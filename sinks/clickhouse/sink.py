@@ -1,5 +1,6 @@
 """The ClickHouse sink: rows in, columnar inserts out."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -7,9 +8,10 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from sinks.clickhouse import migrations
 from sinks.clickhouse.classify import classify
 from sinks.clickhouse.client import Address, connect
-from sinks.clickhouse.migrations import pending
+from sinks.clickhouse.migrations import DEFAULT_RETENTION_DAYS
 from sinks.clickhouse.tables import TABLES, Table
 from sinks.errors import BadRecord, SinkRejected
 from sinks.records import Row
@@ -40,6 +42,8 @@ class ClickHouseSink:
     ----------
     address
         Where ClickHouse is.
+    retention_days
+        How long rows are kept, for `migrate`.
     batch_rows, batch_bytes
         How much goes into one insert, at most. A row that is larger goes alone.
     on_drop
@@ -52,6 +56,7 @@ class ClickHouseSink:
         self,
         address: Address | str,
         *,
+        retention_days: int = DEFAULT_RETENTION_DAYS,
         batch_rows: int = BATCH_ROWS,
         batch_bytes: int = BATCH_BYTES,
         on_drop: Callable[[Row, BadRecord], None] | None = None,
@@ -60,6 +65,7 @@ class ClickHouseSink:
         if batch_rows < 1 or batch_bytes < 1:
             raise SinkRejected("a batch holds at least one row and one byte")
         self._address = Address.parse(address) if isinstance(address, str) else address
+        self._retention_days = retention_days
         self._batch_rows = batch_rows
         self._batch_bytes = batch_bytes
         self._on_drop = on_drop
@@ -81,7 +87,7 @@ class ClickHouseSink:
         """
         if self._client is None:
             self._client = self._connect(self._address)
-        missing = pending(self._client)
+        missing = migrations.pending(self._client)
         if missing:
             names = ", ".join(f"{migration.number:04d}" for migration in missing)
             raise SinkRejected(f"{self._address} lacks migrations {names}: run `driftline migrate`")
@@ -104,6 +110,29 @@ class ClickHouseSink:
             for batch in batches(TABLES[kind], group, self._batch_rows, self._batch_bytes):
                 n += self._insert(TABLES[kind], batch)
         return n
+
+    def migrate(self) -> list[str]:
+        """Make the database and bring its schema up to date; returns the names of the migrations that were applied.
+
+        Raises
+        ------
+        SinkUnavailable, SinkRejected
+            As `connect` and `migrations.migrate`.
+        """
+        with contextlib.closing(connect(self._address, create_database=True)) as client:
+            applied = migrations.migrate(client, retention_days=self._retention_days)
+        return [f"{migration.number:04d}_{migration.name}" for migration in applied]
+
+    def holds_results(self) -> bool:
+        """Whether any row of results or rejects is there.
+
+        Raises
+        ------
+        SinkUnavailable, SinkRejected
+            As `connect` and `classify`.
+        """
+        with contextlib.closing(self._connect(self._address)) as client:
+            return migrations.holds_results(client)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config import Config, Drift, Mapping, Window, load, parse
+from monitor.config import ClickHouse, Config, Drift, Mapping, Window, load, parse
 from monitor.config.nearest import slips
-from monitor.config.schema import ClickHouse, Kafka, Metrics, Model
+from monitor.config.schema import Kafka, Metrics, Model
 from monitor.config.sections import sections_of_keys, walk
 from monitor.errors import ConfigError
 

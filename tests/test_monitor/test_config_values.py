@@ -12,7 +12,7 @@ from monitor.config.addresses import Address, parse_address
 from monitor.config.durations import MAX_DURATION_MS, format_duration, parse_duration
 from monitor.config.environment import expand
 from monitor.config.nearest import nearest, slips
-from monitor.config.secret import Secret
+from sinks.secret import Secret
 
 
 @pytest.mark.parametrize(

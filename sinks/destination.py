@@ -1,0 +1,117 @@
+"""What every destination can do, and what one may be able to do besides.
+
+A destination is one new file `sinks/<name>.py`, or a package, with a `Settings` struct (`sinks.settings`) and a class
+that has the methods of `Destination`; or the same in a package of somebody else's, which names its `Settings` as an
+entry point of the group `driftline.destinations`. Nothing else changes. What only some can do, the rest of Driftline
+asks for by these protocols:
+
+| capability | who asks |
+|---|---|
+| `Migrates`: has a schema that is brought up to date | `driftline migrate`, `up`, `demo` |
+| `Remembers`: tells whether it holds results already | `up`: two runs that count from nothing must not mix |
+| `DestinationSettings.embedded`: can live on this machine alone | `up`, `demo` |
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import msgspec
+import pyarrow as pa
+
+from sinks.errors import SinkUnavailable
+
+
+class Dropped(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one kind that the destination can never take, and why, on one line."""
+
+    rows: pa.RecordBatch
+    reason: str
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the rows that `Destination.write` was given: those in neither `left` nor `dropped` were accepted.
+
+    Attributes
+    ----------
+    left
+        Rows that were not accepted and may be later: they are sent again, alone, after a pause.
+    because
+        Why not; None when nothing is left.
+    dropped
+        Rows that can never be accepted: they are counted, told, and not sent again.
+    """
+
+    left: tuple[pa.RecordBatch, ...] = ()
+    because: SinkUnavailable | None = None
+    dropped: tuple[Dropped, ...] = ()
+
+
+class Destination(Protocol):
+    """Takes rows.
+
+    The order that makes delivery lose nothing: `write`, then commit the source's offsets. Accepted rows are durable
+    when `write` returns, and a row that is written again changes nothing, so a crash between the two does no harm.
+
+    A destination belongs to one thread at a time.
+    """
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """Names of the records (`sinks.records`) that it wants; others never reach it."""
+        ...
+
+    def setup(self) -> None:
+        """Connect, and check that the destination is ready for rows. After a failure it is called again.
+
+        Raises
+        ------
+        SinkUnavailable
+            Out of reach; try again later.
+        SinkRejected
+            It is there but cannot be used as it is; the message says what to do.
+        """
+
+    def write(self, batches: Sequence[pa.RecordBatch]) -> Written:
+        """Write rows, each batch of one kind of record, in any order.
+
+        Raises
+        ------
+        SinkUnavailable
+            None was accepted, or which ones is not known: all are sent again after `retry_after_s`.
+        SinkRejected
+            Stop: a person is needed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection. Further calls do nothing."""
+
+
+@runtime_checkable
+class Migrates(Protocol):
+    """Has a schema of its own."""
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to date, and say what was applied; running it again applies nothing.
+
+        Raises
+        ------
+        SinkUnavailable, SinkRejected
+            As `Destination.setup`.
+        """
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """Can tell whether results were written to it before."""
+
+    def holds_results(self) -> bool:
+        """Whether it holds any row of results or rejects. Its schema is up to date.
+
+        Raises
+        ------
+        SinkUnavailable, SinkRejected
+            As `Destination.setup`.
+        """
+        ...
