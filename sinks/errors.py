@@ -5,6 +5,7 @@ SinkError
 ├── SinkUnavailable   out of reach, overloaded, too slow: keep the rows, wait `retry_after_s`, write them again
 ├── SinkRejected      it answered, and will answer so again (login, missing table): stop, a person is needed
 ├── BadRecord         bytes or a row that no sink can take: drop it, count it
+├── NewerRecord       a later release wrote it: stop, leave it unread, upgrade this worker
 └── BadDestination    no destination of that type, or its plug-in is broken: mend the configuration or the installation
 ```
 
@@ -48,6 +49,20 @@ class BadRecord(SinkError):  # noqa: N818  # as above
 
 class BadDestination(SinkError):  # noqa: N818  # as above
     """There is no destination of this type, or what was installed for it is broken or there twice; the message says."""
+
+
+class NewerRecord(SinkError):  # noqa: N818  # as above
+    """A message of ours in a schema version that this release does not know. It is not corrupt: leave it unread.
+
+    Attributes
+    ----------
+    version
+        The message's.
+    """
+
+    def __init__(self, message: str, *, version: int) -> None:
+        super().__init__(message)
+        self.version = version
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:

@@ -1,0 +1,63 @@
+"""Rows of a record as a batch, and random ones of everything that a record allows."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from sinks.records import FIRST_MS, LAST_MS, Field, Record
+
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    st.sampled_from(["", "é", "Ünïcødé", "\x00", "a'b\\n`\t", "日本", "\U0001f6eb", "{x:String}", "%s", "NULL", "\\N"]),
+)
+FLOATS = st.one_of(st.floats(), st.sampled_from([math.nan, -0.0, math.inf, -math.inf, 5e-324, 1.7976931348623157e308]))
+
+
+def batch_of(record: Record, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    """The rows, by field name, in the record's own schema."""
+    columns = [_column(field.type, [row[field.name] for row in rows]) for field in record.fields]
+    return pa.RecordBatch.from_arrays(columns, schema=record.schema)
+
+
+def _column(kind: pa.DataType, values: list[Any]) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
+    return pa.array(values, kind)
+
+
+def rows_of(record: Record) -> st.SearchStrategy[dict[str, Any]]:
+    """Rows with any values that the record allows, its bounds included."""
+    return st.fixed_dictionaries({field.name: _values(field) for field in record.fields})
+
+
+def batches_of(record: Record, *, max_size: int = 4) -> st.SearchStrategy[pa.RecordBatch]:
+    """Batches of such rows; of no row, too."""
+    return st.lists(rows_of(record), max_size=max_size).map(lambda rows: batch_of(record, rows))
+
+
+def _values(field: Field) -> st.SearchStrategy[Any]:
+    if field.is_time:
+        return st.one_of(st.integers(FIRST_MS, LAST_MS), st.sampled_from([FIRST_MS, LAST_MS]))
+    return _of_type(field.type)
+
+
+def _of_type(kind: pa.DataType) -> st.SearchStrategy[Any]:
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind):
+        return TEXTS
+    if pa.types.is_floating(kind):
+        return FLOATS
+    if pa.types.is_boolean(kind):
+        return st.booleans()
+    if pa.types.is_binary(kind):
+        return st.binary(max_size=40)
+    if pa.types.is_list(kind):
+        return st.lists(_of_type(kind.value_type), max_size=5)
+    if pa.types.is_struct(kind):
+        return st.fixed_dictionaries({part.name: _of_type(part.type) for part in kind})
+    low, high = (0, 2**kind.bit_width - 1)
+    if pa.types.is_signed_integer(kind):
+        low, high = -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1
+    return st.one_of(st.integers(low, high), st.sampled_from([low, high]))
