@@ -6,7 +6,9 @@
     ├── ConfigError           2   the configuration is wrong: change the file; names every problem with its path
     ├── InputError            2   a file that was given cannot be used: mend or replace it
     ├── Unavailable           3   broker or database out of reach: try again, with backoff
-    └── StoppedError          4   cannot go on, and trying again will not help: stop, a person is needed
+    ├── StoppedError          4   cannot go on, and trying again will not help: stop, a person is needed
+    │   └── RestartError      5   this process cannot go on, a new one can: start it again; a person if that repeats
+    └── KilledError           6   a role did not stop in time and was killed: nothing is lost, but look why
 
 The command line prints ``str(error)`` and the hint, without a traceback, and ends with ``exit_code``. Texts of errors
 never hold secrets: whoever raises one leaves them out.
@@ -117,6 +119,23 @@ class StoppedError(DriftlineError):
     """The work cannot go on, and trying again will not help: stop; a person is needed."""
 
     exit_code = 4
+
+
+class RestartError(StoppedError):
+    """A new process is needed: end this one and start it again. Where that repeats, a person is needed.
+
+    For what a client library keeps broken until its process ends.
+    """
+
+    exit_code = 5
+    default_hint = "start the process again; `driftline run` does so by itself"
+
+
+class KilledError(DriftlineError):
+    """A role did not stop in the time it had and was killed. Nothing is lost: what it had in hand is done again."""
+
+    exit_code = 6
+    default_hint = "its log tells what it waited for; the next start takes up where its last commit left it"
 
 
 def _one_line(text: str) -> str:

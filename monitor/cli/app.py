@@ -1,7 +1,8 @@
 """The `driftline` command: its options and help. Each command imports what it needs when it is called.
 
 Exit codes: 0 done, 1 an unexpected error (the supervisor starts a role again), 2 wrong configuration, file or usage,
-3 a service is out of reach, 4 stopped by something that needs a person, 130 interrupted.
+3 a service is out of reach, 4 stopped by something that needs a person, 5 the process must be started again, 6 a role
+did not stop in time and was killed, 130 interrupted.
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from monitor.config.addresses import Address
 from monitor.config.load import load
 from monitor.config.rewrite import literal
 from monitor.config.schema import Config
-from monitor.errors import InputError, StoppedError
+from monitor.errors import InputError, KilledError, StoppedError
 from monitor.process.children import terminable
 from monitor.process.garbage import freeze_start_up
 from monitor.process.health import Health, HealthServer
@@ -86,6 +86,12 @@ def run_supervised(config_path: Path, *, ingest_workers: int, evaluate_workers: 
     supervisor = Supervisor(role_commands(config_path, ingest_workers, evaluate_workers))
     with _stopping(supervisor.stop), supervisor:
         supervisor.run()
+    _expect_none_killed(supervisor)
+
+
+def _expect_none_killed(supervisor: Supervisor) -> None:
+    if supervisor.killed:
+        raise KilledError(f"did not stop in time and had to be killed: {', '.join(supervisor.killed)}")
 
 
 def role_commands(config_path: Path, ingest_workers: int = 1, evaluate_workers: int = 1) -> list[RoleCommand]:
@@ -128,6 +134,7 @@ def up(config_path: Path, port: int) -> None:
             with supervisor:
                 _announce(config, broker.bootstrap_servers, dsn, commands)
                 supervisor.run(_while(broker.check))
+            _expect_none_killed(supervisor)
 
 
 def _while(check: Callable[[], None]) -> Callable[[], bool]:

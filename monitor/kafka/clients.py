@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
 from monitor.config.schema import Kafka
-from monitor.errors import ConfigError, Problem, StoppedError, Unavailable
+from monitor.errors import ConfigError, Problem, RestartError, StoppedError, Unavailable
 from monitor.process.health import Health
 
 log = structlog.get_logger()
@@ -32,16 +32,20 @@ _STOP = {
     KafkaError.GROUP_AUTHORIZATION_FAILED: "no right to use the consumer group",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "no right to write transactions",
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "no right to use the transactional id",
-    KafkaError._FENCED: "another worker of the same name took over",
-    KafkaError.PRODUCER_FENCED: "another worker of the same name took over",
-    KafkaError.INVALID_PRODUCER_EPOCH: "another worker of the same name took over",
-    KafkaError.FENCED_INSTANCE_ID: "another worker of the same name took over",
     KafkaError.MSG_SIZE_TOO_LARGE: "a message of Driftline's is larger than its topic takes",
 }
 _HINTS = {
     KafkaError.MSG_SIZE_TOO_LARGE: f"set max.message.bytes of Driftline's own topics to {OWN_MESSAGE_BYTES}",
 }
 _HINT = "give each worker a name of its own (--worker), or mend kafka.client in the configuration"
+# The broker has given this client's identity to another one: a new process of this name takes it back.
+_FENCED = {
+    KafkaError._FENCED,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.FENCED_INSTANCE_ID,
+}
+_RESTART_HINT = "start it again (`driftline run` does); if that repeats, give each worker a name of its own (--worker)"
 
 
 def common_settings(kafka: Kafka) -> dict[str, Any]:
@@ -126,13 +130,21 @@ def check_settings(kafka: Kafka) -> None:
 
 
 def classify(error: KafkaException | KafkaError, kafka: Kafka) -> Unavailable | StoppedError:
-    """Whether an error passes by itself (`Unavailable`: try again) or needs a person (`StoppedError`). Pure."""
+    """What an error asks for. Pure.
+
+    `Unavailable`: it passes by itself, try again. `StoppedError`: a person is needed. `RestartError`, a `StoppedError`
+    too: librdkafka has given the client up (a fatal error) and does nothing more with it, so a new process is needed.
+    """
     kafka_error = error.args[0] if isinstance(error, KafkaException) else error
     where = f"Kafka at {kafka.bootstrap_servers}"
     code = kafka_error.code() if isinstance(kafka_error, KafkaError) else None
     if code in _STOP:
         return StoppedError(f"{where}: {_STOP[code]}", hint=_HINTS.get(code, _HINT))
     detail = kafka_error.str() if isinstance(kafka_error, KafkaError) else str(kafka_error)
+    if code in _FENCED:
+        return RestartError(f"{where}: another worker of the same name took over", hint=_RESTART_HINT)
+    if code == KafkaError._FATAL or (isinstance(kafka_error, KafkaError) and kafka_error.fatal()):
+        return RestartError(f"{where}: the client cannot go on: {detail}", hint=_RESTART_HINT)
     return Unavailable(f"{where} does not answer: {detail}")
 
 

@@ -1,12 +1,14 @@
 """`/metrics`, `/healthz` and `/readyz` of one process.
 
 Healthy: the role's loop has turned within `stall_s`; an orchestrator restarts what is not. Ready: the role has its
-broker (and deliver its database); one that lost it is not ready, and becomes ready again by itself.
+broker (and deliver its database), and gets on where there is something to do; one that lost it is not ready, and
+becomes ready again by itself.
 """
 
 import socket
 import threading
 import time
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
@@ -16,22 +18,50 @@ from monitor.config.addresses import Address
 from monitor.errors import Unavailable
 
 STALL_S = 120.0
+STUCK_S = 30.0
 
 
 class Health:
-    """What a role says of itself. Thread-safe: single assignments only."""
+    """What a role says of itself. Thread-safe: single assignments only.
 
-    def __init__(self, role: str, stall_s: float = STALL_S) -> None:
+    Parameters
+    ----------
+    stall_s
+        Seconds without a turn of the loop after which the role is unhealthy.
+    stuck_s
+        Seconds without progress, while there is something to read, after which it is not ready.
+    """
+
+    def __init__(self, role: str, stall_s: float = STALL_S, stuck_s: float = STUCK_S) -> None:
         self.role = role
         self.broker_lost = ""
         self._lacking = "starting"
         self._stall_s = stall_s
+        self._stuck_s = stuck_s
         self._turned_s = time.monotonic()
+        self._progress = _Progress(lag=0, done=None, since_s=self._turned_s)
 
     @property
     def not_ready_because(self) -> str:
         """What is missing, in words; empty when the role is ready."""
-        return self.broker_lost or self._lacking
+        return self.broker_lost or self._lacking or self._stuck()
+
+    def progress(self, lag: int, done: object) -> None:
+        """Note how many messages wait for the role, and where it stands. To be called every few seconds.
+
+        `done` is any value that changes when the role gets on, such as the offsets it has committed. While messages
+        wait and it stays the same, the role is stuck, however well its loop turns.
+        """
+        before = self._progress
+        moved = lag == 0 or before.lag == 0 or done != before.done
+        self._progress = _Progress(lag=lag, done=done, since_s=time.monotonic() if moved else before.since_s)
+
+    def _stuck(self) -> str:
+        progress = self._progress
+        stuck_s = time.monotonic() - progress.since_s
+        if progress.lag == 0 or stuck_s <= self._stuck_s:
+            return ""
+        return f"no progress for {stuck_s:.0f} s while {progress.lag} messages wait"
 
     def ready(self) -> None:
         """The role has all that it needs, and its loop turns."""
@@ -51,6 +81,13 @@ class Health:
         """Seconds since the loop turned, if that is too long; else 0."""
         silent_s = time.monotonic() - self._turned_s
         return silent_s if silent_s > self._stall_s else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Progress:
+    lag: int
+    done: object
+    since_s: float  # when `done` last changed, or messages began to wait
 
 
 class HealthServer:

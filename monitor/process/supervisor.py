@@ -2,7 +2,8 @@
 
 Roles are crash only: any of them may be killed at any moment, and takes up where the last commit left it. A role that
 fails is started again with growing pauses. One that says that it needs a person (`StoppedError`, `ConfigError`) gets
-two more tries, for what it lacks may come within seconds; then it ends the whole.
+two more tries, for what it lacks may come within seconds; then it ends the whole. So does one that asks for a new
+process (`RestartError`) again and again, as two workers of one name do.
 """
 
 import contextlib
@@ -11,12 +12,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
-from monitor.errors import ConfigError, StoppedError
+from monitor.errors import ConfigError, RestartError, StoppedError
 from monitor.process.children import dying_with_parent
 
 log = structlog.get_logger()
@@ -26,10 +28,10 @@ FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 30.0
 # A role that ran for so long before it failed starts again at once.
 STEADY_S = 60.0
-TRIES = 3
+# How often in a row, without a steady run in between, a role may end with a code before that ends the whole.
+TRIES = {ConfigError.exit_code: 3, StoppedError.exit_code: 3, RestartError.exit_code: 5}
 # Tells a role how often it was started again, for its metrics: the supervisor serves none.
 RESTARTS_VARIABLE = "DRIFTLINE_ROLE_RESTARTS"
-_NEEDS_A_PERSON = (StoppedError.exit_code, ConfigError.exit_code)
 _PROGRAM = (sys.executable, "-m", "monitor")
 
 
@@ -47,7 +49,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     started_s: float
     failures: int = 0
-    refusals: int = 0  # of these, how many said that a person is needed
+    refusals: Counter[int] = field(default_factory=Counter)  # of these, those in `TRIES`, by exit code
     restarts: int = 0
     start_again_s: float = field(default=0.0)
 
@@ -84,7 +86,13 @@ class Supervisor:
         self._first_pause_s = first_pause_s
         self._stop_within_s = stop_within_s
         self._children: list[_Child] = []
+        self._killed: list[str] = []
         self._stopping = False
+
+    @property
+    def killed(self) -> Sequence[str]:
+        """The names of the roles that did not stop in time, and were killed."""
+        return tuple(self._killed)
 
     def start(self) -> None:
         """Start every role."""
@@ -127,12 +135,13 @@ class Supervisor:
         if code is None:
             return
         if now_s - child.started_s > STEADY_S:
-            child.failures = child.refusals = 0
+            child.failures = 0
+            child.refusals.clear()
         else:
             child.failures += 1
         # A service that was away before must not use up the tries.
-        child.refusals += code in _NEEDS_A_PERSON
-        if child.refusals >= TRIES:
+        child.refusals[code] += code in TRIES
+        if code in TRIES and child.refusals[code] >= TRIES[code]:
             raise StoppedError(f"{child.command.name} cannot go on; its last words are above")
         pause_s = min(MAX_PAUSE_S, self._first_pause_s * 2.0 ** min(child.failures - 1, 10)) if child.failures else 0.0
         log.warning("a role ended and is started again", name=child.command.name, code=code, pause_s=pause_s)
@@ -150,6 +159,7 @@ class Supervisor:
                 child.process.wait(timeout=max(0.1, deadline_s - time.monotonic()))
             except subprocess.TimeoutExpired:
                 log.warning("a role did not stop in time and is killed; nothing is lost", name=child.command.name)
+                self._killed.append(child.command.name)
                 child.process.kill()
                 child.process.wait()
         self._children = []

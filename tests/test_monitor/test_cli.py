@@ -1,6 +1,7 @@
 """The command line: help with an example everywhere, errors of one readable line with the way out, documented codes."""
 
 import csv
+import functools
 import logging
 import os
 import re
@@ -24,7 +25,17 @@ from support.events import rows
 from support.installation import parquet_rows
 
 from monitor.cli import app as command_line
-from monitor.errors import ConfigError, DriftlineError, InputError, Problem, StoppedError, Unavailable
+from monitor.errors import (
+    ConfigError,
+    DriftlineError,
+    InputError,
+    KilledError,
+    Problem,
+    RestartError,
+    StoppedError,
+    Unavailable,
+)
+from monitor.process.supervisor import RoleCommand, Supervisor
 
 ROLES = ("ingest", "evaluate", "deliver")
 FORMATS = ("parquet", "csv", "jsonl")
@@ -291,6 +302,8 @@ ERRORS = [
     (InputError("corrupt"), 2),
     (Unavailable("away"), 3),
     (StoppedError("no right"), 4),
+    (RestartError("fenced"), 5),
+    (KilledError("did not stop"), 6),
     (DriftlineError("other"), 1),
 ]
 
@@ -306,6 +319,20 @@ def test_every_error_of_ours_has_its_documented_code(
         f"error: {line}" for line in str(error).splitlines()
     ]
     assert f"{code} " in (command_line.__doc__ or "")
+
+
+def test_run_says_by_its_exit_code_that_a_role_had_to_be_killed(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The role tells `run` to stop once it ignores that itself.
+    ignores = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.kill(os.getppid(), 15); time.sleep(600)"
+    commands = [RoleCommand(name="stubborn", arguments=[ignores])]
+    monkeypatch.setattr("monitor.cli.roles.role_commands", lambda *_: commands)
+    quick = functools.partial(Supervisor, program=(sys.executable, "-c"), stop_within_s=0.3)
+    monkeypatch.setattr("monitor.cli.roles.Supervisor", quick)
+    said = run("run", data / "driftline.yaml")
+    assert said.code == 6
+    assert "error: did not stop in time and had to be killed: stubborn" in said.err.splitlines()
 
 
 def test_ctrl_c_is_no_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

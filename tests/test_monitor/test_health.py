@@ -75,6 +75,33 @@ def test_a_loop_that_no_longer_turns_is_unhealthy_until_it_does(monkeypatch: pyt
         assert health.stalled_s() == 0.0
 
 
+def test_a_role_that_does_not_get_on_while_messages_wait_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1_000.0
+    monkeypatch.setattr("monitor.process.health.time.monotonic", lambda: now_s)
+    health = Health("deliver", stuck_s=30.0)
+    health.ready()
+
+    def after(seconds: float, lag: int, done: object) -> str:
+        nonlocal now_s
+        now_s += seconds
+        health.progress(lag, done)
+        health.ready()  # its loop turns
+        return health.not_ready_because
+
+    #  lag 5 ...... 30 s: not yet ...... 31 s: stuck ...... one message is done: ready
+    assert after(100.0, lag=5, done={"t": 7}) == "", "they may have come only now"
+    assert after(30.0, lag=5, done={"t": 7}) == ""
+    assert after(1.0, lag=6, done={"t": 7}) == "no progress for 31 s while 6 messages wait"
+    assert health.stalled_s() == 0.0
+    assert after(50.0, lag=5, done={"t": 8}) == ""
+    #  a quiet stream is no lack of progress, however long
+    assert after(1.0, lag=0, done={"t": 13}) == ""
+    assert after(9_000.0, lag=0, done={"t": 13}) == ""
+    assert after(9_000.0, lag=1, done={"t": 13}) == "", "it came after the last look"
+    now_s += 31.0
+    assert health.not_ready_because, "also when nobody looks any more"
+
+
 def test_a_stalled_role_answers_503_and_says_for_how_long() -> None:
     server = HealthServer(Health("score", stall_s=-1.0), Address(host=LOOPBACK, port=0))
     try:

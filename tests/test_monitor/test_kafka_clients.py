@@ -20,7 +20,7 @@ from support.events import model_section
 from monitor import wiring
 from monitor.config.load import parse
 from monitor.config.schema import Kafka
-from monitor.errors import ConfigError, DriftlineError, StoppedError, Unavailable
+from monitor.errors import ConfigError, DriftlineError, RestartError, StoppedError, Unavailable
 from monitor.kafka import clients, topics
 from monitor.kafka.clients import classify, consumer_settings, producer_settings, reach_broker, wait_for_broker
 from monitor.kafka.topics import ensure_topics, partition_of_model
@@ -138,19 +138,29 @@ def test_settings_of_the_users_reach_every_client() -> None:
         (KafkaError.TOPIC_AUTHORIZATION_FAILED, StoppedError),
         (KafkaError.GROUP_AUTHORIZATION_FAILED, StoppedError),
         (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, StoppedError),
-        (KafkaError._FENCED, StoppedError),
-        (KafkaError.PRODUCER_FENCED, StoppedError),
-        (KafkaError.FENCED_INSTANCE_ID, StoppedError),
+        (KafkaError._FENCED, RestartError),
+        (KafkaError.PRODUCER_FENCED, RestartError),
+        (KafkaError.INVALID_PRODUCER_EPOCH, RestartError),
+        (KafkaError.FENCED_INSTANCE_ID, RestartError),
+        (KafkaError._FATAL, RestartError),
         (KafkaError.MSG_SIZE_TOO_LARGE, StoppedError),
     ],
 )
-def test_an_error_of_kafkas_passes_by_itself_or_needs_a_person(code: int, kind: type[DriftlineError]) -> None:
+def test_an_error_of_kafkas_passes_by_itself_or_needs_a_new_process_or_a_person(
+    code: int, kind: type[DriftlineError]
+) -> None:
     kafka = Kafka(bootstrap_servers="here:9092")
     for error in (KafkaError(code), KafkaException(KafkaError(code))):
         found = classify(error, kafka)
         assert type(found) is kind
         assert found.message.startswith("Kafka at here:9092")
         assert found.hint
+
+
+def test_an_error_that_is_fatal_to_its_client_ends_the_process_whatever_its_code() -> None:
+    assert type(classify(KafkaError(KafkaError._TRANSPORT, fatal=True), Kafka())) is RestartError
+    refused = classify(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, fatal=True), Kafka())
+    assert type(refused) is StoppedError, "a new process would be refused as well"
 
 
 def test_a_broker_that_refuses_is_known_soon_and_the_cause_is_named() -> None:

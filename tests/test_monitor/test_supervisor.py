@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from monitor.errors import ConfigError, StoppedError
+from monitor.errors import ConfigError, RestartError, StoppedError
 from monitor.process.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 
 # Stand-ins for roles: what follows `python -c`. Each writes its process id first.
@@ -153,6 +153,19 @@ def test_a_role_that_needs_a_person_three_times_ends_the_whole(roles: Roles, cod
     assert not any(map(is_alive, roles.pids("steady")))
 
 
+def test_a_role_that_needs_a_new_process_is_started_again_and_ends_the_whole_only_when_that_repeats(
+    roles: Roles,
+) -> None:
+    roles.add("fenced", ends(RestartError.exit_code))
+    roles.add("steady", STAYS)
+    with (
+        pytest.raises(StoppedError, match="fenced cannot go on"),
+        roles.supervisor(first_pause_s=0.01) as supervisor,
+    ):
+        supervisor.run(until(lambda: False))
+    assert len(roles.pids("fenced")) == 5
+
+
 def test_an_outage_does_not_use_up_the_tries_of_a_role_that_needs_a_person(roles: Roles) -> None:
     # unavailable, unavailable, then what it lacks: two more tries, as if nothing had been
     program = NOTE + "sys.exit(3 if len(open(sys.argv[1]).readlines()) <= 2 else 4)"
@@ -195,6 +208,7 @@ def test_closing_kills_a_role_that_ignores_sigterm_and_says_so(roles: Roles) -> 
     assert not any(map(is_alive, roles.pids("stubborn") + roles.pids("obedient")))
     killed = [entry["name"] for entry in logs if "did not stop in time" in entry["event"]]
     assert killed == ["stubborn"]
+    assert supervisor.killed == ("stubborn",)
 
 
 def test_closing_does_not_start_again_what_was_about_to_be(roles: Roles) -> None:
