@@ -3,35 +3,6 @@
 Read in this order: `columns`, `grid`, `layout`, `sketch`, `accumulate`, `reference`, `comparison`, `registry`,
 `methods/`, `significance`, `sparse`, `permutation`, `calibration`, `score`, `profile`.
 
-The functions are imported from their modules (`from detectors.score import score`): a function of the same name here
-would hide its module.
+Import from the modules (`from detectors.score import score`). Nothing is imported here, and Numba and SciPy only by
+what computes with them: `driftline check` reads references and names methods, and must be quick.
 """
-
-from detectors.columns import Column, Kind
-from detectors.layout import Layout
-from detectors.profile import Profile, profiles
-from detectors.reference import REST, WHOLE, Reference, categorical_column, numeric_column, segment_name
-from detectors.registry import Method, Scores, register
-from detectors.score import Score
-from detectors.settings import Setting
-from detectors.sketch import Sketch
-
-__all__ = [
-    "REST",
-    "WHOLE",
-    "Column",
-    "Kind",
-    "Layout",
-    "Method",
-    "Profile",
-    "Reference",
-    "Score",
-    "Scores",
-    "Setting",
-    "Sketch",
-    "categorical_column",
-    "numeric_column",
-    "profiles",
-    "register",
-    "segment_name",
-]

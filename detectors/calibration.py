@@ -46,7 +46,6 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from scipy import special
 
 from detectors.arrays import Bools, Floats, Ints
 from detectors.comparison import Comparison
@@ -152,6 +151,8 @@ def tail_p(draws: Floats, observed: float) -> float:
 def pearson3_sf(x: Floats, draws: Floats) -> Floats:
     """The survival function of the Pearson III distribution with the draws' first three moments; normal when not
     skewed."""
+    from scipy import special
+
     mean, std = draws.mean(), draws.std()
     skew = float(np.mean(((draws - mean) / std) ** 3))
     with np.errstate(over="ignore"):  # infinitely far is a probability of 0

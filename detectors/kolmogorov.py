@@ -23,7 +23,6 @@ term in D^4 is the next one of the exponent, 4/9 as in Kullback's refinement of 
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from detectors.arrays import Floats
 
@@ -54,6 +53,8 @@ def ks_sf(statistic: Floats, n: Floats) -> Floats:
     result[tail] = _tail(statistic[tail], n[tail])
     exact = known & ((n < _EXACT_BELOW) | ((n < _EXACT_LOW_BELOW) & (z < _LOW)))
     if exact.any():
+        from scipy import stats  # takes a second to import, and most windows are larger
+
         result[exact] = stats.kstwo.sf(statistic[exact], n[exact])
     series = known & ~tail & ~exact & (z > _NEGLIGIBLE)
     result[series] = 1.0 - _pelz_good(z[series], n[series])

@@ -16,19 +16,15 @@ References
 ----------
 Fisher (1935), The Design of Experiments, Oliver & Boyd, section 21. Pitman (1937), Significance tests which may be
 applied to samples from any populations, Supplement to the Journal of the Royal Statistical Society 4(1), 119-130.
-Durstenfeld (1964), Algorithm 235: random permutation, Communications of the ACM 7(7), 420. Lemire (2019), Fast random
-integer generation in an interval, ACM Transactions on Modeling and Computer Simulation 29(1), article 3. Vigna (2016),
-An experimental exploration of Marsaglia's xorshift generators, scrambled, ACM Transactions on Mathematical Software
-42(4), article 30.
+The shuffle's are in `detectors.shuffle`.
 """
 
 import hashlib
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from detectors.arrays import Ints
-from detectors.compiled import compiled
 
 DRAWS: Final = 199
 _DRAWN_PER_CELL: Final = 20  # up to here a shuffle is the cheaper
@@ -58,8 +54,10 @@ def dealt(reference: Ints, current: Ints) -> tuple[Ints, Ints]:
     m, n, total = int(reference.sum()), int(current.sum()), int(pooled.sum())
     drawn, rng = min(m, n), generator(reference, current)
     if drawn < _DRAWN_PER_CELL * pooled.size and total <= _MOST_SHUFFLED and pooled.size < 1 << 16:
+        from detectors.shuffle import shuffle  # brings Numba
+
         part = np.zeros((DRAWS, pooled.size), dtype=np.int64)
-        _shuffle(np.repeat(np.arange(pooled.size, dtype=np.uint16), pooled), drawn, rng.integers(1, 1 << 63), part)
+        shuffle(np.repeat(np.arange(pooled.size, dtype=np.uint16), pooled), drawn, rng.integers(1, 1 << 63), part)
     elif total < _MOST_DEALT:
         part = rng.multivariate_hypergeometric(pooled, drawn, size=DRAWS, method="marginals")
     else:
@@ -67,22 +65,3 @@ def dealt(reference: Ints, current: Ints) -> tuple[Ints, Ints]:
         return next(both), next(both)
     rest = pooled - part
     return (rest, part) if n <= m else (part, rest)
-
-
-@compiled
-def _shuffle(rows: Any, drawn: int, seed: int, counts: Any) -> None:
-    """counts[d, c], zeros, becomes how many of draw d's `drawn` rows lie in cell c; `rows` (total,) uint16 is each
-    row's cell, in any order, and is left in another."""
-    state = np.uint64(seed)
-    for draw in range(counts.shape[0]):
-        own = counts[draw]
-        for i in range(drawn):
-            state ^= state >> np.uint64(12)
-            state ^= state << np.uint64(25)
-            state ^= state >> np.uint64(27)
-            bits = (state * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(32)
-            j = np.uint64(i) + ((bits * np.uint64(rows.size - i)) >> np.uint64(32))
-            cell = rows[j]
-            rows[j] = rows[np.uint64(i)]
-            rows[np.uint64(i)] = cell
-            own[np.uint64(cell)] += 1

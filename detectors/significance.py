@@ -7,7 +7,6 @@ Benjamini & Hochberg (1995), Controlling the false discovery rate, Journal of th
 """
 
 import numpy as np
-from scipy import special
 
 from detectors.arrays import Floats, Ints
 
@@ -39,6 +38,8 @@ def benjamini_hochberg(p: Floats) -> Floats:
 
 def chi2_sf(statistic: Floats, df: Ints) -> Floats:
     """The chi-square survival function; 1 where nothing is free to differ (df below 1)."""
+    from scipy import special
+
     free = df >= 1
     return np.where(free, special.chdtrc(np.where(free, df, 1), np.maximum(statistic, 0.0)), 1.0)
 
@@ -61,6 +62,8 @@ def two_proportion_z(successes_a: Ints, n_a: Ints, successes_b: Ints, n_b: Ints)
     -------
     z, positive where b has the larger rate, and p.
     """
+    from scipy import special
+
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = (successes_a + successes_b) / (n_a + n_b)
         spread = np.sqrt(rate * (1.0 - rate) * (1.0 / n_a + 1.0 / n_b))

@@ -10,19 +10,15 @@ import structlog
 from detectors.columns import Kind
 from detectors.grid import coarse_cells
 from detectors.reference import Reference
-from detectors.settings import Setting
 from monitor import telemetry
-from monitor.config.schema import Config, Kafka, Model
-from monitor.errors import ConfigError, InputError, Problem, StoppedError, Unavailable
+from monitor.config.schema import Config
+from monitor.errors import InputError, StoppedError, Unavailable
 from monitor.evaluation.evaluator import Evaluator
-from monitor.evaluation.watched import Watched
-from monitor.events.decoder import MessageDecoder
-from monitor.events.models import Limits, ModelSpec
-from monitor.eventtime.windows import WindowShape
 from monitor.kafka.decoding import KafkaDecoder
 from monitor.kafka.topics import ensure_topics
+from monitor.models import message_decoder, watched
 from monitor.process.health import Health
-from monitor.reference.folder import ReferencesOfModel
+from monitor.reference.opened import References, open_references
 from monitor.roles.deliver import Deliver
 from monitor.roles.evaluate import build_app, changelog_topic
 from monitor.roles.ingest import Ingest
@@ -34,86 +30,6 @@ from sinks.records import ReferenceColumn, Row
 from sinks.sink import Sink
 
 log = structlog.get_logger()
-
-References = dict[str, ReferencesOfModel]
-
-
-def open_references(config: Config) -> References:
-    """Each model's references. Raises `InputError`, or `ConfigError` when a file does not have what is asked of it."""
-    references = {model.name: ReferencesOfModel(model.name, model.reference) for model in config.models}
-    problems = [
-        problem
-        for position, model in enumerate(config.models)
-        for problem in _misfits(f"models[{position}]", model, references[model.name].current)
-    ]
-    if problems:
-        raise ConfigError(problems, hint="mend the configuration, or build the reference again from it")
-    return references
-
-
-def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]:
-    """What the configuration asks for and the reference does not have."""
-    if set(reference.dimensions) != set(model.segments):
-        yield Problem(
-            path=f"{path}.segments",
-            message=f"the reference was built with segments {list(reference.dimensions)}, not {list(model.segments)}",
-        )
-    kinds = {column.name: column.kind for column in reference.layout.columns}
-    for name, kind in model.columns.items():
-        wanted = Kind.NUMERIC if kind == "numeric" else Kind.CATEGORICAL
-        if kinds.get(name) is not wanted:
-            have = f"as {kinds[name].value}" if name in kinds else "not at all"
-            yield Problem(path=f"{path}.columns.{name}", message=f"{kind} here, but the reference holds it {have}")
-    for number, drift in enumerate(model.drift):
-        for name in drift.columns or ():
-            if name not in kinds:
-                yield Problem(path=f"{path}.drift[{number}].columns", message=f"the reference has no column {name!r}")
-
-
-def model_specs(config: Config, references: References) -> list[ModelSpec]:
-    """What decoding must know of each model."""
-    return [
-        ModelSpec(
-            name=model.name,
-            layout=references[model.name].current.layout,
-            dimensions=references[model.name].current.dimensions,
-            task=model.task,
-            mapping=model.mapping,
-            max_ahead_ms=model.max_ahead_ms,
-        )
-        for model in config.models
-    ]
-
-
-def watched(config: Config, references: References) -> list[Watched]:
-    """What scoring must know of each model."""
-    return [
-        Watched(
-            name=model.name,
-            shapes=tuple(
-                WindowShape(size_ms=w.size_ms, every_ms=w.every_ms, offset_ms=w.offset_ms) for w in model.windows
-            ),
-            lateness_ms=model.lateness_ms,
-            retention_ms=model.retention_ms,
-            min_samples=model.min_samples,
-            settings=tuple(
-                Setting(method=d.method, threshold=d.threshold, alpha=d.alpha, bins=d.bins, columns=d.columns)
-                for d in model.drift
-            ),
-            references=references[model.name],
-        )
-        for model in config.models
-    ]
-
-
-def message_decoder(config: Config, references: References) -> MessageDecoder:
-    """The decoder of this configuration's models."""
-    return MessageDecoder(model_specs(config, references), limits(config.kafka), config.kafka.format)
-
-
-def limits(kafka: Kafka) -> Limits:
-    """The bounds of a message."""
-    return Limits(max_message_bytes=kafka.max_message_bytes, max_events_a_message=kafka.max_events_a_message)
 
 
 def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> None:

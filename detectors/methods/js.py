@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from scipy import special
 
 from detectors.arrays import Floats
 from detectors.calibration import calibrated
@@ -65,6 +64,8 @@ class JensenShannon:
 
 def _divergence(r: Floats, l: Floats) -> Floats:  # noqa: E741  # the design's letters
     """In nats; summed over the last axis."""
+    from scipy import special
+
     middle = (r + l) / 2.0
     nats = np.sum(special.rel_entr(r, middle) + special.rel_entr(l, middle), axis=-1) / 2.0
     return np.asarray(np.maximum(nats, 0.0), dtype=np.float64)  # rounding can leave -1e-17

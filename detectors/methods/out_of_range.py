@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from scipy import special
 
 from detectors.arrays import Floats, Ints
 from detectors.columns import Kind
@@ -70,6 +69,8 @@ def exceedance_sf(outside: Ints, m: Ints, n: Ints) -> Floats:
     C(m + n - K - 1, m - 1) / C(m + n, m) as a ratio of beta functions, in logarithms: no large ones are subtracted when
     few values are outside, whatever m and n.
     """
+    from scipy import special
+
     k, size, of = (np.maximum(part, 1).astype(np.float64) for part in (outside, m, n))
     places = special.betaln(size + of - k, k + 1.0) - special.betaln(np.maximum(of - k, 0.0) + 1.0, k)
     sf = np.exp(places + np.log(size / k)) * (k + 1.0 + (of - k) / size)

@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from detectors.columns import Kind
 from detectors.reference import Reference
-from monitor import wiring
 from monitor.bench import data
 from monitor.bench.size import Material
 from monitor.config.load import load
 from monitor.events.batch import Batch
+from monitor.models import message_decoder, model_specs
+from monitor.reference.opened import open_references
 from monitor.sketching.batch import sketch_batch
 
 NOW_MS: Final = data.START_MS + 30 * 86_400_000
@@ -28,11 +29,11 @@ class _Pipeline:
 
     def __init__(self, folder: Path) -> None:
         config = load(folder / data.CONFIG)
-        references = wiring.open_references(config)
+        references = open_references(config)
         self.reference: Reference = references[data.MODEL].current
-        self.spec = wiring.model_specs(config, references)[0]
+        self.spec = model_specs(config, references)[0]
         self.batch_events = config.kafka.batch_events
-        self._decoder = wiring.message_decoder(config, references)
+        self._decoder = message_decoder(config, references)
         self._pane_ms = config.models[0].pane_ms
 
     def decode(self, messages: Sequence[bytes]) -> Batch:

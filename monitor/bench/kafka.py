@@ -27,7 +27,9 @@ from monitor.errors import StoppedError
 from monitor.events.batch import Decoded
 from monitor.kafka.clients import common_settings, consumer_settings, producer_settings
 from monitor.kafka.decoding import KafkaDecoder
+from monitor.models import message_decoder
 from monitor.process.health import Health
+from monitor.reference.opened import open_references
 from monitor.roles.ingest import Ingest
 
 CONFIG = "kafka.yaml"
@@ -124,8 +126,8 @@ class _Clock(Health):
 def ingest(material: Material) -> Work:
     """A new ingest worker in a new group reads the topic from its beginning."""
     config = load(material.folder / CONFIG)
-    references = wiring.open_references(config)
-    decoder = wiring.message_decoder(config, references)
+    references = open_references(config)
+    decoder = message_decoder(config, references)
     (model,) = config.models
 
     def work() -> Mapping[str, float]:

@@ -2,23 +2,27 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
-from monitor.events.batch import Decoded
-from monitor.files.read import Part, iter_decoded
-from monitor.process.logs import configure_logging
+
+if TYPE_CHECKING:
+    from monitor.events.batch import Decoded
+    from monitor.files.read import Part
 
 
 def check_config(config_path: Path) -> None:
     """Validate the configuration and everything it names."""
-    from monitor import wiring
-    from monitor.kafka.clients import check_settings
+    from monitor.reference.opened import open_references
 
     config = load(config_path)
-    references = wiring.open_references(config)
-    check_settings(config.kafka)
+    references = open_references(config)
+    if config.kafka.client:  # librdkafka takes whatever the other keys may say
+        from monitor.kafka.clients import check_settings
+
+        check_settings(config.kafka)
     console = results()
     for model in config.models:
         reference = references[model.name].current
@@ -35,14 +39,16 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     """Replay a file and say what came of it."""
     import time
 
-    from monitor import wiring
+    from monitor import models
+    from monitor.files.read import iter_decoded
+    from monitor.reference.opened import open_references
     from monitor.replay.replay import Replay, run_replay
 
     config = load(config_path)
-    references = wiring.open_references(config)
-    replay = Replay(wiring.watched(config, references), {name: r.current for name, r in references.items()})
+    references = open_references(config)
+    replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()})
     parts = iter_decoded(
-        predictions, wiring.model_specs(config, references), int(time.time() * 1000), limits=wiring.limits(config.kafka)
+        predictions, models.model_specs(config, references), int(time.time() * 1000), limits=models.limits(config.kafka)
     )
     with bar(f"replaying {predictions.name}") as show:
         report = run_replay(_watched(parts, show), replay, out, close=close)
@@ -58,7 +64,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     console.print(f"written: {out}/drift.parquet, quality.parquet, rejects.jsonl")
 
 
-def _watched(parts: Iterable[Part], show: Callable[[float], None]) -> Iterator[Decoded]:
+def _watched(parts: "Iterable[Part]", show: Callable[[float], None]) -> "Iterator[Decoded]":
     for part in parts:
         yield part.decoded
         show(part.fraction)
@@ -67,6 +73,7 @@ def _watched(parts: Iterable[Part], show: Callable[[float], None]) -> Iterator[D
 def migrate_clickhouse(config_path: Path) -> None:
     """Bring the schema up to date."""
     from monitor import wiring
+    from monitor.process.logs import configure_logging
 
     configure_logging("migrate")
     config = load(config_path)

@@ -65,12 +65,13 @@ def deliver(config_path: Path, destination: str, worker: str, port_offset: int, 
     """Write to one destination until SIGTERM or SIGINT."""
     from monitor import wiring
     from monitor.kafka.clients import wait_for_broker
+    from monitor.reference.opened import open_references
 
     if destination != "clickhouse":
         raise InputError(f"no destination {destination!r}", hint="destinations: clickhouse")
     with _role("deliver", config_path, port_offset, verbose=verbose) as (config, health):
         sink = wiring.clickhouse_sink(config)
-        references = wiring.reference_rows(wiring.open_references(config))
+        references = wiring.reference_rows(open_references(config))
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
         role = wiring.deliver_role(config, sink, worker, health, first_rows=references)
@@ -160,10 +161,10 @@ def _announce(config: Config, bootstrap_servers: str, dsn: str, commands: list[R
 
 def _check(config_path: Path) -> Config:
     """Load the configuration and its references, so that errors show before anything is started."""
-    from monitor import wiring
+    from monitor.reference.opened import open_references
 
     config = load(config_path)
-    wiring.open_references(config)
+    open_references(config)
     return config
 
 

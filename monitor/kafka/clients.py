@@ -67,6 +67,8 @@ def consumer_settings(kafka: Kafka, group: str, *, instance: str = "") -> dict[s
         # the queue faster than that would stand still for the rest of it.
         "fetch.queue.backoff.ms": 50,
         "session.timeout.ms": kafka.session_timeout_ms,
+        # librdkafka refuses a session that is longer than this, and its default is five minutes.
+        "max.poll.interval.ms": max(300_000, kafka.session_timeout_ms),
         "heartbeat.interval.ms": max(500, kafka.session_timeout_ms // 6),
         # How soon a new topic or partition is found.
         "topic.metadata.refresh.interval.ms": 30_000,

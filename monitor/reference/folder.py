@@ -8,13 +8,9 @@ windows are past their retention.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import structlog
-
 from detectors.errors import DetectorError
 from detectors.reference import Reference
 from monitor.errors import InputError
-
-log = structlog.get_logger()
 
 SUFFIX = ".ref"
 
@@ -78,7 +74,9 @@ class ReferencesOfModel(Mapping[str, Reference]):
             try:
                 reference = load_reference(path)
             except InputError as error:
-                log.warning("a reference file is passed over", because=error.message)
+                import structlog  # a third of a second that `driftline check` need not wait
+
+                structlog.get_logger().warning("a reference file is passed over", because=error.message)
                 continue
             if reference.model == self._model:
                 self._known[reference.digest] = reference

@@ -19,7 +19,7 @@ from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.eventtime.watermark import Clock
-from monitor.roles.commit import deltas_of
+from monitor.sketching.deltas import deltas_of
 from monitor.sketching.messages import Delta, SketchMessage
 from sinks.records import ColumnProfile, DriftScore, ResultBatch
 
@@ -32,7 +32,7 @@ class Replay:
     Parameters
     ----------
     models
-        What to score, by `monitor.wiring.watched`.
+        What to score, by `monitor.models.watched`.
     references
         By model: what to sketch on.
     """

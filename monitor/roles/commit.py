@@ -9,20 +9,15 @@ from dataclasses import dataclass
 
 from confluent_kafka import Message, Producer
 
-from detectors.reference import Reference
-from detectors.sketch import Sketch
 from monitor.config.schema import Kafka
-from monitor.events.batch import Batch, Rejected
+from monitor.events.batch import Rejected
 from monitor.eventtime.partitions import Partitions
 from monitor.kafka import topics
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
 from monitor.kafka.messages import offset, place
-from monitor.sketching.batch import SketchKey, sketch_batch
-from monitor.sketching.messages import Delta, Entry, SketchMessage, encode
+from monitor.sketching.messages import Delta, SketchMessage, encode
 from sinks.records import LAST_MS, Reject, encode_reject
 
-# Entries of one message together, before compression: below a broker's limit also when nothing compresses.
-MAX_MESSAGE_BYTES = 6 * 1024 * 1024
 # A reject larger than any message of ours can be is cut to this, and says so in a header; its source offset is there.
 MAX_RAW_BYTES = OWN_MESSAGE_BYTES - 64 * 1024
 
@@ -37,21 +32,6 @@ class Outgoing:
     partition: int
     value: bytes
     headers: Headers | None = None
-
-
-def deltas_of(batch: Batch, reference: Reference, pane_ms: int) -> list[Delta]:
-    """A batch as deltas, each small enough for a message of its own (one larger sketch goes alone)."""
-    parts: list[list[Entry]] = []
-    size = MAX_MESSAGE_BYTES
-    for key, sketch in sketch_batch(batch, reference, pane_ms):
-        entry = _entry(key, sketch)
-        n_bytes = len(entry.sketch) + len(entry.version.encode()) + len(entry.segment.encode()) + 64
-        size += n_bytes
-        if size > MAX_MESSAGE_BYTES:
-            parts.append([])
-            size = n_bytes
-        parts[-1].append(entry)
-    return [Delta(model=batch.model, reference=reference.digest, pane_ms=pane_ms, entries=part) for part in parts]
 
 
 def sketch_messages(
@@ -113,10 +93,4 @@ def _reject_row(reject: Rejected, message: Message) -> Reject:
         detail=reject.detail,
         time_ms=min(max(timestamp_ms, 0), LAST_MS),  # a producer may set it to anything
         raw=reject.raw,
-    )
-
-
-def _entry(key: SketchKey, sketch: Sketch) -> Entry:
-    return Entry(
-        version=key.version, pane_start_ms=key.pane_start_ms, segment=key.segment, n=sketch.n, sketch=sketch.encode()
     )

@@ -25,7 +25,8 @@ from monitor.kafka.messages import offset, place, places_of
 from monitor.kafka.progress import export_lag, forget_lag, seek_to_committed
 from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
-from monitor.roles.commit import deltas_of, produce, reject_messages, sketch_messages
+from monitor.roles.commit import produce, reject_messages, sketch_messages
+from monitor.sketching.deltas import deltas_of
 from monitor.sketching.messages import Delta
 
 log = structlog.get_logger()

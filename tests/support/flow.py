@@ -17,8 +17,8 @@ from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch
 from monitor.eventtime.watermark import Clock
 from monitor.eventtime.windows import Window, WindowShape
-from monitor.roles.commit import deltas_of
 from monitor.sketching.batch import sketch_batch
+from monitor.sketching.deltas import deltas_of
 from monitor.sketching.messages import SketchMessage
 from sinks.records import DriftScore
 

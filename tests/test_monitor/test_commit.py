@@ -12,8 +12,8 @@ from monitor.config.schema import Config, Model
 from monitor.events.batch import Batch, Rejected
 from monitor.events.reasons import Reason
 from monitor.reference.folder import ReferencesOfModel
-from monitor.roles import commit
 from monitor.roles.commit import reject_messages
+from monitor.sketching import deltas as messages
 from sinks.records import LAST_MS, decode_reject
 
 CONFIG = Config(models=(Model(name="m", reference="m.ref"),))  # type: ignore[arg-type]  # the path is not opened
@@ -48,8 +48,8 @@ def test_a_delta_fits_its_bound_with_the_texts_of_its_entries(tmp_path: Path, mo
         unseen={},
         sources=rows,
     )
-    monkeypatch.setattr(commit, "MAX_MESSAGE_BYTES", 10_000)
-    deltas = commit.deltas_of(batch, reference, 60_000)
+    monkeypatch.setattr(messages, "MAX_MESSAGE_BYTES", 10_000)
+    deltas = messages.deltas_of(batch, reference, 60_000)
     sizes = [len(msgspec.msgpack.encode(delta.entries)) for delta in deltas]
     assert max(sizes) <= 10_000
     assert min(sizes[:-1]) > 5_000

@@ -65,6 +65,12 @@ def test_settings_are_checked_without_a_broker() -> None:
             server.accept()
 
 
+@pytest.mark.parametrize("session_timeout", ["6s", "5m", "30m"])
+def test_without_settings_of_the_user_librdkafka_takes_every_session_timeout(session_timeout: str) -> None:
+    """So `driftline check` need not ask librdkafka where `kafka.client` is empty."""
+    clients.check_settings(kafka_of(session_timeout=session_timeout))
+
+
 def test_no_role_starts_with_a_setting_that_librdkafka_refuses(tmp_path: Path) -> None:
     section = {"models": [model_section(tmp_path)], "kafka": {"client": {"security.protocl": "ssl"}}}
     config = parse(msgspec.yaml.encode(section).decode(), environ={})

@@ -13,10 +13,11 @@ import pytest
 from support.events import BAD_EVERY, START_MS, encoded, model_section, rows
 from support.installation import Installation, parquet_rows
 
-from monitor import wiring
+from monitor import models
 from monitor.config.schema import Config
 from monitor.errors import InputError
 from monitor.files.read import iter_decoded
+from monitor.reference.opened import open_references
 from monitor.replay.replay import PROFILE_KEY, SCORE_KEY, Replay, ReplayReport, RowFile, run_replay
 from sinks.records import ColumnProfile, DriftScore
 
@@ -63,12 +64,12 @@ def replayed(
     config: Config, events: Sequence[bytes], out: Path, *, close: bool = True, part: int = 500
 ) -> ReplayReport:
     """Replay events in this order, `part` of them at a time."""
-    references = wiring.open_references(config)
-    replay = Replay(wiring.watched(config, references), {name: found.current for name, found in references.items()})
+    references = open_references(config)
+    replay = Replay(models.watched(config, references), {name: found.current for name, found in references.items()})
     out.mkdir()
     data = out / "events.jsonl"
     data.write_bytes(b"\n".join(events))
-    specs = wiring.model_specs(config, references)
+    specs = models.model_specs(config, references)
     parts = iter_decoded(data, specs, int(time.time() * 1000), rows=part)
     return run_replay((one.decoded for one in parts), replay, out, close=close)
 
@@ -213,8 +214,8 @@ def test_without_close_the_windows_that_are_not_over_stay_open(config: Config, t
 
 
 def test_nothing_at_all_gives_empty_files(config: Config, tmp_path: Path) -> None:
-    references = wiring.open_references(config)
-    replay = Replay(wiring.watched(config, references), {name: found.current for name, found in references.items()})
+    references = open_references(config)
+    replay = Replay(models.watched(config, references), {name: found.current for name, found in references.items()})
     assert run_replay([], replay, tmp_path / "out", close=True) == ReplayReport()
     assert parquet_rows(tmp_path / "out" / "drift.parquet") == []
     assert profiles(tmp_path / "out") == []
@@ -226,8 +227,8 @@ def test_results_of_an_earlier_run_are_replaced(config: Config, tmp_path: Path) 
     out.mkdir()
     for name in ("drift.parquet", "quality.parquet", "rejects.jsonl"):
         (out / name).write_bytes(b"from before")
-    references = wiring.open_references(config)
-    replay = Replay(wiring.watched(config, references), {name: found.current for name, found in references.items()})
+    references = open_references(config)
+    replay = Replay(models.watched(config, references), {name: found.current for name, found in references.items()})
     run_replay([], replay, out, close=False)
     assert parquet_rows(out / "drift.parquet") == []
 

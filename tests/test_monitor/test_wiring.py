@@ -11,11 +11,12 @@ from structlog.testing import capture_logs
 from support.events import START_MS, model_section
 
 from detectors.columns import Kind
-from monitor import wiring
+from monitor import models, wiring
 from monitor.config.load import parse
 from monitor.config.schema import Config, Kafka
 from monitor.errors import ConfigError, InputError, StoppedError, Unavailable
 from monitor.events.reasons import Reason
+from monitor.reference.opened import open_references
 from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
 from sinks.records import LateDropped
 
@@ -37,7 +38,7 @@ def kafka_of(**settings: Any) -> Kafka:
 
 
 def test_each_model_has_its_references(section: dict[str, Any]) -> None:
-    references = wiring.open_references(config_of(section))
+    references = open_references(config_of(section))
     assert list(references) == ["m"]
     assert references["m"].current.dimensions.keys() == {"site"}
 
@@ -57,7 +58,7 @@ def test_a_reference_that_does_not_fit_names_the_key(
     section: dict[str, Any], changes: dict[str, Any], path: str, text: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        wiring.open_references(config_of({**section, **changes}))
+        open_references(config_of({**section, **changes}))
     assert caught.value.path == path
     assert text in str(caught.value)
     assert caught.value.hint
@@ -66,23 +67,23 @@ def test_a_reference_that_does_not_fit_names_the_key(
 def test_every_misfit_is_named_at_once(section: dict[str, Any]) -> None:
     misfit = {**section, "segments": [], "columns": {"hue": "numeric", "age": "boolean"}}
     with pytest.raises(ConfigError) as caught:
-        wiring.open_references(config_of(misfit))
+        open_references(config_of(misfit))
     assert [problem.path for problem in caught.value.problems] == [
         "models[0].segments", "models[0].columns.hue", "models[0].columns.age",
     ]  # fmt: skip
 
 
 def test_a_boolean_column_is_held_as_a_categorical_one(section: dict[str, Any]) -> None:
-    wiring.open_references(config_of({**section, "columns": {"color": "boolean"}}))
+    open_references(config_of({**section, "columns": {"color": "boolean"}}))
 
 
 def test_a_missing_reference_is_an_error_of_input(section: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        wiring.open_references(config_of({**section, "reference": str(tmp_path / "none.ref")}))
+        open_references(config_of({**section, "reference": str(tmp_path / "none.ref")}))
 
 
 def test_the_rows_of_a_reference_are_its_sketches(section: dict[str, Any]) -> None:
-    references = wiring.open_references(config_of(section))
+    references = open_references(config_of(section))
     reference = references["m"].current
     rows = wiring.reference_rows(references)
     keys = {(row.segment, row.column) for row in rows}
@@ -106,7 +107,7 @@ def test_the_rows_of_a_reference_are_its_sketches(section: dict[str, Any]) -> No
 
 def test_limits_of_the_configuration_reach_the_decoder(section: dict[str, Any]) -> None:
     config = config_of(section, kafka={"max_message_bytes": 2_000, "max_events_a_message": 2})
-    decoder = wiring.message_decoder(config, wiring.open_references(config))
+    decoder = models.message_decoder(config, open_references(config))
     good = msgspec.json.encode({"model": "m", "timestamp": START_MS})
     messages = [good, good + b" " * 2_000, b"[" + b",".join([good] * 3) + b"]", b"[" + b",".join([good] * 2) + b"]"]
     decoded = decoder.decode_messages(messages, None, "predictions", START_MS)
@@ -116,7 +117,7 @@ def test_limits_of_the_configuration_reach_the_decoder(section: dict[str, Any]) 
 
 def test_what_is_scored_is_what_the_configuration_says(section: dict[str, Any]) -> None:
     config = config_of({**section, "drift": [{"method": "psi", "threshold": 0.3, "alpha": 0.01, "columns": ["age"]}]})
-    (watched,) = wiring.watched(config, wiring.open_references(config))
+    (watched,) = models.watched(config, open_references(config))
     model = config.models[0]
     assert [(s.size_ms, s.every_ms, s.offset_ms) for s in watched.shapes] == [
         (w.size_ms, w.every_ms, w.offset_ms) for w in model.windows

@@ -1,0 +1,55 @@
+"""From a configuration and its references to what the pure core must know of the models. No client is imported."""
+
+from detectors.settings import Setting
+from monitor.config.schema import Config, Kafka
+from monitor.evaluation.watched import Watched
+from monitor.events.decoder import MessageDecoder
+from monitor.events.models import Limits, ModelSpec
+from monitor.eventtime.windows import WindowShape
+from monitor.reference.opened import References
+
+
+def model_specs(config: Config, references: References) -> list[ModelSpec]:
+    """What decoding must know of each model."""
+    return [
+        ModelSpec(
+            name=model.name,
+            layout=references[model.name].current.layout,
+            dimensions=references[model.name].current.dimensions,
+            task=model.task,
+            mapping=model.mapping,
+            max_ahead_ms=model.max_ahead_ms,
+        )
+        for model in config.models
+    ]
+
+
+def watched(config: Config, references: References) -> list[Watched]:
+    """What scoring must know of each model."""
+    return [
+        Watched(
+            name=model.name,
+            shapes=tuple(
+                WindowShape(size_ms=w.size_ms, every_ms=w.every_ms, offset_ms=w.offset_ms) for w in model.windows
+            ),
+            lateness_ms=model.lateness_ms,
+            retention_ms=model.retention_ms,
+            min_samples=model.min_samples,
+            settings=tuple(
+                Setting(method=d.method, threshold=d.threshold, alpha=d.alpha, bins=d.bins, columns=d.columns)
+                for d in model.drift
+            ),
+            references=references[model.name],
+        )
+        for model in config.models
+    ]
+
+
+def message_decoder(config: Config, references: References) -> MessageDecoder:
+    """The decoder of this configuration's models."""
+    return MessageDecoder(model_specs(config, references), limits(config.kafka), config.kafka.format)
+
+
+def limits(kafka: Kafka) -> Limits:
+    """The bounds of a message."""
+    return Limits(max_message_bytes=kafka.max_message_bytes, max_events_a_message=kafka.max_events_a_message)

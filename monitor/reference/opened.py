@@ -1,0 +1,43 @@
+"""The references of a configuration's models, opened and compared with what the configuration asks of them."""
+
+from collections.abc import Iterable
+
+from detectors.columns import Kind
+from detectors.reference import Reference
+from monitor.config.schema import Config, Model
+from monitor.errors import ConfigError, Problem
+from monitor.reference.folder import ReferencesOfModel
+
+References = dict[str, ReferencesOfModel]
+
+
+def open_references(config: Config) -> References:
+    """Each model's references. Raises `InputError`, or `ConfigError` when a file does not have what is asked of it."""
+    references = {model.name: ReferencesOfModel(model.name, model.reference) for model in config.models}
+    problems = [
+        problem
+        for position, model in enumerate(config.models)
+        for problem in _misfits(f"models[{position}]", model, references[model.name].current)
+    ]
+    if problems:
+        raise ConfigError(problems, hint="mend the configuration, or build the reference again from it")
+    return references
+
+
+def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]:
+    """What the configuration asks for and the reference does not have."""
+    if set(reference.dimensions) != set(model.segments):
+        yield Problem(
+            path=f"{path}.segments",
+            message=f"the reference was built with segments {list(reference.dimensions)}, not {list(model.segments)}",
+        )
+    kinds = {column.name: column.kind for column in reference.layout.columns}
+    for name, kind in model.columns.items():
+        wanted = Kind.NUMERIC if kind == "numeric" else Kind.CATEGORICAL
+        if kinds.get(name) is not wanted:
+            have = f"as {kinds[name].value}" if name in kinds else "not at all"
+            yield Problem(path=f"{path}.columns.{name}", message=f"{kind} here, but the reference holds it {have}")
+    for number, drift in enumerate(model.drift):
+        for name in drift.columns or ():
+            if name not in kinds:
+                yield Problem(path=f"{path}.drift[{number}].columns", message=f"the reference has no column {name!r}")

@@ -1,0 +1,33 @@
+"""A batch's sketches as deltas, cut to messages that Kafka takes."""
+
+from typing import Final
+
+from detectors.reference import Reference
+from detectors.sketch import Sketch
+from monitor.events.batch import Batch
+from monitor.sketching.batch import SketchKey, sketch_batch
+from monitor.sketching.messages import Delta, Entry
+
+MAX_MESSAGE_BYTES: Final = 6 * 1024 * 1024
+"""Of one message's entries together, before compression: below a broker's limit also when nothing compresses."""
+
+
+def deltas_of(batch: Batch, reference: Reference, pane_ms: int) -> list[Delta]:
+    """A batch as deltas, each small enough for a message of its own (one larger sketch goes alone)."""
+    parts: list[list[Entry]] = []
+    size = MAX_MESSAGE_BYTES
+    for key, sketch in sketch_batch(batch, reference, pane_ms):
+        entry = _entry(key, sketch)
+        n_bytes = len(entry.sketch) + len(entry.version.encode()) + len(entry.segment.encode()) + 64
+        size += n_bytes
+        if size > MAX_MESSAGE_BYTES:
+            parts.append([])
+            size = n_bytes
+        parts[-1].append(entry)
+    return [Delta(model=batch.model, reference=reference.digest, pane_ms=pane_ms, entries=part) for part in parts]
+
+
+def _entry(key: SketchKey, sketch: Sketch) -> Entry:
+    return Entry(
+        version=key.version, pane_start_ms=key.pane_start_ms, segment=key.segment, n=sketch.n, sketch=sketch.encode()
+    )
