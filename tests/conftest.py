@@ -85,16 +85,6 @@ def free_port() -> Callable[[], int]:
     return _free_port
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Throw away machine code that is older than any of the sources it may be of (see `detectors.compiled`)."""
-    root = Path(__file__).parents[1]
-    folders = (root / "detectors", root / "monitor" / "events")
-    newest_s = max(source.stat().st_mtime for folder in folders for source in folder.rglob("*.py"))
-    for kept in (kept for folder in folders for kept in folder.rglob("*.nb[ic]")):
-        if kept.stat().st_mtime < newest_s:
-            kept.unlink(missing_ok=True)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs real transactions, so that `-m "not kafka"` leaves it out."""
     for item in items:

@@ -8,7 +8,6 @@ import numpy as np
 
 from monitor.events.arrow.decoder import FILE_MAGIC, ArrowDecoder
 from monitor.events.batch import Decoded
-from monitor.events.frame import Frame
 from monitor.events.json.decoder import JsonDecoder
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import merge
@@ -67,10 +66,15 @@ class MessageDecoder:
         bounds of a message.
     configured
         the format of messages without a content-type header.
+
+    Attributes
+    ----------
+    names
+        of the models, in their order.
     """
 
     def __init__(self, models: Sequence[ModelSpec], limits: Limits | None = None, configured: Format = "auto") -> None:
-        self._models = tuple(models)
+        self.names = tuple(model.name for model in models)
         self._configured = configured
         self._json = JsonDecoder(models, limits)
         self._arrow = ArrowDecoder(models, limits)
@@ -96,9 +100,8 @@ class MessageDecoder:
             return self._arrow.decode(messages, role, now_ms)
         places = np.arange(len(messages), dtype=np.int32)
         arrow_places, json_places = places[np.array(is_arrow)], places[~np.array(is_arrow)]
-        frames = {model.name: Frame(model, role) for model in self._models}
         return merge(
-            frames,
+            self.names,
             [
                 (self._json.decode([messages[i] for i in json_places.tolist()], role, now_ms), json_places),
                 (self._arrow.decode([messages[i] for i in arrow_places.tolist()], role, now_ms), arrow_places),

@@ -1,13 +1,12 @@
 """What a decoder collects message by message, and the `Decoded` it becomes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from detectors.arrays import Codes, Ints
 from monitor.events.batch import Batch, Decoded, Rejected
-from monitor.events.frame import Frame
 from monitor.events.parts import Part, join
 
 
@@ -32,20 +31,23 @@ class Outcome:
         if part.positions.size:
             self.parts.setdefault(model, []).append(part)
 
-    def decoded(self, frames: Mapping[str, Frame]) -> Decoded:
-        """One batch a model, in the order of the frames."""
+    def decoded(self, names: Iterable[str]) -> Decoded:
+        """One batch a model, in the order of the models' names."""
         sources = np.concatenate([np.empty(0, np.int32), *self.sources]).astype(np.int32, copy=False)
         return Decoded(
-            batches=[join(frame, self.parts[name], sources) for name, frame in frames.items() if name in self.parts],
+            batches=[join(name, self.parts[name], sources) for name in names if name in self.parts],
             rejects=sorted(self.rejects, key=lambda reject: (reject.message, reject.index)),
             n_events=self.n_events,
         )
 
 
-def merge(frames: Mapping[str, Frame], decoded: Sequence[tuple[Decoded, Codes]]) -> Decoded:
-    """Several decodings of disjoint messages as one; beside each, the index of its messages in the whole input."""
+def merge(names: Iterable[str], decoded: Sequence[tuple[Decoded, Codes]]) -> Decoded:
+    """Several decodings of disjoint messages as one; beside each, the index of its messages in the whole input.
+
+    `names` are those of all models, in their configured order.
+    """
     batches = []
-    for name, frame in frames.items():
+    for name in names:
         own = [(batch, places) for result, places in decoded for batch in result.batches if batch.model == name]
         if not own:
             continue
@@ -55,7 +57,7 @@ def merge(frames: Mapping[str, Frame], decoded: Sequence[tuple[Decoded, Codes]])
         rank[order] = np.arange(order.size)
         ends = np.cumsum([batch.n for batch, _ in own])
         parts = [_part(batch, rank[end - batch.n : end]) for (batch, _), end in zip(own, ends, strict=True)]
-        batches.append(join(frame, parts, sources[order]))
+        batches.append(join(name, parts, sources[order]))
     rejects = [
         Rejected(
             message=int(places[one.message]),

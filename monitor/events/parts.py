@@ -131,8 +131,8 @@ def numeric_segment(frame: Frame, values: Floats, dimension: int, found: Codes, 
         found[row] = segment_code(frame, dimension, category(value) if math.isfinite(value) else None)
 
 
-def join(frame: Frame, parts: Sequence[Part], sources: Codes) -> Batch:
-    """One batch of a model's parts. `sources`: (n_events,) int32, the message of each position."""
+def join(model: str, parts: Sequence[Part], sources: Codes) -> Batch:
+    """One batch of the parts of a model of this name. `sources`: (n_events,) int32, the message of each position."""
     versions = tuple(dict.fromkeys(version for part in parts for version in part.versions))
     index = {version: code for code, version in enumerate(versions)}
     recoded, unseen, base = [], dict[int, list[tuple[int, str]]](), 0
@@ -159,7 +159,7 @@ def join(frame: Frame, parts: Sequence[Part], sources: Codes) -> Batch:
     recode = np.zeros(len(versions), dtype=np.int32)
     recode[order] = np.arange(len(order), dtype=np.int32)
     return Batch(
-        model=frame.spec.name,
+        model=model,
         n=whole.positions.size,
         versions=tuple(versions[code] for code in order),
         version_codes=recode[whole.version_codes],

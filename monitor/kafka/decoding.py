@@ -1,15 +1,15 @@
 """Kafka messages to columns: each topic's role and content type, and one result for a mixed micro-batch."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from confluent_kafka import Message
 
 from monitor.config.schema import Topics
-from monitor.events.batch import Batch, Decoded, Rejected
+from monitor.events.batch import Decoded
 from monitor.events.decoder import MessageDecoder
 from monitor.events.models import Role
+from monitor.events.outcome import merge
 from monitor.kafka.messages import headers
 
 
@@ -33,16 +33,13 @@ class KafkaDecoder:
         positions: dict[Role, list[int]] = {}
         for position, name in enumerate(names):
             positions.setdefault(roles[name], []).append(position)
-        batches: list[Batch] = []
-        rejects: list[Rejected] = []
-        n_events = 0
-        for role, mine in positions.items():
-            decoded = self._decode([messages[position] for position in mine], role, now_ms)
-            whole = np.array(mine, dtype=np.int32)
-            batches += [replace(batch, sources=whole[batch.sources]) for batch in decoded.batches]
-            rejects += [replace(reject, message=mine[reject.message]) for reject in decoded.rejects]
-            n_events += decoded.n_events
-        return Decoded(batches=batches, rejects=rejects, n_events=n_events)
+        return merge(
+            self._decoder.names,
+            [
+                (self._decode([messages[i] for i in mine], role, now_ms), np.array(mine, dtype=np.int32))
+                for role, mine in positions.items()
+            ],
+        )
 
     def _decode(self, messages: Sequence[Message], role: Role, now_ms: int) -> Decoded:
         some = any(map(Message.headers, messages))

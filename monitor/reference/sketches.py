@@ -112,7 +112,7 @@ class _Rows:
             fields[SEGMENTS] = pa.StructArray.from_arrays(segments, names=list(self._segments))
         outcome = Outcome()
         self._decoder.add_batch(pa.RecordBatch.from_pydict(fields), 0, 0, outcome)
-        batch = outcome.decoded({"": self._frame}).batches[0]
+        batch = outcome.decoded([""]).batches[0]
         assert batch.n == raw.num_rows
         for row, bad in invalid.items():
             codes = batch.codes[row]
