@@ -3,7 +3,7 @@
 import numpy as np
 
 from detectors.arrays import Codes, Floats
-from detectors.columns import ABSENT, CODE_ABSENT, CODE_INVALID, CODE_NULL, Column
+from detectors.columns import CODE_INVALID, CODE_NULL, NULL, Column
 from monitor.events.lookup import ASK, Table, column_table, dimension_table
 from monitor.events.models import LABEL, SCORE, ModelSpec, Role
 
@@ -21,6 +21,8 @@ class Frame:
         name to row of `Batch.codes`, features only.
     score
         row of `@score`, or None when the reference has none or the role is "features"; label: of `@label`.
+    feature_rows, prediction_rows
+        rows of `Batch.numeric` and of `Batch.codes` that hold features, and that hold the prediction.
     columns
         the categorical columns, by row; known: their categories' codes.
     dimensions
@@ -41,8 +43,8 @@ class Frame:
         self.role = role
         self.numeric = numeric
         self.categorical = categorical
-        self.absent_numeric = score if role == "features" else None
-        self.absent_label = label if role == "features" else None
+        self.feature_rows = (list(numeric.values()), list(categorical.values()))
+        self.prediction_rows = ([] if score is None else [score], [] if label is None else [label])
         self.score = score if role == "predictions" else None
         self.label = label if role == "predictions" else None
         self.columns: tuple[Column, ...] = tuple(layout.columns[index] for index in layout.categorical)
@@ -80,11 +82,5 @@ class Frame:
         return self.n_numeric
 
     def blank(self, n: int) -> tuple[Floats, Codes]:
-        """Numeric (n_numeric + 1, n) and codes (n_codes, n) with nulls, and absences where the role says so."""
-        numeric = np.full((self.n_numeric + 1, n), np.nan)
-        codes = np.full((self.n_codes, n), -1, dtype=np.int32)
-        if self.absent_numeric is not None:
-            numeric[self.absent_numeric] = ABSENT
-        if self.absent_label is not None:
-            codes[self.absent_label] = CODE_ABSENT
-        return numeric, codes
+        """Numeric (n_numeric + 1, n) and codes (n_codes, n), all null."""
+        return np.full((self.n_numeric + 1, n), NULL), np.full((self.n_codes, n), CODE_NULL, dtype=np.int32)

@@ -29,7 +29,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         text or an integer; absent is the version "".
     features
         the object that holds the features. An event with no object there is flat: its features lie at its top
-        level. In Arrow and flat files every column that no other key names is a feature; a struct column of this
+        level, and one without any of them says nothing of features: they are absent in it, which is no null. In Arrow and flat files every column that no other key names is a feature; a struct column of this
         name is accepted too.
     score
         the default path also stands for `score` at the top of a flat event, and for the column `score`, where the
@@ -64,6 +64,14 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def label_columns(self) -> tuple[str, ...]:
         """The columns of flat files that are named for the label, first choice first."""
         return (self.label,) if self.flat_label is None else (self.label, self.flat_label)
+
+    def is_prediction(self, above: tuple[str, ...]) -> bool:
+        """Whether the object at this path is the prediction's own: nothing else that is mapped lies in it.
+
+        An event that has it speaks of its prediction, whatever it holds.
+        """
+        others = (MODEL, SEGMENTS, self.timestamp, self.prediction_id, self.version, self.features)
+        return bool(above) and all(path(other)[: len(above)] != above for other in others)
 
     @property
     def reserved(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Bools, Codes, Floats, Ints
-from detectors.columns import CODE_INVALID, CODE_NULL
+from detectors.columns import ABSENT, CODE_ABSENT, CODE_INVALID, CODE_NULL
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
 from monitor.events.lookup import MISSING
@@ -51,11 +51,14 @@ class Part:
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One event, value by value.
 
-    `numeric` and `texts` lie as the rows of a batch, `segments` as the model's dimensions.
+    `numeric` and `texts` lie as the rows of a batch, `segments` as the model's dimensions. `has_features` and
+    `has_prediction` tell whether the event speaks of them at all.
     """
 
     time_ms: int
     version: str
+    has_features: bool
+    has_prediction: bool
     numeric: Sequence[float]
     texts: Sequence[Category]
     segments: Sequence[Category]
@@ -102,12 +105,32 @@ def rows_part(frame: Frame, rows: Sequence[Row], positions: Ints) -> Part:
         version_codes=np.array([index[text] for text in texts], dtype=np.int32),
     )
     for column in range(frame.n_categorical):
-        if column != frame.absent_label:
-            for at, row in enumerate(rows):
-                set_code(frame, part, column, at, row.texts[column])
+        for at, row in enumerate(rows):
+            set_code(frame, part, column, at, row.texts[column])
     for dimension in range(len(frame.dimensions)):
         part.segments[dimension] = [segment_code(frame, dimension, row.segments[dimension]) for row in rows]
+    has_features, has_prediction = ([row.has_features for row in rows], [row.has_prediction for row in rows])
+    set_absent(frame, part.numeric, part.codes, np.array(has_features, np.bool_), np.array(has_prediction, np.bool_))
     return part
+
+
+def set_absent(frame: Frame, numeric: Floats, codes: Codes, has_features: Bools, has_prediction: Bools) -> None:
+    """Make absent what a row says nothing of: all its features, its prediction, or both.
+
+    Parameters
+    ----------
+    numeric, codes
+        (n_numeric, n) and (n_categorical, n), changed in place.
+    has_features, has_prediction
+        (n,) whether the row speaks of them.
+    """
+    for spoken, rows in ((has_features, frame.feature_rows), (has_prediction, frame.prediction_rows)):
+        if not spoken.all():
+            silent = np.flatnonzero(~spoken)
+            for row in rows[0]:
+                numeric[row, silent] = ABSENT
+            for row in rows[1]:
+                codes[row, silent] = CODE_ABSENT
 
 
 def fill_segments(frame: Frame, part: Part, codes: Codes) -> None:

@@ -117,7 +117,7 @@ class _Bare(NamedTuple):
     labels: Collection[str]
 
     def of(self, cells: Any) -> Any:
-        """The object: numbers and other texts apart."""
+        """The object: numbers and other texts apart. An empty cell is no object."""
         numbers = cell_numbers(cells)
         is_text = pc.is_inf(numbers)
         fields: dict[str, Any] = {}
@@ -125,7 +125,7 @@ class _Bare(NamedTuple):
             fields[self.score] = pc.if_else(is_text, pa.scalar(None, pa.float64()), numbers)
         if self.label:
             fields[self.label] = _spelled(pc.if_else(is_text, cells, pa.scalar(None, pa.string())), self.labels)
-        return pa.StructArray.from_arrays(list(fields.values()), names=list(fields))
+        return pa.StructArray.from_arrays(list(fields.values()), names=list(fields), mask=pc.is_null(cells))
 
 
 def _times(cells: Any) -> Any:

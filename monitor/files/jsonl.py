@@ -10,6 +10,8 @@ the default mapping whatever the configured one is:
 | `prediction` | a struct of `score` and `label` |
 | `segments` | a struct |
 
+`features` and `prediction` are null where the event says nothing of them.
+
 A first pass finds the keys and the types of their values; a key with values of several types is `MIXED`.
 """
 
@@ -20,13 +22,14 @@ from typing import IO, Any, Final
 
 import pyarrow as pa
 
+from detectors.columns import Column, Kind
 from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.frame import Frame
-from monitor.events.json.forgiving import UNSET, Refused, parse, prediction, resolve
+from monitor.events.json.forgiving import UNSET, Refused, has_prediction, parse, prediction, resolve
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping
 from monitor.events.mapping import path as path_of
-from monitor.events.models import ModelSpec
+from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.reasons import Reason
 from monitor.events.values import clean, number
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
@@ -41,6 +44,9 @@ _STRUCTS: Final = ("features", "prediction", SEGMENTS)
 _INT64: Final = range(-(2**63), 2**63)
 _NUMBERS: Final = {int, float}
 _NULL: Final = type(None)
+
+Event = dict[str, dict[str, Any] | None]
+"""The leaves of one event, by struct; "" holds those at the top. None: the event says nothing of the struct."""
 
 Key = tuple[str, ...]
 """A leaf of the table: `("model",)`, `("features", "distance")`."""
@@ -102,14 +108,15 @@ class JsonlTable:
     def __init__(self, path: Path, spec: ModelSpec, *, progress: Progress = unwatched) -> None:
         self.path = path
         self.n_rows = 0
-        bare = ModelSpec(name=spec.name, layout=Layout([]), task=spec.task, mapping=spec.mapping)
+        columns = (Column(name=SCORE, kind=Kind.NUMERIC), Column(name=LABEL, kind=Kind.CATEGORICAL))
+        bare = ModelSpec(name=spec.name, layout=Layout(columns), task=spec.task, mapping=spec.mapping)
         self._frame = Frame(bare, "predictions")
         self._paths = _Paths(spec.mapping)
         found: dict[Key, set[type]] = {}
         order: tuple[str, ...] = ()
         for events in self._events(progress):
             self.n_rows += len(events)
-            order = max((order, *(tuple(event["features"]) for event in events)), key=_rank_of_order)
+            order = max((order, *(tuple(event["features"] or ()) for event in events)), key=_rank_of_order)
             for key, values in _columns(events).items():
                 found.setdefault(key, set()).update(_kinds(values))
             if len(found) > _MAX_COLUMNS:
@@ -134,7 +141,8 @@ class JsonlTable:
                 with reading(self.path):
                     values = _columns(part)
                     leaves = {key: _array(values.get(key, [None] * len(part)), self._types[key]) for key in wanted}
-                    yield pa.RecordBatch.from_arrays([_assembled(leaves, field) for field in schema], schema=schema)
+                    arrays = [_assembled(leaves, field, part) for field in schema]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def _tree(self, keys: Sequence[Key]) -> dict[str, pa.DataType]:
         top = {key[0]: self._types[key] for key in keys if len(key) == 1}
@@ -144,10 +152,10 @@ class JsonlTable:
                 top[name] = pa.struct(fields)
         return top
 
-    def _events(self, progress: Progress) -> Iterator[list[dict[str, dict[str, Any]]]]:
+    def _events(self, progress: Progress) -> Iterator[list[Event]]:
         n = 0
         for lines in read_lines(self.path, progress):
-            events: list[dict[str, dict[str, Any]]] = []
+            events: list[Event] = []
             for line in lines:
                 n += 1
                 try:
@@ -157,38 +165,41 @@ class JsonlTable:
                     raise InputError(f"{self.path}, line {n} (empty ones not counted): {refused.detail}") from refused
             yield events
 
-    def _taken_apart(self, event: object) -> dict[str, dict[str, Any]]:
-        """The leaves of one event, by struct; "" holds those at the top."""
+    def _taken_apart(self, event: object) -> Event:
         if not isinstance(event, dict):
             raise Refused(Reason.SCHEMA, "an event is an object")
         features = resolve(event, self._paths.features)
         flat = not isinstance(features, dict)
         if not isinstance(features, dict):
-            features = event.copy()
-            for name in self._frame.reserved:
-                features.pop(name, None)
-        score, label = self._prediction(event, flat)
+            unspoken = features is UNSET or features is None
+            features = {name: value for name, value in event.items() if name not in self._frame.reserved}
+            features = None if unspoken and not features else features
         version = resolve(event, self._paths.version)
         segments = event.get(SEGMENTS)
         return {
             "": {MODEL: event.get(MODEL), "version": None if version is UNSET else version},
             "features": features,
-            "prediction": {"score": score, "label": label},
+            "prediction": self._prediction(event, flat),
             SEGMENTS: segments if isinstance(segments, dict) else {},
         }
 
-    def _prediction(self, event: dict[str, Any], flat: bool) -> tuple[Any, Any]:
+    def _prediction(self, event: dict[str, Any], flat: bool) -> dict[str, Any] | None:
         """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them."""
+        score: Any
+        label: Any
         if self._paths.together:
             above = resolve(event, self._paths.score[:-1])
-            if above is UNSET:
-                return self._paths.flat(event) if flat else (None, None)
             if isinstance(above, dict):
                 score, label = above.get(self._paths.score[-1]), above.get(self._paths.label[-1])
                 if score is not None and label is not None:
-                    return score, label
-        score, label = prediction(event, self._frame, flat)
-        return (None if score != score else score), label
+                    return {"score": score, "label": label}
+        if not has_prediction(event, self._frame, flat):
+            return None
+        if self._paths.together and above is UNSET:
+            score, label = self._paths.flat(event) if flat else (None, None)
+        else:
+            score, label = prediction(event, self._frame, flat)
+        return {"score": None if score != score else score, "label": label}
 
 
 class _Paths:
@@ -212,11 +223,11 @@ def _rank_of_order(names: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
     return len(names), names
 
 
-def _columns(events: Sequence[dict[str, dict[str, Any]]]) -> dict[Key, list[Any]]:
+def _columns(events: Sequence[Event]) -> dict[Key, list[Any]]:
     """The values of every leaf that the events have."""
     columns: dict[Key, list[Any]] = {}
     for struct in ("", *_STRUCTS):
-        parts = [event[struct] for event in events]
+        parts = [event[struct] or {} for event in events]
         for name in set[str]().union(*parts):
             key = (clean(name),) if struct == "" else (struct, clean(name))
             columns[key] = [part.get(name) for part in parts]
@@ -262,9 +273,10 @@ def _is_other(value: object) -> bool:
     return not (value is None or type(value) in (int, float, bool, str))
 
 
-def _assembled(leaves: dict[Key, Any], field: Any) -> Any:
+def _assembled(leaves: dict[Key, Any], field: Any, events: Sequence[Event]) -> Any:
     """The column of a field of the schema."""
     if (field.name,) in leaves:
         return leaves[field.name,]
     inner = list(field.type)
-    return pa.StructArray.from_arrays([leaves[field.name, part.name] for part in inner], fields=inner)
+    unspoken = pa.array([event[field.name] is None for event in events], pa.bool_())
+    return pa.StructArray.from_arrays([leaves[field.name, part.name] for part in inner], fields=inner, mask=unspoken)

@@ -108,6 +108,7 @@ def build_reference(
         dimensions = {name: values for name, (values, _) in found.items()}
         sketches = sketch_rows(table, places, layout, dimensions, keep, partial(progress, "counting"))
     _check_unchanged(path, sketches[WHOLE], examined, n_rows)
+    nulls = dict(zip((column.name for column in layout.columns), sketches[WHOLE].nulls.tolist(), strict=True))
     reference = Reference(
         model=model.name,
         version=version or (versions[0] if len(versions) == 1 else ""),
@@ -118,7 +119,10 @@ def build_reference(
     )
     return BuiltReference(
         reference=reference,
-        inferred=tuple(one.inferred for one in examined),
+        inferred=tuple(
+            msgspec.structs.replace(one.inferred, nulls=nulls.get(one.inferred.name, one.inferred.nulls))
+            for one in examined
+        ),
         n_other_models=table.n_rows - n_rows,
         versions=versions,
         n_values={name: n for name, (_, n) in found.items()},
@@ -213,8 +217,12 @@ def _layout(path: Path, examined: Sequence[Examined]) -> tuple[Layout, Floats]:
 
 
 def _check_unchanged(path: Path, sketch: Sketch, examined: Sequence[Examined], n_rows: int) -> None:
-    """The columns were read one by one and then all together: both must have seen the same rows."""
+    """The columns were read one by one and then all together: both must have seen the same rows.
+
+    What was read one by one does not tell an absent value from a null.
+    """
     kept = [one.inferred for one in examined if one.column is not None]
-    valid, nulls = sketch.valid.tolist(), sketch.nulls.tolist()
-    if sketch.n != n_rows or [(one.n, one.nulls) for one in kept] != list(zip(valid, nulls, strict=True)):
+    empty = sketch.n - sketch.valid - sketch.invalid
+    counted = list(zip(sketch.valid.tolist(), empty.tolist(), strict=True))
+    if sketch.n != n_rows or [(one.n, one.nulls) for one in kept] != counted:
         raise InputError(f"{path} changed while it was read", hint="build the reference again")

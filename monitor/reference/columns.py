@@ -1,6 +1,6 @@
 """Where in a file a model's columns lie: features, prediction, segment dimensions. By the rules of flat events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +35,11 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
         """How `TableFile.iter_batches` is asked for it."""
         return ".".join(self.path)
 
+    @property
+    def above(self) -> "Leaf | None":
+        """The struct that it is a field of; its type does not matter."""
+        return Leaf(path=self.path[:-1], type=pa.null()) if len(self.path) > 1 else None
+
     def of(self, batch: pa.RecordBatch) -> Any:
         """Its values in a batch; null where a struct around it is."""
         array: Any = batch.column(self.path[0])
@@ -52,6 +57,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
         By name, in the file's order.
     score, label, version, model
         None where the file has no such column.
+    spoken_features, spoken_prediction
+        A row speaks of its features, or of its prediction, where one of these is not null; None: every row does.
     dimensions
         By name: where its value lies, first choice first.
     """
@@ -59,6 +66,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     features: Mapping[str, Leaf]
     score: Leaf | None
     label: Leaf | None
+    spoken_features: tuple[Leaf, ...] | None
+    spoken_prediction: tuple[Leaf, ...] | None
     version: Leaf | None
     model: Leaf | None
     dimensions: Mapping[str, tuple[Leaf, ...]]
@@ -99,10 +108,21 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> Places
         features=features,
         score=score,
         label=label,
+        spoken_features=_spoken(features.values(), ()),
+        spoken_prediction=_spoken(
+            [leaf for leaf in (score, label) if leaf is not None],
+            [path_of(above) for above in (mapping.score.rpartition(".")[0], mapping.label.rpartition(".")[0])],
+        ),
         version=_first(types, mapping.version),
         model=_first(types, MODEL),
         dimensions=dimensions,
     )
+
+
+def _spoken(leaves: Collection[Leaf], bare: Collection[tuple[str, ...]]) -> tuple[Leaf, ...] | None:
+    """The structs around these leaves, and those that lie in a struct's place; None if one is a column by itself."""
+    found = [leaf if leaf.path in bare else leaf.above for leaf in leaves]
+    return None if None in found else tuple(leaf for leaf in found if leaf is not None)
 
 
 def chunks(table: TableFile, leaf: Leaf, keep: Bools | None, progress: Progress = unwatched) -> Iterator[Any]:

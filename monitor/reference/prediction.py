@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from detectors.arrays import Floats, Ints
 from monitor.events.arrow.arrays import numbers, texts
-from monitor.events.arrow.places import Place, Prediction, find_prediction
+from monitor.events.arrow.places import Place, Prediction, find_prediction, spoken_prediction
 from monitor.events.arrow.probabilities import best_of
 from monitor.events.mapping import Mapping
 from monitor.events.models import Task
@@ -102,7 +102,9 @@ class _Predicted:
             "score": pa.array(score, mask=np.isnan(score)),
             "label": mixed(batch.num_rows, text=text.take(codes), other=other.take(codes)),
         }
-        return pa.StructArray.from_arrays([arrays[field.name] for field in self._type], fields=list(self._type))
+        fields = list(self._type)
+        silent = pa.array(~spoken_prediction(batch.schema, self._mapping, self._task).of(batch))
+        return pa.StructArray.from_arrays([arrays[field.name] for field in fields], fields=fields, mask=silent)
 
 
 def _scores(places: Sequence[Place], batch: pa.RecordBatch) -> Floats:

@@ -15,6 +15,7 @@ from detectors.columns import CODE_INVALID, CODE_NULL, Kind
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
+from monitor.events.arrow.arrays import present
 from monitor.events.arrow.table import TableDecoder
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
@@ -23,7 +24,7 @@ from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
 from monitor.files.table import Progress, TableFile
 from monitor.files.values import as_numbers, as_texts, is_mixed
-from monitor.reference.columns import Places
+from monitor.reference.columns import Leaf, Places
 from monitor.sketching.batch import sketch_batch
 
 _BATCH_BYTES: Final = 8 * 1024 * 1024  # decoding holds some five copies
@@ -91,6 +92,7 @@ class _Rows:
             if own in columns and leaf is not None
         }
         first = {name: leaves[0] for name, leaves in places.dimensions.items()}
+        self._spoken_features, self._spoken_prediction = places.spoken_features, places.spoken_prediction
         self._segments = {name: leaf for name, leaf in first.items() if leaf.path[0] == SEGMENTS}
         self._codes = {layout.columns[index].name: row for row, index in enumerate(layout.categorical)}
         self._frame = Frame(ModelSpec(name="", layout=layout, dimensions=dimensions), "predictions")
@@ -104,9 +106,17 @@ class _Rows:
         features = [self._plain(name, leaf.of(raw), invalid) for name, leaf in self._features.items()]
         fields: dict[str, Any] = {"timestamp": pa.array(np.zeros(raw.num_rows, dtype=np.int64))}
         if features:
-            fields["features"] = pa.StructArray.from_arrays(features, names=list(self._features))
-        for name, leaf in self._prediction.items():
-            fields[name] = self._plain(SCORE if name == "score" else LABEL, leaf.of(raw), invalid)
+            mask = _silent(self._spoken_features, raw)
+            fields["features"] = pa.StructArray.from_arrays(features, names=list(self._features), mask=mask)
+        prediction = {
+            name: self._plain(SCORE if name == "score" else LABEL, leaf.of(raw), invalid)
+            for name, leaf in self._prediction.items()
+        }
+        if prediction:
+            mask = _silent(self._spoken_prediction, raw)
+            fields["prediction"] = pa.StructArray.from_arrays(
+                list(prediction.values()), names=list(prediction), mask=mask
+            )
         if self._segments:
             segments = [self._plain("", leaf.of(raw), {}) for leaf in self._segments.values()]
             fields[SEGMENTS] = pa.StructArray.from_arrays(segments, names=list(self._segments))
@@ -131,3 +141,13 @@ class _Rows:
         if name in self._codes and bad.any():
             invalid[self._codes[name]] = bad
         return texts
+
+
+def _silent(spoken: tuple[Leaf, ...] | None, raw: pa.RecordBatch) -> Any:
+    """(n,) the rows in which none of these is there; None: no row."""
+    if spoken is None:
+        return None
+    there = np.zeros(raw.num_rows, dtype=np.bool_)
+    for leaf in spoken:
+        there |= present(leaf.of(raw))
+    return pa.array(~there)

@@ -192,8 +192,8 @@ def test_bad_rows_among_good_ones() -> None:
 def test_features_may_be_a_struct() -> None:
     features = pa.array([{"distance": 5.0, "carrier": "UA"}, None, {"distance": None, "carrier": "1"}])
     batch = only(decode(stream(batch_of(features=features, distance=..., carrier=...))))
-    np.testing.assert_array_equal(batch.numeric[0], [5.0, math.nan, math.nan])
-    assert batch.codes[0].tolist() == [0, CODE_NULL, 1]
+    np.testing.assert_array_equal(batch.numeric[0], [5.0, ABSENT, math.nan])
+    assert batch.codes[0].tolist() == [0, CODE_ABSENT, 1]
 
 
 def test_the_prediction_and_segments_may_be_structs() -> None:

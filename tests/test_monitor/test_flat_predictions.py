@@ -44,14 +44,17 @@ def same(one: Decoded, two: Decoded) -> None:
     assert (a.versions, a.unseen) == (b.versions, b.unseen)
 
 
+def filled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows as a table has them: each has every key."""
+    return [{name: row.get(name) for name in dict.fromkeys(k for r in rows for k in r)} for row in rows]
+
+
 def events(rows: list[dict[str, Any]], model: ModelSpec) -> Decoded:
-    return JsonDecoder([model]).decode([json.dumps(row).encode() for row in rows], "predictions", NOW_MS)
+    return JsonDecoder([model]).decode([json.dumps(row).encode() for row in filled(rows)], "predictions", NOW_MS)
 
 
 def table(rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(
-        [{name: row.get(name) for name in dict.fromkeys(k for r in rows for k in r)} for row in rows]
-    )
+    return pa.Table.from_pylist(filled(rows))
 
 
 BARE_SCORE = {"x": 1.0, "prediction": 0.5}

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detectors.arrays import Ints
-from monitor.events.arrow.arrays import value_type
+from detectors.arrays import Bools, Ints
+from monitor.events.arrow.arrays import present, value_type
 from monitor.events.arrow.dictionaries import Dictionaries
 from monitor.events.arrow.direct import KINDS, ticks_per_ms
 from monitor.events.frame import Frame
@@ -67,6 +67,8 @@ class Places:
         where else the score and the label of a row may lie, first choice first; probabilities: where at last.
     segments
         by dimension: its field in `segments`; features: the feature of its name.
+    has_features, has_prediction
+        which rows speak of their features, and of their prediction.
     dictionaries
         the last of each column.
     """
@@ -111,11 +113,31 @@ class Places:
         self.no_codes = [row for row in range(frame.n_categorical) if row not in self.codes]
         self.segments = tuple(find(schema, (SEGMENTS, name)) for name in frame.dimensions)
         self.features = tuple(self._feature(name) for name in frame.dimensions)
+        flat = self._features is None and any(self._feature(name) for name in (*frame.numeric, *frame.categorical))
+        self.has_features = Spoken(flat, () if found is None else (found,))
+        self.has_prediction = Spoken(False, ())
+        if frame.role == "predictions":
+            score, label = frame.score is not None, frame.label is not None
+            self.has_prediction = spoken_prediction(schema, mapping, frame.spec.task, score=score, label=label)
 
     def _feature(self, name: str) -> Place | None:
         if self._features is not None:
             return _field(self._features, name)
         return None if name in self._reserved else find(self._schema, (name,))
+
+
+class Spoken(NamedTuple):
+    """Which rows of a schema's batches speak of something: all, or those where one of some places is not null."""
+
+    everywhere: bool
+    places: tuple[Place, ...]
+
+    def of(self, batch: Any) -> Bools:
+        """(n,) whether each row does."""
+        spoken = np.full(batch.num_rows, self.everywhere)
+        for place in () if self.everywhere else self.places:
+            spoken |= present(place.of(batch))
+        return spoken
 
 
 class Seen:
@@ -185,6 +207,29 @@ def find_prediction(schema: Any, mapping: Mapping, task: Task) -> Prediction:
         tuple(place for place in labels if place is not None),
         None if task == "regression" else probabilities,
     )
+
+
+def spoken_prediction(schema: Any, mapping: Mapping, task: Task, *, score: bool = True, label: bool = True) -> Spoken:
+    """The rows of which `forgiving.has_prediction` would say so, were each an event of a model that has these columns.
+
+    A column is a key that every event has. In a struct that holds something else besides, so is each field.
+    """
+    wanted = [
+        (path(mapping.score), mapping.score_columns if score else ()),
+        (path(mapping.label), mapping.label_columns if label else ()),
+    ]
+    if task != "regression":
+        probabilities = (*path(mapping.score)[:-1], "probabilities")
+        wanted.append((probabilities, (".".join(probabilities),)))
+    everywhere, places = False, list[Place]()
+    for keys, columns in wanted:
+        everywhere |= any(find(schema, (name,)) for name in columns)
+        above = mapped(schema, ".".join(keys[:-1])) if columns and len(keys) > 1 else None
+        if above is not None and (
+            not pa.types.is_struct(above.type) or mapping.is_prediction(keys[:-1]) or find(schema, keys)
+        ):
+            places.append(above)
+    return Spoken(everywhere, tuple(places))
 
 
 def _bare(schema: Any, dotted: str, matches: Callable[[pa.DataType], bool]) -> Place | None:

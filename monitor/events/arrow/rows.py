@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.arrays import Bools, Codes, Ints
-from detectors.columns import CODE_NULL
+from detectors.columns import CODE_NULL, NULL
 from monitor.events.arrow import direct
 from monitor.events.arrow.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts, value_type
 from monitor.events.arrow.dictionaries import Dictionary
@@ -16,7 +16,7 @@ from monitor.events.arrow.sheet import Sheet
 from monitor.events.frame import Frame
 from monitor.events.json.forgiving import Refused, bad_time, bad_version, no_time
 from monitor.events.lookup import MISSING
-from monitor.events.parts import code_of, numeric_segment
+from monitor.events.parts import code_of, numeric_segment, set_absent
 from monitor.events.reasons import Reason
 from monitor.events.values import MAX_TEXT, timestamp
 
@@ -52,14 +52,14 @@ class Rows:
         for row, place in places.numbers.items():
             numeric[row, self._start : self._stop] = numbers(place.of(self._batch))
         for row in places.no_numbers:
-            numeric[row, self._start : self._stop] = self._sheet.blank_numeric[row]
+            numeric[row, self._start : self._stop] = NULL
 
     def codes(self) -> None:
         """Write the categorical columns, and note what the reference never held."""
         for row, place in self._places.codes.items():
             self._codes(row, place)
         for row in self._places.no_codes:
-            self._sheet.codes[row, self._start : self._stop] = self._sheet.blank_codes[row]
+            self._sheet.codes[row, self._start : self._stop] = CODE_NULL
 
     def _codes(self, row: int, place: Place, wanted: Bools | None = None) -> None:
         """Write one categorical column, or its wanted rows."""
@@ -111,6 +111,17 @@ class Rows:
                 self._sheet.codes[frame.label, self._start + row] = code
                 if code == frame.columns[frame.label].unseen:
                     self._unseen(frame.label, [(row, str(label))])
+
+    def absences(self) -> None:
+        """Make absent what rows say nothing of. After the segments, which look at the features."""
+        here, places = slice(self._start, self._stop), self._places
+        set_absent(
+            self._frame,
+            self._sheet.numeric[:, here],
+            self._sheet.codes[:, here],
+            places.has_features.of(self._batch),
+            places.has_prediction.of(self._batch),
+        )
 
     def segments(self) -> None:
         """Write the segments: named in `segments`, else the feature of that name, else the rest. After the numbers."""

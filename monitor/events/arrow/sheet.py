@@ -14,14 +14,9 @@ class Sheet:
     ----------
     positions, timestamps_ms, numeric, codes, segments, version_codes, unseen
         as in `Part`; of every row, also the bad ones.
-    blank_numeric, blank_codes
-        (n_numeric,) and (n_categorical,) what stands in a column that a batch does not have.
     """
 
     def __init__(self, frame: Frame, n: int) -> None:
-        numeric, codes = frame.blank(1)
-        self.blank_numeric = numeric[: frame.n_numeric, 0]
-        self.blank_codes = codes[: frame.n_categorical, 0]
         self.positions: Ints = np.empty(n, dtype=np.int64)
         self.timestamps_ms: Ints = np.empty(n, dtype=np.int64)
         self.numeric = np.empty((frame.n_numeric, n))

@@ -124,6 +124,7 @@ class TableDecoder:
             reader.codes()
             reader.prediction()
             reader.segments()
+            reader.absences()
             filled[name] += rows.size
         for name, sheet in sheets.items():
             outcome.add(name, sheet.part())

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from detectors.columns import ABSENT
+from detectors.columns import NULL
 from monitor.events.batch import MAX_DETAIL
 from monitor.events.frame import Frame
 from monitor.events.mapping import MODEL, SEGMENTS, path
@@ -100,9 +100,11 @@ class Forgiving:
             raise bad_version(mapping.version, name)
         features = resolve(event, path(mapping.features))
         flat = not isinstance(features, dict)
+        has_features = features is not UNSET and features is not None
         if not isinstance(features, dict):
             features = {key: value for key, value in event.items() if key not in frame.reserved}
-        numeric = [ABSENT] * frame.n_numeric
+            has_features = has_features or not features.keys().isdisjoint((*frame.numeric, *frame.categorical))
+        numeric = [NULL] * frame.n_numeric
         for column, row in frame.numeric.items():
             numeric[row] = number(features.get(column))
         texts: list[Category] = [None] * frame.n_categorical
@@ -115,7 +117,15 @@ class Forgiving:
             if frame.label is not None:
                 texts[frame.label] = label
         segments = [_segment(event, features, frame, dimension) for dimension in frame.dimensions]
-        return name, Row(time_ms=time, version=version, numeric=numeric, texts=texts, segments=segments)
+        return name, Row(
+            time_ms=time,
+            version=version,
+            has_features=has_features,
+            has_prediction=self._role == "predictions" and has_prediction(event, frame, flat),
+            numeric=numeric,
+            texts=texts,
+            segments=segments,
+        )
 
     def _frame(self, name: object) -> Frame:
         if name is None and self._only is not None:
@@ -167,6 +177,28 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
             score_value = best if score_value != score_value else score_value
             label_value = best_label if label_value is None else label_value
     return score_value, label_value
+
+
+def has_prediction(event: dict[str, Any], frame: Frame, flat: bool) -> bool:
+    """Whether an event speaks of its prediction: has a key of it, its object, or a value in the object's place."""
+    mapping, task = frame.spec.mapping, frame.spec.task
+    probabilities = (*path(mapping.score)[:-1], "probabilities")
+    if task != "regression" and resolve(event, probabilities) is not UNSET:
+        return True
+    places = (
+        (frame.score, path(mapping.score), mapping.flat_score),
+        (frame.label, path(mapping.label), mapping.flat_label),
+    )
+    for row, keys, flat_key in places:
+        if row is None:
+            continue
+        if resolve(event, keys) is not UNSET or (flat and flat_key is not None and flat_key in event):
+            return True
+        above = resolve(event, keys[:-1]) if len(keys) > 1 else None
+        there = above is not UNSET and above is not None
+        if there and (not isinstance(above, dict) or mapping.is_prediction(keys[:-1])):
+            return True
+    return False
 
 
 def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dimension: str) -> Category:

@@ -24,8 +24,12 @@ PROBABILITIES: Final = 7
 FEATURES: Final = 8
 """Actions; `FEATURES` is where an object says that the event is not flat."""
 
-NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE = range(8)
+NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS = range(9)
 """Columns of `Program.entries`."""
+
+HAS_FEATURES: Final = 1
+HAS_PREDICTION: Final = 2
+"""Bits of what an event speaks of."""
 
 _MAX_OBJECTS: Final = 62  # a bit each
 _UNKNOWN: Final = -1
@@ -41,8 +45,9 @@ class Program:
     frame
         the model's columns.
     entries
-        (n_entries, 8) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
-        rows (-1: none), the rows of a bare number and a bare text in the object's place, and the object's own bit.
+        (n_entries, 9) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
+        rows (-1: none), the rows of a bare number and a bare text in the object's place, the object's own bit, and what
+        an event with this key speaks of; with the key of an object, if it has another value than an object or null.
     keys
         a table an object; the code of a key is its entry.
     tables
@@ -52,11 +57,16 @@ class Program:
         The scan writes it. It is a guess, checked each time: events of one producer have their keys in one order.
     needed
         the bits of objects without which an event is of the other shape.
+    predictions
+        the bits of objects with which an event speaks of its prediction.
     """
 
-    def __init__(self, frame: Frame, objects: "list[_Object]", needed: int, tables: list[Table]) -> None:
+    def __init__(
+        self, frame: Frame, objects: "list[_Object]", needed: int, predictions: int, tables: list[Table]
+    ) -> None:
         self.frame = frame
         self.needed = needed
+        self.predictions = predictions
         rows: list[tuple[int, ...]] = []
         keys: list[Table] = []
         for position, one in enumerate(objects):
@@ -64,7 +74,7 @@ class Program:
             codes = {name: len(rows) + place for place, name in enumerate(names)}
             keys.append(Table(codes=codes, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN))
             rows += [(position, *entry.fields()) for entry in names.values()]
-        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 8)
+        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 9)
         self.keys = PackedTables(keys)
         self.tables = PackedTables(tables)
         self.following: Any = np.full(len(rows) + len(objects), -1, dtype=np.int64)
@@ -77,10 +87,16 @@ class _Entry(msgspec.Struct):
     child: int = -1
     bare_number: int = -1
     bare_text: int = -1
+    says: int = 0
 
     def fields(self) -> tuple[int, ...]:
-        once = 1 << (self.child - 1) if self.child > 0 else 0
-        return (self.child, self.action, self.row, self.second, self.bare_number, self.bare_text, once)
+        return (
+            self.child, self.action, self.row, self.second, self.bare_number, self.bare_text, self.once, self.says,
+        )  # fmt: skip
+
+    @property
+    def once(self) -> int:
+        return 1 << (self.child - 1) if self.child > 0 else 0
 
 
 _Object = dict[str, _Entry]
@@ -94,11 +110,11 @@ class _Builder:
     def __init__(self) -> None:
         self.objects: list[_Object] = [{}]
 
-    def put(self, keys: Path, action: int, row: int = -1, second: int = -1) -> None:
+    def put(self, keys: Path, action: int, row: int = -1, second: int = -1, says: int = 0) -> None:
         above = self.objects[self.branch(keys[:-1])]
         if keys[-1] in above:
             raise _Conflict
-        above[keys[-1]] = _Entry(action=action, row=row, second=second)
+        above[keys[-1]] = _Entry(action=action, row=row, second=second, says=says)
 
     def branch(self, keys: Path) -> int:
         """The number of the object at a path."""
@@ -125,7 +141,7 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
     """The program of a shape, or None where every event takes the forgiving path."""
     mapping, builder = frame.spec.mapping, _Builder()
     features = path(mapping.features)
-    needed = 0
+    needed = predictions = 0
     try:
         builder.put((MODEL,), NAME)
         builder.put(path(mapping.version), VERSION)
@@ -138,7 +154,7 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
             needed = 1 << (builder.branch(features) - 1)
         _put_features(builder, frame, () if flat else features, flat=flat)
         if frame.score is not None or frame.label is not None:
-            _put_prediction(builder, frame, flat=flat)
+            predictions = _put_prediction(builder, frame, flat=flat)
         for dimension, name in enumerate(frame.dimensions):
             builder.put((SEGMENTS, name), CODE, frame.named_segment(dimension))
     except _Conflict:
@@ -146,7 +162,7 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
     if len(builder.objects) > _MAX_OBJECTS or not is_unicode(frame.spec.name):
         return None
     names = Table(codes={frame.spec.name: 0}, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN)
-    return Program(frame, builder.objects, needed, [*frame.tables, names])
+    return Program(frame, builder.objects, needed, predictions, [*frame.tables, names])
 
 
 def _put_features(builder: _Builder, frame: Frame, prefix: Path, *, flat: bool) -> None:
@@ -154,35 +170,39 @@ def _put_features(builder: _Builder, frame: Frame, prefix: Path, *, flat: bool) 
     rows = {name: frame.feature_segment(dimension) for dimension, name in enumerate(frame.dimensions)}
     for name, row in frame.numeric.items():
         if not (flat and name in frame.reserved):
-            builder.put((*prefix, name), NUMERIC, row)
+            builder.put((*prefix, name), NUMERIC, row, says=HAS_FEATURES)
     for name, row in frame.categorical.items():
         if not (flat and name in frame.reserved):
-            builder.put((*prefix, name), CODE, row, rows.get(name, -1))
+            builder.put((*prefix, name), CODE, row, rows.get(name, -1), says=HAS_FEATURES)
     for name, row in rows.items():
         known = name in frame.numeric or name in frame.categorical
         if not known and not (flat and name in frame.reserved):
             builder.put((*prefix, name), CODE, row)
 
 
-def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> None:
-    mapping = frame.spec.mapping
+def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> int:
+    """Score, label and probabilities; returns the bits of the objects that are the prediction's own."""
+    mapping, own = frame.spec.mapping, 0
     score, label = path(mapping.score), path(mapping.label)
     if frame.score is not None:
-        builder.put(score, NUMERIC, frame.score)
+        builder.put(score, NUMERIC, frame.score, says=HAS_PREDICTION)
         above = builder.above(score)
         if above is not None:
-            above.bare_number = frame.score
+            above.bare_number, above.says = frame.score, HAS_PREDICTION
+            own |= above.once if mapping.is_prediction(score[:-1]) else 0
     if frame.label is not None:
-        builder.put(label, CODE, frame.label)
+        builder.put(label, CODE, frame.label, says=HAS_PREDICTION)
         above = builder.above(label)
         if above is not None:
-            above.bare_text = frame.label
+            above.bare_text, above.says = frame.label, HAS_PREDICTION
+            own |= above.once if mapping.is_prediction(label[:-1]) else 0
     if frame.spec.task != "regression":
-        builder.put((*score[:-1], "probabilities"), PROBABILITIES)
+        builder.put((*score[:-1], "probabilities"), PROBABILITIES, says=HAS_PREDICTION)
     if flat and frame.score is not None and mapping.flat_score is not None:
-        builder.put((mapping.flat_score,), NUMERIC, frame.flat_score)
+        builder.put((mapping.flat_score,), NUMERIC, frame.flat_score, says=HAS_PREDICTION)
     if flat and frame.label is not None and mapping.flat_label is not None:
-        builder.put((mapping.flat_label,), CODE, frame.flat_label)
+        builder.put((mapping.flat_label,), CODE, frame.flat_label, says=HAS_PREDICTION)
+    return own
 
 
 def _is_plain(name: str) -> bool:

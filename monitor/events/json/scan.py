@@ -23,6 +23,8 @@ from monitor.events.json.program import (
     CHILD,
     CODE,
     FEATURES,
+    HAS_FEATURES,
+    HAS_PREDICTION,
     IDENTITY,
     IGNORE,
     NAME,
@@ -31,6 +33,7 @@ from monitor.events.json.program import (
     ONCE,
     PROBABILITIES,
     ROW,
+    SAYS,
     SECOND,
     TIME,
     VERSION,
@@ -74,6 +77,7 @@ def scan(
     ends: Any,  # (n,) uint64: and its zero byte
     entries: Any,  # `Program`
     needed: Any,
+    predictions: Any,
     following: Any,
     key_info: Any,  # its keys
     key_slots: Any,
@@ -89,6 +93,7 @@ def scan(
     versions: Any,  # (n, 2) uint64: where the version's text lies
     probabilities: Any,  # (n, 2) uint64: where a value lies; 0, 0 for none
     asks: Any,  # (capacity, 4) uint64: row of `codes`, or of `numeric` + their number; event; where the value lies
+    said: Any,  # (n,) int8: what each speaks of: bits `HAS_FEATURES`, `HAS_PREDICTION`
     status: Any,  # (n,) int8: what became of each event
 ) -> Any:
     """Scan n events; returns the number of asks. What it wrote of an event that was not taken means nothing."""
@@ -103,7 +108,7 @@ def scan(
             continue
         at = text.space(data, at + _1)
         node, depth, previous, fresh, timed = 0, 0, n_entries, True, False
-        seen = entered = np.int64(0)
+        seen = entered = spoken = np.int64(0)
         while True:
             if data[at] == 0x22:
                 # The key --------------------------------------------------------------------------------------------
@@ -159,6 +164,8 @@ def scan(
                     at = text.value(data, at)
                     if at == _NONE:
                         break
+                if entry >= 0 and (child < 0 or kind != _NULL):
+                    spoken |= entries[entry, SAYS]
                 row, second = -1, -1
                 if action != IGNORE:
                     row, second = entries[entry, ROW], entries[entry, SECOND]
@@ -247,8 +254,8 @@ def scan(
                 elif action == PROBABILITIES:
                     probabilities[event, 0] = _NONE if kind == _NULL else begin
                     probabilities[event, 1] = _NONE if kind == _NULL else at
-                elif action == FEATURES and kind == _OBJECT:
-                    status[event] = OTHER_SHAPE
+                elif action == FEATURES and kind != _NULL:
+                    status[event] = OTHER_SHAPE if kind == _OBJECT else LEFT
                     break
                 if asked:
                     if n_asks == asks.shape[0]:
@@ -274,5 +281,7 @@ def scan(
                 continue
             if data[at] == 0x7D and text.space(data, at + _1) == ends[event] and timed:
                 status[event] = TAKEN if entered & needed == needed else OTHER_SHAPE
+                spoken |= HAS_FEATURES if entered & needed else 0
+                said[event] = spoken | (HAS_PREDICTION if entered & predictions else 0)
             break
     return n_asks

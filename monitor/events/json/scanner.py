@@ -10,10 +10,10 @@ from detectors.columns import ABSENT, CODE_NULL
 from monitor.events.frame import Frame
 from monitor.events.json import named, scan
 from monitor.events.json.forgiving import parse
-from monitor.events.json.program import Program, program_of
+from monitor.events.json.program import HAS_FEATURES, HAS_PREDICTION, Program, program_of
 from monitor.events.lookup import ASK, PackedTables, Table
 from monitor.events.mapping import MODEL
-from monitor.events.parts import Part, fill_segments, segment_code, set_code
+from monitor.events.parts import Part, fill_segments, segment_code, set_absent, set_code
 from monitor.events.values import Category, category, most_probable, number
 from monitor.events.words import PADDING
 
@@ -86,12 +86,12 @@ def _scan(program: Program, text: bytes, data: Any, starts: Any, ends: Any, posi
     times = np.zeros(n, dtype=np.int64)
     versions, probabilities = np.zeros((2, n, 2), dtype=np.uint64)
     asks = np.empty((min(n * (frame.n_codes + frame.n_numeric), MAX_ASKS), 4), dtype=np.uint64)
-    status = np.empty(n, dtype=np.int8)
+    said, status = np.zeros((2, n), dtype=np.int8)
     keys, tables = program.keys, program.tables
     n_asks = scan.scan(
-        data, starts, ends, program.entries, program.needed, program.following,
+        data, starts, ends, program.entries, program.needed, program.predictions, program.following,
         keys.info, keys.slots, keys.entries, keys.words, tables.info, tables.slots, tables.entries, tables.words,
-        numeric, codes, times, versions, probabilities, asks, status,
+        numeric, codes, times, versions, probabilities, asks, said, status,
     )  # fmt: skip
     texts, version_codes = _versions(text, data, versions)
     part = Part(
@@ -127,6 +127,7 @@ def _scan(program: Program, text: bytes, data: Any, starts: Any, ends: Any, posi
         _flat_label(frame, part, codes[frame.flat_label], flat_label)
     _probabilities(frame, part, text, probabilities, status == scan.TAKEN)
     fill_segments(frame, part, codes)
+    set_absent(frame, part.numeric, part.codes, said & HAS_FEATURES > 0, said & HAS_PREDICTION > 0)
     part.unseen = {column: sorted(pairs) for column, pairs in part.unseen.items()}
     return part, status
 
