@@ -29,8 +29,9 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         text or an integer; absent is the version "".
     features
         the object that holds the features. An event with no object there is flat: its features lie at its top
-        level, and one without any of them says nothing of features: they are absent in it, which is no null. In Arrow and flat files every column that no other key names is a feature; a struct column of this
-        name is accepted too.
+        level. One that has none of them there either says nothing of features: they are absent, which is no null. In
+        Arrow and flat files every column that no other key names is a feature; a struct column of this name is
+        accepted too.
     score
         the default path also stands for `score` at the top of a flat event, and for the column `score`, where the
         prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score.
