@@ -11,6 +11,7 @@ import pytest
 import stamina
 from confluent_kafka.admin import AdminClient, NewTopic
 from support.brokers import ApacheKafka, Broker, NoBroker, find_broker
+from support.environments import build_wheel
 from support.jars import NoJars
 from support.ports import free_port as _free_port
 
@@ -83,6 +84,12 @@ def topics(kafka: Broker) -> Iterator[Topics]:
 def free_port() -> Callable[[], int]:
     """Gives a port of 127.0.0.1 that nothing listens on, another one at each call."""
     return _free_port
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
+    return build_wheel(Path(__file__).parents[1], tmp_path_factory.mktemp("wheel"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
