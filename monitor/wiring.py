@@ -1,44 +1,49 @@
-"""The composition root: from a configuration to each role, ready to run. Nothing else knows all the parts."""
+"""The composition root: from a configuration to each role, ready to run. Nothing else knows all the parts.
+
+What only one role needs is imported when that role is made, so that no role needs another's clients.
+"""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-import faust
 import stamina
-import structlog
 
 from detectors.columns import Kind
 from detectors.grid import coarse_cells
 from detectors.reference import Reference
-from monitor import telemetry
 from monitor.config.schema import Config
 from monitor.errors import InputError, StoppedError, Unavailable
-from monitor.evaluation.evaluator import Evaluator
-from monitor.kafka.decoding import KafkaDecoder
-from monitor.kafka.topics import ensure_topics
 from monitor.models import message_decoder, watched
-from monitor.process.health import Health
 from monitor.reference.opened import References, open_references
-from monitor.roles.deliver import Deliver
-from monitor.roles.evaluate import build_app, changelog_topic
-from monitor.roles.ingest import Ingest
-from sinks.clickhouse import migrations
-from sinks.clickhouse.client import connect
-from sinks.clickhouse.sink import ClickHouseSink
-from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
-from sinks.records import ReferenceColumn, Row
-from sinks.sink import Sink
+from sinks.errors import SinkRejected, SinkUnavailable
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    import faust
+
+    from monitor.process.health import Health
+    from monitor.roles.deliver import Deliver
+    from monitor.roles.ingest import Ingest
+    from sinks.records import ReferenceColumn, Row
+    from sinks.sink import Sink
+
+_T = TypeVar("_T")
 
 
 def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> None:
     """Make what topics of our own are missing; with `sources`, those source topics as well."""
+    from monitor.kafka.topics import ensure_topics
+    from monitor.roles.evaluate import changelog_topic
+
     ensure_topics(config.kafka, sources=sources, compacted=(changelog_topic(config.kafka),))
 
 
-def ingest_role(config: Config, worker: str, health: Health) -> Ingest:
+def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
     """The ingest role."""
+    from monitor.kafka.decoding import KafkaDecoder
+    from monitor.roles.ingest import Ingest
+
     references = open_references(config)
     return Ingest(
         config.kafka,
@@ -50,42 +55,55 @@ def ingest_role(config: Config, worker: str, health: Health) -> Ingest:
     )
 
 
-def evaluate_role(config: Config, worker: str, health: Health) -> faust.App:
+def evaluate_role(config: Config, worker: str, health: "Health") -> "faust.App":
     """The score role's Faust app."""
+    from monitor.evaluation.evaluator import Evaluator
+    from monitor.roles.evaluate import build_app
+
     evaluator = Evaluator(watched(config, open_references(config)))
     return build_app(config.kafka, evaluator, worker=worker, state_dir=config.state_dir, health=health)
 
 
-def clickhouse_sink(config: Config) -> ClickHouseSink:
-    """The ClickHouse sink, not yet connected."""
-    return ClickHouseSink(config.clickhouse.dsn.reveal(), on_drop=_count_drop)
+def open_destination(config: Config, name: str) -> "Sink":
+    """The destination of this name, not yet connected.
+
+    Raises `InputError` when the configuration has none of it, `StoppedError` when its settings contradict each other.
+    """
+    if name not in config.destinations:
+        raise InputError(f"no destination {name!r}", hint=f"destinations: {', '.join(config.destinations) or 'none'}")
+    try:
+        return config.destinations[name].open()  # type: ignore[return-value]  # rows until they are batches
+    except SinkRejected as error:
+        raise StoppedError(f"{name}: {error}", hint=f"mend destinations.{name}") from error
 
 
-def _count_drop(row: Row, error: BadRecord) -> None:
-    telemetry.SINK_ERRORS.labels("clickhouse", "bad_record").inc()
-    log.error("a row breaks the output contract and is left out", table=type(row).__name__, because=str(error))
+def deliver_role(
+    config: Config, name: str, sink: "Sink", worker: str, health: "Health", *, first_rows: "Sequence[Row]" = ()
+) -> "Deliver":
+    """The deliver role of one destination."""
+    from monitor.roles.deliver import Deliver
 
-
-def deliver_role(config: Config, sink: Sink, worker: str, health: Health, *, first_rows: Sequence[Row] = ()) -> Deliver:
-    """The deliver role for ClickHouse."""
+    settings = config.destinations[name]
     return Deliver(
         config.kafka,
         sink,
-        name="clickhouse",
-        batch_rows=config.clickhouse.batch_rows,
-        batch_interval_s=config.clickhouse.batch_interval_ms / 1000,
+        name=name,
+        batch_rows=settings.batch_rows,
+        batch_interval_s=settings.batch_interval_ms / 1000,
         health=health,
         worker=worker,
         first_rows=first_rows,
     )
 
 
-def reference_rows(references: References) -> list[ReferenceColumn]:
+def reference_rows(references: References) -> "list[ReferenceColumn]":
     """The rows of the `references` table: what SQL compares profiles with."""
     return [row for of_model in references.values() for row in _rows_of(of_model.current)]
 
 
-def _rows_of(reference: Reference) -> Iterable[ReferenceColumn]:
+def _rows_of(reference: Reference) -> "Iterable[ReferenceColumn]":
+    from sinks.records import ReferenceColumn
+
     layout = reference.layout
     whole = reference.sketches[""]
     for index, column in enumerate(layout.columns):
@@ -111,44 +129,55 @@ def _rows_of(reference: Reference) -> Iterable[ReferenceColumn]:
             )
 
 
-def migrate(config: Config) -> list[str]:
-    """Bring the ClickHouse schema up to date; returns the names of what was applied.
+def migrate(config: Config) -> dict[str, list[str]]:
+    """Bring the schema of every destination that has one up to date; returns what was applied, by destination.
 
-    Raises `Unavailable` when ClickHouse is out of reach for a minute, `StoppedError` when it refuses.
+    Raises `Unavailable` when one is out of reach for a minute, `StoppedError` when it refuses.
     """
-    for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=60.0, wait_max=5.0):
-        with attempt:
-            return _migrate_once(config)
-    raise AssertionError("retry_context returns or raises")
+    from sinks.destination import Migrates
+
+    applied = {}
+    for name, destination in _destinations(config):
+        if isinstance(destination, Migrates):
+            applied[name] = _patiently(functools.partial(_calling, name, destination.migrate))
+    return applied
 
 
 def expect_no_results(config: Config) -> None:
-    """Raise `InputError` when the database holds results of another run.
+    """Raise `InputError` when a destination holds results of another run.
 
     For a run that counts from nothing: its offsets and revisions begin again, and rows of the two would pass for each
     other's.
     """
-    try:
-        with contextlib.closing(connect(config.clickhouse.dsn.reveal())) as client:
-            if not migrations.holds_results(client):
-                return
-    except (SinkUnavailable, SinkRejected) as error:
-        raise StoppedError(str(error), hint="mend clickhouse.dsn") from error
-    raise InputError(
-        "the database of clickhouse.dsn holds the results of an earlier session, and this one would mix with them",
-        hint="move that folder away, name another one, or leave clickhouse.dsn out",
-    )
+    from sinks.destination import Remembers
+
+    for name, destination in _destinations(config):
+        if isinstance(destination, Remembers) and _patiently(
+            functools.partial(_calling, name, destination.holds_results)
+        ):
+            raise InputError(
+                f"destinations.{name} holds the results of an earlier session, and this one would mix with them",
+                hint=f"move them away, name another place, or leave destinations.{name} out",
+            )
 
 
-def _migrate_once(config: Config) -> list[str]:
+def _destinations(config: Config) -> "Iterator[tuple[str, Sink]]":
+    for name in config.destinations:
+        with contextlib.closing(open_destination(config, name)) as destination:
+            yield name, destination
+
+
+def _patiently(call: Callable[[], _T]) -> _T:
+    for attempt in stamina.retry_context(on=Unavailable, attempts=None, timeout=60.0, wait_max=5.0):
+        with attempt:
+            return call()
+    raise AssertionError("retry_context returns or raises")
+
+
+def _calling(name: str, call: Callable[[], _T]) -> _T:
     try:
-        client = connect(config.clickhouse.dsn.reveal(), create_database=True)
-        try:
-            applied = migrations.migrate(client, retention_days=config.clickhouse.retention_days)
-        finally:
-            client.close()
+        return call()
     except SinkUnavailable as error:
-        raise Unavailable(str(error)) from error
+        raise Unavailable(f"{name}: {error}") from error
     except SinkRejected as error:
-        raise StoppedError(str(error), hint="mend clickhouse.dsn, or the rights of its user") from error
-    return [f"{migration.number:04d}_{migration.name}" for migration in applied]
+        raise StoppedError(f"{name}: {error}", hint=f"mend destinations.{name}, or what it may do there") from error

@@ -7,7 +7,8 @@ A destination brings one struct, a subclass of `DestinationSettings` named `Sett
 Each key is a field with a type that `monitor.config.decode` reads: `int`, `float`, `bool`, `str`, `Path`, a `Literal`
 of texts, a tuple or a dict of these, another struct, or any of them or None; `Secret[...]` around what must never be
 shown; `Annotated[..., Meta(ge=..., le=...)]` for bounds, and `Meta(extra={"form": ...})` for a form, which is the name
-of one in `monitor.config.forms` ("duration", "name", ...) or a `Form` of its own.
+of one in `monitor.config.forms` ("duration", "name", ...) or a `Form` of its own. A rule between keys is a `ValueError`
+of the struct's `__post_init__`, whose message shows no secret.
 """
 
 from collections.abc import Callable

@@ -178,7 +178,7 @@ def test_the_example_configuration_fits_the_compose_file(compose: dict[str, Any]
     config = _example(given)
     listeners = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert f"INTERNAL://{config.kafka.bootstrap_servers}," in listeners
-    assert "@clickhouse:8123/" in config.clickhouse.dsn.reveal()
+    assert "@clickhouse:8123/" in config.destinations["clickhouse"].dsn.reveal()
     assert str(config.metrics.listen) == "0.0.0.0:9108"
     assert str(config.state_dir).startswith("/var/lib/driftline/")
     assert {model.reference.parent.name for model in config.models} == {"references"}
@@ -190,7 +190,7 @@ def test_the_example_configuration_fits_the_compose_file(compose: dict[str, Any]
 def test_the_example_configuration_is_for_this_machine_when_nothing_is_set() -> None:
     config = _example({})
     assert config.kafka.bootstrap_servers == "localhost:9092"
-    assert "@localhost:8123/" in config.clickhouse.dsn.reveal()
+    assert "@localhost:8123/" in config.destinations["clickhouse"].dsn.reveal()
     assert str(config.metrics.listen) == "127.0.0.1:9108"
 
 

@@ -45,7 +45,7 @@ def prepare(folder: Path, section: Mapping[str, object], _size: Size) -> Config:
         folder / CONFIG,
         section,
         model={"windows": [{"size": f"{WINDOW_MS}ms"}], "lateness": "0s", "retention": "10s"},
-        clickhouse={"dsn": f"chdb://{folder / 'clickhouse'}"},
+        destinations={"clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}"}},
         state_dir=str(folder / "state"),
     )
     wiring.prepare_topics(config, {config.kafka.topics.predictions[0]: 1})
@@ -104,10 +104,10 @@ def close_to_row(material: Material) -> Work:
     """The delays of some windows: their median and their 99th percentile, in seconds."""
     path = material.folder / CONFIG
     config = load(path)
-    supervisor = Supervisor(role_commands(path)[:2], environment={"DRIFTLINE_LOG_LEVEL": "warning"})
+    supervisor = Supervisor(role_commands(path, ()), environment={"DRIFTLINE_LOG_LEVEL": "warning"})
     supervisor.start()  # they end with this process
-    sink = _Noting(wiring.clickhouse_sink(config))
-    deliver = wiring.deliver_role(config, sink, "bench", Health("deliver"))
+    sink = _Noting(wiring.open_destination(config, "clickhouse"))
+    deliver = wiring.deliver_role(config, "clickhouse", sink, "bench", Health("deliver"))
     threading.Thread(target=deliver.run, daemon=True).start()
     stream, chance = _Stream(config, material.folder), np.random.default_rng(data.SEED)
 

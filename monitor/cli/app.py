@@ -16,7 +16,7 @@ from monitor.errors import ConfigError, DriftlineError
 
 app = typer.Typer(
     name="driftline",
-    help="Watches machine-learning models in production for drift: Kafka in, ClickHouse out.",
+    help="Watches machine-learning models in production for drift: Kafka in, scores out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,7 +49,7 @@ def demo(
     plain: Annotated[bool, typer.Option("--plain", help="No colours and no progress bar.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep configuration, data and database in this folder.")] = None,
 ) -> None:
-    """Find real drift in real flights: embedded broker and ClickHouse, the whole path, one command.
+    """Find real drift in real flights: embedded broker and database, the whole path, one command.
 
     Example: driftline demo
     """
@@ -108,10 +108,12 @@ def up(
     config: ConfigArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The embedded broker's port; 0 takes a free one.")] = 9092,
 ) -> None:
-    """Run all roles on the embedded broker and the embedded ClickHouse (chDB) until stopped.
+    """Run all roles on the embedded broker and on this machine's own destinations until stopped.
 
-    Each session starts from nothing: the broker forgets, and results go to the folder of a chdb:/// DSN, which must not
-    hold any yet, else to one of their own in state_dir. Addresses of services in the configuration are not used.
+    Each session starts from nothing: the broker forgets, and results go to a folder of the session's own in state_dir,
+    or to where the configuration says if that is on this machine already (a chdb:/// DSN), which must not hold any yet.
+    Addresses of services in the configuration are not used, but for destinations that this machine cannot take the
+    place of.
 
     Example: driftline up driftline.yaml
     """
@@ -128,7 +130,7 @@ def run_all(
         int, typer.Option(min=1, max=256, help="At most kafka.sketch_partitions have work.")
     ] = 1,
 ) -> None:
-    """Run all roles under one supervisor, against your own Kafka and ClickHouse.
+    """Run all roles under one supervisor, against your own Kafka and destinations; one `deliver` a destination.
 
     The first role serves its metrics on metrics.listen, each further one on the next port.
 
@@ -178,12 +180,14 @@ def evaluate(
 @app.command()
 def deliver(
     config: ConfigArgument,
-    destination: Annotated[str, typer.Argument(help="Where to deliver to: clickhouse.")] = "clickhouse",
+    destination: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Its name under `destinations:`; not needed if it is the only one.")
+    ] = "",
     worker: WorkerOption = "",
     port_offset: Annotated[int, typer.Option(hidden=True)] = 0,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write results and rejects to a destination.
+    """Write results and rejects to one destination.
 
     Example: driftline deliver driftline.yaml clickhouse
     """
@@ -194,13 +198,13 @@ def deliver(
 
 @app.command()
 def migrate(config: ConfigArgument) -> None:
-    """Bring the ClickHouse schema up to date. Safe to repeat.
+    """Bring the schema of every destination up to date. Safe to repeat.
 
     Example: driftline migrate driftline.yaml
     """
-    from monitor.cli.offline import migrate_clickhouse
+    from monitor.cli.offline import migrate_destinations
 
-    migrate_clickhouse(config)
+    migrate_destinations(config)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Commands that end by themselves: check, replay, migrate."""
 
+import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ from monitor.config.durations import format_duration
 from monitor.config.load import load
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from monitor.config.schema import Kafka
     from monitor.events.batch import Decoded
     from monitor.files.read import Part
 
@@ -19,11 +23,8 @@ def check_config(config_path: Path) -> None:
 
     config = load(config_path)
     references = open_references(config)
-    if config.kafka.client:  # librdkafka takes whatever the other keys may say
-        from monitor.kafka.clients import check_settings
-
-        check_settings(config.kafka)
     console = results()
+    _check_kafka(config.kafka, console)
     for model in config.models:
         reference = references[model.name].current
         layout = reference.layout
@@ -33,6 +34,18 @@ def check_config(config_path: Path) -> None:
             f"panes of {format_duration(model.pane_ms)}, reference {reference.digest[:12]}"
         )
     console.print(f"{config_path}: ok")
+
+
+def _check_kafka(kafka: "Kafka", console: "Console") -> None:
+    """Have librdkafka judge what is passed on to it, where it is installed; it takes whatever other keys may say."""
+    if not kafka.client:
+        return
+    if importlib.util.find_spec("confluent_kafka") is None:
+        console.print("kafka.client is not checked: confluent-kafka is not installed", style="dim")
+        return
+    from monitor.kafka.clients import check_settings
+
+    check_settings(kafka)
 
 
 def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool) -> None:
@@ -70,16 +83,16 @@ def _watched(parts: "Iterable[Part]", show: Callable[[float], None]) -> "Iterato
         show(part.fraction)
 
 
-def migrate_clickhouse(config_path: Path) -> None:
-    """Bring the schema up to date."""
+def migrate_destinations(config_path: Path) -> None:
+    """Bring the schema of every destination up to date."""
     from monitor import wiring
     from monitor.process.logs import configure_logging
 
     configure_logging("migrate")
     config = load(config_path)
-    applied = wiring.migrate(config)
     console = results()
-    for migration in applied:
-        console.print(f"applied {migration}")
-    if not applied:
-        console.print("the schema is up to date")
+    for name, applied in wiring.migrate(config).items():
+        for migration in applied:
+            console.print(f"{name}: applied {migration}")
+        if not applied:
+            console.print(f"{name}: the schema is up to date")

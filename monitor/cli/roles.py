@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -15,7 +15,6 @@ from rich.console import Console
 from monitor import telemetry
 from monitor.config.addresses import Address
 from monitor.config.load import load
-from monitor.config.rewrite import literal
 from monitor.config.schema import Config
 from monitor.errors import InputError, KilledError, StoppedError
 from monitor.process.children import terminable
@@ -61,30 +60,36 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
             worker_process.execute_from_commandline()
 
 
-def deliver(config_path: Path, destination: str, worker: str, port_offset: int, *, verbose: bool) -> None:
-    """Write to one destination until SIGTERM or SIGINT."""
+def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verbose: bool) -> None:
+    """Write to one destination until SIGTERM or SIGINT; without a name, to the only one."""
     from monitor import wiring
     from monitor.kafka.clients import wait_for_broker
     from monitor.reference.opened import open_references
 
-    if destination != "clickhouse":
-        raise InputError(f"no destination {destination!r}", hint="destinations: clickhouse")
     with _role("deliver", config_path, port_offset, verbose=verbose) as (config, health):
-        sink = wiring.clickhouse_sink(config)
+        name = name or _only_destination(config)
+        sink = wiring.open_destination(config, name)
         references = wiring.reference_rows(open_references(config))
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
-        role = wiring.deliver_role(config, sink, worker, health, first_rows=references)
+        role = wiring.deliver_role(config, name, sink, worker, health, first_rows=references)
         freeze_start_up()
         with _stopping(role.stop), _watching(config, health):
             role.run()
 
 
+def _only_destination(config: Config) -> str:
+    if len(config.destinations) != 1:
+        names = ", ".join(config.destinations) or "none"
+        raise InputError(f"the configuration has {len(config.destinations)} destinations", hint=f"name one of: {names}")
+    return next(iter(config.destinations))
+
+
 def run_supervised(config_path: Path, *, ingest_workers: int, evaluate_workers: int) -> None:
     """Run all roles under one supervisor until stopped."""
     configure_logging("run")
-    _check(config_path)
-    supervisor = Supervisor(role_commands(config_path, ingest_workers, evaluate_workers))
+    config = _check(config_path)
+    supervisor = Supervisor(role_commands(config_path, config.destinations, ingest_workers, evaluate_workers))
     with _stopping(supervisor.stop), supervisor:
         supervisor.run()
     _expect_none_killed(supervisor)
@@ -95,22 +100,24 @@ def _expect_none_killed(supervisor: Supervisor) -> None:
         raise KilledError(f"did not stop in time and had to be killed: {', '.join(supervisor.killed)}")
 
 
-def role_commands(config_path: Path, ingest_workers: int = 1, evaluate_workers: int = 1) -> list[RoleCommand]:
+def role_commands(
+    config_path: Path, destinations: Iterable[str], ingest_workers: int = 1, evaluate_workers: int = 1
+) -> list[RoleCommand]:
     """The processes of a whole installation on one machine, upstream first."""
-    names = [("ingest", f"ingest-{n}") for n in range(ingest_workers)]
-    names += [("evaluate", f"evaluate-{n}") for n in range(evaluate_workers)]
-    names += [("deliver", "deliver-0")]
+    roles: list[tuple[str, list[str]]] = [(f"ingest-{n}", ["ingest", str(config_path)]) for n in range(ingest_workers)]
+    roles += [(f"evaluate-{n}", ["evaluate", str(config_path)]) for n in range(evaluate_workers)]
+    roles += [(f"deliver-{name}", ["deliver", str(config_path), name]) for name in destinations]
     return [
-        RoleCommand(name=name, arguments=[role, str(config_path), "--worker", name, "--port-offset", str(offset)])
-        for offset, (role, name) in enumerate(names)
+        RoleCommand(name=name, arguments=[*arguments, "--worker", name, "--port-offset", str(offset)])
+        for offset, (name, arguments) in enumerate(roles)
     ]
 
 
 def up(config_path: Path, port: int) -> None:
-    """Run everything on the embedded broker and ClickHouse until stopped."""
+    """Run everything on the embedded broker and on this machine's own destinations until stopped."""
     from monitor import wiring
     from monitor.embedded.broker import EmbeddedBroker
-    from monitor.embedded.profile import embedded_config, embedded_dsn
+    from monitor.embedded.profile import embedded_config
 
     configure_logging("up")
     config = _check(config_path)
@@ -120,20 +127,20 @@ def up(config_path: Path, port: int) -> None:
         tempfile.TemporaryDirectory(prefix="driftline-up-") as state,
     ):
         ending.check()
-        dsn = embedded_dsn(config, datetime.now(UTC))
-        path = embedded_config(config_path, broker.bootstrap_servers, Path(state), clickhouse={"dsn": literal(dsn)})
+        session = config.state_dir.resolve() / "up" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+        path = embedded_config(config_path, broker.bootstrap_servers, Path(state), session)
         running = load(path)
         sources = dict.fromkeys((*config.kafka.topics.predictions, *config.kafka.topics.features), 3)
         wiring.prepare_topics(running, sources)
         ending.check()
         wiring.migrate(running)
         wiring.expect_no_results(running)
-        commands = role_commands(path)
+        commands = role_commands(path, running.destinations)
         supervisor = Supervisor(commands)
         with _stopping(supervisor.stop):
             ending.check()  # from here on a signal calls `stop`
             with supervisor:
-                _announce(config, broker.bootstrap_servers, dsn, commands)
+                _announce(running, broker.bootstrap_servers, commands)
                 supervisor.run(_while(broker.check))
             _expect_none_killed(supervisor)
 
@@ -148,11 +155,13 @@ def _while(check: Callable[[], None]) -> Callable[[], bool]:
     return tick
 
 
-def _announce(config: Config, bootstrap_servers: str, dsn: str, commands: list[RoleCommand]) -> None:
+def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand]) -> None:
     """Say where events go, where results and metrics are, and how to stop."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     console.print(f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {bootstrap_servers}")
-    console.print(f"Results: {dsn} (chDB; for other processes once this one is stopped)")
+    for name, destination in config.destinations.items():
+        if where := destination.where():
+            console.print(f"Results of {name}: {where}")
     listen = config.metrics.listen
     for offset, command in enumerate(commands if listen and listen.port else ()):
         console.print(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")

@@ -16,12 +16,10 @@ from monitor.config.schema import (
     Window,
 )
 from monitor.events.mapping import Mapping
-from sinks.clickhouse.settings import Settings as ClickHouse
 from sinks.secret import Secret
 
 __all__ = [
     "Address",
-    "ClickHouse",
     "ColumnKind",
     "Config",
     "Drift",

@@ -18,7 +18,9 @@ from monitor.config.forms import form_of
 from monitor.config.nearest import nearest
 from monitor.config.scalars import WORDS, found, read_scalar
 from monitor.config.sections import sections_of_keys
+from monitor.config.variants import TAG, Variants, variants_of
 from monitor.errors import Problem
+from sinks.errors import BadDestination
 from sinks.secret import Secret
 from sinks.settings import FormError
 
@@ -71,6 +73,12 @@ class Decoder:
         self.places[path] = node
         if node.broken:
             return _BAD
+        if variants := variants_of(type_):
+            return (
+                None
+                if node.value is None and types.NoneType in get_args(type_)
+                else self._variant(node, variants, path)
+            )
         if get_origin(type_) is Annotated:
             type_, meta = get_args(type_)[:2]
         form = form_of(meta)
@@ -94,18 +102,47 @@ class Decoder:
             return self._struct(node, type_, path)
         return self._scalar(node, type_, path, meta, hidden=hidden)
 
-    def _struct(self, node: Node, type_: type[msgspec.Struct], path: str) -> Any:
+    def _variant(self, node: Node, variants: Variants, path: str, default: str = "") -> Any:
+        """The struct that the mapping's `type` names; `default` stands in for a key that is left out."""
+        self.places[path] = node
+        if not isinstance(node.value, dict):
+            return self._unexpected(path, "expected a mapping (key: value)", node)
+        tag, place = node.value.get(TAG), paths.of_key(path, TAG)
+        name = default if tag is None else self._value(tag, str, place)
+        if name is _BAD:
+            return _BAD
+        known = variants.names()
+        if name not in known:
+            near = nearest(name, known)
+            if tag is not None:
+                return self._unexpected(place, f"expected one of {', '.join(known)}", tag, near, hidden=False)
+            if slip := nearest(TAG, node.value):
+                self._unknown_key(node.value[slip], slip, paths.of_key(path, slip), TAG, ())
+                return _BAD
+            named = f", and there is none named '{default}'" if default and "[?]" not in path else ""
+            self.report(path, f"the key '{TAG}' is missing{named}; it is one of {', '.join(known)}", near)
+            return _BAD
+        try:
+            struct = variants.struct_of(name)
+        except BadDestination as error:
+            self.report(place if tag else path, str(error))
+            return _BAD
+        return self._struct(node, struct, path, tag=TAG)
+
+    def _struct(self, node: Node, type_: type[msgspec.Struct], path: str, *, tag: str = "") -> Any:
+        """The mapping as a struct; `tag` is a key of it that has been read already."""
         if not isinstance(node.value, dict):
             return self._unexpected(path, "expected a mapping (key: value)", node)
         known = {field.encode_name: field for field in msgspec.structs.fields(type_)}
+        keys = [*([tag] if tag else []), *known]
         meant = set()
         for key, child in node.value.items():
-            if key not in known:
-                near = nearest(key, known)
+            if key not in keys:
+                near = nearest(key, keys)
                 meant.add(near)
                 bare = not near and child.value is None  # as in {dsn, clickhouse://...}: perhaps a value, not a key
                 place = paths.of_no_key(path) if bare else paths.of_key(path, key)
-                self._unknown_key(child, key, place, near, known)
+                self._unknown_key(child, key, place, near, keys)
         values = {}
         complete = True
         for key, field in known.items():
@@ -119,7 +156,13 @@ class Decoder:
                     self.report(path, f"the key '{key}' is missing")
             elif isinstance(field.default, Path):
                 values[field.name] = self._folder / field.default
-        return type_(**values) if complete else _BAD
+        if not complete:
+            return _BAD
+        try:
+            return type_(**values)
+        except ValueError as error:  # of the struct's own `__post_init__`: rules between its keys
+            self.report(path, str(error))
+            return _BAD
 
     def _unknown_key(self, node: Node, key: str, path: str, near: str, known: Iterable[str]) -> None:
         self.places[path] = node
@@ -144,13 +187,17 @@ class Decoder:
             return self._unexpected(path, "expected a mapping (key: value)", node)
         form = form_of(get_args(key_type)[1])
         assert form is not None
+        variants = variants_of(value_type)
         values = {}
         for key, child in node.value.items():
             # Beside secrets a key that cannot be one, or has no value, may be what is left of a secret.
             doubtful = get_origin(value_type) is Secret and ("." not in key or child.value is None)
+            doubtful = doubtful or (variants is not None and not isinstance(child.value, dict))
             free = get_origin(value_type) is not Secret
             place = paths.of_no_key(path) if doubtful else paths.of_key(path, key, free=free)
-            values[key] = self._value(child, value_type, place)
+            values[key] = (
+                self._variant(child, variants, place, key) if variants else self._value(child, value_type, place)
+            )
             try:
                 form.read(key)  # type: ignore[arg-type]  # the forms of keys read text
             except FormError as error:

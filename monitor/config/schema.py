@@ -13,9 +13,11 @@ from msgspec import Meta, field
 
 from monitor.config.addresses import Address
 from monitor.config.methods import default_threshold
+from monitor.config.variants import Variants
 from monitor.events.mapping import Mapping
-from sinks.clickhouse.settings import Settings as ClickHouse
+from sinks.registry import destination_types, own_destination_types, settings_of
 from sinks.secret import Secret
+from sinks.settings import DestinationSettings
 
 Duration = Annotated[int, Meta(extra={"form": "duration"})]
 """Milliseconds from 0; in the file ``90s``, ``15m``, ``1h``, ``7d``. Each form is in `monitor.config.forms`."""
@@ -25,6 +27,12 @@ Name = Annotated[str, Meta(extra={"form": "name"})]
 ColumnName = Annotated[str, Meta(extra={"form": "column"})]
 Segment = Annotated[str, Meta(extra={"form": "segment"})]
 Topic = Annotated[str, Meta(extra={"form": "topic"})]
+DestinationName = Annotated[str, Meta(extra={"form": "destination"})]
+AnyDestination = Annotated[
+    DestinationSettings,
+    Meta(extra={"variants": Variants(names=destination_types, own=own_destination_types, struct_of=settings_of)}),
+]
+"""Settings of one of the types of destination that are installed."""
 
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
@@ -33,6 +41,7 @@ ColumnKind = Literal["numeric", "categorical", "boolean"]
 Format = Literal["auto", "json", "arrow"]
 
 _SECOND_MS, _HOUR_MS, _DAY_MS = 1_000, 3_600_000, 86_400_000
+_DEFAULT_DESTINATION = "clickhouse"
 _SAME_AS_SIZE = -1  # cannot be written in a file, where durations are never negative
 _OF_THE_METHOD = math.nan  # cannot be written in a file, where numbers are finite
 
@@ -170,7 +179,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     models: tuple[Model, ...]
     kafka: Kafka = Kafka()
-    clickhouse: ClickHouse = field(default_factory=ClickHouse)
+    destinations: dict[DestinationName, AnyDestination] = field(
+        default_factory=lambda: {_DEFAULT_DESTINATION: settings_of(_DEFAULT_DESTINATION)()}
+    )
+    """Where results go, by names of the user's own; each has a consumer group of its own."""
     metrics: Metrics = Metrics()
     state_dir: Path = Path(".driftline")
     """Where `evaluate` keeps its state (RocksDB); in the file relative to the configuration's folder."""

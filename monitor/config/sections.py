@@ -8,6 +8,7 @@ import msgspec
 
 from monitor.config import paths
 from monitor.config.schema import Config
+from monitor.config.variants import TAG, variants_of
 
 
 @functools.cache
@@ -24,6 +25,12 @@ def walk(type_: type[msgspec.Struct], section: str = "") -> Iterator[tuple[str, 
     for field in msgspec.structs.fields(type_):
         yield section, field.encode_name
         inner, path = field.type, paths.of_key(section, field.encode_name)
+        if get_origin(inner) is dict and (variants := variants_of(get_args(inner)[1])):
+            # A name that the user chooses, and that is the type when the file does not say.
+            for name in variants.own():
+                yield path, name
+                yield f"{path}.{name}", TAG
+                yield from walk(variants.struct_of(name), f"{path}.{name}")
         while get_origin(inner) in (Annotated, tuple):
             path += "[]" if get_origin(inner) is tuple else ""
             inner = get_args(inner)[0]

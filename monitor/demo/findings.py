@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from monitor.config.schema import Config
 from sinks.clickhouse.client import connect
 
 _TOP = 2
@@ -39,9 +38,9 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     segments: list[tuple[str, str, float]]
 
 
-def read_findings(config: Config, n_months: int) -> Findings:
+def read_findings(dsn: str, n_months: int) -> Findings:
     """Query the database that the demo's deliver role has just filled."""
-    with contextlib.closing(connect(config.clickhouse.dsn.reveal())) as client:
+    with contextlib.closing(connect(dsn)) as client:
 
         def one(query: str, **parameters: object) -> int:
             return int(client.query(query, parameters).result_rows[0][0] or 0)

@@ -22,13 +22,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from monitor import wiring
 from monitor.cli.roles import role_commands
 from monitor.config.load import load
-from monitor.config.rewrite import literal
 from monitor.config.schema import Config
 from monitor.demo import flights, model
 from monitor.demo.findings import read_findings
 from monitor.demo.show import show_findings
 from monitor.embedded.broker import EmbeddedBroker
-from monitor.embedded.profile import chdb_dsn, embedded_config
+from monitor.embedded.profile import embedded_config
 from monitor.errors import StoppedError
 from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
@@ -37,6 +36,7 @@ from monitor.process.children import Ending, terminable
 from monitor.process.supervisor import Supervisor
 from monitor.reference.build import build_reference, write_reference
 from monitor.roles.evaluate import application_id
+from sinks.clickhouse.settings import Settings as ClickHouse
 
 SOURCE_PARTITIONS = 3
 # Well beyond what the slowest machine seen needed; then something is stuck, and saying so beats waiting.
@@ -54,11 +54,11 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
                 folder / "demo.yaml",
                 broker.bootstrap_servers,
                 folder,
+                folder,
                 kafka={
                     "sketch_partitions": 2,
                     "topics": {"predictions": ["predictions"], "features": [], "labels": []},
                 },
-                clickhouse={"dsn": literal(chdb_dsn(folder / "clickhouse"))},
                 metrics={"listen": "off"},
             )
             config = load(path)
@@ -67,10 +67,14 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
             wiring.migrate(config)
             ending.check()
             started_s = time.monotonic()
-            with Supervisor(role_commands(path), environment={"DRIFTLINE_LOG_LEVEL": "warning"}) as supervisor:
+            with Supervisor(
+                role_commands(path, config.destinations), environment={"DRIFTLINE_LOG_LEVEL": "warning"}
+            ) as supervisor:
                 _stream(config, rows, supervisor, broker, console, ending)
             elapsed_s = time.monotonic() - started_s
-        findings = read_findings(config, months)
+        database = config.destinations["clickhouse"]
+        assert isinstance(database, ClickHouse)
+        findings = read_findings(database.dsn.reveal(), months)
     n_open = int(np.count_nonzero(np.asarray(rows["timestamp_ms"]) >= findings.over_ms))
     accounted = findings.n_events + findings.n_rejects + findings.n_late + n_open
     if accounted != rows.num_rows:

@@ -1,14 +1,11 @@
 """The configuration of the embedded profile: the user's own, pointed at the embedded broker and ClickHouse."""
 
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from monitor.config.load import load
 from monitor.config.rewrite import literal, rewrite
-from monitor.config.schema import Config
 
 # Joining a group on the embedded broker takes as long as its session timeout; 6 s is the least that works well.
 SESSION_TIMEOUT: Final = "6s"
@@ -16,11 +13,12 @@ SESSION_TIMEOUT: Final = "6s"
 CLIENT: Final = {"fetch.wait.max.ms": 50}
 
 
-def embedded_config(path: Path, bootstrap_servers: str, folder: Path, **changes: dict[str, Any]) -> Path:
+def embedded_config(path: Path, bootstrap_servers: str, folder: Path, results: Path, **changes: dict[str, Any]) -> Path:
     """Write the configuration at `path` into `folder`, changed for the embedded broker; returns the new file's path.
 
     The broker's memory is gone when it stops, so the state of the score role must not outlive it: it goes into
-    `folder`. `changes` are keys to set in the file's sections.
+    `folder`. Destinations that can live on this machine alone do so, each in its folder of `results`, an absolute path.
+    `changes` are keys to set in the file's sections.
     """
     config = load(path)  # a wrong file is reported as the user wrote it
     kafka = {
@@ -35,6 +33,10 @@ def embedded_config(path: Path, bootstrap_servers: str, folder: Path, **changes:
             model["reference"] = literal(str(loaded.reference.resolve()))
         document["state_dir"] = literal(str(folder / "state"))
         document["kafka"] = {**document.get("kafka", {}), **kafka}
+        destinations = document.setdefault("destinations", {name: {} for name in config.destinations})
+        for name, settings in config.destinations.items():
+            for key, value in (settings.embedded(results / name) or {}).items():
+                destinations[name][key] = literal(value) if isinstance(value, str) else value
         for section, values in changes.items():
             document[section] = {**document.get(section, {}), **values}
 
@@ -43,19 +45,6 @@ def embedded_config(path: Path, bootstrap_servers: str, folder: Path, **changes:
     with open(written, "w", encoding="utf-8", opener=_private) as file:
         file.write(text)
     return written
-
-
-def embedded_dsn(config: Config, started_at: datetime) -> str:
-    """The chDB that a session writes to: the configuration's own, else one in `state_dir` named after the start."""
-    dsn = config.clickhouse.dsn.reveal()
-    if dsn.startswith("chdb:///"):
-        return dsn
-    return chdb_dsn(config.state_dir.resolve() / "up" / f"{started_at:%Y-%m-%dT%H-%M-%S}")
-
-
-def chdb_dsn(folder: Path) -> str:
-    """The address of a chDB in `folder`, an absolute path."""
-    return f"chdb://{quote(str(folder))}"
 
 
 def _private(path: str, flags: int) -> int:

@@ -51,7 +51,7 @@ class Installation:
                 "idle_timeout": "2s",
                 **kafka,
             },
-            "clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}", "batch_interval": "200ms"},
+            "destinations": {"clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}", "batch_interval": "200ms"}},
             "metrics": {"listen": "off"},
             "state_dir": str(folder / "state"),
         }
@@ -160,7 +160,7 @@ class Installation:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of the database; deliver must have been stopped, for one process alone can open chDB's folder."""
-        with contextlib.closing(connect(self.config.clickhouse.dsn.reveal())) as client:
+        with contextlib.closing(connect(self.config.destinations["clickhouse"].dsn.reveal())) as client:
             return [tuple(row) for row in client.query(sql).result_rows]
 
     def close(self) -> None:

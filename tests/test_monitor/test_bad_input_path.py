@@ -163,7 +163,7 @@ def send_corpus(installation: Installation, after: int) -> dict[str, int]:
 
 
 def in_clickhouse(installation: Installation) -> Counter[tuple[int, int, str, bytes]]:
-    with contextlib.closing(connect(installation.config.clickhouse.dsn.reveal())) as client:
+    with contextlib.closing(connect(installation.config.destinations["clickhouse"].dsn.reveal())) as client:
         return Counter(key_of(reject) for reject in read(client, Reject) if isinstance(reject, Reject))
 
 

@@ -105,7 +105,7 @@ def write_config(folder: Path, **changes: Any) -> Path:
             }
         ],
         "kafka": {"bootstrap_servers": "127.0.0.1:1"},
-        "clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}"},
+        "destinations": {"clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}"}},
         "metrics": {"listen": "off"},
         **changes,
     }
@@ -348,7 +348,7 @@ def test_text_that_looks_like_markup_is_printed_as_it_is(
     assert "error: [/red] [bold]x[/bold] :smile:\n" in run("check", "x.yaml").err
     monkeypatch.undo()
     folder = tmp_path / "[" / "bold] [red] :100:" / ("long" * 30)
-    config = write_config(folder, clickhouse={"dsn": f"chdb://{tmp_path}/clickhouse"})
+    config = write_config(folder, destinations={"clickhouse": {"dsn": f"chdb://{tmp_path}/clickhouse"}})
     (folder / "m.ref").write_bytes((data / "m.ref").read_bytes())
     checked = run("check", config)
     assert f"{config}: ok" in checked.out.splitlines(), checked.err
@@ -435,9 +435,9 @@ def test_migrate_applies_what_is_missing_and_then_nothing(run: Run, data: Path, 
     config = write_config(tmp_path)
     first, second = run("migrate", config), run("migrate", config)
     assert (first.code, second.code) == (0, 0)
-    assert first.out.splitlines()[0] == "applied 0001_tables"
+    assert first.out.splitlines()[0] == "clickhouse: applied 0001_tables"
     assert len(first.out.splitlines()) >= 4
-    assert second.out == "the schema is up to date\n"
+    assert second.out == "clickhouse: the schema is up to date\n"
 
 
 def test_a_broker_that_is_away_is_one_clear_line_a_try_and_sigterm_is_heard(data: Path, tmp_path: Path) -> None:

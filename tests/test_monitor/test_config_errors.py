@@ -72,6 +72,22 @@ def model(rest: str) -> str:
         (GOOD + "kafka: {client: {a.b: }}", "kafka.client[?]: expected text or a whole number or true or false, found nothing"),
         (GOOD + "metrics: {listen: 9108}", "metrics.listen: expected host:port, or off (a number needs quotes to be text), found the number 9108"),
         (GOOD + "metrics: {listen: localhost}", "metrics.listen: expected host:port, such as 127.0.0.1:9108, with a port from 0 to 65535, or off, found 'localhost'"),
+        (GOOD + "destinations: {clickhouse: {type: clickhose}}", "destinations.clickhouse.type: expected one of clickhouse, found 'clickhose'; did you mean 'clickhouse'?"),
+        (GOOD + "destinations: {archive: {type: parquet-files}}", "destinations.archive.type: expected one of clickhouse, found 'parquet-files'"),
+        (GOOD + "destinations: {archive: {type: 3}}", "destinations.archive.type: expected a name (a number needs quotes to be text), found the number 3"),
+        (GOOD + "destinations: {archive: {dsn: 'chdb:///x'}}", "destinations.archive: the key 'type' is missing, and there is none named 'archive'; it is one of clickhouse"),
+        (GOOD + "destinations: {clickhose: {dsn: 'chdb:///x'}}", "destinations.clickhose: the key 'type' is missing, and there is none named 'clickhose'; it is one of clickhouse; did you mean 'clickhouse'?"),
+        (GOOD + "destinations: {archive: {tpye: clickhouse}}", "destinations.archive.tpye: unknown key; did you mean 'type'?"),
+        (GOOD + "destinations: {archive: {type: clickhouse, bach_rows: 1}}", "destinations.archive.bach_rows: unknown key; did you mean 'batch_rows'?"),
+        (GOOD + "destinations: {clickhouse: {bucket: x}}", "destinations.clickhouse.bucket: unknown key; the keys here are type, batch_rows, batch_interval, max_retry_wait, dsn, retention_days"),
+        (GOOD + "destinations: {clickhouse: {batch_rows: 0}}", "destinations.clickhouse.batch_rows: expected a whole number from 1 to 1,000,000,000, found the number 0"),
+        (GOOD + "destinations: {clickhouse: }", "destinations[?]: expected a mapping (key: value), found nothing"),
+        (GOOD + "destinations: [clickhouse]", "destinations: expected a mapping (key: value), found a list"),
+        (GOOD + "destinations: {my+db: {type: clickhouse}}", 'destinations["my+db"]: expected a name of 1 to 64 of a-z, A-Z, 0-9, \'.\', \'_\' and \'-\''),
+        (GOOD + "destinations: {a: {type: clickhouse, dsn: 'chdb:///a'}, b: {type: clickhouse, dsn: 'chdb:///b'}}", None),
+        (GOOD + "destinations: {}", None),
+        (GOOD + "clickhouse: {dsn: 'chdb:///x'}", "clickhouse: unknown key here; it belongs under destinations"),
+        (GOOD + "dsn: 'chdb:///x'", "dsn: unknown key here; it belongs under destinations.clickhouse"),
         # Between keys.
         (model("windows: []"), "models[0].windows: at least one window is needed"),
         (model("windows: [{size: 1h, every: 2h}]"), "models[0].windows[0].every: must be at most the size (1h), or events fall between windows"),
@@ -127,7 +143,7 @@ models:
     windows: [{size: 1d}, {size: 7d, evry: 1d}]
     lateness: soon
 kafka: {topics: {labels: [labels], labels: [x]}, idle_timeout: 1}
-clickhouse: {retention_days: many}
+destinations: {clickhouse: {retention_days: many}}
 metrcs: {}
 """
     with pytest.raises(ConfigError) as caught:
@@ -138,7 +154,7 @@ metrcs: {}
         "a.yaml:7:5: models[0].lateness: expected a duration such as 500ms, 90s, 15m, 1h or 7d, found 'soon'",
         "a.yaml:8:36: kafka.topics.labels: given twice, first on line 8",
         "a.yaml:8:50: kafka.idle_timeout: expected a duration such as 500ms, 90s, 15m, 1h or 7d, found the number 1",
-        "a.yaml:9:14: clickhouse.retention_days: expected a whole number from 1 to 20,000, found 'many'",
+        "a.yaml:9:29: destinations.clickhouse.retention_days: expected a whole number from 1 to 20,000, found 'many'",
         "a.yaml:10:1: metrcs: unknown key; did you mean 'metrics'?",
     ]
     assert (caught.value.path, caught.value.nearest, caught.value.line) == ("models[0].tsk", "task", 5)
@@ -174,8 +190,8 @@ def test_client_settings_that_guarantees_rest_on_are_refused(key: str) -> None:
      "chdb://path", "chdb:///", "chdb:path", "clickhouse://u:pa/ss@h/d", "clickhouse://u:12/ss@h", "clickhouse://h/d?secure=1", "chdb:///a?b=c", "clickhouses://h?ca_cert"],
 )  # fmt: skip
 def test_a_dsn_that_cannot_be_meant_is_refused_and_never_shown(dsn: str) -> None:
-    text = problem(GOOD + f"clickhouse: {{dsn: '{dsn}'}}")
-    assert text.startswith("clickhouse.dsn: expected ")
+    text = problem(GOOD + f"destinations: {{clickhouse: {{dsn: '{dsn}'}}}}")
+    assert text.startswith("destinations.clickhouse.dsn: expected ")
     assert text.endswith("found text")
 
 
@@ -192,7 +208,8 @@ def test_a_dsn_that_cannot_be_meant_is_refused_and_never_shown(dsn: str) -> None
 def test_a_dsn_that_can_be_meant_is_taken_and_the_sink_takes_it_too(dsn: str) -> None:
     from sinks.clickhouse.client import Address
 
-    assert parse(GOOD + f"clickhouse: {{dsn: '{dsn}'}}", environ={}).clickhouse.dsn.reveal() == dsn
+    config = parse(GOOD + f"destinations: {{clickhouse: {{dsn: '{dsn}'}}}}", environ={})
+    assert config.destinations["clickhouse"].dsn.reveal() == dsn
     Address.parse(dsn)
 
 
@@ -201,14 +218,14 @@ def test_a_dsn_that_can_be_meant_is_taken_and_the_sink_takes_it_too(dsn: str) ->
 def test_any_password_in_a_variable_reaches_the_sink_as_it_is(password: str) -> None:
     from sinks.clickhouse.client import Address
 
-    text = GOOD + "clickhouse: {dsn: 'clickhouse://u:${S}@h:9/d'}"
-    address = Address.parse(parse(text, environ={"S": password}).clickhouse.dsn.reveal())
+    text = GOOD + "destinations: {clickhouse: {dsn: 'clickhouse://u:${S}@h:9/d'}}"
+    address = Address.parse(parse(text, environ={"S": password}).destinations["clickhouse"].dsn.reveal())
     assert (address.user, address.password, address.host, address.port) == ("u", password, "h", 9)
 
 
 def test_an_unset_variable_is_named_with_its_path() -> None:
-    text = problem(GOOD + "clickhouse: {dsn: 'clickhouse://u:${CLICKHOUSE_PASSWORD}@h/d'}")
-    assert text == "clickhouse.dsn: the environment variable CLICKHOUSE_PASSWORD is not set"
+    text = problem(GOOD + "destinations: {clickhouse: {dsn: 'clickhouse://u:${CLICKHOUSE_PASSWORD}@h/d'}}")
+    assert text == "destinations.clickhouse.dsn: the environment variable CLICKHOUSE_PASSWORD is not set"
 
 
 def test_a_variable_is_a_number_or_a_switch_where_one_is_wanted_and_text_elsewhere() -> None:
@@ -225,9 +242,9 @@ def test_what_a_variable_holds_is_not_shown_when_it_is_wrong() -> None:
 
 
 def test_a_space_missing_after_a_colon_does_not_show_what_follows() -> None:
-    (only,) = problems(GOOD + "clickhouse: {dsn:clickhouse://u:hunter2@h/d}")
-    assert str(only) == "clickhouse[?]: not a key; is a colon missing, or the space after one?"
-    assert (only.line, only.column) == (2, 14)
+    (only,) = problems(GOOD + "destinations: {clickhouse: {dsn:clickhouse://u:hunter2@h/d}}")
+    assert str(only) == "destinations.clickhouse[?]: not a key; is a colon missing, or the space after one?"
+    assert (only.line, only.column) == (2, 29)
 
 
 @pytest.mark.parametrize(
@@ -336,9 +353,17 @@ def test_durations_in_messages_are_written_as_in_the_file() -> None:
         "kafka: {bootstrap_servers: 'SASL_SSL://user:hunter2@h:9092'}",
         "kafka: {bootstrap_servers: 'user:hunter2@h:9092'}",
         "metrics: {listen: 'http://hunter2'}",
+        "destinations: {clickhouse: 'clickhouse://u:hunter2@h/d'}",
+        "destinations: {clickhouse: {dsn, hunter2}}",
+        "destinations: {clickhouse: [hunter2]}",
+        "destinations: {clickhouse: {type: 'clickhouse://u:hunter2@h/d'}}",
+        "destinations: {clickhouse: {}, hunter2: }",
+        "destinations: {clickhouse: {}, hunter2: 3}",
+        "destinations: {'clickhouse://u:hunter2@h/d': {}}",
+        "destinations: 'clickhouse://u:hunter2@h/d'",
+        "destinations: [hunter2]",
         "clickhouse: 'clickhouse://u:hunter2@h/d'",
         "clickhouse: {dsn, hunter2}",
-        "clickhouse: [hunter2]",
         "hunter2",
         "kafka: {client: {hunter2: }}",
         "kafka: {client: {sasl.passwordhunter2}}",

@@ -10,17 +10,20 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config import ClickHouse, Config, Drift, Mapping, Window, load, parse
+from monitor.config import Config, Drift, Mapping, Window, load, parse
 from monitor.config.nearest import slips
 from monitor.config.schema import Kafka, Metrics, Model
 from monitor.config.sections import sections_of_keys, walk
 from monitor.errors import ConfigError
+from sinks.clickhouse.settings import Settings as ClickHouse
 
 EXAMPLE = Path(__file__).parents[2] / "driftline.example.yaml"
 TEXT = EXAMPLE.read_text()
 
 # Keys of these mappings are names of the user's own, so that no slip in them can be seen.
 OPEN = ("columns", "client")
+# So are these, but not the keys below them.
+NAMED = ("destinations",)
 
 DAY_MS = 86_400_000
 
@@ -82,7 +85,9 @@ def test_the_example_tells_the_defaults() -> None:
     said = msgspec.structs.replace(config.kafka, client={})
     assert said == bare.kafka == Kafka()
     assert config.metrics == bare.metrics == Metrics()
-    assert msgspec.structs.replace(config.clickhouse, dsn=bare.clickhouse.dsn) == bare.clickhouse == ClickHouse()
+    assert list(config.destinations) == list(bare.destinations) == ["clickhouse"]
+    said, default = config.destinations["clickhouse"], bare.destinations["clickhouse"]
+    assert msgspec.structs.replace(said, dsn=default.dsn) == default == ClickHouse()
     for key in ("mapping", "lateness_ms", "retention_ms", "max_ahead_ms", "min_samples"):
         assert getattr(model, key) == getattr(bare.models[0], key), key
     assert bare.models[0] == Model(name="m", reference=Path("r"))
@@ -121,12 +126,15 @@ def test_a_configuration_with_every_section_loads() -> None:
         kafka:
           bootstrap_servers: "localhost:9092"
           topics: {predictions: [predictions], features: [features], labels: [labels]}
-        clickhouse: {dsn: "clickhouse://default:${CLICKHOUSE_PASSWORD}@localhost:8123/driftline"}   # or "chdb:///path"
+        destinations:
+          clickhouse: {dsn: "clickhouse://default:${CLICKHOUSE_PASSWORD}@localhost:8123/driftline"}   # or "chdb:///path"
+          archive: {type: clickhouse, dsn: "chdb:///archive"}
         metrics: {listen: "127.0.0.1:9108"}
         """,
         environ={"CLICKHOUSE_PASSWORD": "hunter2"},
     )
-    assert config.clickhouse.dsn.reveal() == "clickhouse://default:hunter2@localhost:8123/driftline"
+    assert list(config.destinations) == ["clickhouse", "archive"]
+    assert config.destinations["clickhouse"].dsn.reveal() == "clickhouse://default:hunter2@localhost:8123/driftline"
     assert config.models[0].drift == Model(name="m", reference=Path()).drift
 
 
@@ -143,7 +151,7 @@ def test_no_two_keys_of_one_section_are_a_slip_apart() -> None:
 @st.composite
 def slipped_keys(draw: st.DrawFn) -> tuple[yaml.ScalarNode, str, str]:
     """A key of the example, its section's path, and the key with one letter added, dropped, changed or swapped."""
-    closed = [found for found in KEYS if not found[1].endswith(OPEN)]
+    closed = [found for found in KEYS if not found[1].endswith((*OPEN, *NAMED))]
     key, section, beside = draw(st.sampled_from(closed))
     word = key.value
     at = draw(st.integers(0, len(word) - 1))
@@ -178,11 +186,15 @@ def test_any_slip_in_a_key_is_an_error_with_its_path_and_the_key_that_was_meant(
 
 
 @settings(deadline=None)
-@given(st.sampled_from(sorted(sections_of_keys())), st.sampled_from(["", "kafka", "metrics", "clickhouse"]))
+@given(
+    st.sampled_from(sorted(sections_of_keys())), st.sampled_from(["", "kafka", "metrics", "destinations.clickhouse"])
+)
 def test_a_key_in_the_wrong_place_is_told_its_right_one(key: str, section: str) -> None:
     if section in sections_of_keys()[key]:
         return
-    inner = f"{section}: {{{key}: 1}}" if section else f"{key}: 1"
+    inner = f"{key}: 1"
+    for name in reversed(section.split(".") if section else []):
+        inner = f"{name}: {{{inner}}}"
     with pytest.raises(ConfigError) as caught:
         parse(f"models: [{{name: m, reference: r}}]\n{inner}", environ={})
     (problem,) = caught.value.problems

@@ -40,9 +40,10 @@ SCALARS = (
     )
 )
 VALUES = st.recursive(SCALARS, lambda v: st.lists(v, max_size=3) | st.dictionaries(KEYS, v, max_size=5), max_leaves=15)
+DESTINATIONS = st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, max_size=5) | VALUES, max_size=2)
 SECTIONS = st.fixed_dictionaries(
     {"models": st.lists(st.dictionaries(KEYS, VALUES, max_size=5) | VALUES, max_size=2) | VALUES},
-    optional={"kafka": VALUES, "clickhouse": VALUES, "metrics": VALUES, "state_dir": VALUES},
+    optional={"kafka": VALUES, "destinations": DESTINATIONS | VALUES, "metrics": VALUES, "state_dir": VALUES},
 )
 
 
@@ -96,7 +97,7 @@ models:
   - {{name: m, reference: r}}
 kafka:
   client: {{security.protocol: SASL_SSL, sasl.password: {LITERAL}, ssl.key.password: '{LITERAL}'}}
-clickhouse: {{dsn: clickhouse://u:{LITERAL}@h/d}}
+destinations: {{clickhouse: {{dsn: clickhouse://u:{LITERAL}@h/d}}}}
 """
 IN_BLOCKS = f"""
 models:
@@ -106,9 +107,10 @@ kafka:
   client:
     sasl.username: ${{PASSWORD}}
     sasl.password: {LITERAL}
-clickhouse:
-  batch_rows: 5
-  dsn: clickhouse://u:{LITERAL}@h/d
+destinations:
+  clickhouse:
+    batch_rows: 5
+    dsn: clickhouse://u:{LITERAL}@h/d
 """
 
 
@@ -159,6 +161,8 @@ def test_a_variable_is_never_shown_in_an_error_wherever_it_stands(secret: str, k
         template = places.get(
             section, f"models: [{{{{name: m, reference: r}}}}]\n{section}: {{{{{{key}}: '${{{{S}}}}'}}}}\n"
         )
+        if section == "destinations.clickhouse":
+            template = "models: [{{name: m, reference: r}}]\ndestinations: {{clickhouse: {{{key}: '${{S}}'}}}}\n"
         if section == "kafka.topics":
             template = "models: [{{name: m, reference: r}}]\nkafka: {{topics: {{{key}: ['${{S}}']}}}}\n"
         found = outcome(template.format(key=key), {"S": secret})
@@ -171,12 +175,13 @@ def test_a_variable_is_never_shown_in_an_error_wherever_it_stands(secret: str, k
 @given(PASSWORDS, PASSWORDS)
 def test_dsn_and_client_settings_are_masked_in_every_text_of_a_config(password: str, other: str) -> None:
     assume("${" not in other)
-    text = "models: [{name: m, reference: r}]\nkafka: {client: {sasl.password: '${S}', a: %s}}\nclickhouse: {dsn: 'clickhouse://u:${S}@h/d'}\n"
+    text = "models: [{name: m, reference: r}]\nkafka: {client: {sasl.password: '${S}', a: %s}}\n"
+    text += "destinations: {clickhouse: {dsn: 'clickhouse://u:${S}@h/d'}}\n"
     config = parse(text % yaml.safe_dump(other, default_style='"', allow_unicode=True).strip(), environ={"S": password})
-    texts = [repr(config), str(config), f"{config}", repr(config.kafka), str(config.clickhouse), str(vars_of(config))]
+    texts = [repr(config), str(config), f"{config}", repr(config.kafka), str(config.destinations), str(vars_of(config))]
     assert all("Zq7" not in text for text in texts)
     assert config.kafka.client_settings() == {"sasl.password": password, "a": other}
-    assert "Zq7" in config.clickhouse.dsn.reveal()
+    assert "Zq7" in config.destinations["clickhouse"].dsn.reveal()
 
 
 def vars_of(config: Config) -> dict[str, object]:

@@ -12,8 +12,9 @@ from test_monitor.test_config_properties import VALUES
 
 from monitor.config.document import Node, read
 from monitor.config.load import load
-from monitor.config.rewrite import literal, rewrite
-from monitor.embedded.profile import chdb_dsn, embedded_config
+from monitor.config.rewrite import rewrite
+from monitor.embedded.profile import embedded_config
+from sinks.clickhouse.client import Address
 
 
 def meaning(node: Node) -> Any:
@@ -65,13 +66,14 @@ models:
   - {name: no, reference: "${REFS}/one.ref", columns: {no: numeric, on: categorical}, segments: [on, yes]}
   - {name: two, reference: two.ref}
 kafka: {client: {sasl.password: "${PASSWORD}"}, topics: {predictions: [on]}, batch_events: 7}
-clickhouse: {dsn: "clickhouse://default:${PASSWORD}@example.org/x", retention_days: 9}
+destinations:
+  here: {type: clickhouse, dsn: "clickhouse://default:${PASSWORD}@example.org/x", retention_days: 9}
+  kept: {type: clickhouse, dsn: "chdb:///of/its-own"}
 metrics: {listen: off}
 """
     )
     before = load(path)
-    dsn = chdb_dsn(folder / "clickhouse")
-    written = embedded_config(path, "127.0.0.1:1234", folder, clickhouse={"dsn": literal(dsn)})
+    written = embedded_config(path, "127.0.0.1:1234", folder, folder / "results")
     after = load(written)
 
     assert [model.reference for model in after.models] == [tmp_path / "references" / "one.ref", tmp_path / "two.ref"]
@@ -82,8 +84,11 @@ metrics: {listen: off}
         before.kafka, bootstrap_servers="127.0.0.1:1234", session_timeout_ms=6_000, client=after.kafka.client
     )
     assert set(after.kafka.client) == {"fetch.wait.max.ms"}, "security settings are for the user's own brokers"
-    assert after.clickhouse.dsn.reveal() == dsn
-    assert after.clickhouse.retention_days == 9
+    assert list(after.destinations) == ["here", "kept"]
+    here = after.destinations["here"]
+    assert Address.parse(here.dsn.reveal()) == Address(scheme="chdb", path=str(folder / "results" / "here"))
+    assert here.retention_days == 9
+    assert after.destinations["kept"] == before.destinations["kept"], "it lives on this machine already"
     assert after.metrics.listen is None
     assert after.state_dir == folder / "state"
     assert "a secret" not in written.read_text()

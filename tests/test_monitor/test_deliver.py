@@ -38,8 +38,8 @@ class Worker:
 
     def __init__(self, installation: Installation, name: str, door: threading.Event) -> None:
         # Long enough between two tries that a rebalance, and messages after it, come while the worker waits.
-        self.sink = Refusing(wiring.clickhouse_sink(installation.config), door.is_set, retry_after_s=4.0)
-        self.role: Deliver = wiring.deliver_role(installation.config, self.sink, name, Health("deliver"))
+        self.sink = Refusing(wiring.open_destination(installation.config, "clickhouse"), door.is_set, retry_after_s=4.0)
+        self.role: Deliver = wiring.deliver_role(installation.config, "clickhouse", self.sink, name, Health("deliver"))
         self._thread = threading.Thread(target=self.role.run)
         self._thread.start()
 

@@ -77,7 +77,7 @@ def test_no_role_starts_with_a_setting_that_librdkafka_refuses(tmp_path: Path) -
     sink: Any = None
     roles = [
         wiring.ingest_role(config, "w", Health("ingest")).run,
-        wiring.deliver_role(config, sink, "w", Health("deliver")).run,
+        wiring.deliver_role(config, "clickhouse", sink, "w", Health("deliver")).run,
         lambda: wait_for_broker(config.kafka, Health("evaluate")),
         lambda: ensure_topics(config.kafka),
     ]

@@ -113,9 +113,9 @@ def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
     installation.start("evaluate", "evaluate-0")
     installation.send(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0), PARTITIONS)
     opens_s = time.monotonic() + 60.0
-    sink = Refusing(wiring.clickhouse_sink(installation.config), lambda: time.monotonic() >= opens_s)
+    sink = Refusing(wiring.open_destination(installation.config, "clickhouse"), lambda: time.monotonic() >= opens_s)
     health = Health("deliver")
-    role = wiring.deliver_role(installation.config, sink, "deliver-0", health)
+    role = wiring.deliver_role(installation.config, "clickhouse", sink, "deliver-0", health)
     thread = threading.Thread(target=role.run)
     thread.start()
     try:

@@ -213,7 +213,7 @@ def test_up_ends_when_its_broker_does(
     installation = installed(tmp_path)
     document = msgspec.yaml.decode(installation.path.read_bytes())
     document["metrics"] = {"listen": "off"}
-    del document["clickhouse"]  # it brings its own
+    del document["destinations"]  # it brings its own
     installation.path.write_bytes(msgspec.yaml.encode(document))
     command = start("up", installation.path, "--port", free_port())
     command.wait_for(lambda: "Stop with Ctrl-C" in command.said(), "the roles to be started")

@@ -6,8 +6,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 from support.events import START_MS, model_section
 
 from detectors.columns import Kind
@@ -17,8 +15,8 @@ from monitor.config.schema import Config, Kafka
 from monitor.errors import ConfigError, InputError, StoppedError, Unavailable
 from monitor.events.reasons import Reason
 from monitor.reference.opened import open_references
-from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
-from sinks.records import LateDropped
+from sinks.clickhouse.sink import ClickHouseSink
+from sinks.errors import SinkRejected, SinkUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -128,32 +126,33 @@ def test_what_is_scored_is_what_the_configuration_says(section: dict[str, Any]) 
     assert (setting.method, setting.threshold, setting.alpha, setting.columns) == ("psi", 0.3, 0.01, ("age",))
 
 
-# ClickHouse -----------------------------------------------------------------------------------------------------------
+# Destinations ---------------------------------------------------------------------------------------------------------
 
 
-def migrated(section: dict[str, Any]) -> list[str]:
-    return wiring.migrate(config_of(section, clickhouse={"dsn": "clickhouse://u:geheim@127.0.0.1:1/d"}))
+def migrated(section: dict[str, Any]) -> dict[str, list[str]]:
+    dsn = "clickhouse://u:geheim@127.0.0.1:1/d"
+    return wiring.migrate(config_of(section, destinations={"here": {"type": "clickhouse", "dsn": dsn}}))
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> list[int]:
-    """Have `connect` raise these, one a call, and the last of them for ever; returns the list of calls."""
+    """Have `ClickHouseSink.migrate` raise these, one a call, and the last for ever; returns the list of calls."""
     calls: list[int] = []
 
-    def connect(*_: object, **__: object) -> None:
+    def migrate(*_: object) -> list[str]:
         calls.append(1)
         raise errors[min(len(calls), len(errors)) - 1]
 
-    monkeypatch.setattr(wiring, "connect", connect)
+    monkeypatch.setattr(ClickHouseSink, "migrate", migrate)
     return calls
 
 
 @pytest.mark.usefixtures("no_waiting")
 def test_migrate_waits_for_a_database_that_is_away(section: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     calls = failing(monkeypatch, SinkUnavailable("away"), SinkUnavailable("away"), SinkRejected("no right"))
-    with pytest.raises(StoppedError, match="no right") as caught:
+    with pytest.raises(StoppedError, match="here: no right") as caught:
         migrated(section)
     assert len(calls) == 3
-    assert "clickhouse.dsn" in caught.value.hint
+    assert "destinations.here" in caught.value.hint
 
 
 @pytest.mark.usefixtures("no_waiting")
@@ -165,14 +164,8 @@ def test_a_database_that_stays_away_is_an_error_that_the_command_line_can_show(
         migrated(section)
 
 
-def test_a_row_that_breaks_the_contract_is_counted_and_said(section: dict[str, Any]) -> None:
-    sink = wiring.clickhouse_sink(config_of(section))
-    labels = {"sink": "clickhouse", "kind": "bad_record"}
-    before = REGISTRY.get_sample_value("driftline_sink_errors_total", labels) or 0.0
-    row = LateDropped(
-        model="m", version="1", pane_start_ms=0, n=1, source_topic="t", source_partition=0, source_offset=0
-    )
-    with capture_logs() as logs:
-        sink._on_drop(row, BadRecord("too large"))
-    assert REGISTRY.get_sample_value("driftline_sink_errors_total", labels) == before + 1
-    assert [(entry["log_level"], entry["table"]) for entry in logs] == [("error", "LateDropped")]
+def test_a_destination_that_there_is_not_names_those_there_are(section: dict[str, Any]) -> None:
+    config = config_of(section, destinations={"a": {"type": "clickhouse"}, "b": {"type": "clickhouse"}})
+    with pytest.raises(InputError, match="no destination 'c'") as caught:
+        wiring.open_destination(config, "c")
+    assert caught.value.hint == "destinations: a, b"
