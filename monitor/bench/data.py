@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from monitor.bench.size import Size
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.reference.build import build_reference, write_reference
+from monitor.reference.build import build_reference
+from monitor.reference.store import write_reference
 
 MODEL: Final = "bench"
 START_MS: Final = 1_700_000_000_000 // 3_600_000 * 3_600_000

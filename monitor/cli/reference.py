@@ -10,7 +10,8 @@ from monitor.config.load import load
 from monitor.config.nearest import nearest
 from monitor.config.schema import Config, Model
 from monitor.errors import InputError
-from monitor.reference.build import BuiltReference, build_reference, write_reference
+from monitor.reference.build import BuiltReference, build_reference
+from monitor.reference.store import write_reference
 
 
 def build(config_path: Path, data: Path, version: str, model_name: str) -> None:

@@ -34,7 +34,8 @@ from monitor.kafka.clients import producer_settings
 from monitor.kafka.progress import GroupProgress
 from monitor.process.children import Ending, terminable
 from monitor.process.supervisor import Supervisor
-from monitor.reference.build import build_reference, write_reference
+from monitor.reference.build import build_reference
+from monitor.reference.store import write_reference
 from monitor.roles.evaluate import application_id
 from sinks.clickhouse.settings import Settings as ClickHouse
 

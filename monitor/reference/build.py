@@ -7,7 +7,6 @@ Timestamps are not needed, and not looked at. Rows of all versions count togethe
 out. The same rows in any order and from any of the formats make the same reference (the same digest).
 """
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -127,35 +126,6 @@ def build_reference(
         versions=versions,
         n_values={name: n for name, (_, n) in found.items()},
     )
-
-
-def write_reference(path: Path, reference: Reference) -> str:
-    """Write a reference file, whole or not at all, and its folder if there is none; returns its digest.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written.
-    """
-    if not path.name:
-        raise InputError(f"cannot write {path}: it is a folder", hint="name a file under `reference`")
-    data = reference.encode()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}", hint="make its folder, or mend `reference` in the configuration"
-        ) from error
-    return reference.digest
 
 
 def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tuple[TableFile, FieldMapping]:

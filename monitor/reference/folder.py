@@ -2,7 +2,7 @@
 
 A sketch carries the digest of the reference whose grid it lies on, and is only ever compared with that one. After a new
 reference is rolled out, sketches on the old grid are still on their way: its file stays in the same folder until its
-windows are past their retention.
+windows are past their retention. `monitor.reference.store` keeps it there.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ class ReferencesOfModel(Mapping[str, Reference]):
         self._model = model
         self._folder = path.parent
         self._known = {self.current.digest: self.current}
-        self._read: dict[Path, tuple[int, int]] = {}
+        self._read: set[tuple[int, int, int]] = set()
 
     def __getitem__(self, digest: str) -> Reference:
         if digest not in self._known:
@@ -66,11 +66,12 @@ class ReferencesOfModel(Mapping[str, Reference]):
                 status = path.stat()
             except OSError:  # removed since, or a link to nowhere
                 continue
-            # The change of its status, not of its content: a file whose rights were mended is looked at again.
-            state = (status.st_ino, status.st_ctime_ns)
-            if self._read.get(path) == state:
+            # The change of its status, not of its content: a file whose rights were mended is looked at again. Links
+            # are other names of files that are read once.
+            state = (status.st_dev, status.st_ino, status.st_ctime_ns)
+            if state in self._read:
                 continue
-            self._read[path] = state
+            self._read.add(state)
             try:
                 reference = load_reference(path)
             except InputError as error:

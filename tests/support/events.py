@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from monitor.config.load import parse
-from monitor.reference.build import build_reference, write_reference
+from monitor.reference.build import build_reference
+from monitor.reference.store import write_reference
 
 MODEL = "m"
 START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000

@@ -23,7 +23,8 @@ from monitor.cli.offline import replay_file
 from monitor.config.load import parse
 from monitor.demo import flights, model
 from monitor.process.health import Health
-from monitor.reference.build import build_reference, write_reference
+from monitor.reference.build import build_reference
+from monitor.reference.store import write_reference
 
 PARTITIONS = 4
 N_EVENTS = 60_000

@@ -24,9 +24,10 @@ from monitor.errors import InputError
 from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
 from monitor.files.read import iter_decoded
-from monitor.reference.build import BuiltReference, build_reference, write_reference
+from monitor.reference.build import BuiltReference, build_reference
 from monitor.reference.folder import load_reference
 from monitor.reference.kinds import InferredColumn
+from monitor.reference.store import write_reference
 from monitor.sketching.batch import sketch_batch
 
 MAPPED = ("model", "version", "timestamp", "prediction_id", "score", "label")
@@ -494,9 +495,10 @@ def test_a_written_reference_is_read_back(tmp_path: Path) -> None:
     reference = build(tmp_path, rows(100), segments=("origin",)).reference
     path = tmp_path / "references" / "m.ref"
     assert write_reference(path, reference) == load_reference(path).digest
+    path.unlink()
     path.write_bytes(b"what was there before")
     assert write_reference(path, reference) == reference.digest == load_reference(path).digest
-    assert [found.name for found in path.parent.iterdir()] == ["m.ref"]
+    assert sorted(found.name for found in path.parent.iterdir()) == [f"m.{reference.digest}.ref", "m.ref"]
 
 
 def test_a_reference_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:

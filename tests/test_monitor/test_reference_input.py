@@ -14,7 +14,8 @@ from rich.console import Console
 from monitor.cli.reference import _show
 from monitor.config.schema import Model
 from monitor.errors import InputError
-from monitor.reference.build import build_reference, write_reference
+from monitor.reference.build import build_reference
+from monitor.reference.store import write_reference
 
 
 def model(**changes: Any) -> Model:

@@ -7,8 +7,8 @@ from support.flow import make_reference
 
 from detectors.reference import Reference
 from monitor.errors import InputError
-from monitor.reference.build import write_reference
 from monitor.reference.folder import ReferencesOfModel, load_reference
+from monitor.reference.store import write_reference
 
 OLD, NEW = make_reference(seed=1), make_reference(seed=2)
 
