@@ -42,10 +42,9 @@ def ingest(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -
 
 def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -> None:
     """Run one score worker until SIGTERM or SIGINT."""
-    import faust
-
     from monitor import wiring
     from monitor.kafka.clients import wait_for_broker
+    from monitor.kafka.faust.worker import Worker
 
     with _role("evaluate", config_path, port_offset, verbose=verbose) as (config, health):
         app = wiring.evaluate_role(config, worker, health)  # first: a reference that is missing shows at once
@@ -53,11 +52,7 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
         wiring.prepare_topics(config)
         freeze_start_up()
         with _watching(config, health):
-            worker_process = faust.Worker(
-                app, loglevel="ERROR", redirect_stdouts=False, override_logging=False, quiet=True
-            )
-            worker_process.spinner = None  # it draws on standard output also when nobody watches
-            worker_process.execute_from_commandline()
+            Worker(app).execute_from_commandline()
 
 
 def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verbose: bool) -> None:

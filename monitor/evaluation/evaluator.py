@@ -1,15 +1,12 @@
 """Score: absorb sketches, let the watermark close windows, compare each with its reference. Pure.
 
 `Evaluator.advance(state, message, source)` reads the state and returns what to write and what to send; it does no I/O.
-The caller must keep this order, for the replay law rests on it:
+The caller commits `Step.results`, `Step.writes`, `Step.seal` and the source offset in one transaction, and reads the
+state for the next message only with these writes in it (`monitor.evaluation.batch`).
 
-1. send `Step.results`, and wait until they are acknowledged;
-2. write `Step.writes`, and wait until the changelog has them;
-3. write `Step.seal`, likewise;
-4. acknowledge the message.
-
-A crash before 3 repeats the message: chunks that already absorbed its offset take nothing more, so the same results
-come out again, under the same source offset. A crash after 3 finds the message sealed, and repeats only the seal.
+Besides, state is fenced by offset: each value holds the source offset that it has absorbed, and takes no message twice.
+So a message that is repeated, over a state that a transaction has or has not reached (the embedded broker shows aborted
+ones to its readers), leads to the same results, under the same source offset. One that is sealed repeats only the seal.
 """
 
 from collections import defaultdict
@@ -18,7 +15,7 @@ from dataclasses import dataclass, field
 
 from monitor.evaluation.panes import Panes
 from monitor.evaluation.results import Source, batches_of_results
-from monitor.evaluation.state import SEAL_KEY, KeyValue, Seal, pack, read
+from monitor.evaluation.state import SEAL_KEY, KeyValue, Seal, pack, read_seal
 from monitor.evaluation.turn import Turn
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import advanced
@@ -28,7 +25,7 @@ from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one message leads to: results to send, then writes, then the seal."""
+    """What one message leads to: results to send, changes of state, and the seal that says they are whole."""
 
     results: list[ResultBatch] = field(default_factory=list)
     writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)
@@ -46,9 +43,9 @@ class Evaluator:
 
     def advance(self, state: KeyValue, message: SketchMessage, source: Source) -> Step:
         """Absorb one message that stands at `source` in `drift.sketches`."""
-        seal = read(state, SEAL_KEY, Seal, Seal())
+        seal = read_seal(state)
         if source.offset <= seal.absorbed:
-            # Written again, because a crash may have left it on the local disk alone, not in the changelog.
+            # Written again: releases before transactions may have left it on the local disk alone.
             known_ms = {name: at_ms for name, at_ms in seal.watermarks_ms.items() if name in self._models}
             return Step(seal=(SEAL_KEY, pack(seal)), watermarks_ms=known_ms)
         clocks = seal.clocks.advance(message.clocks, message.n_partitions) if message.n_partitions else seal.clocks

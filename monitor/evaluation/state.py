@@ -109,15 +109,34 @@ class ModelIndex(msgspec.Struct, frozen=True, kw_only=True):
     horizon_ms: int = 0
 
 
+STATE_VERSION = 1
+"""Of all values of the state. The seal says it: every transaction writes one, so it is that of the last writer."""
+
+
+class NewerState(Exception):  # noqa: N818 - the name says what it is
+    """A later release has written this partition's state. Stop: an upgraded worker goes on with it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the state has version {version}, and this release reads up to {STATE_VERSION}")
+        self.version = version
+
+
 class Seal(msgspec.Struct, frozen=True, kw_only=True):
     """Everything up to source offset `absorbed` is counted, scored and sent."""
 
+    schema_version: int = STATE_VERSION
     absorbed: int = -1
     clocks: Clocks = Clocks()
     watermarks_ms: dict[str, int] = {}
 
 
-T = TypeVar("T", PaneChunk, IndexPart, ModelIndex, Seal)
+class _Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What the seal of every release has, whatever else it holds."""
+
+    schema_version: int = STATE_VERSION
+
+
+T = TypeVar("T", PaneChunk, IndexPart, ModelIndex)
 
 SEAL_KEY = b"seal"
 PANES_A_PART = 64
@@ -160,3 +179,15 @@ def read(state: KeyValue, key: bytes, kind: type[T], default: T) -> T:
     """The value under `key`, or `default`."""
     data = state.get(key)
     return default if data is None else unpack(data, kind)
+
+
+def read_seal(state: KeyValue) -> Seal:
+    """A partition's seal; an empty one at the beginning. Raises `NewerState`."""
+    data = state.get(SEAL_KEY)
+    if data is None:
+        return Seal()
+    plain = zstandard.ZstdDecompressor().decompress(data)
+    version = msgspec.msgpack.decode(plain, type=_Version).schema_version
+    if version > STATE_VERSION:
+        raise NewerState(version)
+    return msgspec.msgpack.decode(plain, type=Seal)

@@ -1,58 +1,46 @@
-"""The score role: a Faust app around the pure evaluator, with its state in RocksDB and a changelog topic.
+"""The score role's Faust app: assignment, and a table in RocksDB with a changelog topic, are Faust's.
 
-Faust runs at least once: a table write and an offset commit are not atomic, and it acknowledges before a batch is
-flushed. So messages are taken one by one without automatic acknowledgement, and for each the order is the one that
-`monitor.evaluation.evaluator` asks for: results, state, seal, acknowledgement, each waiting for the brokers' answer. A
-message carries a whole commit of ingest, so three round trips a message cost little.
+What is processed goes past it, for its own transactions log errors and carry on: see `monitor.roles.evaluate_role`.
 
-Crash only: an error that is not the message's own ends the process without touching the offset. The supervisor starts
-it again, and it repeats what was not sealed.
+Crash only: an error that is not a message's own ends the process. The supervisor starts it again, and it goes on from
+what is committed.
 """
 
 import asyncio
-import os
-import time
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import faust
 import structlog
-from faust.types import EventT, FutureMessage
+from confluent_kafka import KafkaException
+from faust.types import TP
 
-from monitor import telemetry
 from monitor.config.schema import Kafka
-from monitor.evaluation.evaluator import Evaluator, Step
-from monitor.evaluation.results import Source
-from monitor.evaluation.turn import MissingReference
+from monitor.errors import DriftlineError
+from monitor.evaluation.evaluator import Evaluator
 from monitor.kafka import topics
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
+from monitor.kafka.faust import store
 from monitor.kafka.faust.auth import credentials
-from monitor.kafka.faust.recovery import OrderedTables
-from monitor.kafka.faust.transport import CommittedConsumer, brokers, transport
+from monitor.kafka.faust.consumer import CommittedConsumer
+from monitor.kafka.faust.drain import drained
+from monitor.kafka.faust.ends import EndOffsets
+from monitor.kafka.faust.producers import Producers, refused
+from monitor.kafka.faust.recovery import TransactionalTables
+from monitor.kafka.faust.transport import brokers, transport
+from monitor.kafka.faust.worker import end_process
 from monitor.process.health import Health
-from monitor.roles.evaluate_metrics import EvaluateMetrics
-from monitor.sketching.messages import BadSketchMessage, SketchMessage, decode
-from sinks.records import ResultBatch, encode_results
+from monitor.roles.evaluate_role import TABLE, EvaluateRole, application_id, changelog_topic
+
+__all__ = ["application_id", "build_app", "changelog_topic"]
 
 log = structlog.get_logger()
 
-TABLE = "panes"
-REFERENCE_RETRY_S = 5.0
-LEAVE_S = 0.25
-"""How soon a role that waits for a reference sees that it must go, in seconds."""
 BUFFER_MESSAGES = 32
-"""Messages that Faust keeps ahead of the one in hand, a partition. Each may have megabytes, and by default it keeps
-4,096: behind a reference that was missing they took 1.2 GiB."""
-
-
-def application_id(kafka: Kafka) -> str:
-    """The Faust app's name: its consumer group, and what its changelog topic's name begins with."""
-    return f"{kafka.consumer_group}-evaluate"
-
-
-def changelog_topic(kafka: Kafka) -> str:
-    """The topic that holds the score role's state."""
-    return f"{application_id(kafka)}-{TABLE}-changelog"
+"""Messages that Faust keeps ahead of those in hand. Each may have megabytes, and by default it keeps 4,096: behind a
+reference that was missing they took 1.2 GiB."""
+TURN_S = 2.0
+"""How often gauges are refreshed, in seconds."""
 
 
 def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Path, health: Health) -> faust.App:
@@ -60,13 +48,80 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
 
     `worker` is unique among score workers and the same after a restart; its state lies under its name.
     """
+    app = _app(kafka, worker, state_dir)
+    source = kafka.own_topic(topics.SKETCHES)
+    sketches = app.topic(source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    table = app.Table(TABLE, key_type=bytes, value_type=bytes, partitions=kafka.sketch_partitions, store=store.URL)
+    producers = Producers(kafka, application_id(kafka))
+    ends = EndOffsets(kafka, source)
+    role = EvaluateRole(
+        kafka,
+        evaluator,
+        health,
+        producer_of=producers.of,
+        state=lambda: cast("store.TransactionalStore", table.data),
+        consumer=lambda: _consumer(app),
+    )
+
+    @app.agent(sketches, name="score")
+    async def score(stream: faust.StreamT[bytes]) -> None:
+        try:
+            async for events in drained(aiter(cast("faust.Stream[bytes]", stream).noack().events())):
+                await role.process(events)
+        except DriftlineError as error:
+            end_process(error)
+        except Exception as error:  # the agent's boundary: Faust would go on with the next message, past these
+            log.exception("score role stops")
+            end_process(error)
+
+    async def take_hold(assigned: set[TP]) -> None:
+        health.not_ready("restoring state from its changelog")
+        partitions = {tp.partition for tp in assigned if tp.topic == source}
+        role.metrics.holds(partitions)
+        try:
+            await producers.take(partitions)
+        except KafkaException as error:
+            end_process(refused(error, kafka))
+
+    cast("TransactionalTables", app.tables).take_hold = take_hold
+
+    @app.timer(interval=TURN_S)  # type: ignore[untyped-decorator]  # Faust leaves it untyped
+    async def turned() -> None:
+        health.turned()
+        role.metrics.turned()
+
+    @app.timer(interval=TURN_S)  # type: ignore[untyped-decorator]
+    async def measured() -> None:
+        consumer = _consumer(app)
+        if not consumer.is_restored:
+            return
+        rebalances = consumer.rebalances
+        next_offsets = {tp.partition: consumer.next_offset(tp) for tp in consumer.assignment() if tp.topic == source}
+        lags = await asyncio.to_thread(ends.lags, next_offsets)
+        if consumer.rebalances == rebalances:
+            role.metrics.lags(source, lags)
+            health.progress(sum(lags.values()), next_offsets)
+
+    @app.on_partitions_revoked.connect
+    async def revoked(*_args: object, **_kwargs: object) -> None:
+        health.not_ready("partitions revoked")
+        role.metrics.lags(source, {})
+        health.progress(0, None)
+
+    @app.on_rebalance_complete.connect
+    async def restored(*_args: object, **_kwargs: object) -> None:
+        health.ready()
+
+    return app
+
+
+def _app(kafka: Kafka, worker: str, state_dir: Path) -> faust.App:
     state = state_dir / f"evaluate-{worker}"
     state.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         application_id(kafka),
         broker=brokers(kafka.bootstrap_servers),
         broker_credentials=credentials(kafka.client_settings()),
-        store="rocksdb://",
         datadir=str(state),
         topic_partitions=kafka.sketch_partitions,
         topic_replication_factor=kafka.replication_factor,
@@ -75,154 +130,18 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=f"{application_id(kafka)}-{worker}",
         consumer_max_fetch_size=OWN_MESSAGE_BYTES,
-        producer_max_request_size=OWN_MESSAGE_BYTES,
-        producer_compression_type="lz4",
         broker_session_timeout=kafka.session_timeout_ms / 1000,
         broker_heartbeat_interval=max(0.5, kafka.session_timeout_ms / 6000),
-        broker_commit_interval=1.0,
-        # The message in hand is finished before its partition is given up: two workers never write the same state.
+        # What is in hand is finished before its partition is given up, so that it need not be done again.
         stream_wait_empty=True,
         stream_buffer_maxsize=BUFFER_MESSAGES,
-        TableManager=OrderedTables,
+        TableManager=TransactionalTables,
         # One message may score many windows; a watchdog that warns of slow streams is of no use here.
         stream_processing_timeout=3600.0,
     )
     app.transport = transport(app, kafka.bootstrap_servers, kafka.client_settings())
-    sketches = _raw_topic(app, kafka.own_topic(topics.SKETCHES))
-    results = _raw_topic(app, kafka.own_topic(topics.RESULTS))
-    table = app.Table(TABLE, key_type=bytes, value_type=bytes, partitions=kafka.sketch_partitions)
-    role = _Role(app, kafka, evaluator, cast("faust.Table[bytes, bytes]", table), results, health)
-
-    @app.agent(sketches, name="score")
-    async def score(stream: faust.StreamT[bytes]) -> None:
-        async for event in cast("faust.Stream[bytes]", stream).noack().events():
-            try:
-                done = await role.take(event)
-            except Exception:  # the agent's boundary: Faust would go on with the next message, past this one's counts
-                log.exception("score role stops", partition=event.message.partition, offset=event.message.offset)
-                os._exit(1)
-            if done:
-                await stream.ack(event)
-
-    @app.timer(interval=2.0)  # type: ignore[untyped-decorator]  # Faust leaves it untyped
-    async def turned() -> None:
-        health.turned()
-        role.turned()
-
-    @app.on_partitions_assigned.connect
-    async def assigned(*args: Any, **_kwargs: object) -> None:
-        health.not_ready("restoring state from its changelog")
-        topic = kafka.own_topic(topics.SKETCHES)  # the signal brings its sender, then what is assigned
-        role.metrics.holds({tp.partition for tp in args[1] if tp.topic == topic})
-
-    @app.on_rebalance_complete.connect
-    async def restored(*_args: object, **_kwargs: object) -> None:
-        health.ready()
-
-    @app.on_partitions_revoked.connect
-    async def revoked(*_args: object, **_kwargs: object) -> None:
-        health.not_ready("partitions revoked")
-        role.metrics.lags(kafka.own_topic(topics.SKETCHES), {})
-
     return app
 
 
-def _raw_topic(app: faust.App, name: str) -> faust.TopicT:
-    """A topic whose keys and values Faust leaves as they are; left to itself it decodes values as JSON."""
-    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-
-
-class _Role:
-    """Carries one message at a time through the evaluator."""
-
-    def __init__(
-        self,
-        app: faust.App,
-        kafka: Kafka,
-        evaluator: Evaluator,
-        table: faust.Table[bytes, bytes],
-        results: faust.TopicT,
-        health: Health,
-    ) -> None:
-        self.metrics = EvaluateMetrics(kafka.sketch_partitions)
-        self._app = app
-        self._kafka = kafka
-        self._evaluator = evaluator
-        self._table = table
-        self._results = results
-        self._health = health
-
-    async def take(self, event: EventT[bytes]) -> bool:
-        """Absorb one message; True when all that follows from it is durable.
-
-        False when the partition must be given up first, by a rebalance or at the end of the process. Nothing was
-        written or sent then. Whoever has the partition next gets the message from Kafka, for it is not acknowledged.
-        """
-        message = event.message
-        started_s = time.monotonic()
-        source = Source(topic=message.topic, partition=message.partition, offset=message.offset)
-        try:
-            sketches = decode(message.value or b"")
-        except BadSketchMessage as error:
-            telemetry.BAD_MESSAGES.labels(message.topic).inc()
-            log.error("a message of our own cannot be read and is left out", error=str(error), offset=message.offset)
-            return True
-        step = await self._step(sketches, source)
-        if step is None:
-            if self._consumer is not None:
-                self._consumer.release(message)
-            return False
-        await self._send(step.results, message.partition)
-        await self._write(step.writes, message.partition)
-        await self._write([step.seal], message.partition)
-        self._health.ready()
-        self.metrics.done(step, message.partition, time.monotonic() - started_s)
-        return True
-
-    async def _step(self, sketches: SketchMessage, source: Source) -> Step | None:
-        """What the message leads to, once its references are there; None if the partition is given up before."""
-        while True:
-            try:
-                # `_table.data` reads the store of the current event's partition (faust.stores.rocksdb.Store._get).
-                return self._evaluator.advance(self._table.data, sketches, source)
-            except MissingReference as error:
-                log.error("waiting for a reference file; nothing is lost meanwhile", because=str(error))
-                self._health.not_ready(str(error))
-            for _ in range(round(REFERENCE_RETRY_S / LEAVE_S)):
-                await asyncio.sleep(LEAVE_S)
-                # Faust stops the flow, and clears its queues, before it waits for the message in hand.
-                if self._app.should_stop or self._consumer is None or not self._consumer.flow_active:
-                    return None
-
-    async def _send(self, batches: list[ResultBatch], partition: int) -> None:
-        sent = [await self._results.send(value=encode_results(batch), partition=partition) for batch in batches]
-        await asyncio.gather(*sent)
-
-    async def _write(self, writes: list[tuple[bytes, bytes | None]], partition: int) -> None:
-        """Write to the local store, then to the changelog, and wait for the latter.
-
-        Not the other way round: the store notes the changelog's offset as restored when it is acknowledged, and a crash
-        between would leave a value that was noted and never written. A local value that the changelog lacks is written
-        again when its message is repeated.
-        """
-        sent: list[FutureMessage] = []
-        for key, value in writes:
-            if value is None:
-                self._table.data.pop(key, None)
-            else:
-                self._table.data[key] = value
-            sent.append(self._table.send_changelog(partition, key, value))
-        await asyncio.gather(*sent)
-
-    def turned(self) -> None:
-        """Time has passed: tell what has come of it."""
-        topic = self._kafka.own_topic(topics.SKETCHES)
-        consumer = self._consumer
-        assigned = consumer.assignment() if consumer is not None else set()
-        lags = {tp.partition: consumer.lag(tp) for tp in assigned if consumer is not None and tp.topic == topic}
-        self.metrics.lags(topic, {partition: lag for partition, lag in lags.items() if lag is not None})
-        self.metrics.turned()
-
-    @property
-    def _consumer(self) -> CommittedConsumer | None:
-        return cast("CommittedConsumer | None", self._app.consumer)
+def _consumer(app: faust.App) -> CommittedConsumer:
+    return cast("CommittedConsumer", app.consumer)

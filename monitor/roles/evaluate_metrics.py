@@ -6,7 +6,7 @@ worker contradicts that worker's.
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from prometheus_client import Counter
 
@@ -25,25 +25,26 @@ class EvaluateMetrics:
         self._drift: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
         self._lags: set[tuple[str, str, str]] = set()
 
-    def done(self, step: Step, partition: int, took_s: float) -> None:
-        """A message of a partition is done, and led to `step`."""
+    def done(self, steps: Iterable[Step], partition: int, took_s: float) -> None:
+        """What some messages of a partition led to is committed, together."""
         telemetry.COMMIT_SECONDS.labels("evaluate").observe(took_s)
-        # Clocks go to every partition, and a model lives on one.
-        self._watermarks_ms |= {
-            model: at_ms for model, at_ms in step.watermarks_ms.items() if self._partition(model) == partition
-        }
-        _count(telemetry.WINDOWS_SCORED, step.n_windows)
-        _count(telemetry.UNKNOWN_MODEL, step.n_unknown_model)
-        for batch in step.results:
-            for row in batch.late:
-                telemetry.LATE_DROPPED.labels(row.model).inc(row.n)
-            for score in batch.scores:
-                if score.segment == "":
-                    self._show(score)
+        for step in steps:
+            # Clocks go to every partition, and a model lives on one.
+            self._watermarks_ms |= {
+                model: at_ms for model, at_ms in step.watermarks_ms.items() if self._partition(model) == partition
+            }
+            _count(telemetry.WINDOWS_SCORED, step.n_windows)
+            _count(telemetry.UNKNOWN_MODEL, step.n_unknown_model)
+            for batch in step.results:
+                for row in batch.late:
+                    telemetry.LATE_DROPPED.labels(row.model).inc(row.n)
+                for score in batch.scores:
+                    if score.segment == "":
+                        self._show(score)
         self.turned()
 
     def turned(self) -> None:
-        """Time has passed."""
+        """Refresh the gauges that depend on time."""
         now_s = time.time()
         for model, watermark_ms in self._watermarks_ms.items():
             telemetry.WATERMARK_DELAY.labels(model).set(now_s - watermark_ms / 1000)

@@ -16,7 +16,15 @@ MAX_DECODED_BYTES = 256 * 1024 * 1024
 
 
 class BadSketchMessage(ValueError):  # noqa: N818 - the name says what it is
-    """The bytes are not a message of `drift.sketches` that this version reads. Drop it and count it."""
+    """The bytes are not a message of `drift.sketches`. Drop it and count it."""
+
+
+class NewerSketchMessage(Exception):  # noqa: N818 - likewise
+    """A later release wrote the message. Stop, and leave it unread: an upgraded worker reads it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"a sketch message of schema version {version}, and this release reads up to {SCHEMA_VERSION}")
+        self.version = version
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -61,20 +69,32 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SketchMessage)
 
 
+class _Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What every schema has, whatever else it holds."""
+
+    schema_version: int
+
+
+_version_decoder = msgspec.msgpack.Decoder(_Version)
+
+
 def encode(message: SketchMessage) -> bytes:
     """The message as zstd-compressed MessagePack."""
     return zstandard.ZstdCompressor(level=1).compress(_encoder.encode(message))
 
 
 def decode(data: bytes) -> SketchMessage:
-    """The message in `data`. Raises `BadSketchMessage` when it is not one, or of a later schema."""
+    """The message in `data`, of this schema or an earlier one.
+
+    Raises `BadSketchMessage` when it is not a message, `NewerSketchMessage` when it is of a later schema.
+    """
     try:
         if zstandard.frame_content_size(data) > MAX_DECODED_BYTES:
             raise BadSketchMessage(f"larger than {MAX_DECODED_BYTES} bytes when decompressed")
         plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_DECODED_BYTES)
-        message = _decoder.decode(plain)
+        version = _version_decoder.decode(plain).schema_version
+        if version > SCHEMA_VERSION:
+            raise NewerSketchMessage(version)
+        return _decoder.decode(plain)
     except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadSketchMessage(f"not a sketch message: {error}") from error
-    if message.schema_version != SCHEMA_VERSION:
-        raise BadSketchMessage(f"schema version {message.schema_version} is not {SCHEMA_VERSION}: upgrade this worker")
-    return message

@@ -144,7 +144,9 @@ class Installation:
         """Let the roles work for a while: the one place where time itself is what a test needs."""
         time.sleep(seconds)
 
-    def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    def wait_for(
+        self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0, *, every_s: float = 0.1
+    ) -> None:
         """Wait for a condition; a role that ended by itself meanwhile, or the deadline, fails the test."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
@@ -152,7 +154,7 @@ class Installation:
                 assert process.poll() is None, f"{worker} ended with {process.returncode}:\n{self.tail()}"
             assert time.monotonic() < deadline_s, f"waited {timeout_s:.0f} s for {what}:\n{self.tail()}"
             os.sched_yield()
-            time.sleep(0.1)  # between two looks at the condition
+            time.sleep(every_s)  # between two looks at the condition
 
     def tail(self) -> str:
         """The roles' last words."""

@@ -1,109 +1,226 @@
-"""The score role around the evaluator: what it waits for, when it leaves, and what it tells Prometheus."""
+"""The score role around the evaluator: its transactions, what it waits for, when it leaves, and what it tells."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import cast
 
-import faust
+import msgspec
 import pytest
+import zstandard
+from confluent_kafka import TopicPartition
 from faust.types import EventT, Message
 from prometheus_client import REGISTRY
 from support.flow import MINUTE_MS, Event, make_reference, make_watched, message_of
 
 from monitor.config.schema import Kafka
+from monitor.errors import StoppedError
+from monitor.evaluation.batch import MAX_MESSAGES
 from monitor.evaluation.evaluator import Evaluator, Step
+from monitor.evaluation.state import SEAL_KEY, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import Clock
+from monitor.kafka.faust.producers import Outgoing
 from monitor.kafka.topics import partition_of_model
 from monitor.process.health import Health
-from monitor.roles import evaluate
-from monitor.roles.evaluate import _Role
+from monitor.roles import evaluate_role
 from monitor.roles.evaluate_metrics import EvaluateMetrics
-from monitor.sketching.messages import encode
+from monitor.roles.evaluate_role import EvaluateRole, changelog_topic
+from monitor.sketching import messages
+from monitor.sketching.messages import SketchMessage, encode
 from sinks.records import DriftScore, ResultBatch
 
 REFERENCE = make_reference()
+CHANGELOG = changelog_topic(Kafka())
 
 
 class FakeConsumer:
     def __init__(self) -> None:
         self.flow_active = True
-        self.released: list[Message] = []
+        self.released: list[int] = []
 
     def release(self, message: Message) -> None:
-        self.released.append(message)
+        self.released.append(message.offset)
+
+
+class FakeState:
+    """A store, and how far its changelog was when it was written."""
+
+    def __init__(self) -> None:
+        self.data: dict[bytes, bytes] = {}
+        self.changelog_offset = -1
+
+    def view(self, partition: int) -> dict[bytes, bytes]:
+        return self.data
+
+    def apply(self, partition: int, writes: Mapping[bytes, bytes | None], changelog_offset: int) -> None:
+        self.data |= {key: value for key, value in writes.items() if value is not None}
+        self.changelog_offset = changelog_offset
+
+
+class FakeProducer:
+    """Takes transactions; the changelog of each ends at the next offset that is a multiple of 100."""
+
+    def __init__(self, state: FakeState) -> None:
+        self.sent: list[tuple[list[Outgoing], int]] = []
+        self._state = state
+
+    def commit(self, sent: Sequence[Outgoing], source: TopicPartition) -> dict[tuple[str, int], int]:
+        assert self._state.changelog_offset == 100 * len(self.sent) - (0 if self.sent else 1), "the store comes after"
+        self.sent.append((list(sent), source.offset))
+        return {(CHANGELOG, 0): 100 * len(self.sent)}
 
 
 class Bench:
-    """A role on a table and topics that keep what they get."""
+    """A role on fakes that keep what they get."""
 
     def __init__(self, model: Watched) -> None:
-        self.consumer = FakeConsumer()
-        self.app = SimpleNamespace(should_stop=False, consumer=self.consumer)
-        self.data: dict[bytes, bytes] = {}
-        self.health = Health("evaluate")
-        self.n_sent = 0
-        table = SimpleNamespace(data=self.data, send_changelog=lambda *_args: self._acknowledged())
-        results = SimpleNamespace(send=self._send)
-        self.role = _Role(
-            cast("faust.App", self.app), Kafka(), Evaluator([model]), cast("faust.Table[bytes, bytes]", table),
-            cast("faust.TopicT", results), self.health,
+        self.consumer, self.state, self.health = FakeConsumer(), FakeState(), Health("evaluate")
+        self.producer = FakeProducer(self.state)
+        self.acked: list[int] = []
+        self.role = EvaluateRole(
+            Kafka(), Evaluator([model]), self.health,
+            producer_of=lambda _partition: self.producer, state=lambda: self.state, consumer=lambda: self.consumer,
         )  # fmt: skip
 
-    async def _acknowledged(self) -> None:
-        self.n_sent += 1
-
-    async def _send(self, **_kwargs: object) -> object:
-        return self._acknowledged()
+    def event(self, offset: int, value: bytes | None = None) -> EventT[bytes]:
+        message = Message("s", 0, offset, 0.0, 0, None, b"", value or sketch(offset), None)
+        return cast("EventT[bytes]", SimpleNamespace(message=message, ack=lambda: self.acked.append(offset)))
 
 
-def event() -> EventT[bytes]:
-    events = [Event(MINUTE_MS, 0.1, 0, 0)]
-    value = encode(message_of(events, REFERENCE, make_watched(REFERENCE), [Clock(topic="t", partition=0)], 1))
-    return cast("EventT[bytes]", SimpleNamespace(message=Message("s", 0, 7, 0.0, 0, None, b"", value, None)))
+def sketch(minute: int) -> bytes:
+    clock = Clock(topic="t", partition=0, max_event_ms=minute * MINUTE_MS)
+    return encode(
+        message_of([Event(minute * MINUTE_MS, 0.1, 0, 0)], REFERENCE, make_watched(REFERENCE), [clock], 1)
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("why", ["the process ends", "a rebalance"])
-def test_a_role_that_waits_for_a_reference_leaves_when_it_must_and_has_done_nothing(
-    why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evaluate, "REFERENCE_RETRY_S", 0.02)
-    monkeypatch.setattr(evaluate, "LEAVE_S", 0.01)
+def newer() -> bytes:
+    return encode(SketchMessage(schema_version=messages.SCHEMA_VERSION + 1))
+
+
+def test_what_waits_is_one_transaction_with_each_key_once() -> None:
+    bench = Bench(make_watched(REFERENCE))
+    asyncio.run(bench.role.process([bench.event(offset) for offset in range(10)]))
+    ((sent, next_offset),) = bench.producer.sent
+    changelog = [message for message in sent if message.topic == CHANGELOG]
+    assert len({message.key for message in changelog}) == len(changelog)
+    assert any(message.topic == "drift.results" for message in sent)
+    assert read_seal(bench.state.data).absorbed == 9
+    assert (next_offset, bench.acked, bench.state.changelog_offset) == (10, list(range(10)), 100)
+
+
+def test_several_messages_at_once_lead_to_what_they_lead_to_one_by_one() -> None:
+    together, apart = Bench(make_watched(REFERENCE)), Bench(make_watched(REFERENCE))
+    asyncio.run(together.role.process([together.event(offset) for offset in range(20)]))
+    for offset in range(20):
+        asyncio.run(apart.role.process([apart.event(offset)]))
+
+    def results(bench: Bench) -> list[bytes | None]:
+        return [message.value for sent, _ in bench.producer.sent for message in sent if message.topic != CHANGELOG]
+
+    assert results(together) == results(apart)
+    assert together.state.data == apart.state.data
+
+
+def test_a_transaction_takes_no_more_than_its_bound() -> None:
+    bench = Bench(make_watched(REFERENCE))
+    asyncio.run(bench.role.process([bench.event(offset) for offset in range(MAX_MESSAGES + 3)]))
+    assert [next_offset for _sent, next_offset in bench.producer.sent] == [MAX_MESSAGES, MAX_MESSAGES + 3]
+
+
+def test_a_transaction_that_is_large_enough_takes_no_further_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.evaluation.batch.MAX_BYTES", 1)
+    bench = Bench(make_watched(REFERENCE))
+    asyncio.run(bench.role.process([bench.event(offset) for offset in range(3)]))
+    assert [next_offset for _sent, next_offset in bench.producer.sent] == [1, 2, 3]
+
+
+def test_a_message_that_cannot_be_read_is_passed_over() -> None:
+    bench = Bench(make_watched(REFERENCE))
+    asyncio.run(bench.role.process([bench.event(0), bench.event(1, b"not a message")]))
+    assert ([next_offset for _, next_offset in bench.producer.sent], bench.acked) == ([2], [0, 1])
+    assert read_seal(bench.state.data).absorbed == 0
+
+
+def test_a_newer_message_stops_the_role_unread_and_what_came_before_it_is_committed() -> None:
+    bench = Bench(make_watched(REFERENCE))
+    with pytest.raises(StoppedError, match=r"s, partition 0, offset 2: .* schema version 2, .* up to 1") as raised:
+        asyncio.run(bench.role.process([bench.event(0), bench.event(1), bench.event(2, newer()), bench.event(3)]))
+    assert "upgrade this worker" in raised.value.hint
+    assert ([next_offset for _, next_offset in bench.producer.sent], bench.acked) == ([2], [0, 1])
+
+
+def test_a_state_that_a_newer_release_wrote_stops_the_role() -> None:
+    bench = Bench(make_watched(REFERENCE))
+    bench.state.data[SEAL_KEY] = seal_of_a_newer_release()
+    with pytest.raises(StoppedError, match=r"offset 0: the state has version 2, .* up to 1"):
+        asyncio.run(bench.role.process([bench.event(0)]))
+    assert (bench.producer.sent, bench.acked) == ([], [])
+
+
+def seal_of_a_newer_release() -> bytes:
+    return zstandard.compress(msgspec.msgpack.encode({"schema_version": 2, "absorbed": {"what": "nobody knows"}}))
+
+
+async def until_it_waits(bench: Bench, task: "asyncio.Task[None]") -> None:
+    while not bench.health.not_ready_because.startswith("model 'm'"):
+        await asyncio.sleep(0)
+    assert not task.done()
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate_role, "REFERENCE_RETRY_S", 0.02)
+    monkeypatch.setattr(evaluate_role, "LEAVE_S", 0.01)
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_a_role_that_waits_for_a_reference_leaves_when_it_must_and_has_done_nothing() -> None:
     bench = Bench(make_watched(REFERENCE, references={}))
 
-    async def leave() -> bool:
-        task = asyncio.create_task(bench.role.take(event()))
-        while not bench.health.not_ready_because.startswith("model 'm'"):
-            await asyncio.sleep(0)
-        assert not task.done()
-        if why == "a rebalance":
-            bench.consumer.flow_active = False
-        else:
-            bench.app.should_stop = True
-        return await asyncio.wait_for(task, 5.0)
+    async def leave() -> None:
+        task = asyncio.create_task(bench.role.process([bench.event(7), bench.event(8)]))
+        await until_it_waits(bench, task)
+        bench.consumer.flow_active = False
+        await asyncio.wait_for(task, 5.0)
 
-    assert asyncio.run(leave()) is False, "so it is not acknowledged"
-    assert [message.offset for message in bench.consumer.released] == [7]
-    assert (bench.data, bench.n_sent) == ({}, 0)
+    asyncio.run(leave())
+    assert bench.consumer.released == [7, 8]
+    assert (bench.producer.sent, bench.acked) == ([], []), "so whoever has the partition next gets them"
 
 
-def test_a_role_goes_on_when_the_reference_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "REFERENCE_RETRY_S", 0.02)
-    monkeypatch.setattr(evaluate, "LEAVE_S", 0.01)
+@pytest.mark.usefixtures("short_waits")
+def test_a_role_goes_on_when_the_reference_is_there() -> None:
     references: dict[str, object] = {}
     bench = Bench(make_watched(REFERENCE, references=references))
 
-    async def appear() -> bool:
-        task = asyncio.create_task(bench.role.take(event()))
-        while not bench.health.not_ready_because.startswith("model 'm'"):
-            await asyncio.sleep(0)
+    async def appear() -> None:
+        task = asyncio.create_task(bench.role.process([bench.event(7)]))
+        await until_it_waits(bench, task)
         references[REFERENCE.digest] = REFERENCE
-        return await asyncio.wait_for(task, 5.0)
+        await asyncio.wait_for(task, 5.0)
 
-    assert asyncio.run(appear()) is True
-    assert bench.data
-    assert bench.n_sent == len(bench.data)
+    asyncio.run(appear())
+    assert bench.acked == [7]
+    assert read_seal(bench.state.data).absorbed == 7
     assert bench.health.not_ready_because == ""
+
+
+@pytest.mark.usefixtures("short_waits")
+def test_what_came_before_a_missing_reference_is_committed() -> None:
+    bench = Bench(make_watched(REFERENCE, references={}))
+
+    async def leave() -> None:
+        only_clocks = encode(SketchMessage(clocks=[Clock(topic="t", partition=0)], n_partitions={"t": 1}))
+        task = asyncio.create_task(bench.role.process([bench.event(6, only_clocks), bench.event(7)]))
+        await until_it_waits(bench, task)
+        bench.consumer.flow_active = False
+        await asyncio.wait_for(task, 5.0)
+
+    asyncio.run(leave())
+    assert ([next_offset for _, next_offset in bench.producer.sent], bench.acked) == ([7], [6])
+    assert bench.consumer.released == [7]
 
 
 N = 4
@@ -127,7 +244,7 @@ def test_the_watermark_delay_grows_while_no_message_comes(monkeypatch: pytest.Mo
     now_s = [1_000.0]
     monkeypatch.setattr("monitor.roles.evaluate_metrics.time.time", lambda: now_s[0])
     metrics = EvaluateMetrics(N)
-    metrics.done(step("grows", 995_000), partition_of_model("grows", N), 0.1)
+    metrics.done([step("grows", 995_000)], partition_of_model("grows", N), 0.1)
     assert gauge("driftline_watermark_delay_seconds", model="grows") == 5.0
     now_s[0] += 2.0
     metrics.turned()
@@ -138,7 +255,7 @@ def test_gauges_of_partitions_that_are_elsewhere_are_taken_away() -> None:
     metrics, here = EvaluateMetrics(N), partition_of_model("moves", N)
     lag = {"role": "evaluate", "topic": "moves", "partition": str(here)}
     drift = {"model": "moves", "column": "c", "method": "psi"}
-    metrics.done(step("moves", 0), here, 0.1)
+    metrics.done([step("moves", 0)], here, 0.1)
     metrics.lags("moves", {here: 3})
     metrics.holds({here})
     assert gauge("driftline_consumer_lag", **lag) == 3
@@ -154,5 +271,5 @@ def test_gauges_of_partitions_that_are_elsewhere_are_taken_away() -> None:
 
 def test_a_watermark_is_told_of_where_the_model_lives() -> None:
     metrics, here = EvaluateMetrics(N), partition_of_model("lives", N)
-    metrics.done(step("lives", 0), (here + 1) % N, 0.1)
+    metrics.done([step("lives", 0)], (here + 1) % N, 0.1)
     assert gauge("driftline_watermark_delay_seconds", model="lives") is None

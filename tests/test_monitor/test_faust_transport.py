@@ -1,4 +1,4 @@
-"""The score role reads messages when its state is restored, and commits what is done."""
+"""The score role reads messages when its state is restored, and knows how far it is."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import faust
 import msgspec
 import pytest
-from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from support.events import model_section
@@ -15,7 +14,8 @@ from support.events import model_section
 from monitor import wiring
 from monitor.config.load import parse
 from monitor.errors import StoppedError
-from monitor.kafka.faust.transport import CommittedConsumer, brokers, transport
+from monitor.kafka.faust.consumer import CommittedConsumer, ReadTo
+from monitor.kafka.faust.transport import brokers, transport
 from monitor.process.health import Health
 
 
@@ -74,27 +74,23 @@ def test_messages_are_fetched_between_a_restoration_and_the_next_rebalance(
     assert fetched == [{changelog}, {SOURCE, changelog}]
 
 
-def test_a_message_that_was_read_is_committed_once_it_is_done(consumer: CommittedConsumer) -> None:
+def test_what_a_rebalance_overtook_is_not_handed_on(
+    consumer: CommittedConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch(_self: object, partitions: set[TP], timeout: float) -> dict[TP, list[object]]:
+        consumer.rebalances += 1  # meanwhile
+        return {tp: [SimpleNamespace(offset=5)] for tp in partitions}
+
+    monkeypatch.setattr(driver.Consumer, "_getmany", fetch)
+    consumer.restored(consumer.rebalances)
+    assert asyncio.run(consumer._getmany({SOURCE}, 1.0)) == {}
+
+
+def test_offsets_are_left_to_transactions(consumer: CommittedConsumer) -> None:
     consumer._committed_offset[SOURCE] = 10
     consumer.ack(message(10))
-    # Faust's fetcher sees message 31 where it expects 11, for the partition was sought back to 10 in between.
-    asyncio.run(consumer._add_gap(SOURCE, 11, 31))
-    consumer.ack(message(11))
-    assert consumer._filter_committable_offsets([SOURCE]) == {SOURCE: 12}, "12 to 31 wait in a queue"
-    consumer.ack(message(12))
-    assert consumer._filter_committable_offsets([SOURCE]) == {SOURCE: 13}
-
-
-def test_what_faust_does_not_know_of_does_not_stop_commits(consumer: CommittedConsumer) -> None:
-    consumer._committed_offset[SOURCE] = 10
-    for offset in (10, 11, 12):
-        consumer.ack(message(offset))
-    assert consumer._filter_committable_offsets([SOURCE]) == {SOURCE: 13}
-    # A seek that had begun before that commit notes the older one.
-    consumer._committed_offset[SOURCE] = 10
-    consumer.ack(message(13))
-    assert consumer._filter_committable_offsets([SOURCE]) == {SOURCE: 14}
-    assert consumer.next_offset(SOURCE) == 14
+    assert asyncio.run(consumer.commit()) is False
+    assert consumer.next_offset(SOURCE) == 11
 
 
 def test_what_was_done_before_a_partition_went_away_says_nothing_when_it_comes_back(
@@ -104,34 +100,28 @@ def test_what_was_done_before_a_partition_went_away_says_nothing_when_it_comes_b
         """What Faust does at a rebalance."""
 
     monkeypatch.setattr(driver.Consumer, "on_partitions_revoked", nothing)
-    consumer._committed_offset[SOURCE] = 49
     consumer.ack(message(49))
-    consumer._fetched_to[SOURCE] = 60
     asyncio.run(consumer.on_partitions_revoked({SOURCE}))
     consumer._committed_offset[SOURCE] = 200  # another worker brought it there
     assert consumer.next_offset(SOURCE) == 200
-    assert consumer._filter_committable_offsets([SOURCE]) == {}
-    monkeypatch.setattr(consumer, "highwater", lambda tp: 201)
-    assert consumer.lag(SOURCE) == 1
 
 
-def test_the_marker_behind_the_last_transaction_is_no_message_that_waits(
-    consumer: CommittedConsumer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_marker_behind_the_last_transaction_is_no_message_that_waits(consumer: CommittedConsumer) -> None:
     # offsets 10 and 11 hold messages, 12 the marker
-    monkeypatch.setattr(consumer, "highwater", lambda tp: 13)
-    read = SimpleNamespace(tps={SOURCE}, state_value=lambda tp: SimpleNamespace(_position=13))
-    inner = SimpleNamespace(_subscription=SimpleNamespace(subscription=SimpleNamespace(assignment=read)))
-    monkeypatch.setattr(consumer, "_thread", SimpleNamespace(_consumer=inner))
     consumer._committed_offset[SOURCE] = 10
-    consumer._fetched_to[SOURCE] = 12
-    assert consumer.lag(SOURCE) == 3
+    assert consumer.next_offset(SOURCE) == 10
+    consumer._thread.read_to[SOURCE] = ReadTo(position=13, last_record=11)
+    assert consumer.next_offset(SOURCE) == 10
     consumer.ack(message(10))
-    assert consumer.lag(SOURCE) == 2
+    assert consumer.next_offset(SOURCE) == 11
     consumer.ack(message(11))
-    assert consumer.lag(SOURCE) == 0
-    monkeypatch.setattr(consumer, "highwater", lambda tp: None)
-    assert consumer.lag(SOURCE) is None
+    assert consumer.next_offset(SOURCE) == 13
+
+
+def test_a_quiet_partition_is_read_to_its_end_after_a_restart(consumer: CommittedConsumer) -> None:
+    consumer._committed_offset[SOURCE] = 12
+    consumer._thread.read_to[SOURCE] = ReadTo(position=13)
+    assert consumer.next_offset(SOURCE) == 13, "12 is a marker"
 
 
 def test_a_rebalance_does_not_wait_for_a_message_that_was_let_go(consumer: CommittedConsumer) -> None:
@@ -139,7 +129,7 @@ def test_a_rebalance_does_not_wait_for_a_message_that_was_let_go(consumer: Commi
     consumer._unacked_messages.add(waiting)
     consumer.release(waiting)
     asyncio.run(asyncio.wait_for(consumer.wait_empty(), 5.0))
-    assert consumer._filter_committable_offsets([SOURCE]) == {}, "nor is it done"
+    assert consumer.next_offset(SOURCE) is None, "nor is it done"
 
 
 @pytest.mark.parametrize(
@@ -152,32 +142,6 @@ def test_a_rebalance_does_not_wait_for_a_message_that_was_let_go(consumer: Commi
 )
 def test_faust_connects_to_the_servers_that_librdkafka_connects_to(servers: str, expected: list[str]) -> None:
     assert brokers(servers) == expected
-
-
-def test_a_message_that_comes_again_moves_nothing_past_what_is_done(consumer: CommittedConsumer) -> None:
-    for offset in (10, 11, 12, 10):
-        consumer.ack(message(offset))
-    assert consumer._filter_committable_offsets([SOURCE]) == {SOURCE: 11}
-    consumer._committed_offset[SOURCE] = 13
-    assert consumer._filter_committable_offsets([SOURCE]) == {}, "a commit never goes back"
-
-
-def test_faust_itself_would_commit_too_much(consumer: CommittedConsumer) -> None:
-    """If this fails, Faust has changed: look whether the subclass is still needed."""
-    consumer._committed_offset[SOURCE] = 10
-    asyncio.run(Consumer._add_gap(consumer, SOURCE, 11, 31))
-    for offset in (10, 12):
-        Consumer.ack(consumer, message(offset))
-    assert Consumer._new_offset(consumer, SOURCE) == 13
-    consumer._committed_offset[SOURCE] = 13
-    assert Consumer._new_offset(consumer, SOURCE) == 32, "with nothing done since"
-
-
-def test_faust_itself_would_stop_committing(consumer: CommittedConsumer) -> None:
-    """The same."""
-    consumer._committed_offset[SOURCE] = 10
-    Consumer.ack(consumer, message(13))
-    assert Consumer._new_offset(consumer, SOURCE) is None
 
 
 def test_faust_lets_a_broker_wait_as_long_as_the_other_clients_do() -> None:

@@ -1,0 +1,197 @@
+"""What the score role does with the messages that wait: compute them together, and commit what they lead to.
+
+Of each partition, results, changes of state and the source offset are one transaction of the partition's own producer.
+Only then the store is written, and the messages are acknowledged.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import structlog
+from confluent_kafka import KafkaException, TopicPartition
+from faust.types import EventT, Message
+
+from monitor import telemetry
+from monitor.config.schema import Kafka
+from monitor.errors import StoppedError
+from monitor.evaluation.batch import EvaluationBatch
+from monitor.evaluation.evaluator import Evaluator
+from monitor.evaluation.results import Source
+from monitor.evaluation.state import KeyValue, NewerState
+from monitor.evaluation.turn import MissingReference
+from monitor.kafka import topics
+from monitor.kafka.faust.producers import Outgoing, refused
+from monitor.process.health import Health
+from monitor.roles.evaluate_metrics import EvaluateMetrics
+from monitor.sketching.messages import BadSketchMessage, NewerSketchMessage
+
+log = structlog.get_logger()
+
+TABLE = "panes"
+REFERENCE_RETRY_S = 5.0
+LEAVE_S = 0.25
+"""How soon a role that waits for a reference sees that it must go, in seconds."""
+
+
+def application_id(kafka: Kafka) -> str:
+    """The Faust app's name: its consumer group, and what its changelog topic and transactional ids begin with."""
+    return f"{kafka.consumer_group}-evaluate"
+
+
+def changelog_topic(kafka: Kafka) -> str:
+    """The topic that holds the score role's state."""
+    return f"{application_id(kafka)}-{TABLE}-changelog"
+
+
+class State(Protocol):
+    """Where the state lies (`monitor.kafka.faust.store`)."""
+
+    def view(self, partition: int) -> KeyValue:
+        """Read access to a partition."""
+        ...
+
+    def apply(self, partition: int, writes: Mapping[bytes, bytes | None], changelog_offset: int) -> None:
+        """Write what the changelog has, up to and with an offset."""
+        ...
+
+
+class Transactions(Protocol):
+    """A partition's producer (`monitor.kafka.faust.producers`)."""
+
+    def commit(self, messages: Sequence[Outgoing], source: TopicPartition) -> Mapping[tuple[str, int], int]:
+        """Send messages and the offset to read on from in one transaction; returns the last offset of each topic."""
+        ...
+
+
+class Held(Protocol):
+    """What consumes the source (`monitor.kafka.faust.consumer`)."""
+
+    flow_active: bool
+    """False from when partitions are to be given up."""
+
+    def release(self, message: Message) -> None:
+        """Wait no more for a message that will not be done here."""
+        ...
+
+
+class EvaluateRole:
+    """Carries messages through the evaluator.
+
+    Parameters
+    ----------
+    producer_of
+        The producer of a partition that is held.
+    state, consumer
+        Functions, for Faust makes both when it starts.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        evaluator: Evaluator,
+        health: Health,
+        *,
+        producer_of: Callable[[int], Transactions],
+        state: Callable[[], State],
+        consumer: Callable[[], Held],
+    ) -> None:
+        self.metrics = EvaluateMetrics(kafka.sketch_partitions)
+        self._kafka = kafka
+        self._evaluator = evaluator
+        self._health = health
+        self._producer_of = producer_of
+        self._state = state
+        self._consumer = consumer
+        self._sketches = kafka.own_topic(topics.SKETCHES)
+        self._results = kafka.own_topic(topics.RESULTS)
+        self._changelog = changelog_topic(kafka)
+
+    async def process(self, events: Sequence[EventT[bytes]]) -> None:
+        """Do all that follows from these events. When it returns, they are done, or given up with their partition.
+
+        Raises `StoppedError` when a person or a new process is needed, `Unavailable` when a transaction failed.
+        """
+        by_partition: dict[int, list[EventT[bytes]]] = defaultdict(list)
+        for event in events:
+            by_partition[event.message.partition].append(event)
+        await asyncio.gather(*(self._process(partition, part) for partition, part in by_partition.items()))
+
+    async def _process(self, partition: int, events: list[EventT[bytes]]) -> None:
+        """The events of one partition, in as few transactions as may be."""
+        # Before the state is read: were the partition taken over and given back in between, this one would be fenced.
+        producer = self._producer_of(partition)
+        while events:
+            started_s = time.monotonic()
+            batch = EvaluationBatch(self._evaluator, self._state().view(partition))
+            n_taken, hindrance = await self._compute(batch, events)
+            if n_taken:
+                await self._commit(producer, partition, batch)
+                for event in events[:n_taken]:
+                    event.ack()
+                events = events[n_taken:]
+                self._health.ready()
+                self.metrics.done(batch.steps, partition, time.monotonic() - started_s)
+            if isinstance(hindrance, MissingReference):
+                if not await self._wait_for_reference(hindrance):
+                    for event in events:
+                        self._consumer().release(event.message)
+                    return
+            elif hindrance is not None:
+                raise _upgrade(events[0].message, hindrance)
+
+    async def _compute(
+        self, batch: EvaluationBatch, events: Sequence[EventT[bytes]]
+    ) -> tuple[int, MissingReference | NewerSketchMessage | NewerState | None]:
+        """Fill the batch. Returns how many events it took, and what keeps it from taking the next."""
+        for n_taken, event in enumerate(events):
+            message = event.message
+            source = Source(topic=message.topic, partition=message.partition, offset=message.offset)
+            try:
+                batch.add(message.value or b"", source)
+            except (MissingReference, NewerSketchMessage, NewerState) as hindrance:
+                return n_taken, hindrance
+            except BadSketchMessage as error:
+                telemetry.BAD_MESSAGES.labels(message.topic).inc()
+                log.error("a message of our own cannot be read and is left out", error=str(error), offset=source.offset)
+                batch.skip(source)
+            if batch.full:
+                return n_taken + 1, None
+            await asyncio.sleep(0)  # other partitions' turn, and the signals'
+        return len(events), None
+
+    async def _commit(self, producer: Transactions, partition: int, batch: EvaluationBatch) -> None:
+        """The transaction, then the store: a crash in between is made good from the changelog."""
+        messages = [Outgoing(topic=self._results, partition=partition, value=value) for value in batch.results]
+        messages += [
+            Outgoing(topic=self._changelog, partition=partition, key=key, value=value)
+            for key, value in batch.writes.items()
+        ]
+        source = TopicPartition(self._sketches, partition, batch.next_offset)
+        try:
+            written = await asyncio.to_thread(producer.commit, messages, source)
+        except KafkaException as error:
+            raise refused(error, self._kafka) from error
+        if batch.writes:
+            self._state().apply(partition, batch.writes, written[self._changelog, partition])
+
+    async def _wait_for_reference(self, error: MissingReference) -> bool:
+        """Wait a while for a reference's file; False if the partition must be given up before.
+
+        Nothing was written or sent of the message then, and whoever has the partition next gets it from Kafka.
+        """
+        log.error("waiting for a reference file; nothing is lost meanwhile", because=str(error))
+        self._health.not_ready(str(error))
+        for _ in range(round(REFERENCE_RETRY_S / LEAVE_S)):
+            await asyncio.sleep(LEAVE_S)
+            # Faust stops the flow, and clears its queues, before it waits for what is in hand.
+            if not self._consumer().flow_active:
+                return False
+        return True
+
+
+def _upgrade(message: Message, because: Exception) -> StoppedError:
+    where = f"{message.topic}, partition {message.partition}, offset {message.offset}"
+    return StoppedError(f"{where}: {because}", hint="upgrade this worker; the message stays unread until then")
