@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from detectors import kernel
-from detectors.arrays import Codes, Floats, Ints
-from detectors.columns import CODE_INVALID, CODE_NULL
+from detectors.arrays import Bools, Codes, Floats, Ints
+from detectors.columns import ABSENT, CODE_ABSENT, CODE_INVALID, CODE_NULL
 from detectors.frequent import EMPTY, Frequent
 from detectors.grid import locate
 from detectors.layout import Layout
@@ -82,10 +82,12 @@ def accumulate(
     sums += 0.0  # -0.0 + 0.0 is 0.0: the moments do not tell which of two zeros came first
     nulls, invalid = (_by_column(layout, *both) for both in zip(tallies[1:], code_tallies, strict=True))
     frequent = _frequent(unseen, slots, totals, len(layout.categorical))
+    n_both = _n_both(layout, numeric, codes, slots, totals, n)
     return [
         Sketch(
             layout=layout,
             n=int(n[slot]),
+            n_both=int(n_both[slot]),
             counts=counts[slot],
             nulls=nulls[slot],
             invalid=invalid[slot],
@@ -119,6 +121,8 @@ def accumulate_numpy(
         own = [slot, *np.flatnonzero(totals == slot)]
         rows = np.concatenate([np.flatnonzero(np.isin(dimension, own)) for dimension in slots])
         sketch.n = rows.size
+        both = _speaks(layout.features, layout, numeric, codes) & _speaks(layout.prediction, layout, numeric, codes)
+        sketch.n_both = int(both[rows].sum())
         sketch.frequent = frequent[slot]
         for position, index in enumerate(layout.numeric):
             values = numeric[position, rows]
@@ -160,6 +164,35 @@ def moments(values: Floats) -> tuple[float, float]:
     with np.errstate(over="ignore"):
         m2 = float(np.ldexp(deviation @ deviation, 2 * shift))
         return min(max(float(np.ldexp(mean, shift)), low), high) + 0.0, m2
+
+
+def _n_both(layout: Layout, numeric: Floats, codes: Codes, slots: Codes, totals: Codes, n: Ints) -> Ints:
+    """(n_slots,) the rows of each slot that speak of features and of a prediction; `n`: all of its rows."""
+    both = _speaks(layout.features, layout, numeric, codes) & _speaks(layout.prediction, layout, numeric, codes)
+    if both.all():
+        return n
+    counted = np.zeros(totals.size, dtype=np.int64)
+    if both.any():
+        for dimension in slots:
+            own = dimension[both & (dimension >= 0)]
+            counted += np.bincount(own, minlength=totals.size)
+        own = np.flatnonzero(totals >= 0)
+        np.add.at(counted, totals[own], counted[own])
+    return counted
+
+
+def _speaks(columns: tuple[int, ...], layout: Layout, numeric: Floats, codes: Codes) -> Bools:
+    """(n,) the rows in which these columns are not absent. They are absent together: one stands for all."""
+    there: Bools = np.zeros(numeric.shape[1], dtype=np.bool_)
+    for row, index in enumerate(layout.numeric):
+        if index in columns:
+            np.not_equal(numeric[row], ABSENT, out=there)
+            return there
+    for row, index in enumerate(layout.categorical):
+        if index in columns:
+            np.not_equal(codes[row], CODE_ABSENT, out=there)
+            return there
+    return there
 
 
 def _by_column(layout: Layout, numeric: Ints, categorical: Ints) -> Ints:

@@ -23,6 +23,7 @@ class Layout:
     offsets: (n_columns + 1,) int64; column c has the cells `offsets[c]:offsets[c + 1]`.
     n_cells: of all columns together.
     numeric_indices, categorical_indices: the same two as int64 arrays.
+    features, prediction: the indices of either, by name: the prediction's begin with "@".
 
     Two layouts with the same columns are equal.
 
@@ -40,6 +41,8 @@ class Layout:
         kinds = [column.kind for column in self.columns]
         self.numeric: tuple[int, ...] = tuple(i for i, kind in enumerate(kinds) if kind is Kind.NUMERIC)
         self.categorical: tuple[int, ...] = tuple(i for i, kind in enumerate(kinds) if kind is Kind.CATEGORICAL)
+        self.prediction: tuple[int, ...] = tuple(i for i, c in enumerate(self.columns) if c.name.startswith("@"))
+        self.features: tuple[int, ...] = tuple(i for i in range(len(self.columns)) if i not in set(self.prediction))
         self.offsets: Ints = _offsets([column.n_cells for column in self.columns])
         self.n_cells: int = int(self.offsets[-1])
         self.numeric_indices: Ints = np.array(self.numeric, dtype=np.int64)

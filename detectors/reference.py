@@ -83,7 +83,8 @@ class Reference:
 
         The version label is left out: moving a label does not change what windows are compared with. Means and M2 of
         the sketches are left out too, because they depend in the last bit on the order of the rows: the same rows in
-        another order are the same reference. The extremes are in, and so are the cell means, which `numeric_column`
+        another order are the same reference. So is `n_both`, which files of the format before do not have: `coverage`
+        alone looks at it, for its p-value. The extremes are in, and so are the cell means, which `numeric_column`
         takes from the sorted values.
         """
         digest = hashlib.sha256()

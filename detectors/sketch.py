@@ -30,6 +30,7 @@ class Sketch:
     ----------
     layout: the reference's.
     n: rows.
+    n_both: those that speak of their features and of their prediction (see `with_features`).
     counts: (layout.n_cells,) int64, valid values in each cell.
     nulls, invalid: (n_columns,) int64. `n - valid - nulls - invalid` rows had no such column at all.
     minimum, maximum: (n_numeric,) float64 of the valid values; +inf and -inf when there are none. None of the moments
@@ -39,13 +40,14 @@ class Sketch:
     frequent: (n_categorical,) the most frequent unseen values. Approximate; no part of equality.
     """
 
-    __slots__ = ("counts", "frequent", "invalid", "layout", "m2", "maximum", "mean", "minimum", "n", "nulls")
+    __slots__ = ("counts", "frequent", "invalid", "layout", "m2", "maximum", "mean", "minimum", "n", "n_both", "nulls")
 
     def __init__(
         self,
         *,
         layout: Layout,
         n: int,
+        n_both: int,
         counts: Ints,
         nulls: Ints,
         invalid: Ints,
@@ -57,6 +59,7 @@ class Sketch:
     ) -> None:
         self.layout = layout
         self.n = n
+        self.n_both = n_both
         self.counts = counts
         self.nulls = nulls
         self.invalid = invalid
@@ -73,6 +76,7 @@ class Sketch:
         return cls(
             layout=layout,
             n=0,
+            n_both=0,
             counts=np.zeros(layout.n_cells, dtype=np.int64),
             nulls=np.zeros(n_columns, dtype=np.int64),
             invalid=np.zeros(n_columns, dtype=np.int64),
@@ -89,6 +93,20 @@ class Sketch:
         if not self.layout.columns:
             return np.zeros(0, dtype=np.int64)
         return np.add.reduceat(self.counts, self.layout.offsets[:-1])  # no column is without cells
+
+    @property
+    def with_features(self) -> int:
+        """Rows that speak of their features: those columns are absent from a row all together, or not at all."""
+        return self._rows_with(self.layout.features)
+
+    @property
+    def with_prediction(self) -> int:
+        """Rows that speak of their prediction, likewise."""
+        return self._rows_with(self.layout.prediction)
+
+    def _rows_with(self, columns: tuple[int, ...]) -> int:
+        there = self.valid + self.nulls + self.invalid
+        return int(there[list(columns)].max(initial=0))
 
     @property
     def std(self) -> Floats:
@@ -111,6 +129,7 @@ class Sketch:
         return Sketch(
             layout=self.layout,
             n=self.n + other.n,
+            n_both=self.n_both + other.n_both,
             counts=self.counts + other.counts,
             nulls=self.nulls + other.nulls,
             invalid=self.invalid + other.invalid,
@@ -129,7 +148,7 @@ class Sketch:
         squares underflow. `frequent` is left out.
         """
         exact = ("counts", "nulls", "invalid", "minimum", "maximum")
-        if self.layout != other.layout or self.n != other.n:
+        if self.layout != other.layout or (self.n, self.n_both) != (other.n, other.n_both):
             return False
         if not all(np.array_equal(getattr(self, name), getattr(other, name)) for name in exact):
             return False

@@ -15,7 +15,8 @@ from detectors.frequent import CAPACITY, EMPTY, Frequent
 from detectors.layout import Layout
 from detectors.sketch import Sketch
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: `n_both`. Of 1 it follows from the tallies: every row of it spoke of its features."""
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last by arrays in arrays in arrays
 _LARGEST: Final = 2**63 - 1
 _ROUNDING: Final = 1e-9  # of the largest magnitude: a mean is a sum of floats
@@ -47,6 +48,7 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     invalid: _Integers
     moments: bytes  # minimum, maximum, mean, m2: (4, n_numeric) float64
     frequent: list[_Unseen]
+    n_both: int = -1
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -77,6 +79,7 @@ def encode_sketch(sketch: Sketch) -> bytes:
             invalid=_pack(sketch.invalid),
             moments=moments.astype("<f8").tobytes(),
             frequent=unseen,
+            n_both=sketch.n_both,
         )
     )
 
@@ -93,7 +96,7 @@ def decode_sketch(data: bytes, layout: Layout) -> Sketch:
         wire = _decoder.decode(data)
     except _UNREADABLE as error:
         raise MalformedSketch(_version_fault(data) or f"no sketch: {error}") from error
-    if wire.version != VERSION:
+    if not 1 <= wire.version <= VERSION:
         raise MalformedSketch(f"sketch format {wire.version}; this release reads {VERSION}")
     if wire.fingerprint != layout.fingerprint:
         raise LayoutMismatch("the sketch was counted in the cells of another reference")
@@ -104,6 +107,7 @@ def decode_sketch(data: bytes, layout: Layout) -> Sketch:
     sketch = Sketch(
         layout=layout,
         n=wire.n,
+        n_both=wire.n_both,
         counts=_unpack(wire.counts, layout.n_cells),
         nulls=_unpack(wire.nulls, n_columns),
         invalid=_unpack(wire.invalid, n_columns),
@@ -113,6 +117,8 @@ def decode_sketch(data: bytes, layout: Layout) -> Sketch:
         m2=moments[3],
         frequent=_frequent(wire.frequent, len(layout.categorical)),
     )
+    if wire.version == 1:
+        sketch.n_both = max(0, sketch.with_features + sketch.with_prediction - sketch.n)
     _check(sketch)
     return sketch
 
@@ -181,7 +187,7 @@ def _check(sketch: Sketch) -> None:
         too_many = bool(np.any(valid + nulls + invalid > n))
     else:
         too_many = bool(np.any(sketch.valid + sketch.nulls + sketch.invalid > n))
-    if too_many:
+    if too_many or not 0 <= sketch.n_both <= n:
         raise MalformedSketch("more values than rows")
     _check_moments(sketch)
 
@@ -204,6 +210,6 @@ def _version_fault(data: bytes) -> str:
         head = _header.decode(data)
     except _UNREADABLE:
         return ""
-    if head and isinstance(head[0], int) and head[0] != VERSION:
+    if head and isinstance(head[0], int) and not 1 <= head[0] <= VERSION:
         return f"sketch format {head[0]}; this release reads {VERSION}"
     return ""

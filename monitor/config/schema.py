@@ -15,6 +15,7 @@ from monitor.config.addresses import Address
 from monitor.config.methods import default_threshold
 from monitor.config.variants import Variants
 from monitor.events.mapping import Mapping
+from monitor.eventtime.windows import pane_length_ms
 from sinks.registry import destination_types, own_destination_types, settings_of
 from sinks.secret import Secret
 from sinks.settings import DestinationSettings
@@ -113,8 +114,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def pane_ms(self) -> int:
-        """The longest piece that all windows are whole sums of: the greatest common divisor of their times."""
-        return math.gcd(*(time for w in self.windows for time in (w.size_ms, w.every_ms, w.offset_ms)))
+        """The length of a pane (milliseconds)."""
+        return pane_length_ms(self.windows)
 
 
 class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ data streams", SIGMOD Record 34(1), 2005.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import gcd
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -57,7 +58,20 @@ class WindowShape:
         return (start_ms - self.offset_ms) // self.every_ms * self.every_ms + self.offset_ms + self.size_ms
 
 
-def pane_length_ms(shapes: Iterable[WindowShape]) -> int:
+class Times(Protocol):
+    """What a pane's length follows from; milliseconds, as in `WindowShape`, and not checked."""
+
+    @property
+    def size_ms(self) -> int: ...  # noqa: D102
+
+    @property
+    def every_ms(self) -> int: ...  # noqa: D102
+
+    @property
+    def offset_ms(self) -> int: ...  # noqa: D102
+
+
+def pane_length_ms(shapes: Iterable[Times]) -> int:
     """The length of a pane: the greatest common divisor of all sizes, steps and offsets (milliseconds)."""
     return gcd(*(value for shape in shapes for value in (shape.size_ms, shape.every_ms, shape.offset_ms)))
 

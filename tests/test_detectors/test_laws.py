@@ -59,6 +59,26 @@ def test_the_kernel_equals_its_numpy_specification(rows):
         assert fast.frequent == plain.frequent
 
 
+SPOKEN = Layout([Column(name=name, kind=Kind.NUMERIC, edges=(0.0,)) for name in ("x", "y", "@score")])
+SPEAKS = st.tuples(st.sampled_from([1.0, np.nan, np.inf, -np.inf]), st.sampled_from([1.0, -np.inf]), st.integers(-1, 2))
+
+
+@given(st.lists(SPEAKS, max_size=20))
+def test_rows_that_speak_of_features_of_a_prediction_and_of_both_are_counted(rows):
+    numeric = np.array([[x, x, score] for x, score, _ in rows], dtype=np.float64).reshape(-1, 3).T.copy()
+    slots = np.array([[slot for *_, slot in rows]], dtype=np.int32)
+    for count in (accumulate, accumulate_numpy):
+        found = count(
+            SPOKEN, numeric=numeric, codes=np.empty((0, len(rows)), np.int32), slots=slots, n_slots=4, unseen={},
+            totals=np.array([3, 3, -1, -1], np.int32),
+        )  # fmt: skip
+        for slots_of, sketch in zip(({0}, {1}, {2}, {0, 1}), found, strict=True):
+            own = [(x != -np.inf, score != -np.inf) for x, score, slot in rows if slot in slots_of]
+            assert sketch.with_features == sum(a for a, _ in own)
+            assert sketch.with_prediction == sum(b for _, b in own)
+            assert sketch.n_both == sum(a and b for a, b in own)
+
+
 @given(st.lists(ROW, max_size=60), st.data())
 def test_any_split_and_order_of_rows_gives_the_same_sketch(rows, data):
     cut = data.draw(st.integers(0, len(rows)))

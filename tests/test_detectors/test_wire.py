@@ -33,6 +33,7 @@ def any_sketch(draw):
         finite = st.floats(allow_nan=False, allow_infinity=False)
         sketch.minimum[0], sketch.mean[0], sketch.maximum[0] = sorted((draw(finite), draw(finite), draw(finite)))
         sketch.m2[0] = abs(draw(st.floats(allow_nan=False)))
+    sketch.n_both = draw(st.integers(0, sketch.n))
     values = draw(st.dictionaries(TEXT, st.integers(1, 2**40), max_size=5))
     sketch.frequent = (Frequent(counts=values, error=draw(st.integers(0, 9))),)
     return sketch
@@ -74,8 +75,23 @@ def test_rubbish_is_no_sketch(data):
 
 def test_a_sketch_of_a_later_format_says_so():
     fields = msgspec.msgpack.decode(Sketch.empty(LAYOUT).encode())
-    with pytest.raises(MalformedSketch, match="sketch format 9; this release reads 1"):
+    with pytest.raises(MalformedSketch, match="sketch format 9; this release reads 2"):
         Sketch.decode(msgspec.msgpack.encode([9, *fields[1:], "new"]), LAYOUT)
+
+
+def test_a_sketch_of_the_format_before_tells_by_its_tallies_how_many_rows_spoke_of_both():
+    layout = Layout([Column(name="x", kind=Kind.NUMERIC), Column(name="@score", kind=Kind.NUMERIC)])
+    sketch = Sketch.empty(layout)
+    sketch.n, sketch.nulls[:] = 10, (10, 4)  # six events of a topic of features
+    fields = msgspec.msgpack.decode(sketch.encode())
+    assert Sketch.decode(msgspec.msgpack.encode([1, *fields[1:-1]]), layout).n_both == 4
+
+
+def test_more_rows_that_speak_of_both_than_rows_are_refused():
+    fields = msgspec.msgpack.decode(Sketch.empty(LAYOUT).encode())
+    for n_both in (-1, 1):
+        with pytest.raises(MalformedSketch):
+            Sketch.decode(msgspec.msgpack.encode([*fields[:-1], n_both]), LAYOUT)
 
 
 def test_a_count_beyond_int64_is_refused():

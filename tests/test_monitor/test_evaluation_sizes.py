@@ -87,7 +87,7 @@ def sketch_of_unseen(layout: Layout, rng: random.Random, length: int) -> bytes:
         counts[layout.cells(position)][column.unseen] = 64
     empty = Sketch.empty(layout)
     sketch = Sketch(
-        layout=layout, n=64, counts=counts, nulls=empty.nulls, invalid=empty.invalid, minimum=empty.minimum,
+        layout=layout, n=64, n_both=0, counts=counts, nulls=empty.nulls, invalid=empty.invalid, minimum=empty.minimum,
         maximum=empty.maximum, mean=empty.mean, m2=empty.m2,
         frequent=tuple(Frequent.of({value: 2 if i == 5 else 1 for i, value in enumerate(of)}) for of in values),
     )  # fmt: skip
