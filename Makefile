@@ -8,6 +8,8 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
 ARGS ?=
+# A file's tests stay together, in a process of its own a core, each with a Kafka of its own: more than four gain little.
+AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: venv demo test test-long check bench help
@@ -18,10 +20,10 @@ demo: $(STAMP)  ## find real drift in real flights: broker, ClickHouse, whole pa
 	$(BIN)/driftline demo $(ARGS)
 
 test: $(STAMP)  ## run the tests, all but the long ones
-	$(BIN)/python -m pytest -m 'not long' $(ARGS)
+	$(BIN)/python -m pytest $(AT_ONCE) -m 'not long' $(ARGS)
 
 test-long: $(STAMP)  ## run the long tests: many kills, large simulations
-	$(BIN)/python -m pytest -m long $(ARGS)
+	$(BIN)/python -m pytest $(AT_ONCE) -m long $(ARGS)
 
 check: $(STAMP)  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff check .

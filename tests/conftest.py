@@ -5,7 +5,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import pytest
 import stamina
@@ -15,7 +15,7 @@ from support.environments import build_wheel
 from support.jars import NoJars
 from support.ports import free_port as _free_port
 
-_USED = pytest.StashKey[str]()
+_USED = pytest.StashKey[set[str]]()
 _PASSED_OVER = pytest.StashKey[str]()
 _REQUIRE = "DRIFTLINE_REQUIRE_TRANSACTIONS"
 
@@ -34,8 +34,9 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         broker, reasons = find_broker(directory)
     except NoBroker as reason:
         _skip(f"no Kafka: {reason}")
-    request.config.stash[_USED] = broker.kind + (", with transactions" if broker.transactional else ", no transactions")
-    request.config.stash[_PASSED_OVER] = "; ".join(reasons)
+    request.config.stash[_PASSED_OVER] = passed_over = "; ".join(reasons)
+    said = broker.kind + (", with transactions" if broker.transactional else ", no transactions")
+    request.config.stash[_USED].add(f"{said} (passed over: {passed_over})" if passed_over else said)
     yield broker
     broker.stop()
     shutil.rmtree(directory / "data", ignore_errors=True)
@@ -92,20 +93,40 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(Path(__file__).parents[1], tmp_path_factory.mktemp("wheel"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is known yet of the Kafka that tests will have."""
+    config.stash[_USED] = set()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs real transactions, so that `-m "not kafka"` leaves it out."""
+    """Mark what needs real transactions, so that `-m "not kafka"` leaves it out; files with a broker come first.
+
+    Those wait much and compute little, so that with two workers (`make test`) the others fill the gaps.
+    """
     for item in items:
         if {"transactional_kafka", "apache_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
+    waiting = {item.path for item in items if {"kafka", "apache_kafka"} & set(getattr(item, "fixturenames", ()))}
+    items.sort(key=lambda item: item.path not in waiting)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands over which Kafka it had."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["kafka"] = sorted(session.config.stash[_USED])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over which Kafka a worker of pytest-xdist had."""
+    node.config.stash[_USED].update(getattr(node, "workeroutput", {}).get("kafka", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which Kafka the tests had: what was proved depends on it."""
-    if _USED in config.stash:
-        passed_over = config.stash[_PASSED_OVER]
-        terminalreporter.write_line(
-            f"Kafka for the tests: {config.stash[_USED]}" + (f" (passed over: {passed_over})" if passed_over else "")
-        )
+    for used in sorted(config.stash[_USED]):
+        terminalreporter.write_line(f"Kafka for the tests: {used}")
 
 
 def _skip(reason: str) -> NoReturn:

@@ -64,6 +64,7 @@ def normal(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.standard_normal(n)
 
 
+@pytest.mark.long
 def test_psi_js_chi2_and_ks_reject_five_in_a_hundred_of_5000_unchanged_windows() -> None:
     rates = rejected(("psi", "js", "chi2", "ks"), 25, 200, normal, (1_000, 100_000), 300_000)
     assert all(0.03 <= rate <= 0.065 for rate in rates.values()), rates
@@ -77,6 +78,7 @@ def test_psi_js_and_chi2_hold_their_level_on_ties_and_atoms() -> None:
     assert all(0.03 <= rate <= 0.065 for rate in rates.values()), rates
 
 
+@pytest.mark.long
 def test_calibrated_p_values_hold_their_level() -> None:
     rates = rejected(("hellinger", "tvd", "linf"), 10, 100, normal, (300, 30_000), 100_000)
     assert all(0.03 <= rate <= 0.07 for rate in rates.values()), rates
@@ -147,6 +149,7 @@ def test_categories_hold_their_level() -> None:
         assert 0.03 <= np.mean(get(method).score(comparison).p_value <= 0.05) <= 0.065
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("n_categories", "n"), [(300, 1_000), (1_000, 1_000), (1_000, 10_000)])
 def test_psi_and_js_hold_their_level_on_many_rare_categories(n_categories: int, n: int) -> None:
     rates = rejected_categories(("psi", "js"), zipf(n_categories), 100_000, n, windows=60, references=2)
@@ -160,6 +163,7 @@ def test_psi_and_js_hold_their_level_where_all_cells_expect_a_little_over_five(n
     assert all(rate <= 0.09 for rate in rates.values()), rates
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [200, 1_000])
 @pytest.mark.parametrize("bins", [64, 256])
 def test_psi_and_js_hold_their_level_on_fine_bins_and_few_rows(bins: int, n: int) -> None:

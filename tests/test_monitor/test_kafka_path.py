@@ -75,7 +75,7 @@ def year_of_flights(tmp_path_factory: pytest.TempPathFactory) -> Flights:
     return section, events, rows, quality
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_a_year_of_flights_gives_the_rows_of_replay(
     workers: int, year_of_flights: Flights, install: Callable[[dict[str, Any]], Installation]
 ) -> None:

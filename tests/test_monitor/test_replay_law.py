@@ -35,6 +35,7 @@ def installation(transactional_kafka: Broker, tmp_path: Path) -> Iterator[Instal
     made.close()
 
 
+@pytest.mark.long
 def test_every_event_is_counted_once_whatever_is_killed(installation: Installation, tmp_path: Path) -> None:
     data = tmp_path / "events.jsonl"
     data.write_bytes(b"\n".join(encoded(N_EVENTS, seed=9, hours=HOURS, shift=1.0)))
