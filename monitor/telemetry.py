@@ -11,6 +11,7 @@
 | driftline_commit_failures_total | counter | role | commits rolled back and read again; nothing was lost |
 | driftline_consumer_lag | gauge | role, topic, partition | messages not yet read |
 | driftline_watermark_delay_seconds | gauge | model | wall clock minus watermark |
+| driftline_waiting_for_reference | gauge | model | 1 while a model waits for the file of a reference |
 | driftline_windows_scored_total | counter | model | windows scored, re-opened ones each time |
 | driftline_drift_statistic | gauge | model, column, method | of the last window scored, of the whole alone |
 | driftline_drifted | gauge | model, column, method | 1 if that window drifted |
@@ -40,6 +41,9 @@ COMMIT_SECONDS = Histogram(
 COMMIT_FAILURES = Counter("driftline_commit_failures", "Commits rolled back and read again", ["role"])
 CONSUMER_LAG = Gauge("driftline_consumer_lag", "Messages not yet read", ["role", "topic", "partition"])
 WATERMARK_DELAY = Gauge("driftline_watermark_delay_seconds", "Wall clock minus watermark", ["model"])
+WAITING_FOR_REFERENCE = Gauge(
+    "driftline_waiting_for_reference", "1 while a model waits for the file of a reference", ["model"]
+)
 WINDOWS_SCORED = Counter("driftline_windows_scored", "Windows scored, re-opened ones each time", ["model"])
 DRIFT_STATISTIC = Gauge(
     "driftline_drift_statistic", "Of the last window scored, of the whole alone", ["model", "column", "method"]

@@ -13,10 +13,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
+from monitor.evaluation.overlay import Write
 from monitor.evaluation.panes import Panes
+from monitor.evaluation.parking import Progress, forgotten, progress
 from monitor.evaluation.results import Source, batches_of_results
-from monitor.evaluation.state import SEAL_KEY, KeyValue, Seal, pack, read_seal
-from monitor.evaluation.turn import Turn
+from monitor.evaluation.state import SEAL_KEY, KeyValue, Parked, Seal, pack, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import advanced
 from monitor.sketching.messages import Delta, SketchMessage
@@ -25,7 +28,10 @@ from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one message leads to: results to send, changes of state, and the seal that says they are whole."""
+    """What one message leads to: results to send, changes of state, and the seal that says they are whole.
+
+    `waiting` has the models that wait for a reference's file, and its digest.
+    """
 
     results: list[ResultBatch] = field(default_factory=list)
     writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)
@@ -33,6 +39,7 @@ class Step:
     watermarks_ms: Mapping[str, int] = field(default_factory=dict)
     n_windows: Mapping[str, int] = field(default_factory=dict)
     n_unknown_model: Mapping[str, int] = field(default_factory=dict)
+    waiting: Mapping[str, str] = field(default_factory=dict)
 
 
 class Evaluator:
@@ -40,6 +47,29 @@ class Evaluator:
 
     def __init__(self, models: Iterable[Watched]) -> None:
         self._models = {model.name: model for model in models}
+
+    def take_up(self, state: KeyValue, topic: str, partition: int) -> Step | None:
+        """Go on with models whose missing references have come, without a message; None if there is none."""
+        seal = read_seal(state)
+        there = [
+            model
+            for name, model in self._models.items()
+            if name in seal.parked and seal.parked[name].reference in model.references
+        ]
+        if not there:
+            return None
+        source = Source(topic=topic, partition=partition, offset=seal.absorbed)
+        outcome = _Outcome()
+        for model in there:
+            outcome.take(model.name, progress(model, state, source, seal, [], seal.clocks.low_ms()))
+        others = {name: one for name, one in seal.parked.items() if name not in outcome.taken}
+        outcome.parked |= others
+        return outcome.step(
+            source,
+            msgspec.structs.replace(
+                seal, watermarks_ms=seal.watermarks_ms | outcome.watermarks_ms, parked=outcome.parked
+            ),
+        )
 
     def advance(self, state: KeyValue, message: SketchMessage, source: Source) -> Step:
         """Absorb one message that stands at `source` in `drift.sketches`."""
@@ -58,41 +88,67 @@ class Evaluator:
             for name, part in deltas.items()
             if name not in self._models
         }
-        watermarks_ms: dict[str, int] = {}
-        writes: list[tuple[bytes, bytes | None]] = []
-        scores: list[DriftScore] = []
-        profiles: list[ColumnProfile] = []
-        late: list[LateDropped] = []
-        n_windows: dict[str, int] = {}
+        outcome = _Outcome(n_unknown_model=n_unknown_model)
         for name, model in self._models.items():
-            before_ms = seal.watermarks_ms.get(name)
-            after_ms = advanced(before_ms, low_ms, model.lateness_ms)
-            if after_ms is not None:
-                watermarks_ms[name] = after_ms
-            if not deltas[name] and after_ms == before_ms:
-                continue
-            turn = Turn(model, state, source, before_ms, after_ms)
-            turn.absorb(deltas[name])
-            turn.close()
-            writes += turn.writes()
-            scores += turn.scores
-            profiles += turn.profiles
-            late += turn.late
-            n_windows[name] = turn.n_windows
+            outcome.take(name, progress(model, state, source, seal, deltas[name], low_ms))
         # Models that the configuration has no more: what is kept of them leaves as it would have.
         left_ms: dict[str, int] = {}
         for name in sorted(seal.watermarks_ms.keys() - self._models.keys()):
             panes = Panes(name, state, source.offset)
-            writes += panes.expire(seal.watermarks_ms[name])
+            outcome.writes += panes.expire(seal.watermarks_ms[name])
             if not panes.empty:
                 after_ms = advanced(seal.watermarks_ms[name], low_ms, panes.index.lateness_ms)
                 left_ms[name] = seal.watermarks_ms[name] if after_ms is None else after_ms
-        sealed = Seal(absorbed=source.offset, clocks=clocks, watermarks_ms={**watermarks_ms, **left_ms})
+        for name in sorted(seal.parked.keys() - self._models.keys()):
+            outcome.writes += forgotten(name, seal.parked[name])
+        return outcome.step(
+            source,
+            Seal(
+                absorbed=source.offset,
+                clocks=clocks,
+                watermarks_ms=outcome.watermarks_ms | left_ms,
+                parked=outcome.parked,
+            ),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Outcome:
+    """What all models make of a message."""
+
+    n_unknown_model: Mapping[str, int] = field(default_factory=dict)
+    watermarks_ms: dict[str, int] = field(default_factory=dict)
+    parked: dict[str, Parked] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    writes: list[Write] = field(default_factory=list)
+    scores: list[DriftScore] = field(default_factory=list)
+    profiles: list[ColumnProfile] = field(default_factory=list)
+    late: list[LateDropped] = field(default_factory=list)
+    n_windows: dict[str, int] = field(default_factory=dict)
+
+    def take(self, name: str, now: Progress) -> None:
+        """Take in one model's."""
+        self.taken.add(name)
+        self.writes += now.writes
+        if now.watermark_ms is not None:
+            self.watermarks_ms[name] = now.watermark_ms
+        if now.parked is not None:
+            self.parked[name] = now.parked
+        for turn in now.turns:
+            self.scores += turn.scores
+            self.profiles += turn.profiles
+            self.late += turn.late
+        if now.turns:
+            self.n_windows[name] = sum(turn.n_windows for turn in now.turns)
+
+    def step(self, source: Source, seal: Seal) -> Step:
+        """All of it, and the seal that says it is whole."""
         return Step(
-            results=batches_of_results(source, scores, profiles, late),
-            writes=writes,
-            seal=(SEAL_KEY, pack(sealed)),
-            watermarks_ms=watermarks_ms,
-            n_windows=n_windows,
-            n_unknown_model=n_unknown_model,
+            results=batches_of_results(source, self.scores, self.profiles, self.late),
+            writes=self.writes,
+            seal=(SEAL_KEY, pack(seal)),
+            watermarks_ms=self.watermarks_ms,
+            n_windows=self.n_windows,
+            n_unknown_model=self.n_unknown_model,
+            waiting={name: one.reference for name, one in self.parked.items()},
         )

@@ -6,6 +6,7 @@ One partition of `drift.sketches` has one set of keys, and nothing else writes t
   that a value stays well below a broker's message limit whatever the number of columns.
 - `part`: per model and stretch of time, which panes live and which intervals were scored more than once.
 - `index`: per model, which parts there are (`monitor.evaluation.panes`).
+- `parked`: what one message brought of a model whose reference is missing (`monitor.evaluation.parking`).
 - `seal`: the clocks, the watermark of every model, and the offset up to which *everything* is done. It is written last.
 
 Fencing: a value whose `absorbed` is at or past a message's offset has that message's counts in it already, and takes no
@@ -18,6 +19,7 @@ import msgspec
 import zstandard
 
 from monitor.eventtime.watermark import Clocks
+from monitor.sketching.messages import Delta
 
 
 class KeyValue(Protocol):
@@ -109,6 +111,22 @@ class ModelIndex(msgspec.Struct, frozen=True, kw_only=True):
     horizon_ms: int = 0
 
 
+class ParkedShare(msgspec.Struct, frozen=True, kw_only=True):
+    """What the message at `offset` brought of a model that waits. `low_ms`: the smallest clock before the message."""
+
+    offset: int
+    low_ms: int | None
+    deltas: list[Delta]
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that waits for the `reference` of this digest, with its shares numbered `[first, next)`."""
+
+    reference: str
+    first: int = 0
+    next: int = 0
+
+
 STATE_VERSION = 1
 """Of all values of the state. The seal says it: every transaction writes one, so it is that of the last writer."""
 
@@ -128,6 +146,7 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True):
     absorbed: int = -1
     clocks: Clocks = Clocks()
     watermarks_ms: dict[str, int] = {}
+    parked: dict[str, Parked] = {}
 
 
 class _Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +155,7 @@ class _Version(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = STATE_VERSION
 
 
-T = TypeVar("T", PaneChunk, IndexPart, ModelIndex)
+T = TypeVar("T", PaneChunk, IndexPart, ModelIndex, ParkedShare)
 
 SEAL_KEY = b"seal"
 PANES_A_PART = 64
@@ -165,7 +184,12 @@ def part_key(model: str, part: PartId) -> bytes:
     return _encoder.encode(("part", model, part))
 
 
-def pack(value: PaneChunk | IndexPart | ModelIndex | Seal) -> bytes:
+def parked_key(model: str, number: int) -> bytes:
+    """The key of one share of a model that waits."""
+    return _encoder.encode(("parked", model, number))
+
+
+def pack(value: PaneChunk | IndexPart | ModelIndex | ParkedShare | Seal) -> bytes:
     """A state value as bytes."""
     return zstandard.ZstdCompressor(level=1).compress(_encoder.encode(value))
 

@@ -26,6 +26,7 @@ class MissingReference(LookupError):  # noqa: N818 - a state that passes once th
         super().__init__(
             f"model {model!r} has sketches on the reference {digest[:12]}...; its file is not beside the configured one"
         )
+        self.reference = digest
 
 
 class Turn:

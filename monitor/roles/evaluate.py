@@ -37,8 +37,7 @@ __all__ = ["application_id", "build_app", "changelog_topic"]
 log = structlog.get_logger()
 
 BUFFER_MESSAGES = 32
-"""Messages that Faust keeps ahead of those in hand. Each may have megabytes, and by default it keeps 4,096: behind a
-reference that was missing they took 1.2 GiB."""
+"""Messages that Faust keeps ahead of those in hand. Each may have megabytes, and by default it keeps 4,096."""
 TURN_S = 2.0
 """How often gauges are refreshed, in seconds."""
 
@@ -60,7 +59,6 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         health,
         producer_of=producers.of,
         state=lambda: cast("store.TransactionalStore", table.data),
-        consumer=lambda: _consumer(app),
     )
 
     @app.agent(sketches, name="score")
@@ -101,6 +99,11 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         if consumer.rebalances == rebalances:
             role.metrics.lags(source, lags)
             health.progress(sum(lags.values()), next_offsets)
+            try:
+                for partition in next_offsets:
+                    await role.take_up(partition)
+            except DriftlineError as error:
+                end_process(error)
 
     @app.on_partitions_revoked.connect
     async def revoked(*_args: object, **_kwargs: object) -> None:

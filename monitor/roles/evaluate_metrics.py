@@ -8,12 +8,18 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
+import structlog
 from prometheus_client import Counter
 
 from monitor import telemetry
 from monitor.evaluation.evaluator import Step
 from monitor.kafka.topics import partition_of_model
 from sinks.records import DriftScore
+
+log = structlog.get_logger()
+
+SAY_AGAIN_S = 60.0
+"""How often the log says that a model still waits, in seconds."""
 
 
 class EvaluateMetrics:
@@ -24,10 +30,15 @@ class EvaluateMetrics:
         self._watermarks_ms: dict[str, int] = {}
         self._drift: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
         self._lags: set[tuple[str, str, str]] = set()
+        self._waiting: dict[str, str] = {}
+        self._said_s: dict[str, float] = {}
 
     def done(self, steps: Iterable[Step], partition: int, took_s: float) -> None:
         """What some messages of a partition led to is committed, together."""
         telemetry.COMMIT_SECONDS.labels("evaluate").observe(took_s)
+        steps = list(steps)
+        if steps:
+            self._waits(steps[-1].waiting, partition)
         for step in steps:
             # Clocks go to every partition, and a model lives on one.
             self._watermarks_ms |= {
@@ -48,6 +59,14 @@ class EvaluateMetrics:
         now_s = time.time()
         for model, watermark_ms in self._watermarks_ms.items():
             telemetry.WATERMARK_DELAY.labels(model).set(now_s - watermark_ms / 1000)
+        for model, reference in self._waiting.items():
+            if now_s - self._said_s.get(model, 0.0) >= SAY_AGAIN_S:
+                self._said_s[model] = now_s
+                log.error(
+                    "a model waits for a reference whose file is not beside the configured one; its counts are kept",
+                    model=model,
+                    reference=reference,
+                )
 
     def lags(self, topic: str, by_partition: Mapping[int, int]) -> None:
         """How many messages of each partition are not scored yet; of other partitions nothing is said any more."""
@@ -67,6 +86,21 @@ class EvaluateMetrics:
             for labels in self._drift.pop(model):
                 telemetry.DRIFT_STATISTIC.remove(*labels)
                 telemetry.DRIFTED.remove(*labels)
+
+        self._waits_no_more([model for model in self._waiting if self._partition(model) not in partitions])
+
+    def _waits(self, waiting: Mapping[str, str], partition: int) -> None:
+        """These models of a partition wait for a reference of this digest, and no others."""
+        own = [model for model in self._waiting if self._partition(model) == partition and model not in waiting]
+        self._waits_no_more(own)
+        for model, reference in waiting.items():
+            self._waiting[model] = reference
+            telemetry.WAITING_FOR_REFERENCE.labels(model).set(1)
+
+    def _waits_no_more(self, models: Iterable[str]) -> None:
+        for model in models:
+            del self._waiting[model]
+            telemetry.WAITING_FOR_REFERENCE.labels(model).set(0)
 
     def _show(self, score: DriftScore) -> None:
         labels = (score.model, score.column, score.method)

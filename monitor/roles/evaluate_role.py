@@ -21,7 +21,6 @@ from monitor.evaluation.batch import EvaluationBatch
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.state import KeyValue, NewerState
-from monitor.evaluation.turn import MissingReference
 from monitor.kafka import topics
 from monitor.kafka.faust.producers import Outgoing, refused
 from monitor.process.health import Health
@@ -31,9 +30,6 @@ from monitor.sketching.messages import BadSketchMessage, NewerSketchMessage
 log = structlog.get_logger()
 
 TABLE = "panes"
-REFERENCE_RETRY_S = 5.0
-LEAVE_S = 0.25
-"""How soon a role that waits for a reference sees that it must go, in seconds."""
 
 
 def application_id(kafka: Kafka) -> str:
@@ -66,17 +62,6 @@ class Transactions(Protocol):
         ...
 
 
-class Held(Protocol):
-    """What consumes the source (`monitor.kafka.faust.consumer`)."""
-
-    flow_active: bool
-    """False from when partitions are to be given up."""
-
-    def release(self, message: Message) -> None:
-        """Wait no more for a message that will not be done here."""
-        ...
-
-
 class EvaluateRole:
     """Carries messages through the evaluator.
 
@@ -84,8 +69,8 @@ class EvaluateRole:
     ----------
     producer_of
         The producer of a partition that is held.
-    state, consumer
-        Functions, for Faust makes both when it starts.
+    state
+        A function, for Faust makes it when it starts.
     """
 
     def __init__(
@@ -96,7 +81,6 @@ class EvaluateRole:
         *,
         producer_of: Callable[[int], Transactions],
         state: Callable[[], State],
-        consumer: Callable[[], Held],
     ) -> None:
         self.metrics = EvaluateMetrics(kafka.sketch_partitions)
         self._kafka = kafka
@@ -104,13 +88,13 @@ class EvaluateRole:
         self._health = health
         self._producer_of = producer_of
         self._state = state
-        self._consumer = consumer
+        self._one_at_a_time: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sketches = kafka.own_topic(topics.SKETCHES)
         self._results = kafka.own_topic(topics.RESULTS)
         self._changelog = changelog_topic(kafka)
 
     async def process(self, events: Sequence[EventT[bytes]]) -> None:
-        """Do all that follows from these events. When it returns, they are done, or given up with their partition.
+        """Do all that follows from these events. When it returns, they are done.
 
         Raises `StoppedError` when a person or a new process is needed, `Unavailable` when a transaction failed.
         """
@@ -121,6 +105,21 @@ class EvaluateRole:
 
     async def _process(self, partition: int, events: list[EventT[bytes]]) -> None:
         """The events of one partition, in as few transactions as may be."""
+        async with self._one_at_a_time[partition]:
+            await self._in_turn(partition, events)
+
+    async def take_up(self, partition: int) -> None:
+        """Go on with models of a restored partition whose missing references have come, if no message does it."""
+        async with self._one_at_a_time[partition]:
+            producer = self._producer_of(partition)
+            batch = EvaluationBatch(self._evaluator, self._state().view(partition))
+            started_s = time.monotonic()
+            while batch.take_up(self._sketches, partition):
+                await self._commit(producer, partition, batch)
+                self.metrics.done(batch.steps, partition, time.monotonic() - started_s)
+                batch = EvaluationBatch(self._evaluator, self._state().view(partition))
+
+    async def _in_turn(self, partition: int, events: list[EventT[bytes]]) -> None:
         # Before the state is read: were the partition taken over and given back in between, this one would be fenced.
         producer = self._producer_of(partition)
         while events:
@@ -134,24 +133,19 @@ class EvaluateRole:
                 events = events[n_taken:]
                 self._health.ready()
                 self.metrics.done(batch.steps, partition, time.monotonic() - started_s)
-            if isinstance(hindrance, MissingReference):
-                if not await self._wait_for_reference(hindrance):
-                    for event in events:
-                        self._consumer().release(event.message)
-                    return
-            elif hindrance is not None:
+            if hindrance is not None:
                 raise _upgrade(events[0].message, hindrance)
 
     async def _compute(
         self, batch: EvaluationBatch, events: Sequence[EventT[bytes]]
-    ) -> tuple[int, MissingReference | NewerSketchMessage | NewerState | None]:
+    ) -> tuple[int, NewerSketchMessage | NewerState | None]:
         """Fill the batch. Returns how many events it took, and what keeps it from taking the next."""
         for n_taken, event in enumerate(events):
             message = event.message
             source = Source(topic=message.topic, partition=message.partition, offset=message.offset)
             try:
                 batch.add(message.value or b"", source)
-            except (MissingReference, NewerSketchMessage, NewerState) as hindrance:
+            except (NewerSketchMessage, NewerState) as hindrance:
                 return n_taken, hindrance
             except BadSketchMessage as error:
                 telemetry.BAD_MESSAGES.labels(message.topic).inc()
@@ -176,20 +170,6 @@ class EvaluateRole:
             raise refused(error, self._kafka) from error
         if batch.writes:
             self._state().apply(partition, batch.writes, written[self._changelog, partition])
-
-    async def _wait_for_reference(self, error: MissingReference) -> bool:
-        """Wait a while for a reference's file; False if the partition must be given up before.
-
-        Nothing was written or sent of the message then, and whoever has the partition next gets it from Kafka.
-        """
-        log.error("waiting for a reference file; nothing is lost meanwhile", because=str(error))
-        self._health.not_ready(str(error))
-        for _ in range(round(REFERENCE_RETRY_S / LEAVE_S)):
-            await asyncio.sleep(LEAVE_S)
-            # Faust stops the flow, and clears its queues, before it waits for what is in hand.
-            if not self._consumer().flow_active:
-                return False
-        return True
 
 
 def _upgrade(message: Message, because: Exception) -> StoppedError:

@@ -1,4 +1,4 @@
-"""The score role around the evaluator: its transactions, what it waits for, when it leaves, and what it tells."""
+"""The score role around the evaluator: its transactions, what waits in them, and what it tells."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,6 @@ from monitor.eventtime.watermark import Clock
 from monitor.kafka.faust.producers import Outgoing
 from monitor.kafka.topics import partition_of_model
 from monitor.process.health import Health
-from monitor.roles import evaluate_role
 from monitor.roles.evaluate_metrics import EvaluateMetrics
 from monitor.roles.evaluate_role import EvaluateRole, changelog_topic
 from monitor.sketching import messages
@@ -32,15 +31,6 @@ from sinks.records import DriftScore, ResultBatch
 
 REFERENCE = make_reference()
 CHANGELOG = changelog_topic(Kafka())
-
-
-class FakeConsumer:
-    def __init__(self) -> None:
-        self.flow_active = True
-        self.released: list[int] = []
-
-    def release(self, message: Message) -> None:
-        self.released.append(message.offset)
 
 
 class FakeState:
@@ -75,12 +65,12 @@ class Bench:
     """A role on fakes that keep what they get."""
 
     def __init__(self, model: Watched) -> None:
-        self.consumer, self.state, self.health = FakeConsumer(), FakeState(), Health("evaluate")
+        self.state, self.health = FakeState(), Health("evaluate")
         self.producer = FakeProducer(self.state)
         self.acked: list[int] = []
         self.role = EvaluateRole(
             Kafka(), Evaluator([model]), self.health,
-            producer_of=lambda _partition: self.producer, state=lambda: self.state, consumer=lambda: self.consumer,
+            producer_of=lambda _partition: self.producer, state=lambda: self.state,
         )  # fmt: skip
 
     def event(self, offset: int, value: bytes | None = None) -> EventT[bytes]:
@@ -163,64 +153,23 @@ def seal_of_a_newer_release() -> bytes:
     return zstandard.compress(msgspec.msgpack.encode({"schema_version": 2, "absorbed": {"what": "nobody knows"}}))
 
 
-async def until_it_waits(bench: Bench, task: "asyncio.Task[None]") -> None:
-    while not bench.health.not_ready_because.startswith("model 'm'"):
-        await asyncio.sleep(0)
-    assert not task.done()
-
-
-@pytest.fixture
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate_role, "REFERENCE_RETRY_S", 0.02)
-    monkeypatch.setattr(evaluate_role, "LEAVE_S", 0.01)
-
-
-@pytest.mark.usefixtures("short_waits")
-def test_a_role_that_waits_for_a_reference_leaves_when_it_must_and_has_done_nothing() -> None:
-    bench = Bench(make_watched(REFERENCE, references={}))
-
-    async def leave() -> None:
-        task = asyncio.create_task(bench.role.process([bench.event(7), bench.event(8)]))
-        await until_it_waits(bench, task)
-        bench.consumer.flow_active = False
-        await asyncio.wait_for(task, 5.0)
-
-    asyncio.run(leave())
-    assert bench.consumer.released == [7, 8]
-    assert (bench.producer.sent, bench.acked) == ([], []), "so whoever has the partition next gets them"
-
-
-@pytest.mark.usefixtures("short_waits")
-def test_a_role_goes_on_when_the_reference_is_there() -> None:
+def test_a_model_whose_reference_is_missing_waits_and_goes_on_when_it_is_there_without_a_message() -> None:
     references: dict[str, object] = {}
     bench = Bench(make_watched(REFERENCE, references=references))
-
-    async def appear() -> None:
-        task = asyncio.create_task(bench.role.process([bench.event(7)]))
-        await until_it_waits(bench, task)
-        references[REFERENCE.digest] = REFERENCE
-        await asyncio.wait_for(task, 5.0)
-
-    asyncio.run(appear())
-    assert bench.acked == [7]
-    assert read_seal(bench.state.data).absorbed == 7
-    assert bench.health.not_ready_because == ""
-
-
-@pytest.mark.usefixtures("short_waits")
-def test_what_came_before_a_missing_reference_is_committed() -> None:
-    bench = Bench(make_watched(REFERENCE, references={}))
-
-    async def leave() -> None:
-        only_clocks = encode(SketchMessage(clocks=[Clock(topic="t", partition=0)], n_partitions={"t": 1}))
-        task = asyncio.create_task(bench.role.process([bench.event(6, only_clocks), bench.event(7)]))
-        await until_it_waits(bench, task)
-        bench.consumer.flow_active = False
-        await asyncio.wait_for(task, 5.0)
-
-    asyncio.run(leave())
-    assert ([next_offset for _, next_offset in bench.producer.sent], bench.acked) == ([7], [6])
-    assert bench.consumer.released == [7]
+    asyncio.run(bench.role.process([bench.event(offset) for offset in range(40)]))
+    assert bench.acked == list(range(40))
+    assert read_seal(bench.state.data).parked["m"].reference == REFERENCE.digest
+    assert REGISTRY.get_sample_value("driftline_waiting_for_reference", {"model": "m"}) == 1
+    asyncio.run(bench.role.take_up(0))
+    assert [next_offset for _, next_offset in bench.producer.sent] == [32, 40], "nothing to take up yet"
+    references[REFERENCE.digest] = REFERENCE
+    asyncio.run(bench.role.take_up(0))
+    assert [next_offset for _, next_offset in bench.producer.sent] == [32, 40, 40, 40]
+    assert read_seal(bench.state.data).parked == {}
+    assert REGISTRY.get_sample_value("driftline_waiting_for_reference", {"model": "m"}) == 0
+    whole = Bench(make_watched(REFERENCE))
+    asyncio.run(whole.role.process([whole.event(offset) for offset in range(40)]))
+    assert read_seal(bench.state.data) == read_seal(whole.state.data)
 
 
 N = 4

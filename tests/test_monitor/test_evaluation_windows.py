@@ -13,7 +13,6 @@ from support.machine import MODEL, REFERENCE, Machine, at, clock, one_by_one
 
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
-from monitor.evaluation.turn import MissingReference
 from monitor.eventtime.windows import WindowShape
 
 
@@ -59,12 +58,6 @@ def test_every_pane_is_profiled_once_it_is_over_and_profiles_count_every_event()
     machine = one_by_one(at(0.5), at(2.5), at(12))
     profiles = [row for batch in machine.sent for row in batch.profiles if row.segment == "" and row.column == "value"]
     assert [(row.pane_start_ms, row.n) for row in profiles] == [(0, 10), (2 * MINUTE_MS, 10)]
-
-
-def test_sketches_on_a_reference_that_is_not_there_are_waited_for() -> None:
-    model = make_watched(REFERENCE, references={})
-    with pytest.raises(MissingReference, match=REFERENCE.digest[:12]):
-        one_by_one(at(0.5), model=model)
 
 
 def test_an_old_pane_is_removed_without_its_reference() -> None:
