@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.columns import CODE_INVALID, CODE_NULL, Column
 from detectors.compiled import inlined
-from monitor.events.words import word_at, words_of
+from monitor.events.words import MASKS, word_at, words_of
 
 ASK: Final = -9
 """The code of a value that is in no table: Python must look at it."""
@@ -22,8 +22,6 @@ _PRIME: Final = np.uint64(0x9E37_79B9_7F4A_7C15)  # odd, and without pattern: 2^
 _BASIS: Final = np.uint64(0xC2B2_AE3D_27D4_EB4F)  # a prime of xxHash
 _64_BITS: Final = 0xFFFF_FFFF_FFFF_FFFF
 _0, _1, _8, _16, _32 = (np.uint64(i) for i in (0, 1, 8, 16, 32))
-_MASKS: Final = np.array([[(1 << 8 * min(n, 8)) - 1, (1 << 8 * max(n - 8, 0)) - 1] for n in range(17)], dtype=np.uint64)
-"""What two words keep of a text of 0 to 16 bytes."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +89,7 @@ class PackedTables:
 def same(data: Any, at: Any, words: Any, start: Any, width: Any) -> Any:
     """Whether `width` bytes at `at` are those of the text that begins with word `start`."""
     short = min(width, _16)
-    first, second = word_at(data, at) & _MASKS[short, 0], word_at(data, at + _8) & _MASKS[short, 1]
+    first, second = word_at(data, at) & MASKS[short, 0], word_at(data, at + _8) & MASKS[short, 1]
     if (first ^ words[start]) | (second ^ words[start + 1]):
         return False
     if width <= _16:  # nearly all are: two words, and no loop that ends at another place each time
@@ -101,7 +99,7 @@ def same(data: Any, at: Any, words: Any, start: Any, width: Any) -> Any:
         if word_at(data, at) != words[start]:
             return False
         at, start, width = at + _8, start + 1, width - _8
-    return word_at(data, at) & _MASKS[width, 0] == words[start] if width else True
+    return word_at(data, at) & MASKS[width, 0] == words[start] if width else True
 
 
 @inlined
@@ -111,13 +109,13 @@ def find(data: Any, at: Any, end: Any, table: Any, info: Any, slots: Any, entrie
     if width > np.uint64(info[table, 2]):
         return info[table, OTHER]
     short = min(width, _16)
-    first, second = word_at(data, at) & _MASKS[short, 0], word_at(data, at + _8) & _MASKS[short, 1]
+    first, second = word_at(data, at) & MASKS[short, 0], word_at(data, at + _8) & MASKS[short, 1]
     value = ((first ^ width) * _PRIME) ^ (second * _BASIS)
     if width > _16:
         place, left = at + _16, width - _16
         while left > _0:
             part = min(left, _8)
-            value = (value ^ (word_at(data, place) & _MASKS[part, 0])) * _PRIME
+            value = (value ^ (word_at(data, place) & MASKS[part, 0])) * _PRIME
             place, left = place + part, left - part
     value ^= value >> _32
     begin, mask = np.uint64(info[table, 0]), np.uint64(info[table, 1])

@@ -10,6 +10,8 @@ from numba import types
 from numba.extending import intrinsic
 
 PADDING: Final = b"\0" * 16
+MASKS: Final = np.array([[(1 << 8 * min(n, 8)) - 1, (1 << 8 * max(n - 8, 0)) - 1] for n in range(17)], dtype=np.uint64)
+"""What two words keep of a text of 0 to 16 bytes."""
 
 
 def _word_at(_context: Any, data: Any, at: Any) -> Any:

@@ -42,7 +42,8 @@ def _powers_of_five() -> np.ndarray[Any, np.dtype[np.uint64]]:
 
 
 _FIVES: Final = _powers_of_five()
-_TENS: Final = np.array([float(10**i) for i in range(23)])
+TENS: Final = np.array([float(10**i) for i in range(23)])
+"""The powers of ten that are exact."""
 _EXACT: Final = np.uint64(1 << 53)
 _ONE: Final = np.uint64(1)
 _LOW: Final = np.uint64(0xFFFF_FFFF)
@@ -67,8 +68,8 @@ def nearest(digits: Any, exponent: Any, floats: Any) -> Any:
     """
     if digits <= _EXACT and -23 < exponent < 23:
         if exponent < 0:
-            return np.float64(digits) / _TENS[-exponent], True
-        return np.float64(digits) * _TENS[exponent], True
+            return np.float64(digits) / TENS[-exponent], True
+        return np.float64(digits) * TENS[exponent], True
     if digits == 0 or exponent < _SMALLEST:
         return 0.0, True
     if exponent > _LARGEST:

@@ -5,7 +5,7 @@ holds several, scanned again, and at last takes the forgiving path alone: its ne
 the same columns; which one an event takes, and so what was decoded before, changes nothing but time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,11 +22,15 @@ from monitor.events.outcome import Outcome
 from monitor.events.parts import Part, Row, rows_part
 from monitor.events.reasons import Reason
 
-CHUNK: Final = 32_768
+CHUNK: Final = 65_536
 """Messages decoded at a time, and events of those that hold several: more than a micro-batch has by default.
 
 8 MB of small events that all take the forgiving path would be half a gigabyte of Python objects.
 """
+
+
+class OtherFormat(Exception):  # noqa: N818 - an answer, not a fault
+    """Some messages are of another format: nothing was decoded."""
 
 
 class JsonDecoder:
@@ -52,12 +56,25 @@ class JsonDecoder:
         self._scanned = not forgiving_only
         self._roles: dict[Role, _RoleDecoder] = {}
 
-    def decode(self, messages: Sequence[bytes | None], role: Role, now_ms: int) -> Decoded:
-        """Decode messages; see `Decoder`."""
+    def decode(
+        self,
+        messages: Sequence[bytes | None],
+        role: Role,
+        now_ms: int,
+        *,
+        other: Callable[[bytes], bool] | None = None,
+    ) -> Decoded:
+        """Decode messages; see `Decoder`.
+
+        Raises
+        ------
+        OtherFormat
+            there is a message that `other` says is no JSON. It is asked about those that the scan leaves alone.
+        """
         decoder = self._roles.get(role)
         if decoder is None:
             decoder = self._roles[role] = _RoleDecoder(self._models, self._limits, role, scanned=self._scanned)
-        return decoder.decode(messages, now_ms)
+        return decoder.decode(messages, now_ms, other)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +91,7 @@ class _Events:
         (n,) its place among all events of the input.
     """
 
-    raws: Sequence[bytes]
+    raws: Sequence[bytes | None]
     messages: Ints
     indices: Ints
     positions: Ints
@@ -87,7 +104,7 @@ class _Events:
             reason=refused.reason,
             detail=refused.detail,
             model=refused.model,
-            raw=self.raws[place],
+            raw=self.raws[place] or b"",
         )
 
     def only(self, places: Ints) -> "_Events":
@@ -107,25 +124,31 @@ class _RoleDecoder:
         self._forgiving = Forgiving(self._frames, role)
         self._scanner = Scanner(self._frames) if scanned else None
 
-    def decode(self, messages: Sequence[bytes | None], now_ms: int) -> Decoded:
+    def decode(self, messages: Sequence[bytes | None], now_ms: int, other: Callable[[bytes], bool] | None) -> Decoded:
         outcome = Outcome()
         for start in range(0, len(messages), CHUNK):
-            self._decode(messages[start : start + CHUNK], start, now_ms, outcome)
+            self._decode(messages[start : start + CHUNK], start, now_ms, outcome, other)
         return outcome.decoded(self._frames)
 
-    def _decode(self, chunk: Sequence[bytes | None], start: int, now_ms: int, outcome: Outcome) -> None:
+    def _decode(
+        self,
+        chunk: Sequence[bytes | None],
+        start: int,
+        now_ms: int,
+        outcome: Outcome,
+        other: Callable[[bytes], bool] | None,
+    ) -> None:
         n = len(chunk)
-        raws: Sequence[bytes] = [message or b"" for message in chunk] if None in chunk else chunk  # type: ignore[assignment]  # none is None
-        limit = self._limits.max_message_bytes
-        fit = raws if max(map(len, raws)) <= limit else [raw if len(raw) <= limit else b"" for raw in raws]
-        parts, left = self._scanner.take(fit) if self._scanner else ([], np.arange(n))
-        divided: list[Sequence[bytes] | Refused] = [self._divide(raws[place]) for place in left.tolist()]
+        parts, left = self._take(chunk)
+        if other is not None and any(other(chunk[place] or b"") for place in left.tolist()):
+            raise OtherFormat
+        divided: list[Sequence[bytes] | Refused] = [self._divide(chunk[place] or b"") for place in left.tolist()]
         counts = np.ones(n, dtype=np.int64)
         counts[left] = [1 if isinstance(one, Refused) else len(one) for one in divided]
         messages = np.arange(start, start + n)
         first = outcome.events(np.repeat(messages, counts))
         positions = first + np.cumsum(counts) - counts
-        single = _Events(raws=raws, messages=messages, indices=np.zeros(n, dtype=np.int64), positions=positions)
+        single = _Events(raws=chunk, messages=messages, indices=np.zeros(n, dtype=np.int64), positions=positions)
         self._add(parts, single, now_ms, outcome)
         refused = [place for place, one in enumerate(divided) if isinstance(one, Refused)]
         outcome.rejects += [single.at(int(left[place]), divided[place]) for place in refused]  # type: ignore[arg-type]  # those that are
@@ -143,9 +166,15 @@ class _RoleDecoder:
         for begin in range(0, owners.size, CHUNK):
             some = events.only(np.arange(begin, min(begin + CHUNK, owners.size)))
             # A message that is one event has been scanned already; to tell it apart would cost more than a second look.
-            parts, rest = self._scanner.take(some.raws) if self._scanner else ([], np.arange(len(some.raws)))
+            parts, rest = self._take(some.raws)
             self._add(parts, some, now_ms, outcome)
             self._forgive(some.only(rest), now_ms, outcome)
+
+    def _take(self, raws: Sequence[bytes | None]) -> tuple[list[tuple[str, Part]], Ints]:
+        """What the scan takes, and the places of the others."""
+        if self._scanner is None:
+            return [], np.arange(len(raws))
+        return self._scanner.take(raws, self._limits.max_message_bytes)
 
     def _divide(self, message: bytes) -> Sequence[bytes] | Refused:
         """The events of a message, or why the whole of it is one bad event."""
@@ -161,7 +190,7 @@ class _RoleDecoder:
         rows: dict[str, list[tuple[int, Row]]] = {}
         for place, raw in enumerate(events.raws):
             try:
-                name, row = self._forgiving.row(parse(raw))
+                name, row = self._forgiving.row(parse(raw or b""))
             except Refused as refused:
                 outcome.rejects.append(events.at(place, refused))
             else:

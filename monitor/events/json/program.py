@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from monitor.events.frame import Frame
+from monitor.events.json.guesses import no_guesses
 from monitor.events.lookup import PackedTables, Table, is_unicode
 from monitor.events.mapping import MODEL, SEGMENTS, path
 
@@ -52,9 +53,10 @@ class Program:
         a table an object; the code of a key is its entry.
     tables
         those of `frame.tables` by row, then one that holds the model's name.
-    following
-        (n_entries + n_objects,) int64: the entry that came last after each entry, and first in each object; -1 if none.
-        The scan writes it. It is a guess, checked each time: events of one producer have their keys in one order.
+    owners
+        (n_objects,) int64: the entry that each object is the value of; -1 for the event itself.
+    guesses
+        of what follows each entry's value, then of what begins each object; the scan writes it. See `guesses`.
     needed
         the bits of objects without which an event is of the other shape.
     predictions
@@ -77,7 +79,11 @@ class Program:
         self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 9)
         self.keys = PackedTables(keys)
         self.tables = PackedTables(tables)
-        self.following: Any = np.full(len(rows) + len(objects), -1, dtype=np.int64)
+        self.owners: Any = np.full(len(objects), -1, dtype=np.int64)
+        for entry, row in enumerate(rows):
+            if row[CHILD] > 0:
+                self.owners[row[CHILD]] = entry
+        self.guesses = no_guesses(len(rows) + len(objects))
 
 
 class _Entry(msgspec.Struct):

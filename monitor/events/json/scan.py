@@ -15,6 +15,7 @@ from detectors.compiled import compiled
 from monitor.events import lookup
 from monitor.events.json import text
 from monitor.events.json.decimals import nearest
+from monitor.events.json.guesses import ENTRY, WIDTH, learn, matches
 from monitor.events.json.instant import instant
 from monitor.events.json.program import (
     ACTION,
@@ -38,7 +39,7 @@ from monitor.events.json.program import (
     TIME,
     VERSION,
 )
-from monitor.events.lookup import ASK, find, same
+from monitor.events.lookup import ASK, find
 from monitor.events.values import MAX_TEXT, MAX_TIMESTAMP_MS
 
 LEFT: Final = 0
@@ -48,7 +49,6 @@ OTHER_SHAPE: Final = 2
 
 _OBJECT, _ARRAY, _TEXT, _NUMBER, _BOOLEAN, _NULL = range(6)
 _MAX_DIGITS: Final = 4_000  # Python converts integers of some more
-_MAX_OBJECTS: Final = 64
 _MAX_VERSION_BYTES: Final = np.uint64(MAX_TEXT)  # quotes included: no fewer than its characters
 _NONE: Final = np.uint64(0)
 _1: Final = np.uint64(1)
@@ -78,7 +78,8 @@ def scan(
     entries: Any,  # `Program`
     needed: Any,
     predictions: Any,
-    following: Any,
+    owners: Any,
+    guesses: Any,
     key_info: Any,  # its keys
     key_slots: Any,
     key_entries: Any,
@@ -99,189 +100,189 @@ def scan(
     """Scan n events; returns the number of asks. What it wrote of an event that was not taken means nothing."""
     n_asks = 0
     n_entries, n_codes, n_tables = entries.shape[0], codes.shape[0], info.shape[0]
-    stack = np.empty(_MAX_OBJECTS, np.int64)
     floats = np.empty(1)
     for event in range(starts.size):
         status[event] = LEFT
         at = text.space(data, starts[event])
         if data[at] != 0x7B:
             continue
-        at = text.space(data, at + _1)
-        node, depth, previous, fresh, timed = 0, 0, n_entries, True, False
+        at += _1
+        node, previous, fresh, timed = 0, n_entries, True, False
         seen = entered = spoken = np.int64(0)
         while True:
-            if data[at] == 0x22:
-                # The key --------------------------------------------------------------------------------------------
-                begin, entry = at + _1, following[previous]
-                if entry >= 0:
-                    width = np.uint64(key_entries[entry, 1])
-                    at = begin + width
-                    if not (same(data, begin, key_words, key_entries[entry, 0], width) and data[at] == 0x22):
-                        entry = -1
-                if entry < 0:
-                    at, escaped = text.string(data, begin)
-                    if at == _NONE or escaped:
+            # The key, with all that comes before it ---------------------------------------------------------------
+            if matches(data, at, fresh, guesses, previous):
+                at += guesses[previous, WIDTH]
+                entry = np.int64(guesses[previous, ENTRY])
+                previous, node = entry, entries[entry, NODE]
+            else:
+                place, after = previous, at
+                at = text.space(data, at)
+                if fresh and data[at] == 0x7D:
+                    fresh = False
+                    continue
+                if not fresh:
+                    while data[at] == 0x7D and node > 0:
+                        previous = owners[node]
+                        node = entries[previous, NODE]
+                        at = text.space(data, at + _1)
+                    if data[at] != 0x2C:
+                        if node == 0 and data[at] == 0x7D and text.space(data, at + _1) == ends[event] and timed:
+                            status[event] = TAKEN if entered & needed == needed else OTHER_SHAPE
+                            spoken |= HAS_FEATURES if entered & needed else 0
+                            said[event] = spoken | (HAS_PREDICTION if entered & predictions else 0)
                         break
-                    entry = find(data, begin, at, node, key_info, key_slots, key_entries, key_words)
-                    if entry >= 0:
-                        following[previous] = entry
+                    at = text.space(data, at + _1)
+                if data[at] != 0x22:
+                    break
+                begin = at + _1
+                at, escaped = text.string(data, begin)
+                if at == _NONE or escaped:
+                    break
+                entry = find(data, begin, at, node, key_info, key_slots, key_entries, key_words)
                 at = text.space(data, at + _1)
                 if data[at] != 0x3A:
                     break
                 at = text.space(data, at + _1)
-                action, child = IGNORE, -1
                 if entry >= 0:
-                    previous, action, child = entry, entries[entry, ACTION], entries[entry, CHILD]
-                    if child >= 0:
-                        if seen & entries[entry, ONCE]:
-                            break  # given twice: the last counts as a whole
-                        seen |= entries[entry, ONCE]
-                # The value ------------------------------------------------------------------------------------------
-                begin, first, escaped = at, data[at], False
-                digits, exponent, flags = _NONE, 0, 0
-                if first == 0x22:
-                    kind = _TEXT
-                    at, escaped = text.string(data, at + _1)
-                    if at == _NONE:
-                        break
-                    at += _1
-                elif first == 0x2D or 0x30 <= first <= 0x39:
-                    kind = _NUMBER
-                    at, digits, exponent, flags = text.number(data, at)
-                    if at == _NONE:
-                        break
-                elif first == 0x7B and child >= 0:
-                    entered |= entries[entry, ONCE]
-                    stack[depth] = entry
-                    depth += 1
-                    node, previous, fresh = child, n_entries + child, True
-                    at = text.space(data, at + _1)
-                    continue
-                else:
-                    kind = (
-                        _OBJECT if first == 0x7B else _ARRAY if first == 0x5B else _NULL if first == 0x6E else _BOOLEAN
-                    )
-                    at = text.value(data, at)
-                    if at == _NONE:
-                        break
-                if entry >= 0 and (child < 0 or kind != _NULL):
+                    learn(data, after, at, fresh, entry, guesses, place)
+                    previous = entry
+            fresh = False
+            action, child = IGNORE, -1
+            if entry >= 0:
+                action, child = entries[entry, ACTION], entries[entry, CHILD]
+                if child >= 0:
+                    if seen & entries[entry, ONCE]:
+                        break  # given twice: the last counts as a whole
+                    seen |= entries[entry, ONCE]
+            begin = at
+            if action == NUMERIC:
+                at, found = text.short_number(data, begin)
+                if at != _NONE:
+                    numeric[entries[entry, ROW], event] = found
                     spoken |= entries[entry, SAYS]
-                row, second = -1, -1
-                if action != IGNORE:
-                    row, second = entries[entry, ROW], entries[entry, SECOND]
-                elif child >= 0:  # something else where an object may be
-                    bare_number, bare_text = entries[entry, BARE_NUMBER], entries[entry, BARE_TEXT]
-                    if kind == _NUMBER and bare_number >= 0:
-                        action, row = NUMERIC, bare_number
-                    elif kind in (_TEXT, _BOOLEAN) and bare_text >= 0:
-                        action, row = CODE, bare_text
-                    elif kind == _ARRAY:
-                        if bare_number >= 0:
-                            numeric[bare_number, event] = INVALID
-                        if bare_text >= 0:
-                            codes[bare_text, event] = CODE_INVALID
-                # What it means --------------------------------------------------------------------------------------
-                asked = False
-                integer = kind == _NUMBER and not flags & text.FRACTION and at - begin < np.uint64(_MAX_DIGITS)
-                if action == NUMERIC:
-                    if kind == _NUMBER:
-                        found, sure = nearest(digits, exponent, floats)
-                        if found == np.inf:
-                            found = INVALID
-                        elif flags & text.NEGATIVE and not (integer and digits == _NONE):
-                            found = -found
-                        asked = not sure or flags & text.CUT != 0
-                        numeric[row, event] = ABSENT if asked else found
-                        row += n_codes
-                    else:
-                        numeric[row, event] = NULL if kind == _NULL else INVALID
-                elif action == CODE:
-                    # A number is spelled as a category spells it: -0 and what has a fraction are not, but for 3.0.
-                    left, right = begin, at
-                    if kind == _TEXT:
-                        left, right = begin + _1, at - _1
-                    elif kind == _NUMBER and not integer:
-                        right = _whole(data, begin, at)
-                    plain = not escaped and right != _NONE
-                    if kind == _NUMBER and flags & text.NEGATIVE and digits == _NONE:
-                        plain = False
-                    while row >= 0:
-                        if kind == _NULL:
-                            codes[row, event] = info[row, lookup.NULL]
-                        elif kind in (_OBJECT, _ARRAY):
-                            codes[row, event] = info[row, lookup.INVALID]
-                        else:
-                            code = ASK
-                            if plain:
-                                code = find(data, left, right, row, info, slots, table_entries, words)
-                            codes[row, event] = code
-                            if code == ASK:
-                                if n_asks == asks.shape[0]:
-                                    asked = True
-                                    break
-                                asks[n_asks, 0], asks[n_asks, 1] = row, event
-                                asks[n_asks, 2], asks[n_asks, 3] = begin, at
-                                n_asks += 1
-                        row, second = second, -1
-                elif action == TIME:
-                    found_ms = np.int64(-1)
-                    if integer and not flags and digits <= np.uint64(MAX_TIMESTAMP_MS):
-                        found_ms = np.int64(digits)
-                    elif kind == _TEXT and not escaped:
-                        found_ms = instant(data, begin + _1, at - _1)
-                    if found_ms < 0:
-                        break
-                    times[event], timed = found_ms, True
-                elif action == VERSION:
-                    if at - begin > _MAX_VERSION_BYTES:
-                        break
-                    if kind == _TEXT and not escaped:
-                        versions[event, 0], versions[event, 1] = begin + _1, at - _1
-                    elif kind == _BOOLEAN or (integer and not (flags and digits == _NONE)):
-                        versions[event, 0], versions[event, 1] = begin, at
-                    elif kind == _NULL:
-                        versions[event, 0] = versions[event, 1] = _NONE
-                    else:
-                        break
-                elif action == IDENTITY:
-                    if not (kind in (_TEXT, _NULL) or (kind == _NUMBER and not flags & text.FRACTION)):
-                        break
-                elif action == NAME:
-                    if kind != _TEXT or escaped:
-                        break
-                    if find(data, begin + _1, at - _1, n_tables - 1, info, slots, table_entries, words) != 0:
-                        break
-                elif action == PROBABILITIES:
-                    probabilities[event, 0] = _NONE if kind == _NULL else begin
-                    probabilities[event, 1] = _NONE if kind == _NULL else at
-                elif action == FEATURES and kind != _NULL:
-                    status[event] = OTHER_SHAPE if kind == _OBJECT else LEFT
-                    break
-                if asked:
-                    if n_asks == asks.shape[0]:
-                        break
-                    asks[n_asks, 0], asks[n_asks, 1], asks[n_asks, 2], asks[n_asks, 3] = row, event, begin, at
-                    n_asks += 1
-                at = text.space(data, at)
-                if data[at] == 0x2C:
-                    at, fresh = text.space(data, at + _1), False
                     continue
-            elif not fresh or data[at] != 0x7D:
-                break  # a comma with no key after it, or something that is no key
-            # The object ends, and those around it -------------------------------------------------------------------
-            while data[at] == 0x7D and depth > 0:
-                depth -= 1
-                previous = stack[depth]
-                node = entries[previous, NODE]
-                at = text.space(data, at + _1)
-            if depth > 0 or data[at] == 0x2C:
-                if data[at] != 0x2C:
+                at = begin
+            # The value ------------------------------------------------------------------------------------------
+            first, escaped = data[at], False
+            digits, exponent, flags = _NONE, 0, 0
+            if first == 0x22:
+                kind = _TEXT
+                at, escaped = text.string(data, at + _1)
+                if at == _NONE:
                     break
-                at, fresh = text.space(data, at + _1), False
+                at += _1
+            elif first == 0x2D or 0x30 <= first <= 0x39:
+                kind = _NUMBER
+                at, digits, exponent, flags = text.number(data, at)
+                if at == _NONE:
+                    break
+            elif first == 0x7B and child >= 0:
+                entered |= entries[entry, ONCE]
+                node, previous, fresh = child, n_entries + child, True
+                at += _1
                 continue
-            if data[at] == 0x7D and text.space(data, at + _1) == ends[event] and timed:
-                status[event] = TAKEN if entered & needed == needed else OTHER_SHAPE
-                spoken |= HAS_FEATURES if entered & needed else 0
-                said[event] = spoken | (HAS_PREDICTION if entered & predictions else 0)
-            break
+            else:
+                kind = _OBJECT if first == 0x7B else _ARRAY if first == 0x5B else _NULL if first == 0x6E else _BOOLEAN
+                at = text.value(data, at)
+                if at == _NONE:
+                    break
+            if entry >= 0 and (child < 0 or kind != _NULL):
+                spoken |= entries[entry, SAYS]
+            row, second = -1, -1
+            if action != IGNORE:
+                row, second = entries[entry, ROW], entries[entry, SECOND]
+            elif child >= 0:  # something else where an object may be
+                bare_number, bare_text = entries[entry, BARE_NUMBER], entries[entry, BARE_TEXT]
+                if kind == _NUMBER and bare_number >= 0:
+                    action, row = NUMERIC, bare_number
+                elif kind in (_TEXT, _BOOLEAN) and bare_text >= 0:
+                    action, row = CODE, bare_text
+                elif kind == _ARRAY:
+                    if bare_number >= 0:
+                        numeric[bare_number, event] = INVALID
+                    if bare_text >= 0:
+                        codes[bare_text, event] = CODE_INVALID
+            # What it means --------------------------------------------------------------------------------------
+            asked = False
+            integer = kind == _NUMBER and not flags & text.FRACTION and at - begin < np.uint64(_MAX_DIGITS)
+            if action == NUMERIC:
+                if kind == _NUMBER:
+                    found, sure = nearest(digits, exponent, floats)
+                    if found == np.inf:
+                        found = INVALID
+                    elif flags & text.NEGATIVE and not (integer and digits == _NONE):
+                        found = -found
+                    asked = not sure or flags & text.CUT != 0
+                    numeric[row, event] = ABSENT if asked else found
+                    row += n_codes
+                else:
+                    numeric[row, event] = NULL if kind == _NULL else INVALID
+            elif action == CODE:
+                # A number is spelled as a category spells it: -0 and what has a fraction are not, but for 3.0.
+                left, right = begin, at
+                if kind == _TEXT:
+                    left, right = begin + _1, at - _1
+                elif kind == _NUMBER and not integer:
+                    right = _whole(data, begin, at)
+                plain = not escaped and right != _NONE
+                if kind == _NUMBER and flags & text.NEGATIVE and digits == _NONE:
+                    plain = False
+                while row >= 0:
+                    if kind == _NULL:
+                        codes[row, event] = info[row, lookup.NULL]
+                    elif kind in (_OBJECT, _ARRAY):
+                        codes[row, event] = info[row, lookup.INVALID]
+                    else:
+                        code = ASK
+                        if plain:
+                            code = find(data, left, right, row, info, slots, table_entries, words)
+                        codes[row, event] = code
+                        if code == ASK:
+                            if n_asks == asks.shape[0]:
+                                asked = True
+                                break
+                            asks[n_asks, 0], asks[n_asks, 1] = row, event
+                            asks[n_asks, 2], asks[n_asks, 3] = begin, at
+                            n_asks += 1
+                    row, second = second, -1
+            elif action == TIME:
+                found_ms = np.int64(-1)
+                if integer and not flags and digits <= np.uint64(MAX_TIMESTAMP_MS):
+                    found_ms = np.int64(digits)
+                elif kind == _TEXT and not escaped:
+                    found_ms = instant(data, begin + _1, at - _1)
+                if found_ms < 0:
+                    break
+                times[event], timed = found_ms, True
+            elif action == VERSION:
+                if at - begin > _MAX_VERSION_BYTES:
+                    break
+                if kind == _TEXT and not escaped:
+                    versions[event, 0], versions[event, 1] = begin + _1, at - _1
+                elif kind == _BOOLEAN or (integer and not (flags and digits == _NONE)):
+                    versions[event, 0], versions[event, 1] = begin, at
+                elif kind == _NULL:
+                    versions[event, 0] = versions[event, 1] = _NONE
+                else:
+                    break
+            elif action == IDENTITY:
+                if not (kind in (_TEXT, _NULL) or (kind == _NUMBER and not flags & text.FRACTION)):
+                    break
+            elif action == NAME:
+                if kind != _TEXT or escaped:
+                    break
+                if find(data, begin + _1, at - _1, n_tables - 1, info, slots, table_entries, words) != 0:
+                    break
+            elif action == PROBABILITIES:
+                probabilities[event, 0] = _NONE if kind == _NULL else begin
+                probabilities[event, 1] = _NONE if kind == _NULL else at
+            elif action == FEATURES and kind != _NULL:
+                status[event] = OTHER_SHAPE if kind == _OBJECT else LEFT
+                break
+            if asked:
+                if n_asks == asks.shape[0]:
+                    break
+                asks[n_asks, 0], asks[n_asks, 1], asks[n_asks, 2], asks[n_asks, 3] = row, event, begin, at
+                n_asks += 1
     return n_asks

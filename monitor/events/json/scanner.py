@@ -10,19 +10,17 @@ from detectors.columns import ABSENT, CODE_NULL
 from monitor.events.frame import Frame
 from monitor.events.json import named, scan
 from monitor.events.json.forgiving import parse
+from monitor.events.json.gathered import Gathered
 from monitor.events.json.program import HAS_FEATURES, HAS_PREDICTION, Program, program_of
 from monitor.events.lookup import ASK, PackedTables, Table
 from monitor.events.mapping import MODEL
 from monitor.events.parts import Part, fill_segments, segment_code, set_absent, set_code
 from monitor.events.values import Category, category, most_probable, number
-from monitor.events.words import PADDING
 
 MAX_VERSIONS: Final = 16
 """Distinct versions told apart by the compiled loop; events of further ones take longer."""
 MAX_ASKS: Final = 1 << 20
 """Values that Python looks at in one scan, 32 bytes each; events that bring more are left."""
-
-_END: Final = b"\0"
 
 
 class Scanner:
@@ -41,26 +39,26 @@ class Scanner:
         codes = {name: code for code, name in enumerate(self._names)}
         self._models = PackedTables(Table(codes=table, null=-1, invalid=-1, other=-1) for table in ({MODEL: 0}, codes))
 
-    def take(self, raws: Sequence[bytes]) -> tuple[list[tuple[str, Part]], Ints]:
-        """Scan some events.
+    def take(self, raws: Sequence[bytes | None], longest: int) -> tuple[list[tuple[str, Part]], Ints]:
+        """Scan some events; none that is None or has more than `longest` bytes.
 
         Returns
         -------
         Parts by model, their positions indices into `raws`; and the indices of the events that were left.
         """
-        text = _END.join([*raws, PADDING])
-        lengths = np.fromiter(map(len, raws), dtype=np.uint64, count=len(raws))
-        ends = np.cumsum(lengths + np.uint64(1)) - np.uint64(1)
-        data, starts = np.frombuffer(text, dtype=np.uint8), ends - lengths
+        gathered = Gathered(raws, longest)
         left = np.ones(len(raws), dtype=np.bool_)
-        unicode = np.arange(len(raws)) if is_utf8(text) else np.flatnonzero([is_utf8(raw) for raw in raws])
+        unicode = np.arange(len(raws))
+        if not gathered.is_ascii.all():
+            others = np.flatnonzero(~gathered.is_ascii).tolist()
+            unicode = np.delete(unicode, [row for row in others if not _is_utf8(raws[row] or b"")])
         parts = []
-        for name, rows in self._by_model(data, starts, unicode):
+        for name, rows in self._by_model(gathered, unicode):
             shapes, todo = self._programs[name], rows
             for position, program in enumerate(tuple(shapes)):
                 if not todo.size:
                     break
-                part, status = _scan(program, text, data, starts[todo], ends[todo], todo)
+                part, status = _scan(program, gathered, todo)
                 taken = status == scan.TAKEN
                 if taken.any():
                     parts.append((name, part if taken.all() else part.take(np.flatnonzero(taken))))
@@ -70,16 +68,17 @@ class Scanner:
                 todo = todo[status == scan.OTHER_SHAPE] if position == 0 else todo[:0]
         return parts, np.flatnonzero(left)
 
-    def _by_model(self, data: Any, starts: Any, rows: Ints) -> list[tuple[str, Ints]]:
+    def _by_model(self, gathered: Gathered, rows: Ints) -> list[tuple[str, Ints]]:
         if len(self._names) == 1:
             return [(self._names[0], rows)]
         found = np.empty(rows.size, dtype=np.int64)
         known = self._models
-        named.models(data, starts[rows], known.info, known.slots, known.entries, known.words, found)
+        starts = gathered.starts[rows]
+        named.models(gathered.data, starts, known.info, known.slots, known.entries, known.words, found)
         return [(name, rows[found == code]) for code, name in enumerate(self._names) if (found == code).any()]
 
 
-def _scan(program: Program, text: bytes, data: Any, starts: Any, ends: Any, positions: Ints) -> tuple[Part, Any]:
+def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, Any]:
     """The columns of all these events, and the status of each: those of events that were not taken mean nothing."""
     frame, n = program.frame, positions.size
     numeric, codes = frame.blank(n)
@@ -89,11 +88,12 @@ def _scan(program: Program, text: bytes, data: Any, starts: Any, ends: Any, posi
     said, status = np.zeros((2, n), dtype=np.int8)
     keys, tables = program.keys, program.tables
     n_asks = scan.scan(
-        data, starts, ends, program.entries, program.needed, program.predictions, program.following,
+        gathered.data, gathered.starts[positions], gathered.ends[positions],
+        program.entries, program.needed, program.predictions, program.owners, program.guesses,
         keys.info, keys.slots, keys.entries, keys.words, tables.info, tables.slots, tables.entries, tables.words,
         numeric, codes, times, versions, probabilities, asks, said, status,
     )  # fmt: skip
-    texts, version_codes = _versions(text, data, versions)
+    texts, version_codes = _versions(gathered, versions)
     part = Part(
         positions=positions,
         timestamps_ms=times,
@@ -110,9 +110,9 @@ def _scan(program: Program, text: bytes, data: Any, starts: Any, ends: Any, posi
             continue
         if row >= frame.n_codes:
             if numeric[row - frame.n_codes, event] == ABSENT:
-                numeric[row - frame.n_codes, event] = number(parse(text[begin:end]))
+                numeric[row - frame.n_codes, event] = number(parse(gathered.text(begin, end)))
         elif codes[row, event] == ASK:
-            value = category(parse(text[begin:end]))
+            value = category(parse(gathered.text(begin, end)))
             if row < frame.n_categorical:
                 set_code(frame, part, row, event, value)
             elif row < frame.flat_label:
@@ -125,21 +125,21 @@ def _scan(program: Program, text: bytes, data: Any, starts: Any, ends: Any, posi
         np.copyto(score, numeric[frame.flat_score], where=np.isnan(score))
     if frame.label is not None:
         _flat_label(frame, part, codes[frame.flat_label], flat_label)
-    _probabilities(frame, part, text, probabilities, status == scan.TAKEN)
+    _probabilities(frame, part, gathered, probabilities, status == scan.TAKEN)
     fill_segments(frame, part, codes)
     set_absent(frame, part.numeric, part.codes, said & HAS_FEATURES > 0, said & HAS_PREDICTION > 0)
     part.unseen = {column: sorted(pairs) for column, pairs in part.unseen.items()}
     return part, status
 
 
-def _versions(text: bytes, data: Any, places: Any) -> tuple[tuple[str, ...], Codes]:
+def _versions(gathered: Gathered, places: Any) -> tuple[tuple[str, ...], Codes]:
     """The distinct versions, and each event's among them."""
     codes = np.empty(len(places), dtype=np.int32)
     firsts = np.zeros(MAX_VERSIONS, dtype=np.int64)
-    n = named.distinct(data, places, codes, firsts)
-    texts = [text[begin:end].decode(errors="replace") for begin, end in places[firsts[:n]].tolist()]
+    n = named.distinct(gathered.data, places, codes, firsts)
+    texts = [gathered.text(begin, end).decode(errors="replace") for begin, end in places[firsts[:n]].tolist()]
     if (codes == ASK).any():
-        every = [text[begin:end].decode(errors="replace") for begin, end in places.tolist()]
+        every = [gathered.text(begin, end).decode(errors="replace") for begin, end in places.tolist()]
         texts = list(dict.fromkeys(every))
         index = {one: code for code, one in enumerate(texts)}
         codes = np.fromiter(map(index.__getitem__, every), dtype=np.int32, count=len(every))
@@ -158,23 +158,21 @@ def _flat_label(frame: Frame, part: Part, flat: Codes, asked: Mapping[int, Categ
             own[row] = flat[row]
 
 
-def _probabilities(frame: Frame, part: Part, text: bytes, places: Any, taken: Bools) -> None:
+def _probabilities(frame: Frame, part: Part, gathered: Gathered, places: Any, taken: Bools) -> None:
     """Where there are probabilities: the largest stands in for an absent score, its class for an absent label."""
     no_score = np.zeros_like(taken) if frame.score is None else np.isnan(part.numeric[frame.score])
     no_label = np.zeros_like(taken) if frame.label is None else part.codes[frame.label] == CODE_NULL
     for row in np.flatnonzero(taken & (places[:, 1] > 0) & (no_score | no_label)).tolist():
         begin, end = places[row].tolist()
-        score, label = most_probable(parse(text[begin:end]))
+        score, label = most_probable(parse(gathered.text(begin, end)))
         if frame.score is not None and no_score[row]:
             part.numeric[frame.score, row] = score
         if frame.label is not None and no_label[row]:
             set_code(frame, part, frame.label, row, label)
 
 
-def is_utf8(raw: bytes) -> bool:
+def _is_utf8(raw: bytes) -> bool:
     """Whether all of it is text."""
-    if raw.isascii():
-        return True
     try:
         raw.decode()
     except UnicodeDecodeError:

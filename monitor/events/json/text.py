@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.compiled import compiled
-from monitor.events.json.decimals import MAX_DIGITS
+from detectors.compiled import compiled, inlined
+from monitor.events.json.decimals import MAX_DIGITS, TENS
 from monitor.events.words import word_at, zeros_below
 
 NEGATIVE: Final = 1
@@ -26,9 +26,10 @@ _NONE: Final = np.uint64(0)
 # Offsets are unsigned: for a signed index the compiler must allow for Python's counting from the end, at every byte.
 _1, _2, _3, _4, _5, _6 = (np.uint64(i) for i in range(1, 7))
 _8, _TEN, _48 = np.uint64(8), np.uint64(10), np.uint64(0x30)
-_QUOTES, _BACKSLASHES, _SPACES, _ONES, _HIGH_BITS = (
-    np.uint64(byte * 0x0101_0101_0101_0101) for byte in (0x22, 0x5C, 0x20, 0x01, 0x80)
+_QUOTES, _BACKSLASHES, _SPACES, _ONES, _HIGH_BITS, _ZEROS, _BEYOND_NINE = (
+    np.uint64(byte * 0x0101_0101_0101_0101) for byte in (0x22, 0x5C, 0x20, 0x01, 0x80, 0x30, 0x76)
 )
+_TOP: Final = np.uint64(1 << 63)
 
 
 @compiled
@@ -79,6 +80,45 @@ def string(data: Any, at: Any) -> Any:
             at += _2
         else:
             return _NONE, True
+
+
+@inlined
+def _non_digits(word: Any) -> Any:
+    """The high bit of each of a word's bytes that is no digit; above the lowest of them others may be marked too."""
+    off = word ^ _ZEROS
+    return ((off + _BEYOND_NINE) | off) & _HIGH_BITS
+
+
+@inlined
+def _number_of(word: Any) -> Any:
+    """The number in eight digits, the first in the lowest byte; zero bytes count as zeros (Lemire 2021, section 3)."""
+    pairs = ((word & np.uint64(0x0F0F_0F0F_0F0F_0F0F)) * np.uint64(2561)) >> _8
+    fours = ((pairs & np.uint64(0x00FF_00FF_00FF_00FF)) * np.uint64(6553601)) >> np.uint64(16)
+    return ((fours & np.uint64(0x0000_FFFF_0000_FFFF)) * np.uint64(42949672960001)) >> np.uint64(32)
+
+
+@inlined
+def short_number(data: Any, at: Any) -> Any:
+    """(end, float64) of a number of less than eight digits with no exponent; end 0 where it is another, or none."""
+    negative = data[at] == 0x2D
+    at += np.uint64(negative)
+    plain = word_at(data, at)
+    marks = _non_digits(plain)
+    whole = zeros_below(marks | _TOP) >> _3  # digits before the point
+    low = (_1 << (_8 * whole)) - _1
+    point = np.uint64((plain >> (_8 * whole)) & np.uint64(0xFF) == np.uint64(0x2E))
+    digits = (plain & low) | (word_at(data, at + point) & ~low)  # the point left out
+    marks_too = _non_digits(digits)
+    n = zeros_below(marks_too | _TOP) >> _3
+    end = at + n + point
+    value = _number_of(digits << ((_8 - n) * _8 & np.uint64(63)))
+    if (
+        marks == _NONE or marks_too == _NONE or whole == _NONE or (point == _1 and n == whole)
+        or (whole > _1 and plain & np.uint64(0xFF) == _48) or (negative and value == _NONE) or data[end] | 0x20 == 0x65
+    ):  # fmt: skip
+        return _NONE, 0.0
+    found = np.float64(np.int64(value)) / TENS[n - whole]
+    return end, -found if negative else found
 
 
 @compiled
