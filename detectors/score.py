@@ -5,17 +5,17 @@ Pure and deterministic: the same counts give the same scores to the bit, in the 
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.arrays import Bools, Floats, Ints
+from detectors.arrays import Bools, Codes, Floats, Ints
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.errors import LayoutMismatch
 from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
-from detectors.profile import Profile, profiles
 from detectors.reference import Reference
 from detectors.registry import Scores, get
 from detectors.settings import Setting, check_settings
@@ -23,7 +23,7 @@ from detectors.significance import benjamini_hochberg
 from detectors.sketch import Sketch
 from detectors.tables import Grid, Table, compare, tabulate
 
-__all__ = ["MIN_SAMPLES", "Profile", "Score", "Setting", "comparison_of", "profiles", "score"]
+__all__ = ["MIN_SAMPLES", "ScoreColumns", "Setting", "comparison_of", "score"]
 
 MIN_SAMPLES: Final = 200
 _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
@@ -32,12 +32,13 @@ _PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
 _plans: "weakref.WeakKeyDictionary[Reference, dict[_PlanKey, Plan]]" = weakref.WeakKeyDictionary()
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """One method's verdict on one column of one segment in one window.
+class ScoreColumns(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdicts of one window, a row each method, column and segment, as arrays (rows,).
 
     Attributes
     ----------
-    segment, column, method: what was scored.
+    segments, columns, methods: the names that the next three point into.
+    segment, column, method: int32, what was scored.
     statistic: the effect, at least 0; NaN when a side has no value.
     p_value: in [0, 1]; NaN when insufficient.
     q_value: Benjamini-Hochberg over the sufficient columns of this segment and method; NaN when insufficient.
@@ -48,18 +49,24 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     error_bound: how far the statistic of the raw values can be from this one; 0 when exact.
     """
 
-    segment: str
-    column: str
-    method: str
-    statistic: float
-    p_value: float
-    q_value: float
-    threshold: float
-    drifted: bool
-    insufficient: bool
-    n_reference: int
-    n_current: int
-    error_bound: float
+    segments: tuple[str, ...]
+    columns: tuple[str, ...]
+    methods: tuple[str, ...]
+    segment: Codes
+    column: Codes
+    method: Codes
+    statistic: Floats
+    p_value: Floats
+    q_value: Floats
+    threshold: Floats
+    drifted: Bools
+    insufficient: Bools
+    n_reference: Ints
+    n_current: Ints
+    error_bound: Floats
+
+    def __len__(self) -> int:
+        return self.segment.size
 
 
 def score(
@@ -67,7 +74,7 @@ def score(
     sketches: Mapping[str, Sketch],
     settings: Sequence[Setting],
     min_samples: int = MIN_SAMPLES,
-) -> list[Score]:
+) -> ScoreColumns:
     """Score a window.
 
     Parameters
@@ -92,10 +99,11 @@ def score(
         raise LayoutMismatch("a live sketch was counted in other cells than the reference's")
     names = sorted(sketches)
     at_once = max(1, _CELLS_AT_ONCE // max(1, layout.n_cells))
-    scores: list[Score] = []
-    for start in range(0, len(names), at_once):
-        scores += _score_segments(reference, sketches, names[start : start + at_once], settings, min_samples)
-    return scores
+    parts = [
+        _score_segments(reference, sketches, names[start : start + at_once], settings, min_samples)
+        for start in range(0, len(names), at_once)
+    ]
+    return _columns(reference, names, settings, [block for part in parts for block in part])
 
 
 def comparison_of(
@@ -130,7 +138,7 @@ def _score_segments(
     names: Sequence[str],
     settings: Sequence[Setting],
     min_samples: int,
-) -> list[Score]:
+) -> list[_Block]:
     layout = reference.layout
     live = tabulate(layout, [sketches[name] for name in names])
     empty = Sketch.empty(layout)
@@ -143,9 +151,7 @@ def _score_segments(
         ends = np.cumsum([block.columns.size for block in family])[:-1]
         for block, q_value in zip(family, np.split(q_values, ends, axis=1), strict=True):
             block.q_value = q_value
-    return [
-        row for segment, name in enumerate(names) for block in blocks for row in _rows(reference, name, segment, block)
-    ]
+    return blocks
 
 
 def _block(
@@ -204,36 +210,44 @@ def _plan(reference: Reference, key: _PlanKey) -> Plan:
     return plans[key]
 
 
-def _rows(reference: Reference, segment: str, index: int, block: _Block) -> list[Score]:
-    setting = block.setting
-    statistic, q_value = block.statistic[index], block.q_value[index]
-    drifted = (statistic >= setting.threshold) & (q_value <= setting.alpha)  # NaN compares as False
-    columns = [reference.layout.columns[column].name for column in block.columns.tolist()]
-    return [
-        Score(
-            segment=segment,
-            column=column,
-            method=setting.method,
-            statistic=value,
-            p_value=p,
-            q_value=q,
-            threshold=setting.threshold,
-            drifted=verdict,
-            insufficient=few,
-            n_reference=n_reference,
-            n_current=n_current,
-            error_bound=bound,
-        )
-        for column, value, p, q, verdict, few, n_reference, n_current, bound in zip(
-            columns,
-            statistic.tolist(),
-            block.p_value[index].tolist(),
-            q_value.tolist(),
-            drifted.tolist(),
-            block.insufficient[index].tolist(),
-            block.n_reference[index].tolist(),
-            block.n_current[index].tolist(),
-            block.error_bound[index].tolist(),
-            strict=True,
-        )
-    ]
+def _columns(
+    reference: Reference, names: Sequence[str], settings: Sequence[Setting], blocks: Sequence[_Block]
+) -> ScoreColumns:
+    """The blocks, one a setting for each part of the segments, side by side: by segment, then setting, then column."""
+    n_settings = len(settings)
+    widths = [block.columns.size for block in blocks[:n_settings]] or [0] * n_settings
+    n = sum(widths)
+
+    def joined(name: str, kind: type) -> NDArray[Any]:
+        parts = [
+            np.concatenate([getattr(block, name) for block in blocks[start : start + n_settings]], axis=1)
+            for start in range(0, len(blocks), n_settings)
+        ]
+        return np.concatenate([np.empty((0, n)), *parts]).reshape(-1).astype(kind, copy=False)
+
+    def across(values: Sequence[float]) -> NDArray[Any]:
+        """One value a setting, for each of its columns, in every segment."""
+        return np.tile(np.repeat(values, widths), len(names))
+
+    methods = tuple(dict.fromkeys(setting.method for setting in settings))
+    statistic, q_value = joined("statistic", np.float64), joined("q_value", np.float64)
+    threshold = across([setting.threshold for setting in settings]).astype(np.float64)
+    columns = np.concatenate([np.empty(0), *(block.columns for block in blocks[:n_settings])])
+    return ScoreColumns(
+        segments=tuple(names),
+        columns=tuple(column.name for column in reference.layout.columns),
+        methods=methods,
+        segment=np.repeat(np.arange(len(names), dtype=np.int32), n),
+        column=np.tile(columns, len(names)).astype(np.int32),
+        method=across([methods.index(setting.method) for setting in settings]).astype(np.int32),
+        statistic=statistic,
+        p_value=joined("p_value", np.float64),
+        q_value=q_value,
+        threshold=threshold,
+        # NaN compares as False.
+        drifted=(statistic >= threshold) & (q_value <= across([setting.alpha for setting in settings])),
+        insufficient=joined("insufficient", np.bool_),
+        n_reference=joined("n_reference", np.int64),
+        n_current=joined("n_current", np.int64),
+        error_bound=joined("error_bound", np.float64),
+    )

@@ -5,14 +5,11 @@ What only one role needs is imported when that role is made, so that no role nee
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import stamina
 
-from detectors.columns import Kind
-from detectors.grid import coarse_cells
-from detectors.reference import Reference
 from monitor.config.schema import Config
 from monitor.errors import InputError, StoppedError, Unavailable
 from monitor.models import message_decoder, watched
@@ -21,12 +18,12 @@ from sinks.errors import SinkRejected, SinkUnavailable
 
 if TYPE_CHECKING:
     import faust
+    import pyarrow as pa
 
     from monitor.process.health import Health
     from monitor.roles.deliver import Deliver
     from monitor.roles.ingest import Ingest
-    from sinks.records import ReferenceColumn, Row
-    from sinks.sink import Sink
+    from sinks.destination import Destination
 
 _T = TypeVar("_T")
 
@@ -64,7 +61,7 @@ def evaluate_role(config: Config, worker: str, health: "Health") -> "faust.App":
     return build_app(config.kafka, evaluator, worker=worker, state_dir=config.state_dir, health=health)
 
 
-def open_destination(config: Config, name: str) -> "Sink":
+def open_destination(config: Config, name: str) -> "Destination":
     """The destination of this name, not yet connected.
 
     Raises `InputError` when the configuration has none of it, `StoppedError` when its settings contradict each other.
@@ -72,13 +69,19 @@ def open_destination(config: Config, name: str) -> "Sink":
     if name not in config.destinations:
         raise InputError(f"no destination {name!r}", hint=f"destinations: {', '.join(config.destinations) or 'none'}")
     try:
-        return config.destinations[name].open()  # type: ignore[return-value]  # rows until they are batches
+        return config.destinations[name].open()
     except SinkRejected as error:
         raise StoppedError(f"{name}: {error}", hint=f"mend destinations.{name}") from error
 
 
 def deliver_role(
-    config: Config, name: str, sink: "Sink", worker: str, health: "Health", *, first_rows: "Sequence[Row]" = ()
+    config: Config,
+    name: str,
+    sink: "Destination",
+    worker: str,
+    health: "Health",
+    *,
+    first_rows: "Sequence[pa.RecordBatch]" = (),
 ) -> "Deliver":
     """The deliver role of one destination."""
     from monitor.roles.deliver import Deliver
@@ -96,37 +99,11 @@ def deliver_role(
     )
 
 
-def reference_rows(references: References) -> "list[ReferenceColumn]":
-    """The rows of the `references` table: what SQL compares profiles with."""
-    return [row for of_model in references.values() for row in _rows_of(of_model.current)]
+def first_rows(references: References) -> "list[pa.RecordBatch]":
+    """What every destination is given at the start: the references."""
+    from monitor.reference.batch import reference_batch
 
-
-def _rows_of(reference: Reference) -> "Iterable[ReferenceColumn]":
-    from sinks.records import ReferenceColumn
-
-    layout = reference.layout
-    whole = reference.sketches[""]
-    for index, column in enumerate(layout.columns):
-        numeric = column.kind is Kind.NUMERIC
-        cells = layout.cells(index)
-        edges = layout.column_edges(layout.numeric.index(index)) if numeric else None
-        decile = range(column.n_cells) if edges is None else coarse_cells(edges, whole.counts[cells], 10).tolist()
-        for segment, sketch in reference.sketches.items():
-            counts = sketch.counts[cells].tolist()
-            yield ReferenceColumn(
-                reference=reference.digest,
-                model=reference.model,
-                version=reference.version,
-                segment=segment,
-                column=column.name,
-                kind=column.kind.value,
-                n=sum(counts),
-                nulls=int(sketch.nulls[index]),
-                edges=list(column.edges),
-                categories=list(column.categories),
-                counts=counts,
-                decile=list(decile),
-            )
+    return [reference_batch(of_model.current for of_model in references.values())]
 
 
 def migrate(config: Config) -> dict[str, list[str]]:
@@ -161,7 +138,7 @@ def expect_no_results(config: Config) -> None:
             )
 
 
-def _destinations(config: Config) -> "Iterator[tuple[str, Sink]]":
+def _destinations(config: Config) -> "Iterator[tuple[str, Destination]]":
     for name in config.destinations:
         with contextlib.closing(open_destination(config, name)) as destination:
             yield name, destination

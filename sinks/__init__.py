@@ -1,7 +1,7 @@
 """The outside world after scoring: the public output contract, and where it is delivered to.
 
 - `sinks.records`: the rows that travel on `drift.results` and `drift.rejects`, and how they are written as bytes.
-- `sinks.sink`: what every destination can do. `sinks.errors`: what can go wrong, and what to do then.
+- `sinks.destination`: what every destination can do. `sinks.errors`: what can go wrong, and what to do then.
 - `sinks.clickhouse`: tables, views and SQL functions; migrations; the sink.
 
 Nothing here knows of Kafka, of Faust or of how a score is computed.

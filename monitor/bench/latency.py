@@ -8,12 +8,13 @@ that ends it, and stops when the write that holds its rows has returned.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 from confluent_kafka import Consumer, Producer
 
 from monitor import wiring
@@ -27,8 +28,8 @@ from monitor.errors import StoppedError
 from monitor.kafka.clients import consumer_settings, producer_settings
 from monitor.process.health import Health
 from monitor.process.supervisor import Supervisor
-from sinks.records import DriftScore, Row
-from sinks.sink import Sink
+from sinks.destination import Destination, Written
+from sinks.records import record_of
 
 CONFIG: Final = "latency.yaml"
 WINDOW_MS: Final = 1_000
@@ -56,21 +57,28 @@ def prepare(folder: Path, section: Mapping[str, object], _size: Size) -> Config:
 class _Noting:
     """A sink that notes when the rows of each window were written."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Destination) -> None:
         self._sink = sink
         self.written_s: dict[int, float] = {}
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """As the sink."""
+        return self._sink.takes
 
     def setup(self) -> None:
         """As the sink."""
         self._sink.setup()
 
-    def write(self, rows: Iterable[Row]) -> int:
+    def write(self, batches: Sequence[pa.RecordBatch]) -> Written:
         """As the sink."""
-        rows = list(rows)
-        n = self._sink.write(rows)
+        written = self._sink.write(batches)
         now_s = time.monotonic()
-        self.written_s.update(dict.fromkeys((row.window_end_ms for row in rows if isinstance(row, DriftScore)), now_s))
-        return n
+        for batch in batches:
+            if record_of(batch).name == "drift_score":
+                ends_ms: Any = batch.column("window_end_ms").unique().to_pylist()
+                self.written_s.update(dict.fromkeys(ends_ms, now_s))
+        return written
 
     def close(self) -> None:
         """As the sink."""

@@ -28,12 +28,9 @@ def _figures(result: Result) -> Table:
     table.add_column()
     table.add_row(
         f"{_figure(result.value, unit)} {unit}",
-        f"{_figure(result.min, unit)} to {_figure(result.max, unit)}{_target(result, 'value')}",
+        f"{_figure(result.min, unit)} to {_figure(result.max, unit)}{_target(result)}",
     )
-    table.add_row(
-        f"{_figure(yardstick.value, unit)} {unit}",
-        f"{yardstick.name}: ratio {result.ratio:.3g}{_target(result, 'ratio')}",
-    )
+    table.add_row(f"{_figure(yardstick.value, unit)} {unit}", f"{yardstick.name}: ratio {result.ratio:.3g}")
     return table
 
 
@@ -41,10 +38,8 @@ def _figure(value: float, unit: str) -> str:
     return f"{value:.4f}" if unit == "s" else f"{value:,.0f}"
 
 
-def _target(result: Result, of: str) -> str:
-    """What to reach, beside the figure that it is of."""
-    if result.target is None or result.target.of != of:
+def _target(result: Result) -> str:
+    if result.target is None:
         return ""
-    wanted = _figure(result.target.value, result.unit) if of == "value" else f"{result.target.value:g}"
     colour, word = ("green", "reached") if result.reached else ("red", "not reached")
-    return f"; target {wanted} [{colour}]{word}[/{colour}]"
+    return f"; target {_figure(result.target, result.unit)} [{colour}]{word}[/{colour}]"

@@ -14,26 +14,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
+import pyarrow as pa
 
 from monitor.evaluation.overlay import Write
 from monitor.evaluation.panes import Panes
 from monitor.evaluation.parking import Progress, forgotten, progress
-from monitor.evaluation.results import Source, batches_of_results
+from monitor.evaluation.results import Results, Source
 from monitor.evaluation.state import SEAL_KEY, KeyValue, Parked, Seal, pack, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import advanced
 from monitor.sketching.messages import Delta, SketchMessage
-from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one message leads to: results to send, changes of state, and the seal that says they are whole.
+    """What one message leads to: results (a batch a message), changes of state, and the seal that says they are whole.
 
     `waiting` has the models that wait for a reference's file, and its digest.
     """
 
-    results: list[ResultBatch] = field(default_factory=list)
+    results: list[pa.RecordBatch] = field(default_factory=list)
     writes: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     seal: tuple[bytes, bytes]
     watermarks_ms: Mapping[str, int] = field(default_factory=dict)
@@ -65,7 +65,6 @@ class Evaluator:
         others = {name: one for name, one in seal.parked.items() if name not in outcome.taken}
         outcome.parked |= others
         return outcome.step(
-            source,
             msgspec.structs.replace(
                 seal, watermarks_ms=seal.watermarks_ms | outcome.watermarks_ms, parked=outcome.parked
             ),
@@ -102,7 +101,6 @@ class Evaluator:
         for name in sorted(seal.parked.keys() - self._models.keys()):
             outcome.writes += forgotten(name, seal.parked[name])
         return outcome.step(
-            source,
             Seal(
                 absorbed=source.offset,
                 clocks=clocks,
@@ -121,9 +119,7 @@ class _Outcome:
     parked: dict[str, Parked] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     writes: list[Write] = field(default_factory=list)
-    scores: list[DriftScore] = field(default_factory=list)
-    profiles: list[ColumnProfile] = field(default_factory=list)
-    late: list[LateDropped] = field(default_factory=list)
+    results: Results = field(default_factory=Results)
     n_windows: dict[str, int] = field(default_factory=dict)
 
     def take(self, name: str, now: Progress) -> None:
@@ -135,16 +131,14 @@ class _Outcome:
         if now.parked is not None:
             self.parked[name] = now.parked
         for turn in now.turns:
-            self.scores += turn.scores
-            self.profiles += turn.profiles
-            self.late += turn.late
+            self.results.add(turn.results)
         if now.turns:
             self.n_windows[name] = sum(turn.n_windows for turn in now.turns)
 
-    def step(self, source: Source, seal: Seal) -> Step:
+    def step(self, seal: Seal) -> Step:
         """All of it, and the seal that says it is whole."""
         return Step(
-            results=batches_of_results(source, self.scores, self.profiles, self.late),
+            results=self.results.batches(),
             writes=self.writes,
             seal=(SEAL_KEY, pack(seal)),
             watermarks_ms=self.watermarks_ms,

@@ -1,100 +1,190 @@
-"""From scores and profiles to the rows of the public output contract (`sinks.records`)."""
+"""From scores and profiles to batches of the public output contract (`sinks.records`)."""
 
-import msgspec
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from detectors.profile import Profile
-from detectors.score import Score
+import numpy as np
+import pyarrow as pa
+
+from detectors.arrays import Codes
+from detectors.profile import ProfileColumns
+from detectors.score import ScoreColumns
 from monitor.evaluation.panes import Group
 from monitor.eventtime.windows import Window
-from sinks.records import ColumnProfile, DriftScore, LateDropped, ResultBatch, encoded_bytes
+from sinks.records import RECORDS, Record, Source
+from sinks.records.split import split
 
-# Rows of one message of `drift.results` together, encoded. Far below a broker's limit: one row more may follow, and a
-# profile holds up to 64 unseen values, the version of a model is as long as its producer likes.
-BYTES_PER_BATCH = 768 * 1024
+# Of one message of `drift.results`, before compression. Far below a broker's limit.
+BYTES_A_MESSAGE: Final = 1024 * 1024
+
+_SCORE: Final = RECORDS["drift_score"]
+_PROFILE: Final = RECORDS["column_profile"]
+_LATE: Final = RECORDS["late_dropped"]
+_KINDS: Final = ("categorical", "numeric")
+
+__all__ = ["Part", "Results", "Source"]
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a message of `drift.sketches` stands."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What rows have in common that were made together: one window's scores, or one pane's profiles."""
 
-    topic: str
-    partition: int
-    offset: int
+    model: str
+    group: Group
+    interval: Window
+    revision: int
 
 
-def score_row(model: str, group: Group, window: Window, revision: int, row: Score) -> DriftScore:
-    """One score as a row."""
-    return DriftScore(
-        model=model,
-        version=group[0],
-        reference=group[1],
-        segment=row.segment,
-        column=row.column,
-        method=row.method,
-        window_start_ms=window.start_ms,
-        window_end_ms=window.end_ms,
-        statistic=row.statistic,
-        p_value=row.p_value,
-        q_value=row.q_value,
-        threshold=row.threshold,
-        drifted=row.drifted,
-        insufficient=row.insufficient,
-        n_reference=row.n_reference,
-        n_current=row.n_current,
-        error_bound=row.error_bound,
-        revision=revision,
+@dataclass(slots=True)
+class Results:
+    """What one message of `drift.sketches` gives rise to, until it is put into batches."""
+
+    scores: list[tuple[Part, ScoreColumns]] = field(default_factory=list)
+    profiles: list[tuple[Part, ProfileColumns]] = field(default_factory=list)
+    late: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def add(self, other: "Results") -> None:
+        """Take in another model's."""
+        self.scores += other.scores
+        self.profiles += other.profiles
+        self.late += other.late
+
+    def batches(self) -> list[pa.RecordBatch]:
+        """The rows, one kind a batch, in as few batches as the size of a message allows; none when there are no rows.
+
+        The split is a function of the rows alone, so a repeated message is repeated to the byte.
+        """
+        whole = [_scores(self.scores), _profiles(self.profiles), _late(self.late)]
+        return [part for batch in whole if batch is not None for part in split(batch, BYTES_A_MESSAGE)]
+
+
+def _scores(parts: Sequence[tuple[Part, ScoreColumns]]) -> pa.RecordBatch | None:
+    parts = [(part, own) for part, own in parts if len(own)]
+    if not parts:
+        return None
+    plain = ("statistic", "p_value", "q_value", "threshold", "drifted", "insufficient", "n_reference", "n_current")
+    return _batch(
+        _SCORE,
+        {
+            **_common(parts, "window_start_ms", "window_end_ms"),
+            "column": _pointing((own.columns, own.column) for _, own in parts),
+            "method": _pointing((own.methods, own.method) for _, own in parts),
+            **{name: _joined([getattr(own, name) for _, own in parts]) for name in (*plain, "error_bound")},
+        },
     )
 
 
-def profile_row(model: str, group: Group, segment: str, interval: Window, revision: int, row: Profile) -> ColumnProfile:
-    """One column's profile in one pane as a row."""
-    return ColumnProfile(
-        model=model,
-        version=group[0],
-        reference=group[1],
-        segment=segment,
-        column=row.column,
-        kind=row.kind.value,
-        pane_start_ms=interval.start_ms,
-        pane_end_ms=interval.end_ms,
-        n=row.n,
-        nulls=row.nulls,
-        invalid=row.invalid,
-        minimum=row.minimum,
-        maximum=row.maximum,
-        mean=row.mean,
-        std=row.std,
-        quantiles=list(row.quantiles),
-        counts=row.counts,
-        frequent_unseen=[(item.value, item.count, item.error) for item in row.frequent],
-        revision=revision,
+def _profiles(parts: Sequence[tuple[Part, ProfileColumns]]) -> pa.RecordBatch | None:
+    parts = [(part, own) for part, own in parts if len(own)]
+    if not parts:
+        return None
+    plain = ("n", "nulls", "invalid", "minimum", "maximum", "mean", "std")
+    unseen: Any = _PROFILE.schema.field("frequent_unseen").type.value_type
+    frequent = pa.StructArray.from_arrays(
+        [
+            _texts([value for _, own in parts for value in own.unseen]),
+            pa.array([count for _, own in parts for count in own.unseen_counts], pa.uint64()),
+            pa.array([error for _, own in parts for error in own.unseen_errors], pa.uint64()),
+        ],
+        fields=list(unseen),
+    )
+    return _batch(
+        _PROFILE,
+        {
+            **_common(parts, "pane_start_ms", "pane_end_ms"),
+            "column": _pointing((own.columns, own.column) for _, own in parts),
+            "kind": _pointing((_KINDS, own.numeric) for _, own in parts),
+            **{name: _joined([getattr(own, name) for _, own in parts]) for name in plain},
+            "quantiles": _lists([own.quantile_offsets for _, own in parts], _joined([o.quantiles for _, o in parts])),
+            "counts": _lists([own.count_offsets for _, own in parts], _joined([own.counts for _, own in parts])),
+            "frequent_unseen": _lists([own.unseen_offsets for _, own in parts], frequent),
+        },
     )
 
 
-def batches_of_results(
-    source: Source, scores: list[DriftScore], profiles: list[ColumnProfile], late: list[LateDropped]
-) -> list[ResultBatch]:
-    """The rows in as few messages as a broker's limit allows; none when there are no rows.
+def _late(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch | None:
+    if not rows:
+        return None
+    return _batch(_LATE, {field.name: [row[field.name] for row in rows] for field in _LATE.fields})
 
-    The split is a function of the rows alone, so a repeated message is repeated to the byte.
-    """
-    batches: list[ResultBatch] = []
-    room = 0
-    rows: list[DriftScore | ColumnProfile | LateDropped] = [*scores, *profiles, *late]
-    for row in rows:
-        n_bytes = encoded_bytes(row)
-        if not batches or n_bytes > room:
-            batches.append(
-                ResultBatch(
-                    source_topic=source.topic, source_partition=source.partition, source_offset=source.offset,
-                    scores=[], profiles=[], late=[],
-                )
-            )  # fmt: skip
-            room = BYTES_PER_BATCH
-        if isinstance(row, DriftScore):
-            batches[-1].scores.append(row)
-        elif isinstance(row, ColumnProfile):
-            batches[-1].profiles.append(row)
-        else:
-            batches[-1].late.append(row)
-        room -= n_bytes
-    return batches
+
+def _common(parts: Sequence[tuple[Part, Any]], start: str, end: str) -> dict[str, Any]:
+    """The columns that a part has one value of, and the segment."""
+    sizes = [len(own) for _, own in parts]
+
+    def text(values: Sequence[str]) -> Any:
+        names = tuple(dict.fromkeys(values))
+        return _dictionary(names, np.repeat([names.index(value) for value in values], sizes))
+
+    return {
+        "model": text([part.model for part, _ in parts]),
+        "version": text([part.group[0] for part, _ in parts]),
+        "reference": text([part.group[1] for part, _ in parts]),
+        start: np.repeat([part.interval.start_ms for part, _ in parts], sizes),
+        end: np.repeat([part.interval.end_ms for part, _ in parts], sizes),
+        "segment": _pointing((own.segments, own.segment) for _, own in parts),
+        "revision": np.repeat([part.revision for part, _ in parts], sizes),
+    }
+
+
+def _batch(record: Record, columns: Mapping[str, Any]) -> pa.RecordBatch:
+    arrays = []
+    for own in record.fields:
+        column = columns[own.name]
+        if isinstance(column, list):
+            texts = isinstance(own.type, pa.DictionaryType)
+            column = _texts(column).dictionary_encode() if texts else pa.array(column, own.type)
+        elif isinstance(column, np.ndarray):
+            # A view: counts are never negative.
+            column = pa.array(column.view(np.uint64) if own.type == pa.uint64() else column, own.type)
+        arrays.append(column)
+    return pa.RecordBatch.from_arrays(arrays, schema=record.schema)
+
+
+def _pointing(parts: Iterable[tuple[Sequence[str], Codes]]) -> Any:
+    """Names and codes of each part as one dictionary array; only names that are pointed to, in order of appearance."""
+    place: dict[str, int] = {}
+    codes = []
+    for names, own in parts:
+        used = np.zeros(len(names), dtype=np.int32)
+        for code in _appearing(own, len(names)):
+            used[code] = place.setdefault(names[code], len(place))
+        codes.append(used[own])
+    return _dictionary(tuple(place), np.concatenate(codes))
+
+
+def _appearing(codes: Codes, n: int) -> list[int]:
+    """The codes from 0 to `n - 1` that are there, ascending."""
+    return np.flatnonzero(np.bincount(codes, minlength=n)).tolist()
+
+
+def _dictionary(names: Sequence[str], codes: Any) -> Any:
+    indices: Any = pa.array(np.asarray(codes, dtype=np.int32))
+    return pa.DictionaryArray.from_arrays(indices, _texts(names))
+
+
+def _joined(arrays: Sequence[Any]) -> Any:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _lists(offsets: Sequence[Codes], values: Any) -> Any:
+    """Lists from each part's offsets into its own values and all parts' values."""
+    ends, shift = [np.zeros(1, dtype=np.int32)], 0
+    for own in offsets:
+        ends.append(own[1:] + np.int32(shift))
+        shift += int(own[-1])
+    if isinstance(values, np.ndarray):
+        values = pa.array(values.view(np.uint64) if values.dtype == np.int64 else values)
+    joined: Any = pa.array(np.concatenate(ends).astype(np.int32))
+    return pa.ListArray.from_arrays(joined, values)
+
+
+def _texts(values: Sequence[str]) -> Any:
+    """A lone surrogate, which has no UTF-8 form, becomes U+FFFD: a strange category must not stop its window."""
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return pa.array(
+            [value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for value in values], pa.string()
+        )

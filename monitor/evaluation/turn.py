@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from detectors.profile import profiles
 from detectors.reference import Reference
@@ -9,12 +10,11 @@ from detectors.score import score
 from detectors.sketch import Sketch
 from monitor.evaluation.chunks import Chunking
 from monitor.evaluation.panes import Group, Panes
-from monitor.evaluation.results import Source, profile_row, score_row
+from monitor.evaluation.results import Part, Results, Source
 from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, read
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.windows import Window, last_end_ms
 from monitor.sketching.messages import Delta
-from sinks.records import ColumnProfile, DriftScore, LateDropped
 
 ChunkId = tuple[PaneId, int]
 
@@ -30,7 +30,7 @@ class MissingReference(LookupError):  # noqa: N818 - a state that passes once th
 
 
 class Turn:
-    """Absorb, close, then ask for `scores`, `profiles`, `late` and `writes()`.
+    """Absorb, close, then ask for `results` and `writes()`.
 
     `before_ms` and `after_ms` are the model's watermark before and after the message. Whether an event is late, and
     whether a window is re-opened, is told by the one before: the clocks of a message come after its counts.
@@ -39,9 +39,7 @@ class Turn:
     def __init__(
         self, model: Watched, state: KeyValue, source: Source, before_ms: int | None, after_ms: int | None
     ) -> None:
-        self.scores: list[DriftScore] = []
-        self.profiles: list[ColumnProfile] = []
-        self.late: list[LateDropped] = []
+        self.results = Results()
         self.n_windows = 0
         self._model = model
         self._state = state
@@ -81,7 +79,7 @@ class Turn:
             self._panes.add(pane)
         for chunk_id, parts in added.items():
             self._absorb_chunk(chunk_id, parts)
-        self.late += [self._late_row(version, start_ms, n) for (version, start_ms), n in sorted(late.items())]
+        self.results.late += [self._late_row(version, start_ms, n) for (version, start_ms), n in sorted(late.items())]
 
     def _pane_ms_of(self, delta: Delta) -> int:
         """The length of the panes that a delta's are counted in.
@@ -99,16 +97,16 @@ class Turn:
             last_end_ms(self._model.shapes, _interval(pane)) <= before_ms - self._model.retention_ms
         )
 
-    def _late_row(self, version: str, start_ms: int, n: int) -> LateDropped:
-        return LateDropped(
-            model=self._model.name,
-            version=version,
-            pane_start_ms=start_ms,
-            n=n,
-            source_topic=self._source.topic,
-            source_partition=self._source.partition,
-            source_offset=self._source.offset,
-        )
+    def _late_row(self, version: str, start_ms: int, n: int) -> Mapping[str, Any]:
+        return {
+            "model": self._model.name,
+            "version": version,
+            "pane_start_ms": start_ms,
+            "n": n,
+            "source_topic": self._source.topic,
+            "source_partition": self._source.partition,
+            "source_offset": self._source.offset,
+        }
 
     def _absorb_chunk(self, chunk_id: ChunkId, added: Mapping[str, list[bytes]]) -> None:
         chunk = self._chunk(chunk_id)
@@ -188,20 +186,16 @@ class Turn:
             return
         revision = self._panes.revision(group, window, reopened=reopened)
         self.n_windows += 1
-        self.scores += [
-            score_row(self._model.name, group, window, revision, row)
-            for row in score(self._reference(group[1]), sketches, self._model.settings, self._model.min_samples)
-        ]
+        scores = score(self._reference(group[1]), sketches, self._model.settings, self._model.min_samples)
+        part = Part(model=self._model.name, group=group, interval=window, revision=revision)
+        self.results.scores.append((part, scores))
 
     def _profile(self, pane: PaneId, *, reopened: bool) -> None:
         group, interval = (pane.version, pane.reference), _interval(pane)
         layout = self._reference(pane.reference).layout
         revision = self._panes.revision(group, interval, reopened=reopened)
-        for segment, sketch in self._sketches(pane).items():
-            self.profiles += [
-                profile_row(self._model.name, group, segment, interval, revision, row)
-                for row in profiles(layout, sketch)
-            ]
+        part = Part(model=self._model.name, group=group, interval=interval, revision=revision)
+        self.results.profiles.append((part, profiles(layout, self._sketches(pane))))
 
     # What is kept -----------------------------------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ def _reject_row(reject: Rejected, message: Message) -> Reject:
         source_topic=topic,
         source_partition=partition,
         source_offset=offset(message),
-        index=reject.index,
+        event_index=reject.index,
         detail=reject.detail,
         time_ms=min(max(timestamp_ms, 0), LAST_MS),  # a producer may set it to anything
         raw=reject.raw,

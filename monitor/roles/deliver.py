@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+import pyarrow as pa
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -21,9 +22,9 @@ from monitor.kafka.messages import headers, offset, place
 from monitor.kafka.progress import export_lag, forget_lag
 from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
-from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
-from sinks.records import Row, decode_reject, decode_results
-from sinks.sink import Sink
+from sinks.destination import Destination, Written
+from sinks.errors import BadRecord, NewerRecord, SinkRejected, SinkUnavailable
+from sinks.records import decode, decode_reject, record_of, rejects_batch
 
 log = structlog.get_logger()
 
@@ -48,14 +49,14 @@ class Deliver:
     def __init__(
         self,
         kafka: Kafka,
-        sink: Sink,
+        sink: Destination,
         *,
         name: str,
         batch_rows: int,
         batch_interval_s: float,
         health: Health,
         worker: str,
-        first_rows: Sequence[Row] = (),
+        first_rows: Sequence[pa.RecordBatch] = (),
     ) -> None:
         self._first_rows = first_rows
         self._kafka = kafka
@@ -67,7 +68,7 @@ class Deliver:
         self._health = health
         self._worker = worker
         self._stopping = False
-        self._rows: list[Row] = []
+        self._rows: list[pa.RecordBatch] = []
         self._offsets: dict[tuple[str, int], int] = {}
         self._first_offsets: dict[tuple[str, int], int] = {}  # of the messages in hand
         self._taken_s = 0.0  # when the first of them was taken
@@ -128,7 +129,11 @@ class Deliver:
     def _gather(self) -> None:
         deadline_s = time.monotonic() + self._batch_interval_s
         n_bytes = 0
-        while not self._stopping and len(self._rows) < self._batch_rows and n_bytes < MAX_BATCH_BYTES:
+        while (
+            not self._stopping
+            and sum(batch.num_rows for batch in self._rows) < self._batch_rows
+            and n_bytes < MAX_BATCH_BYTES
+        ):
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 break
@@ -152,11 +157,16 @@ class Deliver:
         log.warning(str(problem), destination=self._name)
         return 0
 
-    def _read(self, message: Message) -> Sequence[Row]:
+    def _read(self, message: Message) -> Sequence[pa.RecordBatch]:
         try:
             if message.topic() == self._kafka.own_topic(topics.REJECTS):
-                return [decode_reject(headers(message), message.value())]
-            return decode_results(message.value() or b"").rows
+                return [rejects_batch([decode_reject(headers(message), message.value())])]
+            return [decode(message.value() or b"")]
+        except NewerRecord as error:
+            raise StoppedError(
+                f"{message.topic()}/{message.partition()} at {message.offset()}: {error}",
+                hint="upgrade this worker; the message stays unread",
+            ) from error
         except BadRecord as error:
             telemetry.BAD_MESSAGES.labels(message.topic()).inc()
             telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc()
@@ -165,28 +175,43 @@ class Deliver:
             )
             return []
 
-    def _write(self, rows: Sequence[Row]) -> bool:
+    def _write(self, rows: Sequence[pa.RecordBatch]) -> bool:
         """Write `rows`, waiting as long as the destination is out of reach. False: they are not ours any more."""
         tries = 0
         while rows is self._rows:  # a rebalance while waiting takes them away
             try:
                 with gc_paused():
-                    self._sink.write(rows)
+                    written = self._sink.write(rows)
+                self._count(rows, written)
+                if written.because is None:
+                    self._health.ready()
+                    return True
+                rows = self._rows = list(written.left)
+                raise written.because
             except SinkUnavailable as error:
                 telemetry.SINK_ERRORS.labels(self._name, "unavailable").inc()
                 if self._stopping:
                     return False
                 self._wait(error, tries=tries)
                 tries += 1
-                continue
             except SinkRejected as error:
                 telemetry.SINK_ERRORS.labels(self._name, "rejected").inc()
                 raise StoppedError(f"{self._name}: {error}") from error
-            for record, n in Counter(str(row.__struct_config__.tag) for row in rows).items():
-                telemetry.SINK_ROWS.labels(self._name, record).inc(n)
-            self._health.ready()
-            return True
         return False
+
+    def _count(self, rows: Sequence[pa.RecordBatch], written: Written) -> None:
+        """Tell what was accepted, and what never can be."""
+        n: Counter[str] = Counter()
+        for batch in rows:
+            n[record_of(batch).name] += batch.num_rows
+        for batch in (*written.left, *(dropped.rows for dropped in written.dropped)):
+            n[record_of(batch).name] -= batch.num_rows
+        for record, accepted in n.items():
+            telemetry.SINK_ROWS.labels(self._name, record).inc(accepted)
+        for dropped in written.dropped:
+            telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc(dropped.rows.num_rows)
+            table = record_of(dropped.rows).table
+            log.error("rows break the output contract and are left out", table=table, because=dropped.reason)
 
     def _wait(self, error: SinkUnavailable, *, polling: bool = True, tries: int = 0) -> None:
         """Wait before the next try, and stay in the consumer group while doing so. A rebalance ends the waiting."""

@@ -7,14 +7,17 @@ worker contradicts that worker's.
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import structlog
 from prometheus_client import Counter
 
 from monitor import telemetry
 from monitor.evaluation.evaluator import Step
 from monitor.kafka.topics import partition_of_model
-from sinks.records import DriftScore
+from sinks.records import record_of
 
 log = structlog.get_logger()
 
@@ -47,11 +50,12 @@ class EvaluateMetrics:
             _count(telemetry.WINDOWS_SCORED, step.n_windows)
             _count(telemetry.UNKNOWN_MODEL, step.n_unknown_model)
             for batch in step.results:
-                for row in batch.late:
-                    telemetry.LATE_DROPPED.labels(row.model).inc(row.n)
-                for score in batch.scores:
-                    if score.segment == "":
-                        self._show(score)
+                record = record_of(batch).name
+                if record == "late_dropped":
+                    for model, n in zip(*_values(batch, "model", "n"), strict=True):
+                        telemetry.LATE_DROPPED.labels(model).inc(n)
+                elif record == "drift_score":
+                    self._show(batch.filter(pc.equal(batch.column("segment").cast(pa.string()), pa.scalar(""))))
         self.turned()
 
     def turned(self) -> None:
@@ -102,14 +106,21 @@ class EvaluateMetrics:
             del self._waiting[model]
             telemetry.WAITING_FOR_REFERENCE.labels(model).set(0)
 
-    def _show(self, score: DriftScore) -> None:
-        labels = (score.model, score.column, score.method)
-        self._drift[score.model].add(labels)
-        telemetry.DRIFT_STATISTIC.labels(*labels).set(score.statistic)
-        telemetry.DRIFTED.labels(*labels).set(score.drifted)
+    def _show(self, scores: pa.RecordBatch) -> None:
+        """The last score of each column and method; those of the whole."""
+        keys = zip(*_values(scores, "model", "column", "method"), strict=True)
+        figures = zip(*_values(scores, "statistic", "drifted"), strict=True)
+        for labels, (statistic, drifted) in dict(zip(keys, figures, strict=True)).items():
+            self._drift[labels[0]].add(labels)
+            telemetry.DRIFT_STATISTIC.labels(*labels).set(statistic)
+            telemetry.DRIFTED.labels(*labels).set(drifted)
 
     def _partition(self, model: str) -> int:
         return partition_of_model(model, self._n_partitions)
+
+
+def _values(batch: pa.RecordBatch, *names: str) -> list[list[Any]]:
+    return [batch.column(name).to_pylist() for name in names]
 
 
 def _count(counter: Counter, counts: Mapping[str, int]) -> None:

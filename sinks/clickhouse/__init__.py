@@ -3,7 +3,8 @@
 - `settings`: its keys in the configuration.
 - `client`: where it is, and how to reach it. `classify`: what its errors ask for.
 - `migrations`: the schema, its views and its SQL functions, as numbered files.
-- `tables`: rows to columns. `sink`: batches, idempotent writes.
+- `ddl`: a record as a table. `draft_migration`: the command that writes the next file where records have changed.
+- `sink`: batches, idempotent writes.
 """
 
 from sinks.clickhouse.settings import Settings

@@ -1,6 +1,7 @@
 """The schema as numbered files, applied in order, each once.
 
-`migrations/0001_tables.sql` and so on. Rules for a new one: the next number; statements that end with `;` at the end of
+`migrations/0001_records.sql` and so on. `python -m sinks.clickhouse.draft_migration` writes the next one where records
+(`sinks.records`) have changed. Rules for one by hand: the next number; statements that end with `;` at the end of
 a line, and that may run twice (`IF NOT EXISTS`, `OR REPLACE`), because ClickHouse has no transaction over DDL and the
 whole file runs again after a failure in the middle. A released file is never edited: the database keeps its checksum.
 """
@@ -15,12 +16,13 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks.clickhouse.classify import classify
+from sinks.clickhouse.ddl import DEFAULT_RETENTION_DAYS
 from sinks.errors import SinkRejected
+from sinks.records import RECORDS
 
-DEFAULT_RETENTION_DAYS: Final = 400
 # ClickHouse keeps the time of expiry in 32 bits, until 2106. Beyond that it wraps round, and rows expire at once.
 MAX_RETENTION_DAYS: Final = 20_000
-EXPIRING_TABLES: Final = ("drift_scores", "column_profiles", "late_dropped", "rejects")
+EXPIRING_TABLES: Final = tuple(record.table for record in RECORDS.values() if record.expires)
 
 _FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _TTL_DAYS: Final = re.compile(r"\bTTL\b.*?toIntervalDay\((\d+)\)")

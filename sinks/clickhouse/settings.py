@@ -54,7 +54,7 @@ class Settings(DestinationSettings, frozen=True, kw_only=True):
     """Rows older than this are dropped by ClickHouse itself. It counts expiry in seconds of 32 bits, until 2106: what
     expired later would expire at once."""
 
-    def open(self) -> "ClickHouseSink":  # type: ignore[override]  # it writes rows until they come as batches
+    def open(self) -> "ClickHouseSink":
         """The sink, not yet connected."""
         from sinks.clickhouse.sink import ClickHouseSink
 

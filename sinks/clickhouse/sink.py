@@ -1,23 +1,26 @@
-"""The ClickHouse sink: rows in, columnar inserts out."""
+"""The ClickHouse destination: batches in, Arrow inserts out."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
-import msgspec
+import numpy as np
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks.clickhouse import migrations
 from sinks.clickhouse.classify import classify
 from sinks.clickhouse.client import Address, connect
-from sinks.clickhouse.migrations import DEFAULT_RETENTION_DAYS
-from sinks.clickhouse.tables import TABLES, Table
-from sinks.errors import BadRecord, SinkRejected
-from sinks.records import Row
+from sinks.clickhouse.ddl import DEFAULT_RETENTION_DAYS, column_name
+from sinks.destination import Dropped, Written
+from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
+from sinks.records import RECORDS, Record, record_of
+from sinks.records.check import broken_rows
+from sinks.records.split import split
 
 # An insert makes one part a partition, so few large inserts keep merges rare. These bounds keep one insert to about a
-# second and its Python objects to some hundred megabytes.
+# second, and to so much memory beside the batch itself.
 BATCH_ROWS: Final = 50_000
 BATCH_BYTES: Final = 32 << 20
 
@@ -31,7 +34,7 @@ _SETTINGS: Final = {
 
 
 class ClickHouseSink:
-    """Writes rows into their tables; knows `sinks.sink.Sink`.
+    """Writes rows into their tables: a `sinks.destination.Destination`.
 
     Idempotent: a row's key is its table's sorting key, a repeated row replaces itself, and of several revisions the
     views `*_latest` show the highest, in whatever order they came. A write that failed half-way is written again.
@@ -46,8 +49,6 @@ class ClickHouseSink:
         How long rows are kept, for `migrate`.
     batch_rows, batch_bytes
         How much goes into one insert, at most. A row that is larger goes alone.
-    on_drop
-        Called for each row that cannot be written at all, with the reason; count it.
     connect
         Makes the client; for tests.
     """
@@ -59,7 +60,6 @@ class ClickHouseSink:
         retention_days: int = DEFAULT_RETENTION_DAYS,
         batch_rows: int = BATCH_ROWS,
         batch_bytes: int = BATCH_BYTES,
-        on_drop: Callable[[Row, BadRecord], None] | None = None,
         connect: Callable[[Address], Client] = connect,
     ) -> None:
         if batch_rows < 1 or batch_bytes < 1:
@@ -68,7 +68,6 @@ class ClickHouseSink:
         self._retention_days = retention_days
         self._batch_rows = batch_rows
         self._batch_bytes = batch_bytes
-        self._on_drop = on_drop
         self._connect = connect
         self._client: Client | None = None
 
@@ -92,24 +91,35 @@ class ClickHouseSink:
             names = ", ".join(f"{migration.number:04d}" for migration in missing)
             raise SinkRejected(f"{self._address} lacks migrations {names}: run `driftline migrate`")
 
-    def write(self, rows: Iterable[Row]) -> int:
-        """Write rows; returns how many are now in ClickHouse. They are durable when it returns: then commit.
+    @property
+    def takes(self) -> frozenset[str]:
+        """Every record."""
+        return frozenset(RECORDS)
+
+    def write(self, batches: Sequence[pa.RecordBatch]) -> Written:
+        """Write rows. Those of one kind go together, in inserts of bounded size.
 
         Raises
         ------
         SinkUnavailable
-            Some may be written; write them all again later.
+            Nothing is known to be written; write everything again later.
         SinkRejected
             Stop.
         """
-        by_table: dict[type[Row], list[Row]] = {}
-        for row in rows:
-            by_table.setdefault(type(row), []).append(row)
-        n = 0
-        for kind, group in by_table.items():
-            for batch in batches(TABLES[kind], group, self._batch_rows, self._batch_bytes):
-                n += self._insert(TABLES[kind], batch)
-        return n
+        dropped: list[Dropped] = []
+        pieces: list[pa.RecordBatch] = []
+        for record, rows in _by_record(batches):
+            sound, broken = _sound(record, rows)
+            dropped += broken
+            pieces += split(sound, self._batch_bytes, self._batch_rows)
+        for position, piece in enumerate(pieces):
+            try:
+                self._insert(piece)
+            except SinkUnavailable as error:
+                if position == 0:
+                    raise
+                return Written(left=tuple(pieces[position:]), because=error, dropped=tuple(dropped))
+        return Written(dropped=tuple(dropped))
 
     def migrate(self) -> list[str]:
         """Make the database and bring its schema up to date; returns the names of the migrations that were applied.
@@ -140,53 +150,55 @@ class ClickHouseSink:
             self._client.close()
             self._client = None
 
-    def _insert(self, table: Table, rows: Sequence[Row]) -> int:
-        try:
-            self._insert_columns(table, rows)
-        except BadRecord as error:
-            kept = self._without_bad(rows)
-            if len(kept) == len(rows):
-                # Not the rows' fault. To drop them would hide a fault of ours, or a table that someone changed.
-                raise SinkRejected(f"rows that keep the contract were refused: {error}") from error
-            return self._insert(table, kept) if kept else 0
-        return len(rows)
-
-    def _insert_columns(self, table: Table, rows: Sequence[Row]) -> None:
+    def _insert(self, rows: pa.RecordBatch) -> None:
         if self._client is None:
             raise SinkRejected("setup() comes before write()")
+        record = record_of(rows)
         try:
-            self._client.insert(
-                table.name,
-                table.to_columns(rows),
-                column_names=table.column_names,
-                column_type_names=table.column_types,
-                column_oriented=True,
-                settings=_SETTINGS,
-            )
-        except (ClickHouseError, OSError, OverflowError, UnicodeError, TypeError, ValueError) as error:
-            raise classify(error, secrets=(self._address.password,), address=str(self._address)) from error
-
-    def _without_bad(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows that keep the contract. All that came through `decode_results` do: this is rare and may be slow."""
-        kept = []
-        for row in rows:
-            try:
-                msgspec.convert(msgspec.to_builtins(row), type(row))
-                kept.append(row)
-            except (msgspec.ValidationError, OverflowError, TypeError) as reason:
-                if self._on_drop is not None:
-                    self._on_drop(row, BadRecord(f"a {type(row).__name__} breaks the contract: {reason}"))
-        return kept
+            self._client.insert_arrow(record.table, _table(record, rows), settings=_SETTINGS)
+        except (ClickHouseError, pa.ArrowException, OSError, OverflowError, TypeError, ValueError) as error:
+            problem = classify(error, secrets=(self._address.password,), address=str(self._address))
+            if isinstance(problem, BadRecord):
+                # Not the rows' fault. To drop them would hide a fault of ours, or a table that someone changed.
+                raise SinkRejected(f"rows that keep the contract were refused: {problem}") from error
+            raise problem from error
 
 
-def batches(table: Table, rows: Sequence[Row], batch_rows: int, batch_bytes: int) -> Iterator[Sequence[Row]]:
-    """`rows` cut in order into pieces of at most `batch_rows` and, but for single rows, `batch_bytes`."""
-    start, n_bytes = 0, 0
-    for position, row in enumerate(rows):
-        size = table.n_bytes(row)
-        if position > start and (position - start >= batch_rows or n_bytes + size > batch_bytes):
-            yield rows[start:position]
-            start, n_bytes = position, 0
-        n_bytes += size
-    if start < len(rows):
-        yield rows[start:]
+def _by_record(batches: Sequence[pa.RecordBatch]) -> Iterator[tuple[Record, pa.RecordBatch]]:
+    """All rows of a kind as one batch."""
+    by_record: dict[str, list[pa.RecordBatch]] = {}
+    for batch in batches:
+        if batch.num_rows:
+            by_record.setdefault(record_of(batch).name, []).append(batch)
+    for name, own in by_record.items():
+        record = RECORDS[name]
+        if len(own) == 1:
+            yield record, own[0]
+        else:
+            table = pa.Table.from_batches([batch.replace_schema_metadata(record.schema.metadata) for batch in own])
+            yield record, table.unify_dictionaries().combine_chunks().to_batches()[0]
+
+
+def _sound(record: Record, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[Dropped]]:
+    """The rows that keep the contract; and the others. All that came through `sinks.records.decode` do."""
+    broken = np.zeros(batch.num_rows, dtype=np.bool_)
+    because: list[str] = []
+    for field in record.fields:
+        own = broken_rows(field, batch.column(field.name))
+        if own is not None:
+            broken |= own
+            because.append(field.name)
+    if not because:
+        return batch, []
+    reason = f"a {record.name} breaks the contract in {', '.join(because)}"
+    return batch.filter(pa.array(~broken)), [Dropped(rows=batch.filter(pa.array(broken)), reason=reason)]
+
+
+def _table(record: Record, rows: pa.RecordBatch) -> pa.Table:
+    """The rows under the names of the columns, times as such."""
+    time: Any = pa.timestamp("ms", "UTC")
+    columns = {
+        column_name(field): rows.column(field.name).cast(time) if field.is_time else rows.column(field.name)
+        for field in record.fields
+    }
+    return pa.table(columns)

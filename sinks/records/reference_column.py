@@ -18,7 +18,7 @@ RECORD = Record(
         Field(name="column", type=TEXT, key=True, meaning="a feature, or `@score` or `@label` of the prediction"),
         Field(name="kind", type=TEXT, meaning="`numeric` or `categorical`"),
         Field(name="n", type=COUNT, unit="values", meaning="valid ones"),
-        Field(name="nulls", type=COUNT, unit="values", meaning="null"),
+        Field(name="nulls", type=COUNT, unit="values", meaning="null ones"),
         Field(name="edges", type=pa.list_(FLOAT), meaning="the cells' edges, one fewer than cells; categorical: empty"),
         Field(
             name="categories",

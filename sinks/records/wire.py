@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sinks.errors import BadRecord, NewerRecord
-from sinks.records.record import FIRST_MS, LAST_MS, RECORD_KEY, VERSION_KEY, Field, Record
+from sinks.records.check import broken_rows
+from sinks.records.record import RECORD_KEY, VERSION_KEY, Field, Record
 from sinks.records.registry import record_of, records
 
 _TOPIC: Final = b"driftline.source.topic"
@@ -119,12 +119,9 @@ def _column(batch: pa.RecordBatch, record: Record, field: Field) -> "pa.Array[An
     column = batch.column(field.name)
     if column.type != field.type:
         raise BadRecord(f"{record.name}.{field.name} is {column.type}, not {field.type}")
-    if _has_nulls(column):
-        raise BadRecord(f"{record.name}.{field.name} has nulls")
-    if field.is_time and len(column):
-        extremes: dict[str, int] = pc.min_max(column).as_py()  # type: ignore[assignment]  # typed as of any function
-        if extremes["min"] < FIRST_MS or extremes["max"] > LAST_MS:
-            raise BadRecord(f"{record.name}.{field.name} lies outside the years 1900 to 2299")
+    broken = broken_rows(field, column)
+    if broken is not None:
+        raise BadRecord(f"{record.name}.{field.name} has nulls, or lies outside the years 1900 to 2299")
     return column
 
 
@@ -137,16 +134,3 @@ def default_column(field: Field, n: int) -> "pa.Array[Any]":
 def plain(kind: pa.DataType) -> pa.DataType:
     """The type of the values, without the dictionary that may hold them."""
     return kind.value_type if isinstance(kind, pa.DictionaryType) else kind
-
-
-def _has_nulls(column: "pa.Array[Any]") -> bool:
-    """Whether anything in it is null, at any depth."""
-    if column.null_count:
-        return True
-    if isinstance(column, pa.DictionaryArray):
-        return bool(column.dictionary.null_count)
-    if isinstance(column, pa.ListArray):
-        return _has_nulls(column.flatten())
-    if isinstance(column, pa.StructArray):
-        return any(_has_nulls(part) for part in column.flatten())
-    return False

@@ -1,13 +1,16 @@
 """Rows of a record as a batch, and random ones of everything that a record allows."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from sinks.records import FIRST_MS, LAST_MS, Field, Record
+from detectors.profile import ProfileColumns
+from detectors.score import ScoreColumns
+from sinks.records import FIRST_MS, LAST_MS, Field, Record, record_of
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
@@ -30,7 +33,12 @@ def _column(kind: pa.DataType, values: list[Any]) -> pa.Array:
 
 def rows_of(record: Record) -> st.SearchStrategy[dict[str, Any]]:
     """Rows with any values that the record allows, its bounds included."""
-    return st.fixed_dictionaries({field.name: _values(field) for field in record.fields})
+    return _in_order({field.name: _values(field) for field in record.fields})
+
+
+def _in_order(parts: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """A dictionary with its keys in this order, which `fixed_dictionaries` does not keep."""
+    return st.fixed_dictionaries(dict(parts)).map(lambda drawn: {name: drawn[name] for name in parts})
 
 
 def batches_of(record: Record, *, max_size: int = 4) -> st.SearchStrategy[pa.RecordBatch]:
@@ -56,8 +64,57 @@ def _of_type(kind: pa.DataType) -> st.SearchStrategy[Any]:
     if pa.types.is_list(kind):
         return st.lists(_of_type(kind.value_type), max_size=5)
     if pa.types.is_struct(kind):
-        return st.fixed_dictionaries({part.name: _of_type(part.type) for part in kind})
+        return _in_order({part.name: _of_type(part.type) for part in kind})
     low, high = (0, 2**kind.bit_width - 1)
     if pa.types.is_signed_integer(kind):
         low, high = -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1
     return st.one_of(st.integers(low, high), st.sampled_from([low, high]))
+
+
+def objects(batch: pa.RecordBatch) -> list[SimpleNamespace]:
+    """The rows as objects, for assertions."""
+    return [SimpleNamespace(**row) for row in batch.to_pylist()]
+
+
+def objects_of(batches: Iterable[pa.RecordBatch], name: str) -> list[SimpleNamespace]:
+    """The rows of one record in several batches."""
+    return [row for batch in batches if record_of(batch).name == name for row in objects(batch)]
+
+
+def score_objects(scores: ScoreColumns) -> list[SimpleNamespace]:
+    """A window's verdicts as objects, for assertions."""
+    names = ("statistic", "p_value", "q_value", "threshold", "drifted", "insufficient", "n_reference", "n_current")
+    columns = {name: getattr(scores, name).tolist() for name in (*names, "error_bound")}
+    columns["segment"] = [scores.segments[code] for code in scores.segment]
+    columns["column"] = [scores.columns[code] for code in scores.column]
+    columns["method"] = [scores.methods[code] for code in scores.method]
+    return [SimpleNamespace(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+
+def profile_objects(profiles: ProfileColumns) -> list[SimpleNamespace]:
+    """Profiles as objects, for assertions; the unseen values as (value, count, error)."""
+    names = ("n", "nulls", "invalid", "minimum", "maximum", "mean", "std")
+    columns = {name: getattr(profiles, name).tolist() for name in names}
+    unseen = list(zip(profiles.unseen, profiles.unseen_counts, profiles.unseen_errors, strict=True))
+    rows = []
+    for row in range(len(profiles)):
+        quantiles, counts, found = (
+            values[offsets[row] : offsets[row + 1]]
+            for values, offsets in (
+                (profiles.quantiles.tolist(), profiles.quantile_offsets),
+                (profiles.counts.tolist(), profiles.count_offsets),
+                (unseen, profiles.unseen_offsets),
+            )
+        )
+        rows.append(
+            SimpleNamespace(
+                segment=profiles.segments[profiles.segment[row]],
+                column=profiles.columns[profiles.column[row]],
+                kind="numeric" if profiles.numeric[row] else "categorical",
+                quantiles=tuple(quantiles),
+                counts=counts,
+                frequent=found,
+                **{name: values[row] for name, values in columns.items()},
+            )
+        )
+    return rows

@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
+from support.batches import score_objects
 
 from detectors.accumulate import accumulate
 from detectors.columns import CODE_NULL
 from detectors.layout import Layout
 from detectors.reference import REST, Reference, categorical_column, numeric_column, segment_name
-from detectors.score import Score, score
+from detectors.score import score
 from detectors.settings import Setting
 from detectors.sketch import Sketch
 from monitor.evaluation.watched import Watched
@@ -20,7 +22,6 @@ from monitor.eventtime.windows import Window, WindowShape
 from monitor.sketching.batch import sketch_batch
 from monitor.sketching.deltas import deltas_of
 from monitor.sketching.messages import SketchMessage
-from sinks.records import DriftScore
 
 MINUTE_MS = 60_000
 SITES = ("north", "south")
@@ -102,7 +103,7 @@ def message_of(
 
 def expected_scores(
     events: Sequence[Event], reference: Reference, model: Watched, until_ms: int
-) -> dict[tuple[object, ...], Score]:
+) -> dict[tuple[object, ...], SimpleNamespace]:
     """The oracle.
 
     Every window that ends by `until_ms`, from the raw events in one go, with no panes and no messages.
@@ -121,9 +122,9 @@ def windows_of(event: Event, model: Watched) -> set[Window]:
 
 def scores_of(
     events: Mapping[Window, Sequence[Event]], reference: Reference, model: Watched
-) -> dict[tuple[object, ...], Score]:
+) -> dict[tuple[object, ...], SimpleNamespace]:
     """What each window scores with its events."""
-    rows: dict[tuple[object, ...], Score] = {}
+    rows: dict[tuple[object, ...], SimpleNamespace] = {}
     for window, mine in events.items():
         for version in (0, 1):
             inside = [e for e in mine if e.version == version]
@@ -134,14 +135,14 @@ def scores_of(
             sketches: Mapping[str, Sketch] = {
                 k.segment: s for k, s in sketch_batch(make_batch(shifted, reference), reference, 1)
             }
-            for row in score(reference, sketches, model.settings, model.min_samples):
+            for row in score_objects(score(reference, sketches, model.settings, model.min_samples)):
                 rows[str(version + 1), window, row.segment, row.column, row.method] = row
     return rows
 
 
-def last_revisions(rows: Sequence[DriftScore]) -> dict[tuple[object, ...], DriftScore]:
+def last_revisions(rows: Sequence[SimpleNamespace]) -> dict[tuple[object, ...], SimpleNamespace]:
     """What ClickHouse would show: of each key the highest revision."""
-    last: dict[tuple[object, ...], DriftScore] = {}
+    last: dict[tuple[object, ...], SimpleNamespace] = {}
     for row in rows:
         window = Window(start_ms=row.window_start_ms, end_ms=row.window_end_ms)
         key = (row.version, window, row.segment, row.column, row.method)

@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from types import SimpleNamespace
 
+import pyarrow as pa
+from support.batches import objects_of
 from support.flow import (
     MINUTE_MS,
     Event,
@@ -15,8 +18,9 @@ from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import Clock
-from monitor.sketching.messages import SketchMessage, decode, encode
-from sinks.records import DriftScore, ResultBatch, decode_results, encode_results
+from monitor.sketching import messages
+from monitor.sketching.messages import SketchMessage
+from sinks.records import decode, encode
 
 REFERENCE = make_reference()
 MODEL = make_watched(REFERENCE)
@@ -29,19 +33,18 @@ class Machine:
         self.evaluator = evaluator
         self.local: dict[bytes, bytes] = {}
         self.changelog: dict[bytes, bytes] = {}
-        self.sent: list[ResultBatch] = []
+        self.sent: list[pa.RecordBatch] = []
         self.committed = 0
 
     def take(self, offset: int, message: SketchMessage, crash_after: int | None = None) -> bool:
         """One message; after so many actions the process dies. True if it got to the acknowledgement."""
-        step = self.evaluator.advance(
-            self.local, decode(encode(message)), Source(topic="s", partition=0, offset=offset)
-        )
+        source = Source(topic="s", partition=0, offset=offset)
+        step = self.evaluator.advance(self.local, messages.decode(messages.encode(message)), source)
         budget = math.inf if crash_after is None else crash_after
         for batch in step.results:
             if budget <= 0:
                 return False
-            self.sent.append(decode_results(encode_results(batch)))
+            self.sent.append(decode(encode(batch, source)))
             budget -= 1
         for key, value in [*step.writes, step.seal]:
             for store in (self.local, self.changelog):  # local first, as the role does
@@ -55,8 +58,16 @@ class Machine:
         return True
 
     @property
-    def scores(self) -> list[DriftScore]:
-        return [row for batch in self.sent for row in batch.scores]
+    def scores(self) -> list[SimpleNamespace]:
+        return objects_of(self.sent, "drift_score")
+
+    @property
+    def profiles(self) -> list[SimpleNamespace]:
+        return objects_of(self.sent, "column_profile")
+
+    @property
+    def late(self) -> list[SimpleNamespace]:
+        return objects_of(self.sent, "late_dropped")
 
 
 def run_all(messages: Sequence[SketchMessage], model: Watched = MODEL) -> Machine:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.batches import profile_objects
 
 from detectors.accumulate import accumulate
 from detectors.layout import Layout
+from detectors.profile import profiles
 from detectors.reference import numeric_column
-from detectors.score import profiles
 from detectors.sketch import Sketch
 
 
@@ -17,7 +18,7 @@ def profile_of(edges_from, values):
     layout, values = Layout([column]), np.asarray(values, dtype=np.float64)
     none, slots = np.empty((0, values.size), dtype=np.int32), np.zeros((1, values.size), dtype=np.int32)
     sketch = accumulate(layout, numeric=values[None], codes=none, slots=slots, n_slots=1, unseen={})[0]
-    return profiles(layout, sketch)[0]
+    return profile_objects(profiles(layout, {"": sketch}))[0]
 
 
 def test_profile_quantiles_are_interpolated_in_their_cell():
@@ -45,8 +46,8 @@ def test_profile_quantiles_are_in_order_and_between_the_extremes(edges_from, val
 def test_profiles_of_an_empty_and_of_a_constant_column():
     column, _ = numeric_column("x", np.full(10, 2.5))
     layout = Layout([column])
-    empty = profiles(layout, Sketch.empty(layout))[0]
+    empty = profile_objects(profiles(layout, {"": Sketch.empty(layout)}))[0]
     assert np.isnan([empty.minimum, empty.maximum, empty.mean, empty.std, *empty.quantiles]).all()
     none, slots = np.empty((0, 10), dtype=np.int32), np.zeros((1, 10), dtype=np.int32)
     full = accumulate(layout, numeric=np.full((1, 10), 2.5), codes=none, slots=slots, n_slots=1, unseen={})[0]
-    assert profiles(layout, full)[0].quantiles == (2.5,) * 5
+    assert profile_objects(profiles(layout, {"": full}))[0].quantiles == (2.5,) * 5

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from scipy import stats
+from support.batches import profile_objects, score_objects
 
 from detectors.accumulate import accumulate
 from detectors.errors import InvalidSetting, LayoutMismatch, UnknownColumn, UnknownMethod
 from detectors.layout import Layout
+from detectors.profile import profiles
 from detectors.reference import Reference, categorical_column, numeric_column
-from detectors.score import Setting, profiles, score
+from detectors.score import Setting, score
 from detectors.sketch import Sketch
 
 SETTINGS = [
@@ -47,13 +49,17 @@ def reference():
     )
 
 
+def rows_of(*arguments, **options):
+    return score_objects(score(*arguments, **options))
+
+
 def by_key(rows):
     return {(row.segment, row.method, row.column): row for row in rows}
 
 
 def test_rows_come_by_segment_then_setting_then_column(reference):
     live = batch(reference.layout, np.random.default_rng(1), 3_000)
-    rows = score(reference, dict(reversed(live.items())), SETTINGS)
+    rows = rows_of(reference, dict(reversed(live.items())), SETTINGS)
     per_segment = [("ks", "x"), ("ks", "y"), ("psi", "x"), ("psi", "kind"), ("psi", "y"), ("unseen", "kind")]
     expected = [(segment, *key) for segment in ("", "site=big", "site=small") for key in per_segment]
     assert [(row.segment, row.method, row.column) for row in rows] == expected
@@ -61,7 +67,7 @@ def test_rows_come_by_segment_then_setting_then_column(reference):
 
 def test_a_column_drifts_when_its_effect_is_large_and_significant(reference):
     live = batch(reference.layout, np.random.default_rng(2), 5_000, shift=0.5, unseen=0.1)
-    rows = by_key(score(reference, live, SETTINGS))
+    rows = by_key(rows_of(reference, live, SETTINGS))
     assert rows["", "ks", "x"].drifted
     assert rows["", "unseen", "kind"].drifted
     assert not rows["", "ks", "y"].drifted
@@ -69,14 +75,14 @@ def test_a_column_drifts_when_its_effect_is_large_and_significant(reference):
 
 def test_a_significant_effect_below_the_threshold_is_no_drift(reference):
     live = batch(reference.layout, np.random.default_rng(3), 50_000, shift=0.05)
-    row = by_key(score(reference, live, SETTINGS))["", "ks", "x"]
+    row = by_key(rows_of(reference, live, SETTINGS))["", "ks", "x"]
     assert row.q_value < 0.01
     assert not row.drifted
 
 
 def test_a_large_effect_that_is_not_significant_is_no_drift(reference):
     live = batch(reference.layout, np.random.default_rng(4), 250)
-    rows = by_key(score(reference, live, [Setting(method="js", threshold=0.02)]))
+    rows = by_key(rows_of(reference, live, [Setting(method="js", threshold=0.02)]))
     assert rows["", "js", "x"].statistic > 0.02
     assert rows["", "js", "x"].q_value > 0.05
     assert not rows["", "js", "x"].drifted
@@ -92,7 +98,7 @@ def test_the_verdict_rests_on_the_corrected_p_value(reference):
         sketches={"": reference.sketches[""], **dict.fromkeys(live, reference.sketches[""])},
         cell_means=reference.cell_means,
     )
-    rows = score(pinned, live, [Setting(method="psi", threshold=0.0)])
+    rows = rows_of(pinned, live, [Setting(method="psi", threshold=0.0)])
     between = [row for row in rows if row.p_value <= 0.05 < row.q_value]
     assert between
     assert not any(row.drifted for row in between)
@@ -115,7 +121,7 @@ def test_an_effect_of_exactly_the_threshold_drifts(reference):
         sketches={"": pinned},
         cell_means=reference.cell_means,
     )
-    row = by_key(score(other, {"": live}, [Setting(method="missing", threshold=0.1)]))["", "missing", "x"]
+    row = by_key(rows_of(other, {"": live}, [Setting(method="missing", threshold=0.1)]))["", "missing", "x"]
     assert row.statistic == row.threshold
     assert row.drifted
 
@@ -127,7 +133,7 @@ def test_q_values_are_corrected_over_the_sufficient_columns_of_a_segment_and_met
         Setting(method="ks", threshold=0.1),
         Setting(method="psi", threshold=0.2, columns=("y", "kind")),
     ]
-    rows = [row for row in score(reference, live, split) if row.method == "psi" and row.segment == ""]
+    rows = [row for row in rows_of(reference, live, split) if row.method == "psi" and row.segment == ""]
     assert [row.column for row in rows] == ["x", "kind", "y"]
     assert [row.threshold for row in rows] == [0.1, 0.2, 0.2]
     assert [row.q_value for row in rows] == pytest.approx(stats.false_discovery_control([row.p_value for row in rows]))
@@ -135,30 +141,30 @@ def test_q_values_are_corrected_over_the_sufficient_columns_of_a_segment_and_met
 
 def test_too_few_rows_are_insufficient_with_a_statistic_and_without_p_and_q(reference):
     live = batch(reference.layout, np.random.default_rng(6), 3_000, shift=3.0)
-    row = by_key(score(reference, live, SETTINGS))["site=small", "ks", "x"]
+    row = by_key(rows_of(reference, live, SETTINGS))["site=small", "ks", "x"]
     assert 0 < row.n_current < 200
     assert row.insufficient
     assert not row.drifted
     assert row.statistic > 0.5
     assert np.isnan([row.p_value, row.q_value]).all()
-    assert not by_key(score(reference, live, SETTINGS, min_samples=10))["site=small", "ks", "x"].insufficient
+    assert not by_key(rows_of(reference, live, SETTINGS, min_samples=10))["site=small", "ks", "x"].insufficient
 
 
 def test_an_empty_window_is_insufficient_even_when_no_rows_are_asked_for(reference):
-    for row in score(reference, {"": Sketch.empty(reference.layout)}, SETTINGS, min_samples=0):
+    for row in rows_of(reference, {"": Sketch.empty(reference.layout)}, SETTINGS, min_samples=0):
         assert row.insufficient
         assert np.isnan(row.statistic)
 
 
 def test_a_segment_the_reference_lacks_is_insufficient(reference):
     live = batch(reference.layout, np.random.default_rng(7), 3_000)
-    rows = score(reference, {"site=new": live[""]}, SETTINGS)
+    rows = rows_of(reference, {"site=new": live[""]}, SETTINGS)
     assert all(row.insufficient and row.n_reference == 0 and not row.drifted for row in rows)
 
 
 def test_sizes_are_those_the_proportions_are_of(reference):
     live = batch(reference.layout, np.random.default_rng(8), 3_000)
-    rows = by_key(score(reference, live, [*SETTINGS, Setting(method="missing", threshold=0.1)]))
+    rows = by_key(rows_of(reference, live, [*SETTINGS, Setting(method="missing", threshold=0.1)]))
     assert rows["", "ks", "y"].n_current == 2_700
     assert rows["", "missing", "y"].n_current == 3_000
     assert rows["", "missing", "y"].statistic == pytest.approx(0.0, abs=1e-9)
@@ -167,7 +173,7 @@ def test_sizes_are_those_the_proportions_are_of(reference):
 def test_nulls_are_a_cell_of_a_categorical_column_only(reference):
     live = Sketch.empty(reference.layout)
     live.n, live.nulls[:] = 1_000, 1_000
-    rows = by_key(score(reference, {"": live}, [Setting(method="js", threshold=0.1)]))
+    rows = by_key(rows_of(reference, {"": live}, [Setting(method="js", threshold=0.1)]))
     assert rows["", "js", "kind"].statistic == 1.0
     assert rows["", "js", "x"].insufficient
 
@@ -195,7 +201,7 @@ def test_a_huge_sentinel_is_drift_and_finite(sentinel, share):
         cell_means=np.concatenate(means),
     )
     live = {"": count(np.where(rng.random((3, 5_000)) < share, sentinel, values))}
-    for row in score(reference, live, [Setting(method="wasserstein", threshold=0.1)]):
+    for row in rows_of(reference, live, [Setting(method="wasserstein", threshold=0.1)]):
         assert row.drifted
         assert row.p_value < 1e-6
         assert np.isfinite([row.statistic, row.error_bound]).all()
@@ -203,9 +209,9 @@ def test_a_huge_sentinel_is_drift_and_finite(sentinel, share):
 
 def test_many_segments_score_as_each_alone(reference, monkeypatch):
     live = batch(reference.layout, np.random.default_rng(9), 3_000, shift=0.2)
-    together = score(reference, live, SETTINGS, min_samples=0)
+    together = rows_of(reference, live, SETTINGS, min_samples=0)
     monkeypatch.setattr("detectors.score._CELLS_AT_ONCE", 1)
-    assert [repr(row) for row in score(reference, live, SETTINGS, min_samples=0)] == [repr(row) for row in together]
+    assert [repr(row) for row in rows_of(reference, live, SETTINGS, min_samples=0)] == [repr(row) for row in together]
 
 
 @pytest.mark.parametrize(
@@ -221,18 +227,18 @@ def test_many_segments_score_as_each_alone(reference, monkeypatch):
 )
 def test_what_cannot_be_scored_is_refused(reference, setting, error, message):
     with pytest.raises(error, match=message):
-        score(reference, {}, [setting])
+        rows_of(reference, {}, [setting])
 
 
 def test_one_method_may_not_score_a_column_twice(reference):
     twice = [Setting(method="ks", threshold=0.1), Setting(method="ks", threshold=0.2, columns=("x",))]
     with pytest.raises(InvalidSetting, match="'x' twice"):
-        score(reference, {}, twice)
+        rows_of(reference, {}, twice)
 
 
 def test_a_sketch_of_another_reference_is_refused(reference):
     with pytest.raises(LayoutMismatch):
-        score(reference, {"": Sketch.empty(Layout([]))}, SETTINGS)
+        rows_of(reference, {"": Sketch.empty(Layout([]))}, SETTINGS)
 
 
 def test_a_reference_of_one_kind_or_of_no_values_scores():
@@ -251,7 +257,7 @@ def test_a_reference_of_one_kind_or_of_no_values_scores():
         unseen={},
     )[0]
     rows = {
-        row.method: row for row in score(reference, {"": live}, [Setting(method=m, threshold=0.1) for m in methods])
+        row.method: row for row in rows_of(reference, {"": live}, [Setting(method=m, threshold=0.1) for m in methods])
     }
     assert rows["missing"].drifted
     assert rows["missing"].statistic == 1.0
@@ -263,13 +269,13 @@ def test_a_reference_of_one_kind_or_of_no_values_scores():
 def test_profiles_say_what_the_values_were(reference):
     rng = np.random.default_rng(12)
     sketch = batch(reference.layout, rng, 5_000, unseen=0.1)[""]
-    x, kind, y = profiles(reference.layout, sketch)
+    x, kind, y = profile_objects(profiles(reference.layout, {"": sketch}))
     assert (x.column, kind.column, y.column) == ("x", "kind", "y")
     assert (y.n, y.nulls, y.invalid) == (4_500, 500, 0)
     assert x.std == pytest.approx(1.0, abs=0.05)
     assert sum(x.counts) == x.n
-    assert kind.counts[-1] == sum(item.count for item in kind.frequent)
-    assert {item.value for item in kind.frequent} == {"new 0", "new 1", "new 2"}
+    assert kind.counts[-1] == sum(count for _, count, _ in kind.frequent)
+    assert {value for value, _, _ in kind.frequent} == {"new 0", "new 1", "new 2"}
     assert kind.quantiles == ()
     assert np.isnan(kind.mean)
 
@@ -279,7 +285,7 @@ def test_profile_quantiles_lie_in_the_cell_of_the_exact_ones(reference):
     layout = Layout([reference.layout.columns[0]])
     none, slots = np.empty((0, 4_000), dtype=np.int32), np.zeros((1, 4_000), dtype=np.int32)
     sketch = accumulate(layout, numeric=values[None], codes=none, slots=slots, n_slots=1, unseen={})[0]
-    quantiles = profiles(layout, sketch)[0].quantiles
+    quantiles = profile_objects(profiles(layout, {"": sketch}))[0].quantiles
     exact = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95), method="inverted_cdf")
     edges = layout.column_edges(0)
     bounds = np.concatenate([[values.min()], edges, [values.max()]])

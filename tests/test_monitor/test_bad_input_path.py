@@ -14,11 +14,11 @@ import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from support.brokers import Broker
+from support.clickhouse import read
 from support.events import MODEL, START_MS, encoded, model_section, rows
 from support.installation import Installation
 
 from sinks.clickhouse.client import connect
-from sinks.clickhouse.tables import read
 from sinks.records import Reject, decode_reject
 
 N_GOOD = 2_000
@@ -164,7 +164,7 @@ def send_corpus(installation: Installation, after: int) -> dict[str, int]:
 
 def in_clickhouse(installation: Installation) -> Counter[tuple[int, int, str, bytes]]:
     with contextlib.closing(connect(installation.config.destinations["clickhouse"].dsn.reveal())) as client:
-        return Counter(key_of(reject) for reject in read(client, Reject) if isinstance(reject, Reject))
+        return Counter(key_of(Reject(**row)) for row in read(client, "reject"))
 
 
 def on_the_topic(installation: Installation) -> Counter[tuple[int, int, str, bytes]]:
@@ -197,4 +197,4 @@ def on_the_topic(installation: Installation) -> Counter[tuple[int, int, str, byt
 
 
 def key_of(reject: Reject) -> tuple[int, int, str, bytes]:
-    return reject.source_offset, reject.index, reject.reason, reject.raw
+    return reject.source_offset, reject.event_index, reject.reason, reject.raw

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from support.batches import batch_of
 from support.brokers import Broker
 from support.events import MODEL, START_MS, model_section
 from support.installation import Installation
@@ -15,7 +16,7 @@ from support.refusing import Refusing
 from monitor import telemetry, wiring
 from monitor.process.health import Health
 from monitor.roles.deliver import Deliver
-from sinks.records import LateDropped, ResultBatch, encode_results
+from sinks.records import RECORDS, Source, encode
 
 PARTITIONS = 4
 N_A_PARTITION = 300
@@ -56,8 +57,11 @@ def send_results(installation: Installation) -> None:
     for partition in range(PARTITIONS):
         for offset in range(N_A_PARTITION):
             source = {"source_topic": "s", "source_partition": partition, "source_offset": offset}
-            row = LateDropped(model=MODEL, version="1", pane_start_ms=START_MS, n=1, **source)
-            producer.produce(topic, encode_results(ResultBatch(late=[row], **source)), partition=partition)
+            row = {"model": MODEL, "version": "1", "pane_start_ms": START_MS, "n": 1, **source}
+            message = encode(
+                batch_of(RECORDS["late_dropped"], [row]), Source(topic="s", partition=partition, offset=offset)
+            )
+            producer.produce(topic, message, partition=partition)
     assert producer.flush(60) == 0
 
 

@@ -11,6 +11,7 @@ import zstandard
 from confluent_kafka import TopicPartition
 from faust.types import EventT, Message
 from prometheus_client import REGISTRY
+from support.batches import batch_of
 from support.flow import MINUTE_MS, Event, make_reference, make_watched, message_of
 
 from monitor.config.schema import Kafka
@@ -27,7 +28,7 @@ from monitor.roles.evaluate_metrics import EvaluateMetrics
 from monitor.roles.evaluate_role import EvaluateRole, changelog_topic
 from monitor.sketching import messages
 from monitor.sketching.messages import SketchMessage, encode
-from sinks.records import DriftScore, ResultBatch
+from sinks.records import RECORDS
 
 REFERENCE = make_reference()
 CHANGELOG = changelog_topic(Kafka())
@@ -176,12 +177,12 @@ N = 4
 
 
 def step(model: str, watermark_ms: int) -> Step:
-    row = DriftScore(
-        model=model, version="1", reference="r", segment="", column="c", method="psi", window_start_ms=0,
-        window_end_ms=1, statistic=0.5, p_value=0.0, q_value=0.0, threshold=0.2, drifted=True, insufficient=False,
-        n_reference=1, n_current=1, error_bound=0.0, revision=1,
-    )  # fmt: skip
-    batch = ResultBatch(source_topic="s", source_partition=0, source_offset=0, scores=[row])
+    row = {
+        "model": model, "version": "1", "segment": "", "column": "c", "method": "psi", "window_start_ms": 0,
+        "window_end_ms": 1, "reference": "r", "statistic": 0.5, "p_value": 0.0, "q_value": 0.0, "threshold": 0.2,
+        "drifted": True, "insufficient": False, "n_reference": 1, "n_current": 1, "error_bound": 0.0, "revision": 1,
+    }  # fmt: skip
+    batch = batch_of(RECORDS["drift_score"], [row])
     return Step(seal=(b"", b""), watermarks_ms={model: watermark_ms}, results=[batch])
 
 

@@ -3,10 +3,13 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import msgspec
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.batches import objects_of
 from support.flow import (
     MINUTE_MS,
     Event,
@@ -19,12 +22,11 @@ from support.flow import (
 )
 from support.machine import MODEL, REFERENCE, Machine, clock, run_all
 
-from detectors.score import Score
 from monitor.evaluation.evaluator import Evaluator
 from monitor.eventtime.watermark import Clocks, advanced
 from monitor.eventtime.windows import Window
 from monitor.sketching.messages import SketchMessage
-from sinks.records import DriftScore, ResultBatch
+from sinks.records import source_of
 
 FIGURES = (
     "statistic",
@@ -68,7 +70,9 @@ def split(events: Sequence[Event], sizes: Sequence[int], partitions: Sequence[in
     return messages
 
 
-def assert_equal(rows: dict[tuple[object, ...], DriftScore], expected: dict[tuple[object, ...], Score]) -> None:
+def assert_equal(
+    rows: dict[tuple[object, ...], SimpleNamespace], expected: dict[tuple[object, ...], SimpleNamespace]
+) -> None:
     assert rows.keys() == expected.keys()
     for key, want in expected.items():
         for figure in FIGURES:
@@ -88,7 +92,7 @@ def test_any_split_and_any_order_inside_the_retention_gives_the_results_of_the_r
     machine = run_all(split(events, sizes, partitions))
     until_ms = max(e.time_ms for e in events) - MODEL.lateness_ms
     assert_equal(last_revisions(machine.scores), expected_scores(events, REFERENCE, MODEL, until_ms))
-    assert not [row for batch in machine.sent for row in batch.late]
+    assert not machine.late
 
 
 # Minutes between an event's window and the removal of its pane, and how far apart events lie: many parts of the index.
@@ -127,7 +131,7 @@ def test_a_window_counts_what_comes_until_the_retention_after_its_end_and_the_re
     assert watermark_ms is not None
     over = {window: part for window, part in inside.items() if window.end_ms <= watermark_ms}
     assert_equal(last_revisions(machine.scores), scores_of(over, REFERENCE, model))
-    assert sum(row.n for batch in machine.sent for row in batch.late) == n_late
+    assert sum(row.n for row in machine.late) == n_late
 
 
 def stretched(events: list[Event], times: int) -> list[Event]:
@@ -170,13 +174,13 @@ def last_figures(machine: Machine) -> dict[tuple[object, ...], str]:
     return {key: repr([getattr(row, f) for f in FIGURES]) for key, row in last_revisions(machine.scores).items()}
 
 
-def assert_repeats_are_equal(sent: Sequence[ResultBatch]) -> None:
+def assert_repeats_are_equal(sent: Sequence[pa.RecordBatch]) -> None:
     """A row of the same key, revision and source offset is the same row, however often it was sent."""
     seen: dict[tuple[object, ...], str] = {}
     for batch in sent:
-        for row in batch.scores:
+        for row in objects_of([batch], "drift_score"):
             key = (
-                batch.source_offset,
+                source_of(batch).offset,
                 row.version,
                 row.segment,
                 row.column,

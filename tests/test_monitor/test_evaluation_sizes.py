@@ -2,67 +2,111 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
+from support.batches import batch_of, objects_of
 from support.flow import MINUTE_MS, make_reference, make_watched
 
 from detectors.frequent import Frequent
 from detectors.layout import Layout
+from detectors.profile import profiles
 from detectors.reference import Reference, categorical_column
 from detectors.sketch import Sketch
 from monitor.evaluation.chunks import Chunking
 from monitor.evaluation.evaluator import Evaluator, Step
-from monitor.evaluation.results import Source, batches_of_results
+from monitor.evaluation.results import BYTES_A_MESSAGE, Part, Results, Source
 from monitor.eventtime.watermark import Clock
+from monitor.eventtime.windows import Window
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
 from monitor.sketching.messages import Delta, Entry, SketchMessage
-from sinks.records import ColumnProfile, DriftScore, LateDropped, encode_results
+from sinks.records import RECORDS, decode, encode
+from sinks.records.split import split
 
 SOURCE = Source(topic="drift.sketches", partition=0, offset=7)
 MIB = 1024 * 1024
 
 
-def profile(number: int, unseen: Sequence[str]) -> ColumnProfile:
-    return ColumnProfile(
-        model="m", version="1", reference="r", segment="", column=f"c{number}", kind="categorical",
-        pane_start_ms=0, pane_end_ms=1, n=1, nulls=0, invalid=0, minimum=0.0, maximum=0.0, mean=0.0, std=0.0,
-        quantiles=[], counts=[1, 2, 3], frequent_unseen=[(value, 1, 0) for value in unseen], revision=1,
-    )  # fmt: skip
+PROFILE, SCORE, LATE = (RECORDS[name] for name in ("column_profile", "drift_score", "late_dropped"))
 
 
-def score(number: int, version: str) -> DriftScore:
-    return DriftScore(
-        model="m", version=version, reference="r", segment="", column=f"c{number}", method="psi", window_start_ms=0,
-        window_end_ms=1, statistic=0.0, p_value=1.0, q_value=1.0, threshold=0.2, drifted=False, insufficient=False,
-        n_reference=1, n_current=1, error_bound=0.0, revision=1,
-    )  # fmt: skip
+def profile(number: int, unseen: Sequence[str]) -> dict[str, Any]:
+    return {
+        "model": "m", "version": "1", "segment": "", "column": f"c{number}", "pane_start_ms": 0, "pane_end_ms": 1,
+        "reference": "r", "kind": "categorical", "n": 1, "nulls": 0, "invalid": 0, "minimum": 0.0, "maximum": 0.0,
+        "mean": 0.0, "std": 0.0, "quantiles": [], "counts": [1, 2, 3],
+        "frequent_unseen": [{"value": value, "count": 1, "error": 0} for value in unseen], "revision": 1,
+    }  # fmt: skip
+
+
+def score(number: int, version: str) -> dict[str, Any]:
+    return {
+        "model": "m", "version": version, "segment": "", "column": f"c{number}", "method": "psi",
+        "window_start_ms": 0, "window_end_ms": 1, "reference": "r", "statistic": 0.0, "p_value": 1.0, "q_value": 1.0,
+        "threshold": 0.2, "drifted": False, "insufficient": False, "n_reference": 1, "n_current": 1,
+        "error_bound": 0.0, "revision": 1,
+    }  # fmt: skip
 
 
 def test_results_are_split_by_their_bytes_and_every_row_is_sent_once() -> None:
     unseen = [chr(0x1F600 + i) * 200 for i in range(64)]
-    profiles = [profile(number, unseen) for number in range(250)]
-    scores = [score(number, "v" * 2_000) for number in range(3_000)]
     late = [
-        LateDropped(
-            model="m", version=f"{n}" * 200, pane_start_ms=0, n=1, source_topic="t", source_partition=0, source_offset=1
-        )
+        {"model": "m", "version": f"{n}" * 200, "pane_start_ms": 0, "source_topic": "t", "source_partition": 0,
+         "source_offset": 1, "n": 1}
         for n in range(9)
-    ]
-    batches = batches_of_results(SOURCE, scores, profiles, late)
-    assert max(len(encode_results(batch)) for batch in batches) < MIB
-    assert [row for batch in batches for row in batch.rows] == [*scores, *profiles, *late]
-    assert batches == batches_of_results(SOURCE, scores, profiles, late)
-    assert len(batches) == 26, "and in no more messages than that takes"
+    ]  # fmt: skip
+    for record, rows, n_messages in (
+        (PROFILE, [profile(number, unseen) for number in range(250)], 14),
+        (SCORE, [score(number, f"{number}" * 500) for number in range(3_000)], 6),
+        (LATE, late, 1),
+    ):
+        batch = batch_of(record, rows)
+        pieces = list(split(batch, BYTES_A_MESSAGE))
+        assert max(piece.nbytes for piece in pieces) < 1.1 * BYTES_A_MESSAGE
+        assert max(len(encode(piece, SOURCE)) for piece in pieces) < MIB
+        assert [row for piece in pieces for row in piece.to_pylist()] == rows
+        assert len(pieces) == n_messages, "and in no more messages than that takes"
+        again = list(split(batch_of(record, rows), BYTES_A_MESSAGE))
+        assert [encode(piece, SOURCE) for piece in again] == [encode(piece, SOURCE) for piece in pieces]
 
 
-def test_a_row_with_a_lone_surrogate_has_a_size_too() -> None:
-    (batch,) = batches_of_results(SOURCE, [], [profile(0, ["\ud800"])], [])
-    assert len(batch.profiles) == 1
+def test_texts_that_every_row_shares_are_counted_once_a_message_and_not_once_a_row() -> None:
+    rows = [score(number % 10, "v" * 100_000) for number in range(5_000)]
+    (piece,) = split(batch_of(SCORE, rows), BYTES_A_MESSAGE)
+    assert piece.num_rows == 5_000
+
+
+def test_long_texts_that_come_back_in_every_message_are_counted_in_every_message() -> None:
+    rows = [score(0, f"{number % 8}" * 200_000) for number in range(16)]
+    pieces = list(split(batch_of(SCORE, rows), BYTES_A_MESSAGE))
+    assert max(piece.nbytes for piece in pieces) < 1.1 * BYTES_A_MESSAGE
+    assert [row for piece in pieces for row in piece.to_pylist()] == rows
+
+
+def test_a_row_that_is_larger_than_a_message_goes_alone() -> None:
+    rows = [score(0, "a" * 3 * MIB), score(1, "b"), score(2, "b")]
+    assert [piece.num_rows for piece in split(batch_of(SCORE, rows), BYTES_A_MESSAGE)] == [1, 2]
+
+
+def test_a_lone_surrogate_becomes_the_replacement_character_and_stops_no_window() -> None:
+    layout = Layout([categorical_column("c", {"a": 1})])
+    empty = Sketch.empty(layout)
+    sketch = Sketch(
+        layout=layout, n=1, n_both=0, counts=np.array([0, 0, 1]), nulls=empty.nulls, invalid=empty.invalid,
+        minimum=empty.minimum, maximum=empty.maximum, mean=empty.mean, m2=empty.m2,
+        frequent=(Frequent.of({"a\ud800b": 1}),),
+    )  # fmt: skip
+    part = Part(model="m", group=("1\udfff", "r"), interval=Window(start_ms=0, end_ms=1), revision=1)
+    (batch,) = Results(profiles=[(part, profiles(layout, {"s=\U0001f600": sketch}))]).batches()
+    (row,) = decode(encode(batch, SOURCE)).to_pylist()
+    assert row["frequent_unseen"] == [{"value": "a\ufffdb", "count": 1, "error": 0}]
+    assert (row["version"], row["segment"]) == ("1\ufffd", "s=\U0001f600")
 
 
 def test_no_rows_are_no_message() -> None:
-    assert batches_of_results(SOURCE, [], [], []) == []
+    assert Results().batches() == []
+    assert list(split(batch_of(SCORE, []), BYTES_A_MESSAGE)) == []
 
 
 N_COLUMNS = 20
@@ -109,7 +153,7 @@ def test_a_value_of_the_state_stays_below_the_limit_and_loses_no_count() -> None
     assert largest < OWN_MESSAGE_BYTES
     clocks = [Clock(topic="t", partition=0, max_event_ms=9 * MINUTE_MS)]
     step = advance(Evaluator([model]), state, SketchMessage(clocks=clocks, n_partitions={"t": 1}), 1)
-    rows = [row for batch in step.results for row in batch.profiles]
+    rows = objects_of(step.results, "column_profile")
     assert len(rows) == N_COLUMNS * len(chunking.of_segment)
     assert {row.counts[-1] for row in rows} == {64}
     assert all(0 < len(row.frequent_unseen) <= 64 for row in rows)

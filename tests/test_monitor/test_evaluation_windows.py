@@ -41,7 +41,7 @@ def test_a_late_event_opens_its_windows_again_with_the_next_revision() -> None:
 def test_what_is_older_than_the_retention_is_counted_and_not_scored() -> None:
     model = make_watched(REFERENCE, retention_ms=4 * MINUTE_MS)
     machine = one_by_one(at(0.5), at(30), at(0.7, 7), model=model)
-    (late,) = [row for batch in machine.sent for row in batch.late]
+    (late,) = machine.late
     assert (late.n, late.pane_start_ms, late.source_offset) == (7, 0, 2)
     assert {row.revision for row in machine.scores} == {1}
 
@@ -56,7 +56,7 @@ def test_panes_that_no_window_can_need_are_removed() -> None:
 
 def test_every_pane_is_profiled_once_it_is_over_and_profiles_count_every_event() -> None:
     machine = one_by_one(at(0.5), at(2.5), at(12))
-    profiles = [row for batch in machine.sent for row in batch.profiles if row.segment == "" and row.column == "value"]
+    profiles = [row for row in machine.profiles if row.segment == "" and row.column == "value"]
     assert [(row.pane_start_ms, row.n) for row in profiles] == [(0, 10), (2 * MINUTE_MS, 10)]
 
 
@@ -78,13 +78,8 @@ def test_a_late_event_counts_in_the_windows_that_are_open_or_within_their_retent
     ks = [row for row in machine.scores if (row.segment, row.method) == ("", "ks")]
     counted = [(row.window_start_ms // MINUTE_MS, row.window_end_ms // MINUTE_MS, row.n_current) for row in ks]
     assert counted == [(2, 4, 10), (0, 12, 25), (6, 8, 10)]
-    assert [row.n for batch in machine.sent for row in batch.late] == [3]
-    profiled = [
-        r
-        for b in machine.sent
-        for r in b.profiles
-        if (r.segment, r.column, r.pane_start_ms) == ("", "value", 2 * MINUTE_MS)
-    ]
+    assert [row.n for row in machine.late] == [3]
+    profiled = [r for r in machine.profiles if (r.segment, r.column, r.pane_start_ms) == ("", "value", 2 * MINUTE_MS)]
     assert [(row.n, row.revision) for row in profiled] == [(10, 1), (15, 2)], "a pane's profile counts every event"
 
 

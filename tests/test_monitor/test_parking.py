@@ -38,7 +38,7 @@ def shown(machine: Machine) -> tuple[dict[tuple[object, ...], object], list[obje
         for digest in (REFERENCE.digest, OTHER.digest)
         for key, row in last_revisions([row for row in machine.scores if row.reference == digest]).items()
     }
-    late = [(row.version, row.pane_start_ms, row.n, row.source_offset) for batch in machine.sent for row in batch.late]
+    late = [(row.version, row.pane_start_ms, row.n, row.source_offset) for row in machine.late]
     return scores, late  # type: ignore[return-value]
 
 

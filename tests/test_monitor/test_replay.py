@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from support.batches import batch_of
 from support.events import BAD_EVERY, START_MS, encoded, model_section, rows
 from support.installation import Installation, parquet_rows
 
@@ -18,34 +19,22 @@ from monitor.config.schema import Config
 from monitor.errors import InputError
 from monitor.files.read import iter_decoded
 from monitor.reference.opened import open_references
-from monitor.replay.replay import PROFILE_KEY, SCORE_KEY, Replay, ReplayReport, RowFile, run_replay
-from sinks.records import ColumnProfile, DriftScore
+from monitor.replay.record_file import RecordFile
+from monitor.replay.replay import Replay, ReplayReport, run_replay
+from sinks.records import RECORDS
 
 N = 4_000
 HOURS = 12.0
 HOUR_MS = 3_600_000
 LATENESS_MS = 15 * 60_000
 
-SCORE = DriftScore(
-    model="m",
-    version="1",
-    reference="abc",
-    segment="",
-    column="amount",
-    method="psi",
-    window_start_ms=0,
-    window_end_ms=HOUR_MS,
-    statistic=0.1,
-    p_value=0.5,
-    q_value=math.nan,
-    threshold=0.2,
-    drifted=False,
-    insufficient=False,
-    n_reference=100,
-    n_current=10,
-    error_bound=0.0,
-    revision=1,
-)
+DRIFT_SCORE, PROFILE = RECORDS["drift_score"], RECORDS["column_profile"]
+SCORE = {
+    "model": "m", "version": "1", "segment": "", "column": "amount", "method": "psi", "window_start_ms": 0,
+    "window_end_ms": HOUR_MS, "reference": "abc", "statistic": 0.1, "p_value": 0.5, "q_value": math.nan,
+    "threshold": 0.2, "drifted": False, "insufficient": False, "n_reference": 100, "n_current": 10, "error_bound": 0.0,
+    "revision": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +65,7 @@ def replayed(
 
 def profiles(out: Path) -> list[dict[str, Any]]:
     found = pq.read_table(out / "quality.parquet").to_pylist()
-    return sorted(found, key=lambda row: tuple(row[name] for name in PROFILE_KEY))
+    return sorted(found, key=lambda row: tuple(row[name] for name in PROFILE.key))
 
 
 def assert_same_files(first: Path, second: Path) -> None:
@@ -101,50 +90,49 @@ def counted(out: Path, column: str = "age") -> int:
 
 
 def test_a_file_of_rows_holds_the_last_revision_of_each(tmp_path: Path) -> None:
-    file = RowFile(tmp_path / "drift.parquet", DriftScore, SCORE_KEY)
+    file = RecordFile(tmp_path / "drift.parquet", DRIFT_SCORE)
     keys = [(segment, start) for segment in ("", "site=north") for start in (0, HOUR_MS)]
     for revision, which in [(1, keys), (2, keys[1:2]), (2, keys[2:]), (3, keys[2:3])]:
-        file.write(
-            [
-                msgspec.structs.replace(
-                    SCORE,
-                    segment=segment,
-                    window_start_ms=start,
-                    window_end_ms=start + HOUR_MS,
-                    revision=revision,
-                    n_current=10 * revision,
-                )
-                for segment, start in which
-            ]
-        )
+        rows = [
+            {
+                **SCORE,
+                "segment": segment,
+                "window_start_ms": start,
+                "window_end_ms": start + HOUR_MS,
+                "revision": revision,
+                "n_current": 10 * revision,
+            }
+            for segment, start in which
+        ]
+        file.write(batch_of(DRIFT_SCORE, rows))
     file.close()
     table = pq.read_table(tmp_path / "drift.parquet")
-    assert table.column_names == [field.name for field in msgspec.structs.fields(DriftScore)]
+    assert table.column_names == [field.name for field in DRIFT_SCORE.fields]
     found = {(r["segment"], r["window_start_ms"]): (r["revision"], r["n_current"]) for r in table.to_pylist()}
     assert found == {keys[0]: (1, 10), keys[1]: (2, 20), keys[2]: (3, 30), keys[3]: (2, 20)}
     assert file.n_rows == table.num_rows == 4
 
 
 def test_rows_that_differ_in_any_part_of_the_key_are_all_kept(tmp_path: Path) -> None:
-    file = RowFile(tmp_path / "drift.parquet", DriftScore, SCORE_KEY)
+    file = RecordFile(tmp_path / "drift.parquet", DRIFT_SCORE)
     others = [
-        msgspec.structs.replace(SCORE, **{name: value + "x" if isinstance(value, str) else value + 1})
-        for name, value in msgspec.structs.asdict(SCORE).items()
-        if name in SCORE_KEY
+        {**SCORE, name: value + "x" if isinstance(value, str) else value + 1}
+        for name, value in SCORE.items()
+        if name in DRIFT_SCORE.key
     ]
-    file.write([SCORE, *others])
-    file.write([msgspec.structs.replace(SCORE, revision=2)])
+    file.write(batch_of(DRIFT_SCORE, [SCORE, *others]))
+    file.write(batch_of(DRIFT_SCORE, [{**SCORE, "revision": 2}]))
     file.close()
-    assert file.n_rows == 1 + len(SCORE_KEY)
+    assert file.n_rows == 1 + len(DRIFT_SCORE.key)
 
 
 def test_a_file_without_rows_has_its_columns_all_the_same(tmp_path: Path) -> None:
-    for kind, key in ((DriftScore, SCORE_KEY), (ColumnProfile, PROFILE_KEY)):
-        file = RowFile(tmp_path / "empty.parquet", kind, key)
-        file.write([])
+    for record in (DRIFT_SCORE, PROFILE):
+        file = RecordFile(tmp_path / "empty.parquet", record)
+        file.write(batch_of(record, []))
         file.close()
         table = pq.read_table(tmp_path / "empty.parquet")
-        assert (table.num_rows, table.column_names) == (0, [field.name for field in msgspec.structs.fields(kind)])
+        assert (table.num_rows, table.column_names) == (0, [field.name for field in record.fields])
 
 
 def test_any_order_inside_the_lateness_and_any_parts_give_the_same_files(config: Config, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from support.batches import objects
 from support.events import START_MS, model_section
 
 from detectors.columns import Kind
@@ -83,7 +84,8 @@ def test_a_missing_reference_is_an_error_of_input(section: dict[str, Any], tmp_p
 def test_the_rows_of_a_reference_are_its_sketches(section: dict[str, Any]) -> None:
     references = open_references(config_of(section))
     reference = references["m"].current
-    rows = wiring.reference_rows(references)
+    (batch,) = wiring.first_rows(references)
+    rows = objects(batch)
     keys = {(row.segment, row.column) for row in rows}
     assert keys == {(s, c.name) for s in reference.sketches for c in reference.layout.columns}
     assert len(rows) == len(keys)

@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations import migrate
 from sinks.clickhouse.sink import ClickHouseSink
-from sinks.clickhouse.tables import TABLES
+from sinks.records import RECORDS
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def empty(client: Client) -> Callable[[], None]:
     """Empties every table: for Hypothesis, whose examples share a fixture."""
 
     def truncate() -> None:
-        for table in TABLES.values():
-            client.command(f"TRUNCATE TABLE {table.name}")
+        for record in RECORDS.values():
+            client.command(f"TRUNCATE TABLE {record.table}")
 
     return truncate
 

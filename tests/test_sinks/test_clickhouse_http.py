@@ -1,7 +1,7 @@
 """The HTTP path of the driver. ClickHouse's server comes as no wheel, so both servers below are stand-ins:
 
 - `Trouble` is a fake: it answers every request with one prepared failure. It tests how failures are classified.
-- `Bridge` runs the requests it gets on chDB. SQL, types and the Native format are the real engine's; of the HTTP
+- `Bridge` runs the requests it gets on chDB. SQL, types and formats are the real engine's; of the HTTP
   protocol it knows only what the driver uses. It tests that what the sink sends means the same as in process.
 """
 
@@ -15,14 +15,17 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import lz4.frame  # type: ignore[import-untyped]  # has no stubs
+import msgspec
 import pytest
+from support.batches import batch_of
+from support.clickhouse import read
 
 from sinks.clickhouse.client import Address, connect
 from sinks.clickhouse.migrations import migrate, migrations, pending
 from sinks.clickhouse.sink import ClickHouseSink
-from sinks.clickhouse.tables import read
+from sinks.destination import Written
 from sinks.errors import SinkRejected, SinkUnavailable
-from sinks.records import DriftScore, Reject
+from sinks.records import RECORDS, Reject, rejects_batch
 
 chdb = pytest.importorskip("chdb", reason="the embedded engine is an optional dependency")
 
@@ -168,10 +171,11 @@ class Bridge(Quiet):
             return bytes(self.engine.query(text.decode(), "TabSeparated", params=parameters).bytes() or b"")
         if self.fail_inserts_with is not None:
             raise RuntimeError(f"Code: {self.fail_inserts_with}. DB::Exception: as the test asked for")
-        file = self.folder / "block.native"
+        file = self.folder / "block"
         file.write_bytes(data)
-        target = text.decode().rpartition(" FORMAT ")[0]
-        self.engine.query(f"{target} FROM INFILE '{file}' SETTINGS max_partitions_per_insert_block = 0 FORMAT Native")
+        target, _, form = text.decode().strip().rpartition(" FORMAT ")
+        settings = "max_partitions_per_insert_block = 0"
+        self.engine.query(f"{target} FROM INFILE '{file}' SETTINGS {settings} FORMAT {form}")
         return b""
 
 
@@ -186,37 +190,17 @@ def bridge(tmp_path: Path) -> Iterator[str]:
         Bridge.engine.close()
 
 
-SCORE = DriftScore(
-    model="m",
-    version="1",
-    reference="ab",
-    segment="größe=ü",
-    column="x",
-    method="psi",
-    window_start_ms=1,
-    window_end_ms=3_600_001,
-    statistic=-0.0,
-    p_value=float("inf"),
-    q_value=0.02,
-    threshold=0.2,
-    drifted=True,
-    insufficient=False,
-    n_reference=2**63 - 1,
-    n_current=500,
-    error_bound=0.0,
-    revision=1,
-)
+SCORE = {
+    "model": "m", "version": "1", "segment": "größe=ü", "column": "x", "method": "psi", "window_start_ms": 1,
+    "window_end_ms": 3_600_001, "reference": "ab", "statistic": -0.0, "p_value": float("inf"), "q_value": 0.02,
+    "threshold": 0.2, "drifted": True, "insufficient": False, "n_reference": 2**64 - 1, "n_current": 500,
+    "error_bound": 0.0, "revision": 1,
+}  # fmt: skip
 REJECT = Reject(
-    model="m",
-    reason="schema",
-    source_topic="t",
-    source_partition=0,
-    source_offset=7,
-    index=0,
-    detail="no timestamp",
-    time_ms=5,
-    raw=b"\xff\x00{",
-)
+    model="m", reason="schema", source_topic="t", source_partition=0, source_offset=7, event_index=0,
+    detail="no timestamp", time_ms=5, raw=b"\xff\x00{",
+)  # fmt: skip
+SCORES, REJECTS = batch_of(RECORDS["drift_score"], [SCORE]), rejects_batch([REJECT])
 
 
 def test_over_http_the_sink_does_what_it_does_in_process(bridge: str) -> None:
@@ -226,10 +210,10 @@ def test_over_http_the_sink_does_what_it_does_in_process(bridge: str) -> None:
         assert pending(client) == []
         sink = ClickHouseSink(bridge)
         sink.setup()
-        assert sink.write([SCORE, REJECT, SCORE]) == 3
-        assert read(client, DriftScore) == [SCORE]
-        assert repr(read(client, DriftScore, "segment = {s:String}", {"s": "größe=ü"})) == repr([SCORE])
-        assert read(client, Reject) == [REJECT]
+        assert sink.write([SCORES, REJECTS, SCORES]) == Written()
+        assert read(client, "drift_score") == [SCORE]
+        assert repr(read(client, "drift_score", "segment = {s:String}", {"s": "größe=ü"})) == repr([SCORE])
+        assert read(client, "reject") == [msgspec.structs.asdict(REJECT)]
         sink.close()
 
 
@@ -240,11 +224,11 @@ def test_a_failed_insert_is_tried_again_and_then_written_once(bridge: str, monke
         sink.setup()
         monkeypatch.setattr(Bridge, "fail_inserts_with", 252)
         with pytest.raises(SinkUnavailable) as caught:
-            sink.write([REJECT])
+            sink.write([REJECTS])
         assert caught.value.retry_after_s >= 1
         monkeypatch.setattr(Bridge, "fail_inserts_with", None)
-        assert sink.write([REJECT]) == 1
-        assert read(client, Reject) == [REJECT]
+        assert sink.write([REJECTS]) == Written()
+        assert read(client, "reject") == [msgspec.structs.asdict(REJECT)]
         sink.close()
 
 

@@ -1,6 +1,6 @@
 """The SQL functions and `drift_between` against NumPy on the same counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
+from support.batches import batch_of
 
 from sinks.clickhouse.sink import ClickHouseSink
-from sinks.records import ColumnProfile, ReferenceColumn
+from sinks.records import RECORDS
 
 HOUR_MS = 3_600_000
 Counts = npt.NDArray[np.int64]
@@ -81,45 +82,27 @@ def test_cells_are_summed_into_their_coarse_cells(steps: list[bool], data: st.Da
     assert got == [sum(c for c, d in zip(counts, decile, strict=True) if d == cell) for cell in range(decile[-1] + 1)]
 
 
-def profile(column: str, kind: str, pane: int, counts: list[int], nulls: int, revision: int = 1) -> ColumnProfile:
-    return ColumnProfile(
-        model="m",
-        version="1",
-        reference="ab",
-        segment="a=b",
-        column=column,
-        kind=kind,
-        pane_start_ms=pane * HOUR_MS,
-        pane_end_ms=(pane + 1) * HOUR_MS,
-        n=sum(counts),
-        nulls=nulls,
-        invalid=1,
-        minimum=0.0,
-        maximum=1.0,
-        mean=0.5,
-        std=0.1,
-        quantiles=[],
-        counts=counts,
-        frequent_unseen=[],
-        revision=revision,
-    )
+Row = tuple[str, dict[str, Any]]
 
 
-def reference(column: str, kind: str, counts: list[int], nulls: int, decile: list[int]) -> ReferenceColumn:
-    return ReferenceColumn(
-        reference="ab",
-        model="m",
-        version="1",
-        segment="a=b",
-        column=column,
-        kind=kind,
-        n=sum(counts),
-        nulls=nulls,
-        edges=[],
-        categories=[],
-        counts=counts,
-        decile=decile,
-    )
+def profile(column: str, kind: str, pane: int, counts: list[int], nulls: int, revision: int = 1) -> Row:
+    return "column_profile", {
+        "model": "m", "version": "1", "segment": "a=b", "column": column, "pane_start_ms": pane * HOUR_MS,
+        "pane_end_ms": (pane + 1) * HOUR_MS, "reference": "ab", "kind": kind, "n": sum(counts), "nulls": nulls,
+        "invalid": 1, "minimum": 0.0, "maximum": 1.0, "mean": 0.5, "std": 0.1, "quantiles": [], "counts": counts,
+        "frequent_unseen": [], "revision": revision,
+    }  # fmt: skip
+
+
+def reference(column: str, kind: str, counts: list[int], nulls: int, decile: list[int], version: str = "1") -> Row:
+    return "reference_column", {
+        "model": "m", "reference": "ab", "version": version, "segment": "a=b", "column": column, "kind": kind,
+        "n": sum(counts), "nulls": nulls, "edges": [], "categories": [], "counts": counts, "decile": decile,
+    }  # fmt: skip
+
+
+def write(sink: ClickHouseSink, rows: Sequence[Row]) -> None:
+    sink.write([batch_of(RECORDS[name], [row]) for name, row in rows])
 
 
 BETWEEN = """
@@ -164,16 +147,17 @@ def test_any_range_of_panes_equals_numpy_on_their_sum(
     numbers, words, nulls = pinned
     old = profile("number", "numeric", 0, [9] * 7, 9, revision=0)  # counts for nothing
     words_reference = reference("word", "categorical", words, nulls, list(range(4)))
-    sink.write([words_reference])
-    sink.write(
+    write(sink, [words_reference])
+    write(
+        sink,
         [
             *(profile("number", "numeric", i, pane[0], pane[2]) for i, pane in enumerate(panes)),
             *(profile("word", "categorical", i, pane[1], pane[2]) for i, pane in enumerate(panes)),
             reference("number", "numeric", numbers, nulls, DECILE),
             words_reference,
-        ]
+        ],
     )
-    sink.write([old])
+    write(sink, [old])
     first = data.draw(st.integers(0, len(panes) - 1))
     last = data.draw(st.integers(first + 1, len(panes)))
     inside = panes[first:last]
@@ -198,15 +182,15 @@ def test_any_range_of_panes_equals_numpy_on_their_sum(
 
 def test_a_reference_known_under_two_versions_is_joined_once(sink: ClickHouseSink, client: Client) -> None:
     pinned = reference("x", "numeric", [1, 2, 3], 0, [0, 1, 2])
-    other = ReferenceColumn(**{**{f: getattr(pinned, f) for f in pinned.__struct_fields__}, "version": "2"})
-    sink.write([pinned, other, profile("x", "numeric", 0, [3, 2, 1], 0)])
+    other = reference("x", "numeric", [1, 2, 3], 0, [0, 1, 2], version="2")
+    write(sink, [pinned, other, profile("x", "numeric", 0, [3, 2, 1], 0)])
     assert [(row[0], row[2]) for row in between(client, 0, 1)] == [("x", 6)]
 
 
 def test_panes_that_only_overlap_the_range_other_segments_and_models_are_left_out(
     sink: ClickHouseSink, client: Client
 ) -> None:
-    sink.write([reference("x", "numeric", [1, 2], 0, [0, 1]), profile("x", "numeric", 1, [3, 2], 0)])
+    write(sink, [reference("x", "numeric", [1, 2], 0, [0, 1]), profile("x", "numeric", 1, [3, 2], 0)])
     assert len(between(client, 1, 2)) == 1
     assert between(client, 0, 1) == []
     assert between(client, 2, 3) == []
@@ -217,8 +201,8 @@ def test_panes_that_only_overlap_the_range_other_segments_and_models_are_left_ou
 def test_categories_of_two_thousand_cells_are_compared(sink: ClickHouseSink, client: Client) -> None:
     rng = np.random.default_rng(7)
     pinned, live = rng.poisson(20, 2_000), rng.poisson(20, 2_000)
-    sink.write([reference("x", "categorical", pinned.tolist(), 5, list(range(2_000)))])
-    sink.write([profile("x", "categorical", 0, live.tolist(), 9)])
+    write(sink, [reference("x", "categorical", pinned.tolist(), 5, list(range(2_000)))])
+    write(sink, [profile("x", "categorical", 0, live.tolist(), 9)])
     ((_, _, _, _, _, got_psi, got_js),) = between(client, 0, 1)
     assert got_psi == pytest.approx(psi(np.append(pinned, 5), np.append(live, 9)), abs=1e-9)
     assert got_js == pytest.approx(js(np.append(pinned, 5), np.append(live, 9)), abs=1e-9)

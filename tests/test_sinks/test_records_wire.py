@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.batches import batch_of, batches_of
 
@@ -51,6 +51,7 @@ def test_a_record_says_what_every_field_means_and_what_is_its_key(name: str) -> 
 
 
 @pytest.mark.parametrize("name", list(RECORDS))
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_batch_comes_back_whole(name: str, data: st.DataObject) -> None:
     batch = data.draw(batches_of(RECORDS[name]))
@@ -62,6 +63,7 @@ def test_a_batch_comes_back_whole(name: str, data: st.DataObject) -> None:
     assert source_of(back) == SOURCE
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_equal_batches_give_equal_bytes(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(RECORDS)))
@@ -70,12 +72,14 @@ def test_equal_batches_give_equal_bytes(data: st.DataObject) -> None:
     assert encode(again, SOURCE) == encode(batch, SOURCE)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_batch_or_bad_record(data: bytes) -> None:
     with contextlib.suppress(BadRecord):
         decode(data)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_truncated_message_is_a_bad_record(data: st.DataObject) -> None:
     whole = encode(data.draw(batches_of(DRIFT_SCORE)), SOURCE)
@@ -83,6 +87,7 @@ def test_a_truncated_message_is_a_bad_record(data: st.DataObject) -> None:
         decode(whole[: data.draw(st.integers(0, len(whole) - 1))])
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_message_gives_a_batch_or_bad_record(data: st.DataObject) -> None:
     whole = bytearray(encode(one(), SOURCE))

@@ -1,0 +1,46 @@
+"""A Parquet file of one record: what `replay` writes."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sinks.records import Record
+
+
+class RecordFile:
+    """Rows of one record, written as they come; closing the file leaves the last revision of each key.
+
+    The columns are the record's fields.
+    """
+
+    def __init__(self, path: Path, record: Record) -> None:
+        self._path = path
+        self._record = record
+        self._writer = pq.ParquetWriter(path, record.schema, compression="zstd")
+        self._revised = False
+        self.n_rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append rows."""
+        if not batch.num_rows:
+            return
+        if self._record.revised:
+            self._revised = self._revised or pc.max(batch.column("revision")).as_py() > 1
+        self._writer.write_batch(batch.replace_schema_metadata(self._record.schema.metadata))
+        self.n_rows += batch.num_rows
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()
+        if not self._revised:
+            return
+        table = pq.read_table(self._path).unify_dictionaries()  # grouping does not do it by itself
+        table = table.append_column("_row", pa.array(range(table.num_rows), pa.int64()))
+        # Rows were appended in the order of their revisions, so the last of a key is its last revision.
+        last: Any = table.group_by(list(self._record.key)).aggregate([("_row", "max")])["_row_max"].sort()
+        table = table.take(last).drop_columns(["_row"])
+        pq.write_table(table, self._path, compression="zstd")
+        self.n_rows = table.num_rows
