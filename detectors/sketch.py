@@ -9,11 +9,11 @@ Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance, The 
 242-247.
 """
 
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
-from detectors.arrays import Floats, Ints
+from detectors.arrays import Floats, Integers, Ints
 from detectors.errors import LayoutMismatch
 from detectors.frequent import EMPTY, Frequent
 from detectors.layout import Layout
@@ -31,7 +31,9 @@ class Sketch:
     layout: the reference's.
     n: rows.
     n_both: those that speak of their features and of their prediction (see `with_features`).
-    counts: (layout.n_cells,) int64, valid values in each cell.
+    counts: (layout.n_cells,) int64, valid values in each cell. A copy where they are kept in fewer bytes (`kept`).
+    kept: the same as they are in memory, in any integer type. After `merge` and `decode` it is the narrowest that holds
+        them, a byte or two for a pane of some thousand rows: never sum it, for NumPy does not widen it.
     nulls, invalid: (n_columns,) int64. `n - valid - nulls - invalid` rows had no such column at all.
     minimum, maximum: (n_numeric,) float64 of the valid values; +inf and -inf when there are none. None of the moments
         is -0.0: which of two zeros came first would show.
@@ -40,7 +42,7 @@ class Sketch:
     frequent: (n_categorical,) the most frequent unseen values. Approximate; no part of equality.
     """
 
-    __slots__ = ("counts", "frequent", "invalid", "layout", "m2", "maximum", "mean", "minimum", "n", "n_both", "nulls")
+    __slots__ = ("frequent", "invalid", "kept", "layout", "m2", "maximum", "mean", "minimum", "n", "n_both", "nulls")
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class Sketch:
         layout: Layout,
         n: int,
         n_both: int,
-        counts: Ints,
+        counts: Integers,
         nulls: Ints,
         invalid: Ints,
         minimum: Floats,
@@ -60,7 +62,7 @@ class Sketch:
         self.layout = layout
         self.n = n
         self.n_both = n_both
-        self.counts = counts
+        self.kept = counts
         self.nulls = nulls
         self.invalid = invalid
         self.minimum = minimum
@@ -86,6 +88,14 @@ class Sketch:
             m2=np.zeros(n_numeric),
             frequent=(EMPTY,) * len(layout.categorical),
         )
+
+    @property
+    def counts(self) -> Ints:
+        """(layout.n_cells,) int64, valid values in each cell."""
+        counts: Ints = self.kept.astype(np.int64, copy=False)
+        if counts is not self.kept:  # a copy: to write to it would change nothing
+            counts.flags.writeable = False
+        return counts
 
     @property
     def valid(self) -> Ints:
@@ -130,7 +140,7 @@ class Sketch:
             layout=self.layout,
             n=self.n + other.n,
             n_both=self.n_both + other.n_both,
-            counts=self.counts + other.counts,
+            counts=_added(self.kept, other.kept),
             nulls=self.nulls + other.nulls,
             invalid=self.invalid + other.invalid,
             minimum=np.minimum(self.minimum, other.minimum) + 0.0,  # -0.0 + 0.0 is 0.0
@@ -178,6 +188,17 @@ class Sketch:
 
     def __repr__(self) -> str:
         return f"Sketch(n={self.n}, {self.layout!r})"
+
+
+def _added(a: Integers, b: Integers) -> Integers:
+    """The sum of counts, in the narrowest type that holds it: that is known before, so that nothing can overflow."""
+    largest = int(a.max(initial=0)) + int(b.max(initial=0))
+    return np.add(a, b, dtype=narrowest(largest), casting="unsafe")
+
+
+def narrowest(largest: int) -> type[np.integer[Any]]:
+    """The type of fewest bytes for counts up to `largest`; signed from 2^32 on, as all arithmetic with counts is."""
+    return next((kind for kind in (np.uint8, np.uint16, np.uint32) if largest <= np.iinfo(kind).max), np.int64)
 
 
 def _merge_moments(a: Sketch, b: Sketch) -> tuple[Floats, Floats]:

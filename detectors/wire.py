@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from detectors.arrays import Ints
+from detectors.arrays import Integers, Ints
 from detectors.errors import LayoutMismatch, MalformedSketch
 from detectors.frequent import CAPACITY, EMPTY, Frequent
 from detectors.layout import Layout
@@ -21,6 +21,7 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  
 _LARGEST: Final = 2**63 - 1
 _ROUNDING: Final = 1e-9  # of the largest magnitude: a mean is a sum of floats
 _WIDTHS: Final = (1, 2, 4, 8)  # bytes an unsigned integer
+_KINDS: Final[dict[int, type[np.integer[Any]]]] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.int64}
 
 
 class _Integers(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -74,7 +75,7 @@ def encode_sketch(sketch: Sketch) -> bytes:
             version=VERSION,
             fingerprint=sketch.layout.fingerprint,
             n=sketch.n,
-            counts=_pack(sketch.counts),
+            counts=_pack(sketch.kept),
             nulls=_pack(sketch.nulls),
             invalid=_pack(sketch.invalid),
             moments=moments.astype("<f8").tobytes(),
@@ -120,10 +121,11 @@ def decode_sketch(data: bytes, layout: Layout) -> Sketch:
     if wire.version == 1:
         sketch.n_both = max(0, sketch.with_features + sketch.with_prediction - sketch.n)
     _check(sketch)
+    sketch.kept = sketch.kept.astype(_KINDS[wire.counts.width])
     return sketch
 
 
-def _pack(values: Ints) -> _Integers:
+def _pack(values: Integers) -> _Integers:
     width = _width(int(values.max(initial=0)))
     filled = np.flatnonzero(values)
     index_width = _width(values.size)

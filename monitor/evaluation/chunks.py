@@ -59,7 +59,7 @@ class Chunking:
 
 def _with_fewer_unseen(sketch: Sketch, capacity: int) -> Sketch:
     return Sketch(
-        layout=sketch.layout, n=sketch.n, n_both=sketch.n_both, counts=sketch.counts,
+        layout=sketch.layout, n=sketch.n, n_both=sketch.n_both, counts=sketch.kept,
         nulls=sketch.nulls, invalid=sketch.invalid,
         minimum=sketch.minimum, maximum=sketch.maximum, mean=sketch.mean, m2=sketch.m2,
         frequent=tuple(_reduced(frequent, capacity) for frequent in sketch.frequent),

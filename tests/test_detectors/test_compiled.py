@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.caching import CacheImpl
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,3 +131,9 @@ def test_a_change_in_what_is_not_called_keeps_it(package: Package) -> None:
     package.call()
     package.change("deep", "PLUS", "# a comment\nOTHER = 7.0\nPLUS")
     assert package.call() == (260.0, 1)
+
+
+def test_without_a_writable_cache_it_is_compiled_in_memory(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])  # as in a read-only installation without a writable home
+    assert package.call() == (260.0, 0)
+    assert package.call() == (260.0, 0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import compiled, kernel
+from detectors import kernel
 from detectors.accumulate import accumulate, accumulate_numpy
 from detectors.columns import Column, Kind
 from detectors.errors import LayoutMismatch
@@ -285,17 +285,3 @@ def test_totals_that_are_no_slots_or_parts_themselves_are_refused(totals):
     batch = {"numeric": numeric, "codes": codes, "slots": slots, "n_slots": 5, "unseen": {}}
     with pytest.raises(ValueError, match=r"totals|part of another"):
         accumulate(LAYOUT, totals=np.array(totals, dtype=np.int32), **batch)
-
-
-def test_without_a_writable_cache_the_kernel_is_compiled_in_memory(monkeypatch):
-    real, asked = compiled.numba.njit, []
-
-    def njit(**options):
-        asked.append(options)
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return real(**options)
-
-    monkeypatch.setattr(compiled.numba, "njit", njit)
-    assert compiled.compiled(lambda x: x + 1)(1) == 2
-    assert [bool(options.get("cache")) for options in asked] == [True, False]

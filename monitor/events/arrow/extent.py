@@ -9,6 +9,7 @@ below are those of FlatBuffers, and of the fields in the order of that file.
 
 import struct
 from collections import Counter
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _CONTINUATION: Final = -1
@@ -17,6 +18,7 @@ _HEADER_TYPE, _HEADER, _BODY_LENGTH = 1, 2, 3  # fields of a message
 _ID, _DATA, _IS_DELTA = 0, 1, 2  # of a dictionary
 _LENGTH, _NODES, _BUFFERS, _COMPRESSION = 0, 1, 2, 3  # of a record batch
 _OLD_COMPRESSION: Final = b"ARROW:experimental_compression"  # of Arrow 0.17 alone, told elsewhere
+_MOST_KEPT: Final = 16 * 1024  # bytes of metadata
 
 
 class Extent(NamedTuple):
@@ -57,26 +59,85 @@ def extent(raw: bytes, start: int, end: int) -> Extent:
         if size < 0 or body > end:
             raise ValueError("a message that is cut off")
         meta = raw[begin:body]
-        if _OLD_COMPRESSION in meta:
-            raise ValueError("compressed as by Arrow 0.17")
-        message = _Table(meta, _follow(meta, 0))
-        kind = message.number(_HEADER_TYPE, "B")
-        if kind == _SCHEMA and at > start:
+        frame = _frame(meta) if size > _MOST_KEPT else _kept_frame(meta)
+        if frame.kind == _SCHEMA and at > start:
             break
-        header, stop = message.table(_HEADER), body + message.number(_BODY_LENGTH, "q")
+        stop = body + frame.body_length
         if not body <= stop <= end:
             raise ValueError("a body that is cut off")
-        if kind == _BATCH:
-            n_rows += _rows(header)
-            n_bytes += _decoded(header, raw, body, stop)
-        elif kind == _DICTIONARY:
-            name = header.number(_ID, "q")
-            own = _decoded(header.table(_DATA), raw, body, stop)
+        if frame.kind == _BATCH:
+            n_rows += frame.n_rows
+            n_bytes += _decoded(frame, raw, body, stop)
+        elif frame.kind == _DICTIONARY:
+            own = _decoded(frame, raw, body, stop)
             # What is added to a dictionary makes a new one; the batches before it keep the old.
-            dictionaries[name] = own + (dictionaries[name] if header.number(_IS_DELTA, "?") else 0)
-            n_bytes += dictionaries[name]
+            dictionaries[frame.name] = own + (dictionaries[frame.name] if frame.is_delta else 0)
+            n_bytes += dictionaries[frame.name]
         at = stop
     return Extent(at, n_rows, n_bytes)
+
+
+class _Frame(NamedTuple):
+    """What the metadata of one message say.
+
+    Attributes
+    ----------
+    kind, body_length
+        of the message.
+    n_rows
+        of a record batch.
+    name, is_delta
+        of a dictionary.
+    n_values
+        of a record batch, or of a dictionary.
+    buffers
+        offset and length of each buffer in the body, one after another, where they are compressed; else None.
+    """
+
+    kind: int
+    body_length: int
+    n_rows: int = 0
+    name: int = 0
+    is_delta: bool = False
+    n_values: int = 0
+    buffers: tuple[int, ...] | None = None
+
+
+def _frame(meta: bytes) -> _Frame:
+    if _OLD_COMPRESSION in meta:
+        raise ValueError("compressed as by Arrow 0.17")
+    message = _Table(meta, _follow(meta, 0))
+    kind, body_length = message.number(_HEADER_TYPE, "B"), message.number(_BODY_LENGTH, "q")
+    header, name, is_delta = message.table(_HEADER), 0, False
+    if kind == _DICTIONARY:
+        name, is_delta = header.number(_ID, "q"), bool(header.number(_IS_DELTA, "?"))
+        header = header.table(_DATA)
+    elif kind != _BATCH:
+        return _Frame(kind, body_length)
+    values = header.pairs(_NODES)[::2]
+    n_rows = header.number(_LENGTH, "q")
+    if min(values, default=0) < 0 or (kind == _BATCH and n_rows < 0):
+        raise ValueError("a negative length")
+    buffers = header.pairs(_BUFFERS) if header.place(_COMPRESSION) else None
+    if min(buffers or (), default=0) < 0:
+        raise ValueError("a negative length")
+    return _Frame(kind, body_length, n_rows, name, is_delta, sum(values), buffers)
+
+
+_kept_frame: Final = lru_cache(maxsize=64)(_frame)
+"""A producer sends one schema and the same dictionaries with every message; to read them takes longer than the rows."""
+
+
+def _decoded(frame: _Frame, raw: bytes, body: int, stop: int) -> int:
+    """The bytes and the values of a record batch whose body is [body, stop)."""
+    if frame.buffers is None:
+        return frame.n_values + stop - body  # Arrow reads it where it lies
+    n_bytes = frame.n_values
+    for offset, length in zip(frame.buffers[::2], frame.buffers[1::2], strict=True):
+        if length:
+            (plain,) = struct.unpack_from("<q", raw, body + offset)
+            n_bytes += max(plain, length)  # -1: not compressed
+    return n_bytes
 
 
 class _Table:
@@ -120,31 +181,6 @@ class _Table:
         if begin + 4 + 16 * n > len(self._data):
             raise ValueError("a vector that is cut off")
         return struct.unpack_from(f"<{2 * n}q", self._data, begin + 4)
-
-
-def _rows(batch: _Table) -> int:
-    n = batch.number(_LENGTH, "q")
-    if n < 0:
-        raise ValueError("a negative number of rows")
-    return n
-
-
-def _decoded(batch: _Table, raw: bytes, body: int, stop: int) -> int:
-    """The bytes and the values of a record batch whose body is [body, stop)."""
-    values = batch.pairs(_NODES)[::2]
-    if min(values, default=0) < 0:
-        raise ValueError("a negative length")
-    n_bytes = sum(values)
-    if not batch.place(_COMPRESSION):
-        return n_bytes + stop - body  # Arrow reads it where it lies
-    buffers = batch.pairs(_BUFFERS)
-    for offset, length in zip(buffers[::2], buffers[1::2], strict=True):
-        if offset < 0 or length < 0:
-            raise ValueError("a negative length")
-        if length:
-            (plain,) = struct.unpack_from("<q", raw, body + offset)
-            n_bytes += max(plain, length)  # -1: not compressed
-    return n_bytes
 
 
 def _follow(data: bytes, at: int) -> int:
