@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from detectors.columns import Kind
 from detectors.reference import Reference
@@ -89,21 +88,6 @@ def arrow(material: Material) -> Work:
     pipeline = _Pipeline(material.folder)
     messages = data.read_arrow(material.folder)
     return lambda: pipeline.sketch(pipeline.decode(messages))
-
-
-def ipc_alone(material: Material) -> Work:
-    """The same messages to record batches, validated as any reader of strange bytes must."""
-    messages = data.read_arrow(material.folder)
-
-    def work() -> int:
-        n = 0
-        for message in messages:
-            for batch in pa.ipc.open_stream(message):
-                batch.validate(full=True)
-                n += batch.num_rows
-        return n
-
-    return work
 
 
 def sketch(material: Material) -> Work:

@@ -2,18 +2,25 @@
 
 import statistics
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure to reach: at least `value`, or at most where less is better."""
+    """A figure to reach: at least `value`, or at most where less is better.
+
+    `of` says which figure: "ratio", that to the yardstick, where machines differ in speed; "value", the measured one,
+    where they do not matter much (bytes, delays that are mostly waiting).
+    """
 
     value: float
+    of: Literal["ratio", "value"]
     less_is_better: bool = False
 
-    def reached(self, measured: float) -> bool:
-        """Whether `measured` is as good as this."""
+    def reached(self, value: float, ratio: float) -> bool:
+        """Whether a measured value, with this ratio to its yardstick, is as good as this."""
+        measured = ratio if self.of == "ratio" else value
         return measured <= self.value if self.less_is_better else measured >= self.value
 
 
@@ -40,7 +47,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ratio
         value over the yardstick's.
     target, reached
-        the figure to reach, and whether it was; None where none is set.
+        what to reach, and whether it was; None where nothing is set.
     """
 
     name: str
@@ -51,7 +58,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int
     yardstick: Yardstick
     ratio: float
-    target: float | None
+    target: Target | None
     reached: bool | None
 
 
@@ -101,6 +108,7 @@ def summarise(
 ) -> Result:
     """The result of some rounds."""
     value, beside = statistics.median(ours), statistics.median(theirs)
+    ratio = value / beside
     return Result(
         name=name,
         unit=unit,
@@ -109,7 +117,7 @@ def summarise(
         max=max(ours),
         rounds=len(ours),
         yardstick=Yardstick(name=yardstick_name, value=beside),
-        ratio=value / beside,
-        target=target.value if target else None,
-        reached=target.reached(value) if target else None,
+        ratio=ratio,
+        target=target,
+        reached=target.reached(value, ratio) if target else None,
     )

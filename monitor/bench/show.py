@@ -28,9 +28,12 @@ def _figures(result: Result) -> Table:
     table.add_column()
     table.add_row(
         f"{_figure(result.value, unit)} {unit}",
-        f"{_figure(result.min, unit)} to {_figure(result.max, unit)}{_target(result)}",
+        f"{_figure(result.min, unit)} to {_figure(result.max, unit)}{_target(result, 'value')}",
     )
-    table.add_row(f"{_figure(yardstick.value, unit)} {unit}", f"{yardstick.name}: ratio {result.ratio:.3g}")
+    table.add_row(
+        f"{_figure(yardstick.value, unit)} {unit}",
+        f"{yardstick.name}: ratio {result.ratio:.3g}{_target(result, 'ratio')}",
+    )
     return table
 
 
@@ -38,8 +41,10 @@ def _figure(value: float, unit: str) -> str:
     return f"{value:.4f}" if unit == "s" else f"{value:,.0f}"
 
 
-def _target(result: Result) -> str:
-    if result.target is None:
+def _target(result: Result, of: str) -> str:
+    """What to reach, beside the figure that it is of."""
+    if result.target is None or result.target.of != of:
         return ""
+    wanted = _figure(result.target.value, result.unit) if of == "value" else f"{result.target.value:g}"
     colour, word = ("green", "reached") if result.reached else ("red", "not reached")
-    return f"; target {_figure(result.target, result.unit)} [{colour}]{word}[/{colour}]"
+    return f"; target {wanted} [{colour}]{word}[/{colour}]"

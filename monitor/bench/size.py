@@ -29,6 +29,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
         events in the pane whose memory is measured, and the window that is scored.
     windows
         windows of a round of which the delay to ClickHouse is measured.
+    idle_events
+        events that `driftline up` has worked through when its memory is measured.
     round_s
         processor seconds that a round lasts at least; the work is repeated until then.
     """
@@ -40,6 +42,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     columns: int
     pane_events: int
     windows: int
+    idle_events: int
     round_s: float
 
 
@@ -51,6 +54,7 @@ FULL: Final = Size(
     columns=1_000,
     pane_events=10_000,
     windows=30,
+    idle_events=60_000,
     round_s=0.4,
 )
 TINY: Final = Size(
@@ -61,6 +65,7 @@ TINY: Final = Size(
     columns=8,
     pane_events=300,
     windows=2,
+    idle_events=300,
     round_s=0.0,
 )
 

@@ -27,7 +27,6 @@ CASES: Final[Mapping[str, str]] = {
     "sketch": "decoding.sketch",
     "binning": "decoding.binning",
     "arrow": "decoding.arrow",
-    "ipc": "decoding.ipc_alone",
     "ingest": "kafka.ingest",
     "consume": "kafka.consume",
     "latency": "latency.close_to_row",
@@ -36,6 +35,10 @@ CASES: Final[Mapping[str, str]] = {
     "loop": "scoring.loop",
     "memory": "memory.sketches",
     "raw": "memory.raw",
+    "check": "commands.check",
+    "import_numpy": "commands.import_numpy",
+    "idle": "idle.up",
+    "idle_numpy": "idle.numpy_processes",
 }
 """Where each case is prepared: a function of this package that takes a `Material`. Imported when asked for."""
 

@@ -60,28 +60,35 @@ def test_names_of_results_are_unique() -> None:
 
 
 def test_a_result_holds_the_median_and_its_ratio() -> None:
-    result = summarise("n", "events/s", [3.0, 1.0, 2.0], "y", [4.0, 4.0, 8.0], Target(value=2.0))
+    result = summarise("n", "events/s", [3.0, 1.0, 2.0], "y", [4.0, 4.0, 8.0], Target(value=2.0, of="value"))
     assert (result.min, result.value, result.max, result.ratio, result.reached) == (1.0, 2.0, 3.0, 0.5, True)
 
 
+def test_a_ratio_is_reached_whatever_the_machine_s_speed() -> None:
+    target = Target(value=0.5, of="ratio")
+    for speed in (1.0, 1e6):
+        assert summarise("n", "events/s", [3.0 * speed], "y", [6.0 * speed], target).reached
+        assert not summarise("n", "events/s", [2.9 * speed], "y", [6.0 * speed], target).reached
+
+
 def test_less_is_better_where_the_target_says_so() -> None:
-    target = Target(value=0.1, less_is_better=True)
-    assert target.reached(0.1)
-    assert not target.reached(0.2)
+    target = Target(value=0.1, of="value", less_is_better=True)
+    assert target.reached(0.1, 9.0)
+    assert not target.reached(0.2, 0.0)
 
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_a_report_can_be_read_in_narrow_and_wide_terminals(width: int, capsys: pytest.CaptureFixture[str]) -> None:
-    fast = summarise("fast", "events/s", [8_123_456.0], "msgspec alone", [4_000_000.0], Target(value=300_000))
-    slow = summarise("slow", "s", [2.5], "three hops", [0.5], Target(value=2.0, less_is_better=True))
+    fast = summarise("fast", "events/s", [8_123_456.0], "msgspec alone", [4_000_000.0], Target(value=0.8, of="ratio"))
+    slow = summarise("slow", "s", [2.5], "three hops", [0.5], Target(value=2.0, of="value", less_is_better=True))
     machine = Machine(
         cpu="A", cores=2, python="3.11", versions={}, pinned_to=1, busy=0.0, clock="wall", notes=("[no] peer",)
     )
     show(Console(width=width), Report(machine=machine, results=(fast, slow)))
     said = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert said[said.index("fast") + 1 :][:2] == [
-        "8,123,456 events/s  8,123,456 to 8,123,456; target 300,000 reached",
-        "4,000,000 events/s  msgspec alone: ratio 2.03",
+        "8,123,456 events/s  8,123,456 to 8,123,456",
+        "4,000,000 events/s  msgspec alone: ratio 2.03; target 0.8 reached",
     ]
     assert said[said.index("slow") + 1 :][:2] == [
         "2.5000 s  2.5000 to 2.5000; target 2.0000 not reached",
