@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from monitor.process.health import Health
     from monitor.roles.deliver import Deliver
     from monitor.roles.ingest import Ingest
+    from monitor.sketching.ingest_step import IngestStep
     from sinks.destination import Destination
 
 _T = TypeVar("_T")
@@ -38,17 +39,22 @@ def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> Non
 
 def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
     """The ingest role."""
-    from monitor.kafka.decoding import KafkaDecoder
     from monitor.roles.ingest import Ingest
 
+    return Ingest(config.kafka, ingest_step(config), worker=worker, health=health)
+
+
+def ingest_step(config: Config) -> "IngestStep":
+    """What ingest makes of messages and time."""
+    from monitor.kafka.decoding import KafkaDecoder
+    from monitor.sketching.ingest_step import IngestStep
+
     references = open_references(config)
-    return Ingest(
+    return IngestStep(
         config.kafka,
         KafkaDecoder(message_decoder(config, references), config.kafka.topics),
         {name: of_model.current for name, of_model in references.items()},
         {model.name: model.pane_ms for model in config.models},
-        worker=worker,
-        health=health,
     )
 
 

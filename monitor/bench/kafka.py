@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from monitor import wiring
@@ -31,6 +31,8 @@ from monitor.models import message_decoder
 from monitor.process.health import Health
 from monitor.reference.opened import open_references
 from monitor.roles.ingest import Ingest
+from monitor.sketching.ingest_step import IngestStep
+from monitor.sketching.received import Received
 
 CONFIG = "kafka.yaml"
 PARTITIONS = 3
@@ -134,20 +136,14 @@ def ingest(material: Material) -> Work:
         clock = _Clock(material.size.kafka_events)
         decode_messages = KafkaDecoder(decoder, config.kafka.topics)
 
-        def decode(messages: Sequence[Message], now_ms: int) -> Decoded:
-            decoded = decode_messages(messages, now_ms)
+        def decode(received: Received, now_ms: int) -> Decoded:
+            decoded = decode_messages(received, now_ms)
             clock.n_decoded += decoded.n_events
             return decoded
 
         kafka = msgspec.structs.replace(config.kafka, consumer_group=f"{config.kafka.consumer_group}-{_unique()}")
-        role = Ingest(
-            kafka,
-            decode,
-            {model.name: references[model.name].current},
-            {model.name: model.pane_ms},
-            worker="bench",
-            health=clock,
-        )
+        step = IngestStep(kafka, decode, {model.name: references[model.name].current}, {model.name: model.pane_ms})
+        role = Ingest(kafka, step, worker="bench", health=clock)
         clock.stop = role.stop
         overdue = threading.Timer(GIVE_UP_S, role.stop)
         overdue.start()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 from rich.console import Console
@@ -23,6 +24,9 @@ from monitor.process.health import Health, HealthServer
 from monitor.process.logs import configure_logging
 from monitor.process.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 
+if TYPE_CHECKING:
+    from monitor.kafka.lag import Lag
+
 log = structlog.get_logger()
 
 
@@ -36,7 +40,7 @@ def ingest(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
         freeze_start_up()
-        with _stopping(role.stop), _watching(config, health):
+        with _stopping(role.stop), _watching(config, health, role.lag):
             role.run()
 
 
@@ -196,10 +200,10 @@ def _shifted(listen: Address | None, offset: int) -> Address | None:
 
 
 @contextlib.contextmanager
-def _watching(config: Config, health: Health) -> Iterator[None]:
+def _watching(config: Config, health: Health, lag: "Lag | None" = None) -> Iterator[None]:
     from monitor.kafka.watch import BrokerWatch
 
-    watch = BrokerWatch(config.kafka, health)
+    watch = BrokerWatch(config.kafka, health, lag)
     try:
         yield
     finally:

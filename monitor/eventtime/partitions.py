@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from monitor.eventtime.watermark import Clock
 from monitor.sketching.messages import SourceRange
 
-TopicPartition = tuple[str, int]
+SourcePartition = tuple[str, int]
+"""A source topic and the number of one of its partitions."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,22 +31,22 @@ class Partitions:
 
     def __init__(self, idle_timeout_s: float) -> None:
         self._idle_timeout_s = idle_timeout_s
-        self._partitions: dict[TopicPartition, _Partition] = {}
-        self._reported: dict[TopicPartition, Clock] = {}
+        self._partitions: dict[SourcePartition, _Partition] = {}
+        self._reported: dict[SourcePartition, Clock] = {}
 
-    def assign(self, assigned: list[TopicPartition], now_s: float) -> None:
+    def assign(self, assigned: list[SourcePartition], now_s: float) -> None:
         """Start afresh with these partitions."""
         self._partitions = {key: _Partition(quiet_since_s=now_s) for key in assigned}
         self._reported = {}
 
-    def read(self, key: TopicPartition, first: int, last: int) -> None:
+    def read(self, key: SourcePartition, first: int, last: int) -> None:
         """Offsets `[first, last]` of a partition were read. What was only read ends no silence: see `saw`."""
         partition = self._partitions[key]
         partition.first = first if partition.first < 0 else min(partition.first, first)
         partition.next = max(partition.next, last + 1)
         partition.at_end = partition.idle = False
 
-    def reached_end(self, key: TopicPartition, end: int) -> None:
+    def reached_end(self, key: SourcePartition, end: int) -> None:
         """Nothing was left to read of a partition at offset `end`: nor is anything, if no later offset was read.
 
         The broker says so. Lag would count the markers of transactions.
@@ -54,7 +55,7 @@ class Partitions:
         if partition is not None and end >= partition.next:
             partition.end, partition.at_end = end, True
 
-    def saw(self, key: TopicPartition, event_ms: int, now_s: float) -> None:
+    def saw(self, key: SourcePartition, event_ms: int, now_s: float) -> None:
         """An event of this time was accepted from a partition: it is not silent.
 
         Rejects move no clock. A partition that brings nothing else would hold back the windows of all models for ever.
@@ -73,7 +74,7 @@ class Partitions:
         for partition in self._partitions.values():
             partition.quiet_since_s = now_s
 
-    def to_commit(self) -> dict[TopicPartition, int]:
+    def to_commit(self) -> dict[SourcePartition, int]:
         """The offset to go on from, of every partition that was read since the last commit; if none was, of all.
 
         Kafka checks whether a worker still has its partitions when it is sent an offset, and then only. Empty as long
@@ -113,7 +114,7 @@ class Partitions:
             partition.committed_max_event_ms = partition.max_event_ms
         self._reported = {(clock.topic, clock.partition): clock for clock in self.clocks()}
 
-    def rolled_back(self, now_s: float, unread: Iterable[TopicPartition] = ()) -> set[TopicPartition]:
+    def rolled_back(self, now_s: float, unread: Iterable[SourcePartition] = ()) -> set[SourcePartition]:
         """Forget what was read since the last commit. The partitions to read again: `unread` are some of them."""
         again = {key for key, p in self._partitions.items() if p.first >= 0} | self._partitions.keys() & unread
         for key, partition in self._partitions.items():
@@ -124,5 +125,17 @@ class Partitions:
         self.restart_idle_timers(now_s)
         return again
 
-    def __len__(self) -> int:
-        return len(self._partitions)
+    def done(self) -> dict[SourcePartition, int | None]:
+        """The first offset of each partition that is not committed; None where nothing is known of it yet.
+
+        What lies before the end is done where nothing was read since: markers of transactions, or nothing.
+        """
+        known = {
+            key: max(p.committed, p.end if p.first < 0 and p.at_end else -1) for key, p in self._partitions.items()
+        }
+        return {key: place if place >= 0 else None for key, place in known.items()}
+
+    @property
+    def assigned(self) -> list[SourcePartition]:
+        """The partitions, in the order in which they were assigned."""
+        return list(self._partitions)

@@ -54,6 +54,9 @@ def common_settings(kafka: Kafka) -> dict[str, Any]:
         "bootstrap.servers": kafka.bootstrap_servers,
         "log_level": 3,
         "logger": _LOGGER,
+        # The most that a call can hang on a broker that is connected and answers nothing, where the call's own timeout
+        # does not count: `send_offsets_to_transaction` waited for librdkafka's default of 60 s. Asking again is safe.
+        "socket.timeout.ms": 10_000,
         **kafka.client_settings(),
     }
 

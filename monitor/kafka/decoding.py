@@ -1,16 +1,13 @@
-"""Kafka messages to columns: each topic's role and content type, and one result for a mixed micro-batch."""
-
-from collections.abc import Sequence
+"""What was read to columns: each topic's role and content type, and one result for a mixed micro-batch."""
 
 import numpy as np
-from confluent_kafka import Message
 
 from monitor.config.schema import Topics
 from monitor.events.batch import Decoded
 from monitor.events.decoder import MessageDecoder
 from monitor.events.models import Role
 from monitor.events.outcome import merge
-from monitor.kafka.messages import headers
+from monitor.sketching.received import Headers, Received
 
 
 class KafkaDecoder:
@@ -23,29 +20,24 @@ class KafkaDecoder:
             **dict.fromkeys(topics.features, "features"),
         }
 
-    def __call__(self, messages: Sequence[Message], now_ms: int) -> Decoded:
-        """Decode `messages`; `now_ms` is the wall clock that bounds their timestamps."""
-        # Topics at C speed, for this runs over every message; nearly always they have one role between them.
-        names = list(map(Message.topic, messages))
-        roles = {name: self._roles[name or ""] for name in set(names)}
-        if len(set(roles.values())) <= 1:
-            return self._decode(messages, next(iter(roles.values()), "predictions"), now_ms)
-        positions: dict[Role, list[int]] = {}
-        for position, name in enumerate(names):
-            positions.setdefault(roles[name], []).append(position)
-        return merge(
-            self._decoder.names,
-            [
-                (self._decode([messages[i] for i in mine], role, now_ms), np.array(mine, dtype=np.int32))
-                for role, mine in positions.items()
-            ],
-        )
-
-    def _decode(self, messages: Sequence[Message], role: Role, now_ms: int) -> Decoded:
-        some = any(map(Message.headers, messages))
-        content_types = [_content_type(message) for message in messages] if some else None
-        return self._decoder.decode_messages(list(map(Message.value, messages)), content_types, role, now_ms)
+    def __call__(self, received: Received, now_ms: int) -> Decoded:
+        """Decode what was received; `now_ms` is the wall clock that bounds its timestamps."""
+        # Nearly always the messages have one role between them.
+        roles: list[Role] = [self._roles[topic] for topic, _partition in received.partitions]
+        content_types = None if received.headers is None else list(map(_content_type, received.headers))
+        if len(set(roles)) <= 1:
+            return self._decoder.decode_messages(
+                received.values, content_types, roles[0] if roles else "predictions", now_ms
+            )
+        role_of = np.array(roles)[received.partition_of]
+        parts = []
+        for role in dict.fromkeys(roles):
+            mine = np.flatnonzero(role_of == role)
+            values = [received.values[i] for i in mine.tolist()]
+            types = None if content_types is None else [content_types[i] for i in mine.tolist()]
+            parts.append((self._decoder.decode_messages(values, types, role, now_ms), mine.astype(np.int32)))
+        return merge(self._decoder.names, parts)
 
 
-def _content_type(message: Message) -> bytes | None:
-    return next((value for name, value in headers(message) if name.lower() == "content-type"), None)
+def _content_type(headers: Headers | None) -> bytes | None:
+    return next((value for name, value in headers or () if name.lower() == "content-type"), None)

@@ -8,8 +8,6 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
 
-from confluent_kafka import Message
-
 from monitor.events.arrow.decoder import rows_of
 
 MAX_EVENTS: Final = 262_144
@@ -21,9 +19,8 @@ _FIRST: Final[Any] = itemgetter(0)
 _JSON: Final = frozenset(b"{[")
 
 
-def groups_of(messages: Sequence[Message]) -> list[slice]:
-    """The messages in slices, one after another: nearly always one. None is one empty slice."""
-    raws = list(map(Message.value, messages))
+def groups_of(raws: Sequence[bytes | None]) -> list[slice]:
+    """The messages with these bodies in slices, one after another: nearly always one. None is one empty slice."""
     if _is_json(raws) and sum(map(len, raws)) <= MAX_EVENTS * _EVENT_BYTES:  # type: ignore[arg-type]  # none is None
         return [slice(0, len(raws))]
     bounds = [0, *_bounds(raws), len(raws)]

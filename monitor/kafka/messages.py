@@ -1,13 +1,12 @@
 """What confluent-kafka's `Message` leaves open: a message that was read has a topic, a partition and an offset."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from confluent_kafka import Message
 
 from detectors.arrays import Ints
-from monitor.events.batch import Batch
+from monitor.sketching.received import Received
 
 
 def place(message: Message) -> tuple[str, int]:
@@ -32,36 +31,8 @@ def headers(message: Message) -> list[tuple[str, bytes | None]]:
     return [(name, value.encode() if isinstance(value, str) else value) for name, value in pairs]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where some messages were read from.
-
-    Attributes
-    ----------
-    partitions
-        the distinct (topic, partition) pairs.
-    of_message
-        (n_messages,) which of them each is from.
-    first, last
-        (n_partitions,) the least and the greatest offset read of each.
-    """
-
-    partitions: list[tuple[str, int]]
-    of_message: Ints
-    first: Ints
-    last: Ints
-
-    def latest(self, batches: Sequence[Batch]) -> list[tuple[tuple[str, int], int]]:
-        """The greatest time, in milliseconds, of the events that came from each partition, if any did."""
-        latest = np.full(len(self.partitions), -1, dtype=np.int64)
-        for batch in batches:
-            np.maximum.at(latest, self.of_message[batch.sources], batch.timestamps_ms)
-        pairs = zip(self.partitions, latest.tolist(), strict=True)
-        return [(partition, event_ms) for partition, event_ms in pairs if event_ms >= 0]
-
-
-def places_of(messages: Sequence[Message]) -> Places:
-    """The same as `place` and `offset` say, for every event of a commit: the loops run in C."""
+def received_of(messages: Sequence[Message]) -> Received:
+    """The messages as columns. Each loop over them runs in C."""
     n = len(messages)
     topics = list(map(Message.topic, messages))
     names = sorted({name or "" for name in topics})
@@ -69,10 +40,12 @@ def places_of(messages: Sequence[Message]) -> Places:
     key: Ints = np.fromiter(map(Message.partition, messages), dtype=np.int64, count=n)
     if len(names) > 1:
         key += np.fromiter(map(numbers.__getitem__, topics), dtype=np.int64, count=n) << 32  # type: ignore[arg-type]  # nor is one nameless
-    distinct, of_message = np.unique(key, return_inverse=True)
-    offsets: Ints = np.fromiter(map(Message.offset, messages), dtype=np.int64, count=n)
-    first, last = np.full(distinct.size, np.iinfo(np.int64).max), np.full(distinct.size, -1)
-    np.minimum.at(first, of_message, offsets)
-    np.maximum.at(last, of_message, offsets)
-    partitions = [(names[number >> 32], number & 0xFFFF_FFFF) for number in distinct.tolist()]
-    return Places(partitions=partitions, of_message=of_message, first=first, last=last)
+    distinct, partition_of = np.unique(key, return_inverse=True)
+    return Received(
+        values=list(map(Message.value, messages)),
+        headers=list(map(headers, messages)) if any(map(Message.headers, messages)) else None,
+        partitions=[(names[number >> 32], number & 0xFFFF_FFFF) for number in distinct.tolist()],
+        partition_of=partition_of,
+        offsets=np.fromiter(map(Message.offset, messages), dtype=np.int64, count=n),
+        sent_ms=lambda message: messages[message].timestamp()[1],
+    )

@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.kafka.clients import built, classify, consumer_settings
+from monitor.kafka.waiting import StopRequest, sliced
 
 _MOVING = {
     KafkaError.NOT_COORDINATOR,
@@ -51,14 +52,14 @@ def export_lag(
         # The broker is away as well. It is asked again.
 
 
-def seek_to_committed(consumer: Consumer, partitions: Iterable[tuple[str, int]]) -> None:
+def seek_to_committed(consumer: Consumer, partitions: Iterable[tuple[str, int]], stop: StopRequest) -> None:
     """Read partitions again from where the group has committed them: one may have been another member's since."""
     assigned = {(p.topic, p.partition) for p in consumer.assignment()}
     asked = [TopicPartition(topic, number) for topic, number in partitions if (topic, number) in assigned]
-    for stored in consumer.committed(asked, timeout=30) if asked else ():
-        start = stored.offset
-        if start < 0:
-            start, _high = consumer.get_watermark_offsets(stored, timeout=10)
+    if not asked:
+        return
+    for stored in sliced(lambda timeout_s: consumer.committed(asked, timeout=timeout_s), 30.0, stop):
+        start = stored.offset if stored.offset >= 0 else OFFSET_BEGINNING
         consumer.seek(TopicPartition(stored.topic, stored.partition, start))
 
 

@@ -12,10 +12,13 @@ from confluent_kafka.cimpl import NewTopic
 from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
 from monitor.kafka.clients import OWN_MESSAGE_BYTES, built, classify, common_settings
+from monitor.sketching.own_topics import REJECTS as REJECTS
+from monitor.sketching.own_topics import RESULTS as RESULTS
+from monitor.sketching.own_topics import SKETCHES as SKETCHES
+from monitor.sketching.own_topics import partition_of_model as partition_of_model
 
 log = structlog.get_logger()
 
-SKETCHES, RESULTS, REJECTS = "sketches", "results", "rejects"
 _WEEK_MS = 7 * 24 * 3_600_000
 RETENTION_MS = {SKETCHES: _WEEK_MS, RESULTS: _WEEK_MS, REJECTS: 2 * _WEEK_MS}
 
@@ -82,14 +85,3 @@ def _made(future: object) -> None:
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise
-
-
-def partition_of_model(model: str, n_partitions: int) -> int:
-    """The partition of our own topics that a model lives on. FNV-1a: the same in every process and release.
-
-    Python's `hash` differs between processes, and librdkafka's default differs from aiokafka's.
-    """
-    value = 0xCBF29CE484222325
-    for byte in model.encode():
-        value = (value ^ byte) * 0x100000001B3 % 2**64
-    return value % n_partitions

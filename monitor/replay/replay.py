@@ -20,7 +20,7 @@ from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.eventtime.watermark import Clock
 from monitor.replay.record_file import RecordFile
-from monitor.sketching.deltas import deltas_of
+from monitor.sketching.deltas import sketched
 from monitor.sketching.messages import Delta, SketchMessage
 from sinks.records import RECORDS, record_of
 
@@ -40,6 +40,7 @@ class Replay:
 
     def __init__(self, models: Sequence[Watched], references: Mapping[str, Reference]) -> None:
         self._models = {model.name: model for model in models}
+        self._pane_ms = {model.name: model.pane_ms for model in models}
         self._references = references
         self._evaluator = Evaluator(models)
         self._state: dict[bytes, bytes] = {}
@@ -49,12 +50,11 @@ class Replay:
 
     def feed(self, batches: Iterable[Batch]) -> list[pa.RecordBatch]:
         """Count one group of batches; returns what its events led to."""
-        deltas: list[Delta] = []
+        batches = list(batches)
         for batch in batches:
-            deltas += deltas_of(batch, self._references[batch.model], self._models[batch.model].pane_ms)
             latest_ms = int(batch.timestamps_ms.max())
             self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
-        return self._advance(deltas)
+        return self._advance(sketched(batches, self._references, self._pane_ms))
 
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event."""

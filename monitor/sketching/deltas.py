@@ -1,5 +1,6 @@
 """A batch's sketches as deltas, cut to messages that Kafka takes."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from detectors.reference import Reference
@@ -25,6 +26,11 @@ def deltas_of(batch: Batch, reference: Reference, pane_ms: int) -> list[Delta]:
             size = n_bytes
         parts[-1].append(entry)
     return [Delta(model=batch.model, reference=reference.digest, pane_ms=pane_ms, entries=part) for part in parts]
+
+
+def sketched(batches: Iterable[Batch], references: Mapping[str, Reference], pane_ms: Mapping[str, int]) -> list[Delta]:
+    """The deltas of some batches, each on its model's reference and in panes of its model's length."""
+    return [delta for batch in batches for delta in deltas_of(batch, references[batch.model], pane_ms[batch.model])]
 
 
 def _entry(key: SketchKey, sketch: Sketch) -> Entry:

@@ -2,7 +2,6 @@
 
 import pyarrow as pa
 import pytest
-from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +21,7 @@ def arrow(*n_rows: int, file: bool = False, **options: str) -> bytes:
 
 
 def sizes(*raws: bytes | None) -> list[int]:
-    found = groups_of([Message(topic="t", partition=0, offset=at, value=raw) for at, raw in enumerate(raws)])
+    found = groups_of(raws)
     return [group.stop - group.start for group in found]
 
 
@@ -54,7 +53,7 @@ def test_few_messages_of_many_events_are_several_groups() -> None:
 def test_groups_tile_the_messages_and_hold_what_fits_or_one(raws: list[bytes | None]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "MAX_EVENTS", 10)
-        found = groups_of([Message(topic="t", partition=0, offset=at, value=raw) for at, raw in enumerate(raws)])
+        found = groups_of(raws)
     assert [at for group in found for at in range(group.start, group.stop)] == list(range(len(raws)))
     for group in found:
         own = [groups._events(raw or b"") for raw in raws[group]]

@@ -13,6 +13,7 @@ from monitor.events.decoder import MessageDecoder
 from monitor.events.models import ModelSpec
 from monitor.events.reasons import Reason
 from monitor.kafka.decoding import KafkaDecoder
+from monitor.kafka.messages import received_of
 
 NOW_MS = 1_700_000_000_000
 MODELS = tuple(
@@ -28,13 +29,11 @@ def decode(*messages: tuple[str, Any]) -> Decoded:
     """Decode (topic, event) pairs; an event that is text stands as it is."""
     decoder = KafkaDecoder(MessageDecoder(MODELS), Topics(predictions=("predictions",), features=("features",)))
     raws = [event.encode() if isinstance(event, str) else json.dumps(event).encode() for _, event in messages]
-    return decoder(
-        [
-            Message(topic=topic, partition=0, offset=offset, value=raw)
-            for offset, ((topic, _), raw) in enumerate(zip(messages, raws, strict=True))
-        ],
-        NOW_MS,
-    )
+    read = [
+        Message(topic=topic, partition=0, offset=offset, value=raw)
+        for offset, ((topic, _), raw) in enumerate(zip(messages, raws, strict=True))
+    ]
+    return decoder(received_of(read), NOW_MS)
 
 
 def event(model: str, x: float, **more: Any) -> dict[str, Any]:

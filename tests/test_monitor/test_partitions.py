@@ -212,10 +212,26 @@ def test_a_new_assignment_starts_afresh() -> None:
     partitions.assign([A, B], now_s=2.0)
     assert partitions.clocks() == [clock(A, None), clock(B, None)]
     assert partitions.changed()
-    assert len(partitions) == 2
+    assert partitions.assigned == [A, B]
     partitions.assign([], now_s=3.0)
-    assert len(partitions) == 0
+    assert partitions.assigned == []
     assert not partitions.changed()
+
+
+def test_what_is_done_is_what_was_committed_and_an_end_where_nothing_is_left() -> None:
+    partitions = assigned(A, B)
+    assert partitions.done() == {A: None, B: None}, "where the group stands only the broker knows"
+    partitions.read(A, 10, 14)
+    partitions.reached_end(B, 7)
+    assert partitions.done() == {A: None, B: 7}, "what was only read may be rolled back"
+    partitions.committed()
+    assert partitions.done() == {A: 15, B: 7}
+    partitions.reached_end(A, 16)
+    assert partitions.done() == {A: 16, B: 7}, "the marker of a transaction is no message"
+    partitions.read(A, 16, 19)
+    assert partitions.done() == {A: 15, B: 7}
+    partitions.rolled_back(now_s=1.0)
+    assert partitions.done() == {A: 15, B: 7}
 
 
 @dataclasses.dataclass

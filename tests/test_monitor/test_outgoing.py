@@ -5,15 +5,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from confluent_kafka import Message
 from support.events import model_section
 
 from monitor.config.schema import Config, Model
 from monitor.events.batch import Batch, Rejected
 from monitor.events.reasons import Reason
 from monitor.reference.folder import ReferencesOfModel
-from monitor.roles.commit import reject_messages
 from monitor.sketching import deltas as messages
+from monitor.sketching.outgoing import reject_messages
+from monitor.sketching.received import Received
 from sinks.records import LAST_MS, decode_reject
 
 CONFIG = Config(models=(Model(name="m", reference="m.ref"),))  # type: ignore[arg-type]  # the path is not opened
@@ -24,9 +24,15 @@ CONFIG = Config(models=(Model(name="m", reference="m.ref"),))  # type: ignore[ar
 )
 def test_a_reject_is_readable_whatever_time_its_message_was_sent_at(sent: int, kept: int) -> None:
     # A producer may set the time of a message to anything: microseconds, say.
-    message = Message(topic="predictions", partition=2, offset=7, value=b"{", timestamp=(1, sent))
+    received = Received(
+        values=[b"{"],
+        partitions=[("predictions", 2)],
+        partition_of=np.array([0]),
+        offsets=np.array([7]),
+        sent_ms=lambda _message: sent,
+    )
     rejected = Rejected(message=0, index=0, reason=Reason.UNDECODABLE, detail="cut off", model="", raw=b"{")
-    (outgoing,) = reject_messages(CONFIG.kafka, [rejected], [message])
+    (outgoing,) = reject_messages(CONFIG.kafka, [rejected], received)
     headers = [(name, value if isinstance(value, bytes) else None) for name, value in outgoing.headers or ()]
     reject = decode_reject(headers, outgoing.value)
     assert (reject.time_ms, reject.source_offset, reject.raw) == (kept, 7, b"{")

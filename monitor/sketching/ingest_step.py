@@ -1,0 +1,161 @@
+"""One step of ingest: from what was read, and the time, to what one transaction commits. Pure: no client, no clock.
+
+The step keeps the clocks and offsets of this worker's partitions. Its driver reads messages, gives them to `take`,
+sends what the commit holds in one transaction with its offsets, and says how that ended: `committed` or `rolled_back`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from detectors.reference import Reference
+from monitor.config.schema import Kafka
+from monitor.events.batch import Decoded
+from monitor.eventtime.partitions import Partitions, SourcePartition
+from monitor.sketching.deltas import sketched
+from monitor.sketching.outgoing import Outgoing, reject_messages, sketch_messages
+from monitor.sketching.received import Received
+
+Decode = Callable[[Received, int], Decoded]
+"""(messages, now_ms) to columns and rejects; the rejects' `message` is an index into the messages."""
+
+
+class Now(NamedTuple):
+    """The time of a step: `monotonic_s` measures silence in seconds, `wall_ms` bounds what events say of theirs."""
+
+    monotonic_s: float
+    wall_ms: int
+
+
+class End(NamedTuple):
+    """Nothing was left to read of a partition at this offset: the broker says so."""
+
+    partition: SourcePartition
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What one transaction holds.
+
+    Attributes
+    ----------
+    outgoing
+        the messages to send, in this order.
+    offsets
+        where to go on reading each partition; never empty, for by them Kafka tells whether it is still this worker's.
+    n_events
+        by model, the events that are counted in the messages.
+    n_rejects
+        by model and reason, those that were not.
+    """
+
+    outgoing: Sequence[Outgoing]
+    offsets: Mapping[SourcePartition, int]
+    n_events: Mapping[str, int]
+    n_rejects: Mapping[tuple[str, str], int]
+
+
+class IngestStep:
+    """The state of one ingest worker between its consumer and its producer.
+
+    Parameters
+    ----------
+    kafka
+        The configuration's `kafka` section.
+    decode
+        Reads messages; see `monitor.wiring`.
+    references, pane_ms
+        By model: what to sketch on, and the length of a pane in milliseconds.
+    """
+
+    def __init__(
+        self, kafka: Kafka, decode: Decode, references: Mapping[str, Reference], pane_ms: Mapping[str, int]
+    ) -> None:
+        self._kafka = kafka
+        self._decode = decode
+        self._references = references
+        self._pane_ms = pane_ms
+        self._partitions = Partitions(kafka.idle_timeout_ms / 1000)
+        self._n_partitions: Mapping[str, int] = {}
+        self._last_awake_s = 0.0
+
+    @property
+    def assigned(self) -> Sequence[SourcePartition]:
+        """The partitions that this worker has."""
+        return self._partitions.assigned
+
+    @property
+    def done(self) -> Mapping[SourcePartition, int | None]:
+        """The first offset of each partition that is not committed; None where nothing is known of it yet."""
+        return self._partitions.done()
+
+    def assign(self, partitions: Iterable[SourcePartition], now_s: float) -> None:
+        """Start afresh with these partitions; none, when they were taken away."""
+        self._partitions.assign(list(partitions), now_s)
+
+    def expect(self, n_partitions: Mapping[str, int]) -> None:
+        """How many partitions each source topic has: whoever reads the clocks waits for so many."""
+        self._n_partitions = n_partitions
+
+    def heard_nothing(self, now_s: float) -> None:
+        """No broker could be reached until now: what was silent may have brought something since."""
+        self._partitions.restart_idle_timers(now_s)
+
+    def awake(self, now_s: float) -> None:
+        """Note that the process runs; to be called at least as often as the session timeout.
+
+        After a longer pause the process was suspended and read nothing, and its partitions may be another worker's.
+        """
+        if now_s - self._last_awake_s > self._kafka.session_timeout_ms / 1000:
+            self._partitions.restart_idle_timers(now_s)
+        self._last_awake_s = now_s
+
+    def take(self, received: Received, ends: Iterable[End], now: Now) -> Commit | None:
+        """Count messages, and the ends of partitions that were reached with them. None: there is nothing to commit yet.
+
+        Clocks are believed, so they are sent only with an offset: by that Kafka tells whether the partitions are still
+        this worker's. One that has shown nothing yet, not even its end, soon will.
+        """
+        self.awake(now.monotonic_s)
+        for partition, first, last in received.spans():
+            self._partitions.read(partition, first, last)
+        for end in ends:
+            self._partitions.reached_end(end.partition, end.offset)
+        decoded = self._decode(received, now.wall_ms)
+        for partition, event_ms in received.latest_ms(decoded.batches):
+            self._partitions.saw(partition, event_ms, now.monotonic_s)
+        self._partitions.find_idle(now.monotonic_s)
+        offsets = self._partitions.to_commit()
+        if not (offsets and self._partitions.changed()):
+            return None
+        deltas = sketched(decoded.batches, self._references, self._pane_ms)
+        return Commit(
+            outgoing=[
+                *sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions),
+                *reject_messages(self._kafka, decoded.rejects, received),
+            ],
+            offsets=offsets,
+            n_events={batch.model: batch.n for batch in decoded.batches},
+            n_rejects=_count(decoded),
+        )
+
+    def committed(self) -> None:
+        """The broker has acknowledged the last commit."""
+        self._partitions.committed()
+
+    def rolled_back(self, now_s: float, unread: Iterable[SourcePartition] = ()) -> set[SourcePartition]:
+        """The last commit was undone, and what was read since the one before counts for nothing.
+
+        Returns the partitions to read again from where they are committed: `unread`, which were read and not taken, are
+        some of them.
+        """
+        return self._partitions.rolled_back(now_s, unread)
+
+
+def _count(decoded: Decoded) -> Mapping[tuple[str, str], int]:
+    counts: dict[tuple[str, str], int] = {}
+    for reject in decoded.rejects:
+        key = (reject.model, str(reject.reason))
+        counts[key] = counts.get(key, 0) + 1
+    return counts

@@ -1,0 +1,76 @@
+"""What one commit of ingest sends: deltas to the partition of their model, clocks to every partition, rejects. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.config.schema import Kafka
+from monitor.events.batch import Rejected
+from monitor.eventtime.partitions import Partitions
+from monitor.sketching.messages import Delta, SketchMessage, encode
+from monitor.sketching.own_topics import REJECTS, SKETCHES, partition_of_model
+from monitor.sketching.received import Received
+from sinks.records import LAST_MS, Reject, encode_reject
+
+MAX_REJECT_BYTES = 16 * 1024 * 1024 - 64 * 1024
+"""A reject that no message of ours has room for is cut to this, and says so in a header; its source offset is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One message to produce inside the transaction."""
+
+    topic: str
+    partition: int
+    value: bytes
+    headers: list[tuple[str, str | bytes | None]] | None = None
+
+
+def sketch_messages(
+    kafka: Kafka, deltas: Sequence[Delta], partitions: Partitions, n_partitions: Mapping[str, int]
+) -> Iterator[Outgoing]:
+    """The deltas, then the clocks, of each partition of `drift.sketches`.
+
+    Clocks go to every partition, because a quiet model must close its windows too; and last, because they may only be
+    believed once what was read before them is counted.
+    """
+    by_partition: dict[int, list[Delta]] = defaultdict(list)
+    for delta in deltas:
+        by_partition[partition_of_model(delta.model, kafka.sketch_partitions)].append(delta)
+    topic = kafka.own_topic(SKETCHES)
+    clocks = encode(
+        SketchMessage(clocks=partitions.clocks(), n_partitions=dict(n_partitions), sources=partitions.ranges())
+    )
+    for partition in range(kafka.sketch_partitions):
+        for delta in by_partition[partition]:
+            yield Outgoing(topic=topic, partition=partition, value=encode(SketchMessage(deltas=[delta])))
+        yield Outgoing(topic=topic, partition=partition, value=clocks)
+
+
+def reject_messages(kafka: Kafka, rejects: Sequence[Rejected], received: Received) -> Iterator[Outgoing]:
+    """The rejected events, their raw bytes whole, on `drift.rejects`."""
+    topic = kafka.own_topic(REJECTS)
+    for reject in rejects:
+        source_topic, source_partition = received.source(reject.message)
+        fields, raw = encode_reject(
+            Reject(
+                model=reject.model,
+                reason=str(reject.reason),
+                source_topic=source_topic,
+                source_partition=source_partition,
+                source_offset=int(received.offsets[reject.message]),
+                event_index=reject.index,
+                detail=reject.detail,
+                time_ms=min(max(received.sent_ms(reject.message), 0), LAST_MS),
+                raw=reject.raw,
+            )
+        )
+        headers: list[tuple[str, str | bytes | None]] = [*fields]
+        if len(raw) > MAX_REJECT_BYTES:
+            headers.append(("truncated-from-bytes", str(len(raw)).encode()))
+        yield Outgoing(
+            topic=topic,
+            partition=source_partition % kafka.sketch_partitions,
+            value=raw[:MAX_REJECT_BYTES],
+            headers=headers,
+        )
