@@ -20,7 +20,8 @@ from monitor.config.schema import Config
 from monitor.errors import InputError, KilledError, StoppedError
 from monitor.process.children import terminable
 from monitor.process.garbage import freeze_start_up
-from monitor.process.health import Health, HealthServer
+from monitor.process.health import Health
+from monitor.process.health_server import HealthServer
 from monitor.process.logs import configure_logging
 from monitor.process.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 

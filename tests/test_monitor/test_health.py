@@ -1,6 +1,8 @@
 """`/healthz`, `/readyz` and `/metrics` mean something, and a port that is taken is said plainly."""
 
+import contextlib
 import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -10,7 +12,8 @@ import pytest
 from monitor import telemetry
 from monitor.config.addresses import Address
 from monitor.errors import Unavailable
-from monitor.process.health import Health, HealthServer
+from monitor.process.health import Health
+from monitor.process.health_server import MAX_CONNECTIONS, HealthServer
 
 LOOPBACK = "127.0.0.1"
 
@@ -124,6 +127,26 @@ def test_metrics_are_in_the_prometheus_format(server: HealthServer) -> None:
 @pytest.mark.parametrize("path", ["/", "/metrics/x", "/readyz?x", "/etc/passwd", "/%2e%2e/"])
 def test_any_other_path_is_404_and_names_those_that_there_are(server: HealthServer, path: str) -> None:
     assert get(server, path) == (404, "/metrics /healthz /readyz\n")
+
+
+def test_connections_that_send_nothing_neither_pile_up_nor_keep_others_waiting(server: HealthServer) -> None:
+    before = threading.active_count()
+    with contextlib.ExitStack() as held:
+        for number in range(400):
+            half_sent = held.enter_context(socket.create_connection((LOOPBACK, server.port), timeout=10))
+            half_sent.sendall(b"GET /healthz HTTP/1.1\r\n")
+            if number % 100 == 99:
+                assert get(server, "/healthz") == (200, "ingest: ok\n")
+                assert threading.active_count() <= before + MAX_CONNECTIONS
+        assert get(server, "/metrics")[0] == 200
+
+
+def test_a_client_that_falls_silent_is_hung_up_on(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.process.health_server.READ_WITHIN_S", 0.05)
+    server = HealthServer(health, Address(host=LOOPBACK, port=0))
+    with contextlib.closing(server), socket.create_connection((LOOPBACK, server.port), timeout=10) as half_sent:
+        half_sent.sendall(b"GET /healthz HTTP/1.1\r\n")
+        assert half_sent.recv(1) == b""
 
 
 def test_a_port_in_use_is_one_clear_error_with_a_way_out(server: HealthServer) -> None:
