@@ -1,12 +1,16 @@
 """From a configuration and its references to what the pure core must know of the models. No client is imported."""
 
+from typing import TYPE_CHECKING
+
 from detectors.settings import Setting
 from monitor.config.schema import Config, Kafka
 from monitor.evaluation.watched import Watched
-from monitor.events.decoder import MessageDecoder
 from monitor.events.models import Limits, ModelSpec
 from monitor.eventtime.windows import WindowShape
 from monitor.reference.opened import References
+
+if TYPE_CHECKING:
+    from monitor.events.decoder import MessageDecoder
 
 
 def model_specs(config: Config, references: References) -> list[ModelSpec]:
@@ -45,8 +49,10 @@ def watched(config: Config, references: References) -> list[Watched]:
     ]
 
 
-def message_decoder(config: Config, references: References) -> MessageDecoder:
+def message_decoder(config: Config, references: References) -> "MessageDecoder":
     """The decoder of this configuration's models."""
+    from monitor.events.decoder import MessageDecoder  # brings Numba and pyarrow, which scoring can do without
+
     return MessageDecoder(model_specs(config, references), limits(config.kafka), config.kafka.format)
 
 

@@ -12,7 +12,6 @@ import stamina
 
 from monitor.config.schema import Config
 from monitor.errors import InputError, StoppedError, Unavailable
-from monitor.models import message_decoder, watched
 from monitor.reference.opened import References, open_references
 from sinks.errors import SinkRejected, SinkUnavailable
 
@@ -31,8 +30,7 @@ _T = TypeVar("_T")
 
 def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> None:
     """Make what topics of our own are missing; with `sources`, those source topics as well."""
-    from monitor.kafka.topics import ensure_topics
-    from monitor.roles.evaluate import changelog_topic
+    from monitor.kafka.topics import changelog_topic, ensure_topics
 
     ensure_topics(config.kafka, sources=sources, compacted=(changelog_topic(config.kafka),))
 
@@ -47,6 +45,7 @@ def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
 def ingest_step(config: Config) -> "IngestStep":
     """What ingest makes of messages and time."""
     from monitor.kafka.decoding import KafkaDecoder
+    from monitor.models import message_decoder
     from monitor.sketching.ingest_step import IngestStep
 
     references = open_references(config)
@@ -61,6 +60,7 @@ def ingest_step(config: Config) -> "IngestStep":
 def evaluate_role(config: Config, worker: str, health: "Health") -> "faust.App":
     """The score role's Faust app."""
     from monitor.evaluation.evaluator import Evaluator
+    from monitor.models import watched
     from monitor.roles.evaluate import build_app
 
     evaluator = Evaluator(watched(config, open_references(config)))

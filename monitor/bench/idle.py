@@ -28,7 +28,6 @@ from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
 from monitor.kafka.progress import GroupProgress
 from monitor.process.children import dying_with_parent
-from monitor.roles.evaluate import application_id
 
 CONFIG: Final = "idle.yaml"
 N_PROCESSES: Final = 5
@@ -81,7 +80,7 @@ def _work_through(config: Config, material: Material, process: subprocess.Popen[
     source = kafka.topics.predictions[0]
     stages = [
         (f"{kafka.consumer_group}-ingest", source),
-        (application_id(kafka), kafka.own_topic(topics.SKETCHES)),
+        (topics.application_id(kafka), kafka.own_topic(topics.SKETCHES)),
         (f"{kafka.consumer_group}-deliver-clickhouse", kafka.own_topic(topics.RESULTS)),
     ]
     messages = data.read_json(material.folder)

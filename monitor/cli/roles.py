@@ -117,6 +117,7 @@ def up(config_path: Path, port: int) -> None:
     """Run everything on the embedded broker and on this machine's own destinations until stopped."""
     from monitor import wiring
     from monitor.embedded.broker import EmbeddedBroker
+    from monitor.embedded.preparation import prepare_destinations
     from monitor.embedded.profile import embedded_config
 
     configure_logging("up")
@@ -133,8 +134,7 @@ def up(config_path: Path, port: int) -> None:
         sources = dict.fromkeys((*config.kafka.topics.predictions, *config.kafka.topics.features), 3)
         wiring.prepare_topics(running, sources)
         ending.check()
-        wiring.migrate(running)
-        wiring.expect_no_results(running)
+        prepare_destinations(path, ending.check)
         commands = role_commands(path, running.destinations)
         supervisor = Supervisor(commands)
         with _stopping(supervisor.stop):

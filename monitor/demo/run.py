@@ -36,7 +36,6 @@ from monitor.process.children import Ending, terminable
 from monitor.process.supervisor import Supervisor
 from monitor.reference.build import build_reference
 from monitor.reference.store import write_reference
-from monitor.roles.evaluate import application_id
 from sinks.clickhouse.settings import Settings as ClickHouse
 
 SOURCE_PARTITIONS = 3
@@ -106,7 +105,7 @@ def _stream(
     source = kafka.topics.predictions[0]
     stages = [
         ("sketched", GroupProgress(kafka, f"{kafka.consumer_group}-ingest", source)),
-        ("scored", GroupProgress(kafka, application_id(kafka), kafka.own_topic(topics.SKETCHES))),
+        ("scored", GroupProgress(kafka, topics.application_id(kafka), kafka.own_topic(topics.SKETCHES))),
         (
             "delivered",
             GroupProgress(kafka, f"{kafka.consumer_group}-deliver-clickhouse", kafka.own_topic(topics.RESULTS)),

@@ -20,7 +20,19 @@ from monitor.sketching.own_topics import partition_of_model as partition_of_mode
 log = structlog.get_logger()
 
 _WEEK_MS = 7 * 24 * 3_600_000
+STATE_TABLE = "panes"
+"""Of the score role; part of its changelog topic's name."""
 RETENTION_MS = {SKETCHES: _WEEK_MS, RESULTS: _WEEK_MS, REJECTS: 2 * _WEEK_MS}
+
+
+def application_id(kafka: Kafka) -> str:
+    """The Faust app's name: its consumer group, and what its changelog topic and transactional ids begin with."""
+    return f"{kafka.consumer_group}-evaluate"
+
+
+def changelog_topic(kafka: Kafka) -> str:
+    """The topic that holds the score role's state."""
+    return f"{application_id(kafka)}-{STATE_TABLE}-changelog"
 
 
 def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compacted: tuple[str, ...] = ()) -> None:

@@ -30,9 +30,7 @@ from monitor.kafka.faust.recovery import TransactionalTables
 from monitor.kafka.faust.transport import brokers, transport
 from monitor.kafka.faust.worker import end_process
 from monitor.process.health import Health
-from monitor.roles.evaluate_role import TABLE, EvaluateRole, application_id, changelog_topic
-
-__all__ = ["application_id", "build_app", "changelog_topic"]
+from monitor.roles.evaluate_role import EvaluateRole
 
 log = structlog.get_logger()
 
@@ -50,8 +48,10 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
     app = _app(kafka, worker, state_dir)
     source = kafka.own_topic(topics.SKETCHES)
     sketches = app.topic(source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    table = app.Table(TABLE, key_type=bytes, value_type=bytes, partitions=kafka.sketch_partitions, store=store.URL)
-    producers = Producers(kafka, application_id(kafka))
+    table = app.Table(
+        topics.STATE_TABLE, key_type=bytes, value_type=bytes, partitions=kafka.sketch_partitions, store=store.URL
+    )
+    producers = Producers(kafka, topics.application_id(kafka))
     ends = EndOffsets(kafka, source)
     role = EvaluateRole(
         kafka,
@@ -122,7 +122,7 @@ def _app(kafka: Kafka, worker: str, state_dir: Path) -> faust.App:
     state = state_dir / f"evaluate-{worker}"
     state.mkdir(parents=True, exist_ok=True)
     app = faust.App(
-        application_id(kafka),
+        topics.application_id(kafka),
         broker=brokers(kafka.bootstrap_servers),
         broker_credentials=credentials(kafka.client_settings()),
         datadir=str(state),
@@ -131,7 +131,7 @@ def _app(kafka: Kafka, worker: str, state_dir: Path) -> faust.App:
         web_enabled=False,
         autodiscover=False,
         consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=f"{application_id(kafka)}-{worker}",
+        consumer_group_instance_id=f"{topics.application_id(kafka)}-{worker}",
         consumer_max_fetch_size=OWN_MESSAGE_BYTES,
         broker_session_timeout=kafka.session_timeout_ms / 1000,
         broker_heartbeat_interval=max(0.5, kafka.session_timeout_ms / 6000),

@@ -29,18 +29,6 @@ from monitor.sketching.messages import BadSketchMessage, NewerSketchMessage
 
 log = structlog.get_logger()
 
-TABLE = "panes"
-
-
-def application_id(kafka: Kafka) -> str:
-    """The Faust app's name: its consumer group, and what its changelog topic and transactional ids begin with."""
-    return f"{kafka.consumer_group}-evaluate"
-
-
-def changelog_topic(kafka: Kafka) -> str:
-    """The topic that holds the score role's state."""
-    return f"{application_id(kafka)}-{TABLE}-changelog"
-
 
 class State(Protocol):
     """Where the state lies (`monitor.kafka.faust.store`)."""
@@ -91,7 +79,7 @@ class EvaluateRole:
         self._one_at_a_time: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sketches = kafka.own_topic(topics.SKETCHES)
         self._results = kafka.own_topic(topics.RESULTS)
-        self._changelog = changelog_topic(kafka)
+        self._changelog = topics.changelog_topic(kafka)
 
     async def process(self, events: Sequence[EventT[bytes]]) -> None:
         """Do all that follows from these events. When it returns, they are done.

@@ -20,7 +20,6 @@ from monitor.config.schema import Config
 from monitor.kafka import topics
 from monitor.kafka.progress import GroupProgress
 from monitor.process.children import dying_with_parent
-from monitor.roles.evaluate import application_id
 from sinks.clickhouse.client import connect
 
 ROLES = ("ingest", "evaluate", "deliver")
@@ -129,7 +128,7 @@ class Installation:
         kafka = self.config.kafka
         stages = {
             "ingest": [(f"{kafka.consumer_group}-ingest", self.source)],
-            "evaluate": [(application_id(kafka), kafka.own_topic(topics.SKETCHES))],
+            "evaluate": [(topics.application_id(kafka), kafka.own_topic(topics.SKETCHES))],
             "deliver": [
                 (f"{kafka.consumer_group}-deliver-clickhouse", kafka.own_topic(name))
                 for name in (topics.RESULTS, topics.REJECTS)

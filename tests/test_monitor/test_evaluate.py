@@ -22,10 +22,10 @@ from monitor.evaluation.state import SEAL_KEY, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import Clock
 from monitor.kafka.faust.producers import Outgoing
-from monitor.kafka.topics import partition_of_model
+from monitor.kafka.topics import changelog_topic, partition_of_model
 from monitor.process.health import Health
 from monitor.roles.evaluate_metrics import EvaluateMetrics
-from monitor.roles.evaluate_role import EvaluateRole, changelog_topic
+from monitor.roles.evaluate_role import EvaluateRole
 from monitor.sketching import messages
 from monitor.sketching.messages import SketchMessage, encode
 from sinks.records import RECORDS

@@ -20,7 +20,7 @@ from support.installation import Installation, parquet_rows, profiles_that_diffe
 from monitor.cli.offline import replay_file
 from monitor.config.schema import Kafka
 from monitor.kafka import topics
-from monitor.roles.evaluate import application_id
+from monitor.kafka.topics import application_id
 
 EVENTS_A_ROUND = 3_000
 HOURS_A_ROUND = 6.0
