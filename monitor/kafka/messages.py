@@ -34,12 +34,12 @@ def headers(message: Message) -> list[tuple[str, bytes | None]]:
 def received_of(messages: Sequence[Message]) -> Received:
     """The messages as columns. Each loop over them runs in C."""
     n = len(messages)
-    topics = list(map(Message.topic, messages))
-    names = sorted({name or "" for name in topics})
-    numbers = {name: number for number, name in enumerate(names)}
+    names = sorted({name or "" for name in set(map(Message.topic, messages))})
     key: Ints = np.fromiter(map(Message.partition, messages), dtype=np.int64, count=n)
     if len(names) > 1:
-        key += np.fromiter(map(numbers.__getitem__, topics), dtype=np.int64, count=n) << 32  # type: ignore[arg-type]  # nor is one nameless
+        numbers = {name: number for number, name in enumerate(names)}
+        topics = map(numbers.__getitem__, map(Message.topic, messages))  # type: ignore[arg-type]  # none is nameless
+        key += np.fromiter(topics, dtype=np.int64, count=n) << 32
     distinct, partition_of = np.unique(key, return_inverse=True)
     return Received(
         values=list(map(Message.value, messages)),

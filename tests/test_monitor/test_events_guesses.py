@@ -14,7 +14,7 @@ from detectors.layout import Layout
 from monitor.events.batch import Decoded
 from monitor.events.json import text
 from monitor.events.json.decoder import JsonDecoder
-from monitor.events.json.gathered import Gathered
+from monitor.events.json.gathered import Gathered, measure
 from monitor.events.models import ModelSpec
 from monitor.events.words import PADDING
 
@@ -144,3 +144,6 @@ def test_texts_are_gathered_as_they_are(kind: type, raws: list[bytes | None]) ->
     spans = zip(gathered.starts.tolist(), gathered.ends.tolist(), strict=True)
     assert [gathered.text(start, end) for start, end in spans] == fit
     assert gathered.is_ascii.tolist() == [raw.isascii() for raw in fit]
+    lengths, firsts = measure(kind(raws))
+    assert lengths.tolist() == [len(raw or b"") for raw in raws]
+    assert firsts.tolist() == [raw[0] if raw else 0 for raw in raws]

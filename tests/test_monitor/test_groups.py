@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.events.arrow.decoder import rows_of
@@ -49,6 +49,7 @@ def test_few_messages_of_many_events_are_several_groups() -> None:
     assert sizes(*[b"[" + b" " * 8_000_000 + b"]"] * 8) == [4, 4]
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.lists(st.none() | st.sampled_from([b"", b"{}", b"[" + b" " * 700, b"x" * 300, arrow(9), arrow(4)])))
 def test_groups_tile_the_messages_and_hold_what_fits_or_one(raws: list[bytes | None]) -> None:
     with pytest.MonkeyPatch.context() as patch:

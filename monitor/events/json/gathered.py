@@ -49,11 +49,7 @@ class Gathered:
     """
 
     def __init__(self, raws: Sequence[bytes | None], longest: int) -> None:
-        lengths = np.empty(len(raws), dtype=np.uint64)
-        at = _items_of(raws)
-        if at is None or not _lengths(at, np.uint64(id(bytes)), np.uint64(id(None)), lengths):
-            at = None
-            lengths[:] = [len(raw or b"") for raw in raws]
+        at, lengths, _firsts = _look(raws)
         lengths[lengths > longest] = 0
         self.ends = np.cumsum(lengths + _1) - _1
         self.starts = self.ends - lengths
@@ -71,6 +67,23 @@ class Gathered:
         """The bytes in [begin, end)."""
         found: bytes = self.data[begin:end].tobytes()
         return found
+
+
+def measure(raws: Sequence[bytes | None]) -> tuple[Any, Any]:
+    """(n,) uint64 lengths, and (n,) uint8 first bytes; 0 of None, and of what is empty."""
+    _, lengths, firsts = _look(raws)
+    return lengths, firsts
+
+
+def _look(raws: Sequence[bytes | None]) -> tuple[Any, Any, Any]:
+    """The address of the list's pointers, None where they cannot be read so; lengths and first bytes."""
+    lengths, firsts = np.empty(len(raws), dtype=np.uint64), np.empty(len(raws), dtype=np.uint8)
+    at = _items_of(raws)
+    if at is not None and _measure(at, np.uint64(id(bytes)), np.uint64(id(None)), lengths, firsts):
+        return at, lengths, firsts
+    lengths[:] = [len(raw or b"") for raw in raws]
+    firsts[:] = [raw[0] if raw else 0 for raw in raws]
+    return None, lengths, firsts
 
 
 def _items_of(raws: Sequence[bytes | None]) -> Any:
@@ -111,15 +124,16 @@ def _pointer(address: Any) -> Any:
 
 
 @compiled
-def _lengths(items: Any, bytes_type: Any, none: Any, lengths: Any) -> Any:
-    """The length of each bytes object, and 0 of None; False if there is anything else."""
+def _measure(items: Any, bytes_type: Any, none: Any, lengths: Any, firsts: Any) -> Any:
+    """The length and the first byte of each bytes object, 0 of None; False if there is anything else."""
     for i in range(lengths.size):
         one = _at(items + _8 * np.uint64(i))
-        lengths[i] = _0
+        lengths[i], firsts[i] = _0, 0
         if one != none:
             if _at(one + _TYPE) != bytes_type:
                 return False
             lengths[i] = _at(one + _LENGTH)
+            firsts[i] = np.uint8(_at(one + _TEXT) & np.uint64(0xFF))  # of an empty one the zero at its end
     return True
 
 
