@@ -11,6 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
+from monitor.kafka import compaction
 from monitor.kafka.clients import OWN_MESSAGE_BYTES, built, classify, common_settings
 from monitor.sketching.own_topics import REJECTS as REJECTS
 from monitor.sketching.own_topics import RESULTS as RESULTS
@@ -39,6 +40,7 @@ def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compac
     """Make Driftline's own topics where they are missing, `compacted` ones among them, and check their partitions.
 
     One that takes only smaller messages than Driftline's is told in a warning: the first that is larger ends its role.
+    Compacted ones that exist are given the settings that they lack.
 
     `sources` are source topics to make as well (embedded broker: nobody else would), with their partitions. On a real
     cluster they belong to those who write them.
@@ -52,7 +54,7 @@ def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compac
         NewTopic(kafka.own_topic(name), n, replicas, config={"retention.ms": str(keep_ms), **size})
         for name, keep_ms in RETENTION_MS.items()
     ]
-    wanted += [NewTopic(name, n, replicas, config={"cleanup.policy": "compact", **size}) for name in compacted]
+    wanted += [NewTopic(name, n, replicas, config={**compaction.SETTINGS, **size}) for name in compacted]
     wanted += [NewTopic(name, partitions, replicas) for name, partitions in (sources or {}).items()]
     try:
         existing = admin.list_topics(timeout=10).topics
@@ -68,6 +70,7 @@ def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compac
                 f"topic {topic.topic} has {len(found.partitions)} partitions, kafka.sketch_partitions says {n}",
                 hint=f"set kafka.sketch_partitions to {len(found.partitions)}: it is fixed once the topics exist",
             )
+    compaction.complete_settings(admin, [name for name in compacted if name in existing])
     _check_sizes(admin, [topic.topic for topic in wanted if topic.topic in existing and topic.config])
 
 

@@ -59,6 +59,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         health,
         producer_of=producers.of,
         state=lambda: cast("store.TransactionalStore", table.data),
+        is_restored=lambda partition: _consumer(app).is_restored and producers.hold(partition),
     )
 
     @app.agent(sketches, name="score")

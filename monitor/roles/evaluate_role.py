@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 from confluent_kafka import KafkaException, TopicPartition
-from faust.types import EventT, Message
+from faust.types import EventT
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
@@ -59,6 +59,8 @@ class EvaluateRole:
         The producer of a partition that is held.
     state
         A function, for Faust makes it when it starts.
+    is_restored
+        Whether a partition is held, and its state restored.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class EvaluateRole:
         *,
         producer_of: Callable[[int], Transactions],
         state: Callable[[], State],
+        is_restored: Callable[[int], bool],
     ) -> None:
         self.metrics = EvaluateMetrics(kafka.sketch_partitions)
         self._kafka = kafka
@@ -76,6 +79,7 @@ class EvaluateRole:
         self._health = health
         self._producer_of = producer_of
         self._state = state
+        self._is_restored = is_restored
         self._one_at_a_time: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sketches = kafka.own_topic(topics.SKETCHES)
         self._results = kafka.own_topic(topics.RESULTS)
@@ -99,20 +103,27 @@ class EvaluateRole:
     async def take_up(self, partition: int) -> None:
         """Go on with models of a restored partition whose missing references have come, if no message does it."""
         async with self._one_at_a_time[partition]:
-            producer = self._producer_of(partition)
-            batch = EvaluationBatch(self._evaluator, self._state().view(partition))
-            started_s = time.monotonic()
-            while batch.take_up(self._sketches, partition):
+            # A rebalance does not wait for this, and its new producer must not write what was read before it.
+            while self._is_restored(partition):
+                started_s = time.monotonic()
+                producer, batch = self._producer_of(partition), self._batch(partition)
+                try:
+                    if not batch.take_up(self._sketches, partition):
+                        return
+                except NewerState as error:
+                    raise _upgrade(f"{self._sketches}, partition {partition}", error) from error
                 await self._commit(producer, partition, batch)
                 self.metrics.done(batch.steps, partition, time.monotonic() - started_s)
-                batch = EvaluationBatch(self._evaluator, self._state().view(partition))
+
+    def _batch(self, partition: int) -> EvaluationBatch:
+        return EvaluationBatch(self._evaluator, self._state().view(partition))
 
     async def _in_turn(self, partition: int, events: list[EventT[bytes]]) -> None:
         # Before the state is read: were the partition taken over and given back in between, this one would be fenced.
         producer = self._producer_of(partition)
         while events:
             started_s = time.monotonic()
-            batch = EvaluationBatch(self._evaluator, self._state().view(partition))
+            batch = self._batch(partition)
             n_taken, hindrance = await self._compute(batch, events)
             if n_taken:
                 await self._commit(producer, partition, batch)
@@ -122,7 +133,9 @@ class EvaluateRole:
                 self._health.ready()
                 self.metrics.done(batch.steps, partition, time.monotonic() - started_s)
             if hindrance is not None:
-                raise _upgrade(events[0].message, hindrance)
+                message = events[0].message
+                place = f"{message.topic}, partition {message.partition}, offset {message.offset}"
+                raise _upgrade(place, hindrance) from hindrance
 
     async def _compute(
         self, batch: EvaluationBatch, events: Sequence[EventT[bytes]]
@@ -160,6 +173,5 @@ class EvaluateRole:
             self._state().apply(partition, batch.writes, written[self._changelog, partition])
 
 
-def _upgrade(message: Message, because: Exception) -> StoppedError:
-    where = f"{message.topic}, partition {message.partition}, offset {message.offset}"
-    return StoppedError(f"{where}: {because}", hint="upgrade this worker; the message stays unread until then")
+def _upgrade(place: str, because: Exception) -> StoppedError:
+    return StoppedError(f"{place}: {because}", hint="upgrade this worker; what it has not read stays unread until then")

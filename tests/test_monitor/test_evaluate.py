@@ -69,9 +69,11 @@ class Bench:
         self.state, self.health = FakeState(), Health("evaluate")
         self.producer = FakeProducer(self.state)
         self.acked: list[int] = []
+        self.restored = True
         self.role = EvaluateRole(
             Kafka(), Evaluator([model]), self.health,
             producer_of=lambda _partition: self.producer, state=lambda: self.state,
+            is_restored=lambda _partition: self.restored,
         )  # fmt: skip
 
     def event(self, offset: int, value: bytes | None = None) -> EventT[bytes]:
@@ -147,6 +149,8 @@ def test_a_state_that_a_newer_release_wrote_stops_the_role() -> None:
     bench.state.data[SEAL_KEY] = seal_of_a_newer_release()
     with pytest.raises(StoppedError, match=r"offset 0: the state has version 2, .* up to 1"):
         asyncio.run(bench.role.process([bench.event(0)]))
+    with pytest.raises(StoppedError, match="partition 0: the state has version 2"):
+        asyncio.run(bench.role.take_up(0))
     assert (bench.producer.sent, bench.acked) == ([], [])
 
 
@@ -164,6 +168,10 @@ def test_a_model_whose_reference_is_missing_waits_and_goes_on_when_it_is_there_w
     asyncio.run(bench.role.take_up(0))
     assert [next_offset for _, next_offset in bench.producer.sent] == [32, 40], "nothing to take up yet"
     references[REFERENCE.digest] = REFERENCE
+    bench.restored = False
+    asyncio.run(bench.role.take_up(0))
+    assert len(bench.producer.sent) == 2, "the state that it would read is not yet that of the partition"
+    bench.restored = True
     asyncio.run(bench.role.take_up(0))
     assert [next_offset for _, next_offset in bench.producer.sent] == [32, 40, 40, 40]
     assert read_seal(bench.state.data).parked == {}

@@ -11,21 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
 from support.brokers import Broker
+from support.evaluate_group import EvaluateGroup
 from support.events import encoded, model_section
 from support.installation import Installation, parquet_rows, profiles_that_differ, score_rows
 
 from monitor.cli.offline import replay_file
-from monitor.config.schema import Kafka
-from monitor.kafka import topics
-from monitor.kafka.topics import application_id
 
-EVENTS_A_ROUND = 3_000
-HOURS_A_ROUND = 6.0
+EVENTS_A_ROUND = 2_000
+HOURS_A_ROUND = 4.0
 PARTITIONS = 2
 ROUNDS = int(os.environ.get("DRIFTLINE_FENCING_ROUNDS", "20"))
+LONG_S = 400.0
+"""A deadline, in seconds, that only a role that hangs would miss, on a machine with much else to do."""
 SLEEPER, SUCCESSOR = "evaluate-0", "evaluate-1"
 
 
@@ -61,14 +59,14 @@ def sleep_take_over_wake_and_crash(installation: Installation, tmp_path: Path, r
 
     installation.start("ingest", "ingest-0")
     installation.start("deliver", "deliver-0")
-    group, n_in_backlog = Group(installation.config.kafka), 0
+    group, n_in_backlog = EvaluateGroup(installation.config.kafka), 0
     for number in range(rounds):
         installation.send(events[number * EVENTS_A_ROUND : (number + 1) * EVENTS_A_ROUND], PARTITIONS)
-        installation.wait_until_done(["ingest"])
+        installation.wait_until_done(["ingest"], timeout_s=LONG_S)
         n_in_backlog += one_round(installation, group, lose_disks=number % 2 == 0)
     assert n_in_backlog > rounds // 2, "else it was not stopped with messages in hand"
     installation.start("evaluate", SLEEPER)
-    installation.wait_until_done(timeout_s=400)
+    installation.wait_until_done(timeout_s=LONG_S)
     installation.stop()
 
     assert score_rows(installation) == parquet_rows(tmp_path / "out" / "drift.parquet")
@@ -77,20 +75,22 @@ def sleep_take_over_wake_and_crash(installation: Installation, tmp_path: Path, r
     assert differ == [0, 0], "every event is in its pane once"
 
 
-def one_round(installation: Installation, group: "Group", *, lose_disks: bool) -> bool:
+def one_round(installation: Installation, group: EvaluateGroup, *, lose_disks: bool) -> bool:
     """Returns whether the sleeper was stopped with something left to read."""
     before = group.committed()
     installation.start("evaluate", SLEEPER)
-    installation.wait_for(lambda: group.committed() > before, "the sleeper to begin", every_s=0.02)
+    installation.wait_for(lambda: group.committed() > before, "the sleeper to begin", LONG_S, every_s=0.02)
     sleeper = installation.processes.pop(SLEEPER)
     sleeper.send_signal(signal.SIGSTOP)
     try:
         stopped_at = group.committed()
         installation.start("evaluate", SUCCESSOR)
-        installation.wait_until_done(["evaluate"])
+        installation.wait_until_done(["evaluate"], timeout_s=LONG_S)
         finished_at = group.committed()
         sleeper.send_signal(signal.SIGCONT)
-        installation.wait_for(lambda: sleeper.poll() is not None or group.n_members() == 2, "the sleeper to find out")
+        installation.wait_for(
+            lambda: sleeper.poll() is not None or group.n_members() == 2, "the sleeper to find out", LONG_S
+        )
     finally:
         sleeper.kill()
         sleeper.wait()
@@ -99,23 +99,3 @@ def one_round(installation: Installation, group: "Group", *, lose_disks: bool) -
         installation.lose_disk(SLEEPER)
         installation.lose_disk(SUCCESSOR)
     return finished_at > stopped_at
-
-
-class Group:
-    """Evaluate's consumer group, seen from outside."""
-
-    def __init__(self, kafka: Kafka) -> None:
-        self._name = application_id(kafka)
-        settings = {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0}
-        self._consumer = Consumer({**settings, "group.id": self._name})
-        self._admin = AdminClient(settings)
-        self._asked = [TopicPartition(kafka.own_topic(topics.SKETCHES), n) for n in range(kafka.sketch_partitions)]
-
-    def committed(self) -> int:
-        """The offsets of all partitions that are committed, together."""
-        return sum(max(0, one.offset) for one in self._consumer.committed(self._asked, timeout=10))
-
-    def n_members(self) -> int:
-        """Members that have partitions."""
-        (described,) = self._admin.describe_consumer_groups([self._name], request_timeout=10).values()
-        return sum(bool(member.assignment.topic_partitions) for member in described.result().members)

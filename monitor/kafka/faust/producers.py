@@ -123,6 +123,10 @@ class Producers:
         }
         await asyncio.gather(*(asyncio.to_thread(producer.take_over) for producer in self._held.values()))
 
+    def hold(self, partition: int) -> bool:
+        """Whether a partition is held."""
+        return partition in self._held
+
     def of(self, partition: int) -> PartitionProducer:
         """The producer of a partition that is held. Raises `KeyError` for another."""
         return self._held[partition]
