@@ -10,8 +10,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks.clickhouse import migrations
+from sinks.clickhouse.address import Address
 from sinks.clickhouse.classify import classify
-from sinks.clickhouse.client import Address, connect
+from sinks.clickhouse.client import connect
 from sinks.clickhouse.ddl import DEFAULT_RETENTION_DAYS, column_name
 from sinks.destination import Dropped, Written
 from sinks.errors import BadRecord, SinkRejected, SinkUnavailable

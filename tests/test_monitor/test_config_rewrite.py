@@ -14,7 +14,7 @@ from monitor.config.document import Node, read
 from monitor.config.load import load
 from monitor.config.rewrite import rewrite
 from monitor.embedded.profile import embedded_config
-from sinks.clickhouse.client import Address
+from sinks.clickhouse.address import Address
 
 
 def meaning(node: Node) -> Any:

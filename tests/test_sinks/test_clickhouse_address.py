@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.clickhouse.client import Address, connect
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import connect
 from sinks.errors import SinkError, SinkRejected
 
 

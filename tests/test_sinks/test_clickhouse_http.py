@@ -20,7 +20,8 @@ import pytest
 from support.batches import batch_of
 from support.clickhouse import read
 
-from sinks.clickhouse.client import Address, connect
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations import migrate, migrations, pending
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.destination import Written

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from support.batches import batch_of
 from support.clickhouse import read
 
-from sinks.clickhouse.client import Address, connect
+from sinks.clickhouse.address import Address
+from sinks.clickhouse.client import connect
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.destination import Destination, Written
 from sinks.errors import SinkRejected, SinkUnavailable
