@@ -38,6 +38,7 @@ def watched(config: Config, references: References) -> list[Watched]:
             ),
             lateness_ms=model.lateness_ms,
             retention_ms=model.retention_ms,
+            max_versions=model.max_versions,
             min_samples=model.min_samples,
             settings=tuple(
                 Setting(method=d.method, threshold=d.threshold, alpha=d.alpha, bins=d.bins, columns=d.columns)

@@ -5,6 +5,7 @@
 | driftline_events_total | counter | model | events counted into committed sketches |
 | driftline_rejects_total | counter | model, reason | events sent to `drift.rejects` |
 | driftline_late_dropped_total | counter | model | events older than the retention, counted and not scored |
+| driftline_rest_versions_total | counter | model | events of versions beyond `max_versions`, counted as `(rest)` |
 | driftline_unknown_model_total | counter | model | sketched events of a model that the configuration no longer has |
 | driftline_bad_messages_total | counter | topic | messages of our own topics that could not be read |
 | driftline_commit_seconds | histogram | role | from the first message of a commit to its acknowledgement |
@@ -30,6 +31,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a `_created` serie
 EVENTS = Counter("driftline_events", "Events counted into committed sketches", ["model"])
 REJECTS = Counter("driftline_rejects", "Events sent to drift.rejects", ["model", "reason"])
 LATE_DROPPED = Counter("driftline_late_dropped", "Events older than the retention", ["model"])
+REST_VERSIONS = Counter("driftline_rest_versions", "Events of versions beyond max_versions", ["model"])
 UNKNOWN_MODEL = Counter("driftline_unknown_model", "Sketched events of a model no longer configured", ["model"])
 BAD_MESSAGES = Counter("driftline_bad_messages", "Messages of our own topics that could not be read", ["topic"])
 COMMIT_SECONDS = Histogram(

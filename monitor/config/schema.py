@@ -102,6 +102,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_ahead_ms: Duration = field(name="max_ahead", default=_HOUR_MS)
     """Events dated further ahead of the wall clock are rejected. An hour forgives a clock in the wrong daylight-saving
     hour and bounds how early one bad clock can close windows."""
+    max_versions: Annotated[int, Meta(ge=1, le=1_000)] = 50
+    """Versions that are told apart at a time, while events of them may still come; the rest share ``(rest)``."""
     min_samples: Count = 200
     """Fewer rows than this in a window are `insufficient`, not scored for drift."""
     drift: tuple[Drift, ...] = field(

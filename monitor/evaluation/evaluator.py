@@ -30,7 +30,8 @@ from monitor.sketching.messages import Delta, SketchMessage
 class Step:
     """What one message leads to: results (a batch a message), changes of state, and the seal that says they are whole.
 
-    `waiting` has the models that wait for a reference's file, and its digest.
+    `waiting` has the models that wait for a reference's file, and its digest; `n_rest` the events that were counted
+    under `(rest)`, because their models have too many versions.
     """
 
     results: list[pa.RecordBatch] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Step:
     n_windows: Mapping[str, int] = field(default_factory=dict)
     n_unknown_model: Mapping[str, int] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
+    n_rest: Mapping[str, int] = field(default_factory=dict)
 
 
 class Evaluator:
@@ -121,6 +123,7 @@ class _Outcome:
     writes: list[Write] = field(default_factory=list)
     results: Results = field(default_factory=Results)
     n_windows: dict[str, int] = field(default_factory=dict)
+    n_rest: dict[str, int] = field(default_factory=dict)
 
     def take(self, name: str, now: Progress) -> None:
         """Take in one model's."""
@@ -134,6 +137,8 @@ class _Outcome:
             self.results.add(turn.results)
         if now.turns:
             self.n_windows[name] = sum(turn.n_windows for turn in now.turns)
+        if n_rest := sum(turn.n_rest for turn in now.turns):
+            self.n_rest[name] = n_rest
 
     def step(self, seal: Seal) -> Step:
         """All of it, and the seal that says it is whole."""
@@ -145,4 +150,5 @@ class _Outcome:
             n_windows=self.n_windows,
             n_unknown_model=self.n_unknown_model,
             waiting={name: one.reference for name, one in self.parked.items()},
+            n_rest=self.n_rest,
         )

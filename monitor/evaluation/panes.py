@@ -7,6 +7,7 @@ panes are there, its revisions are raised, and it is written again, for the chan
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from detectors.reference import REST
 from monitor.evaluation.state import (
     IndexPart,
     KeyValue,
@@ -54,6 +55,11 @@ class Panes:
         self._removed = set(self.index.removed) if self._repeated else set()
         self._gone = set(self.index.gone) if self._repeated else set()
         self._raised: set[tuple[Group, Window]] = set()
+        self._versions = dict(self.index.versions)
+        if self.index.parts and not self._versions:  # of a release that counted none
+            for pane in self.starting(None, max(part.end_ms for part in self._ids)):
+                if pane.version != REST:
+                    self._versions[pane.version] = max(pane.end_ms, self._versions.get(pane.version, pane.end_ms))
 
     @property
     def lengths_ms(self) -> set[int]:
@@ -66,6 +72,17 @@ class Panes:
         panes = part.groups[pane.version, pane.reference]
         part.changed |= pane not in panes
         panes.add(pane)
+
+    def told_apart(self, version: str, end_ms: int, most: int) -> str:
+        """The version that events of a pane which ends at `end_ms` are counted under: `REST` if it is one too many.
+
+        At most so many are told apart; one makes room once its latest pane is forgotten. Within that bound the order in
+        which they come does not matter, beyond it the first ones have their place.
+        """
+        if version == REST or (version not in self._versions and len(self._versions) >= most):
+            return REST
+        self._versions[version] = max(end_ms, self._versions.get(version, end_ms))
+        return version
 
     def starting(self, from_ms: int | None, until_ms: int, group: Group | None = None) -> list[PaneId]:
         """The panes that start in `[from_ms, until_ms)`, in order of time; of one group where it is given."""
@@ -102,6 +119,7 @@ class Panes:
 
     def forget(self, oldest_ms: int) -> None:
         """Remove what ended by `oldest_ms`."""
+        self._versions = {version: end_ms for version, end_ms in self._versions.items() if end_ms > oldest_ms}
         for part_id in [part_id for part_id in self._ids if part_id.start_ms + part_id.pane_ms <= oldest_ms]:
             part = self._part(part_id)
             for group, panes in list(part.groups.items()):
@@ -146,9 +164,11 @@ class Panes:
             gone=tuple(sorted(gone)),
             lateness_ms=lateness_ms,
             horizon_ms=horizon_ms,
+            versions=dict(sorted(self._versions.items())),
         )
         changed: list[tuple[bytes, bytes | None]] = []
-        if self._repeated or index.parts != self.index.parts or index.removed or index.gone:
+        moved = index.parts != self.index.parts or index.versions != self.index.versions
+        if self._repeated or moved or index.removed or index.gone:
             changed.append((index_key(self._model), pack(index)))
         changed += [(key, None) for pane in index.removed for key in pane_keys(self._model, pane)]
         changed += [(part_key(self._model, part_id), None) for part_id in index.gone]

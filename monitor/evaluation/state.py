@@ -100,7 +100,7 @@ class ModelIndex(msgspec.Struct, frozen=True, kw_only=True):
 
     `removed` and `gone` are the panes and parts that the message at `absorbed` took away: were it repeated, nothing
     else would tell that the changelog has to hear of it. `lateness_ms` and `horizon_ms` are the model's, for when the
-    configuration has it no longer.
+    configuration has it no longer. `versions` has the end of the latest pane of each version that is told apart.
     """
 
     absorbed: int = -1
@@ -109,6 +109,7 @@ class ModelIndex(msgspec.Struct, frozen=True, kw_only=True):
     gone: tuple[PartId, ...] = ()
     lateness_ms: int = 0
     horizon_ms: int = 0
+    versions: dict[str, int] = {}
 
 
 class ParkedShare(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from detectors.profile import profiles
-from detectors.reference import Reference
+from detectors.reference import REST, Reference
 from detectors.score import score
 from detectors.sketch import Sketch
 from monitor.evaluation.chunks import Chunking
@@ -41,6 +41,7 @@ class Turn:
     ) -> None:
         self.results = Results()
         self.n_windows = 0
+        self.n_rest = 0
         self._model = model
         self._state = state
         self._source = source
@@ -66,12 +67,16 @@ class Turn:
             chunking = self._chunking(delta.reference)
             pane_ms = self._pane_ms_of(delta)
             for entry in delta.entries:
+                start_ms = entry.pane_start_ms // pane_ms * pane_ms
+                version = self._panes.told_apart(entry.version, start_ms + pane_ms, self._model.max_versions)
                 pane = PaneId(
-                    start_ms=entry.pane_start_ms // pane_ms * pane_ms, pane_ms=pane_ms, version=entry.version,
-                    reference=delta.reference, n_chunks=chunking.n_chunks,
+                    start_ms=start_ms, pane_ms=pane_ms, version=version, reference=delta.reference,
+                    n_chunks=chunking.n_chunks,
                 )  # fmt: skip
+                n = entry.n if entry.segment == "" else 0
+                self.n_rest += n if version == REST else 0
                 if self._is_late(pane):
-                    late[entry.version, pane.start_ms] += entry.n if entry.segment == "" else 0
+                    late[version, pane.start_ms] += n
                     continue
                 self._touched.add(pane)
                 added[pane, chunking.of_segment[entry.segment]][entry.segment].append(entry.sketch)

@@ -10,7 +10,10 @@ from monitor.eventtime.windows import WindowShape, pane_length_ms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What the score role knows of one model. `references` are by digest: older ones stay while windows need them."""
+    """What the score role knows of one model. `references` are by digest: older ones stay while windows need them.
+
+    `max_versions` are told apart at a time: see `Panes.told_apart`.
+    """
 
     name: str
     shapes: tuple[WindowShape, ...]
@@ -19,6 +22,7 @@ class Watched:
     min_samples: int
     settings: tuple[Setting, ...]
     references: Mapping[str, Reference]
+    max_versions: int = 50
 
     @property
     def pane_ms(self) -> int:

@@ -6,7 +6,7 @@ worker contradicts that worker's.
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ from sinks.records import record_of
 log = structlog.get_logger()
 
 SAY_AGAIN_S = 60.0
-"""How often the log says that a model still waits, in seconds."""
+"""How often the log says the same of a model, in seconds."""
 
 
 class EvaluateMetrics:
@@ -49,6 +49,15 @@ class EvaluateMetrics:
             }
             _count(telemetry.WINDOWS_SCORED, step.n_windows)
             _count(telemetry.UNKNOWN_MODEL, step.n_unknown_model)
+            _count(telemetry.REST_VERSIONS, step.n_rest)
+            for model in step.n_rest:
+                self._say(
+                    f"versions of {model}",
+                    log.warning,
+                    "a model has more versions than max_versions; those beyond it share the version (rest). Is the "
+                    "field that mapping.version names an id?",
+                    model=model,
+                )
             for batch in step.results:
                 record = record_of(batch).name
                 if record == "late_dropped":
@@ -64,13 +73,13 @@ class EvaluateMetrics:
         for model, watermark_ms in self._watermarks_ms.items():
             telemetry.WATERMARK_DELAY.labels(model).set(now_s - watermark_ms / 1000)
         for model, reference in self._waiting.items():
-            if now_s - self._said_s.get(model, 0.0) >= SAY_AGAIN_S:
-                self._said_s[model] = now_s
-                log.error(
-                    "a model waits for a reference whose file is not beside the configured one; its counts are kept",
-                    model=model,
-                    reference=reference,
-                )
+            self._say(
+                f"reference of {model}",
+                log.error,
+                "a model waits for a reference whose file is not beside the configured one; its counts are kept",
+                model=model,
+                reference=reference,
+            )
 
     def lags(self, topic: str, by_partition: Mapping[int, int]) -> None:
         """How many messages of each partition are not scored yet; of other partitions nothing is said any more."""
@@ -92,6 +101,13 @@ class EvaluateMetrics:
                 telemetry.DRIFTED.remove(*labels)
 
         self._waits_no_more([model for model in self._waiting if self._partition(model) not in partitions])
+
+    def _say(self, about: str, at_level: Callable[..., object], text: str, **what: str) -> None:
+        """Log, at most once a minute."""
+        now_s = time.time()
+        if now_s - self._said_s.get(about, 0.0) >= SAY_AGAIN_S:
+            self._said_s[about] = now_s
+            at_level(text, **what)
 
     def _waits(self, waiting: Mapping[str, str], partition: int) -> None:
         """These models of a partition wait for a reference of this digest, and no others."""

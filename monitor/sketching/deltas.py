@@ -8,13 +8,21 @@ from detectors.sketch import Sketch
 from monitor.events.batch import Batch
 from monitor.sketching.batch import SketchKey, sketch_batch
 from monitor.sketching.messages import Delta, Entry
+from monitor.sketching.versions import bounded
 
 MAX_MESSAGE_BYTES: Final = 6 * 1024 * 1024
 """Of one message's entries together, before compression: below a broker's limit also when nothing compresses."""
 
+MAX_VERSIONS: Final = 1_000
+"""The most that a configuration may ask for."""
 
-def deltas_of(batch: Batch, reference: Reference, pane_ms: int) -> list[Delta]:
-    """A batch as deltas, each small enough for a message of its own (one larger sketch goes alone)."""
+
+def deltas_of(batch: Batch, reference: Reference, pane_ms: int, max_versions: int = MAX_VERSIONS) -> list[Delta]:
+    """A batch as deltas, each small enough for a message of its own (one larger sketch goes alone).
+
+    In each pane at most `max_versions` are told apart; see `monitor.sketching.versions`.
+    """
+    batch = bounded(batch, pane_ms, max_versions)
     parts: list[list[Entry]] = []
     size = MAX_MESSAGE_BYTES
     for key, sketch in sketch_batch(batch, reference, pane_ms):
