@@ -6,12 +6,13 @@ import numpy as np
 
 from detectors.accumulate import accumulate
 from detectors.arrays import Floats
-from detectors.columns import Kind
+from detectors.columns import Column, Kind
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference, categorical_column, numeric_column
 from detectors.registry import Scores, get
 from detectors.score import comparison_of
 from detectors.sketch import Sketch
+from detectors.tables import compare_events
 
 
 def sketch_values(layout: Layout, values: Floats) -> Sketch:
@@ -71,3 +72,15 @@ def compare_categories(method: str, reference: Mapping[str, int], current: Mappi
     )
     found = get(method)
     return found.score(comparison_of(pinned, {WHOLE: sides[1]}, found.grid, kind=Kind.CATEGORICAL))
+
+
+def compare_coverage(reference: tuple[int, int, int], current: tuple[int, int, int]) -> Scores:
+    """Score one window's events with both, with features alone and with predictions alone: arrays of one row."""
+    layout = Layout([Column(name=name, kind=Kind.NUMERIC) for name in ("x", "@score")])
+    sides = []
+    for both, features, predictions in (reference, current):
+        sketch = Sketch.empty(layout)
+        sketch.n, sketch.n_both = both + features + predictions, both
+        sketch.nulls[:] = both + features, both + predictions
+        sides.append(sketch)
+    return get("coverage").score(compare_events(sides[0], sides[1]))

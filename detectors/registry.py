@@ -39,7 +39,8 @@ class Method(Protocol):
     ----------
     name: in configurations and results.
     kinds: the columns it applies to.
-    grid: which counts it compares: "bins" (deciles or `bins`; categories), "cells" (the whole grid), "rates".
+    grid: which counts it compares: "bins" (deciles or `bins`; categories), "cells" (the whole grid), "rates", or
+        "events": what whole events speak of, one row of three cells for all columns together. Its kinds are none.
     default_threshold: where the module's documentation says that an effect begins to matter.
     symmetric: whether exchanging the two sides leaves the statistic as it is.
     """
@@ -55,7 +56,7 @@ class Method(Protocol):
         ...
 
     @property
-    def grid(self) -> Literal["bins", "cells", "rates"]:
+    def grid(self) -> Literal["bins", "cells", "rates", "events"]:
         """Which counts it compares."""
         ...
 

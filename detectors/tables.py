@@ -14,7 +14,7 @@ from detectors.plan import Plan
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
 
-Grid = Literal["bins", "cells", "rates"]
+Grid = Literal["bins", "cells", "rates", "events"]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +116,37 @@ def compare(
         range_std=std,
         min_samples=min_samples,
     )
+
+
+def compare_events(reference: Sketch, live: Sketch, min_samples: int = 1) -> Comparison:
+    """One row: the events with both features and a prediction, with features alone, and with a prediction alone.
+
+    Its sides are empty where either holds events of one kind alone.
+    """
+    none = np.empty((1, 0))
+    one = np.full(1, np.nan)
+    return Comparison(
+        kind=Kind.NUMERIC,
+        reference=_events(reference),
+        current=_events(live),
+        n_categories=np.zeros(1, dtype=np.int64),
+        singletons=np.zeros(1, dtype=np.int64),
+        single_valued=np.ones((1, 3), dtype=np.bool_),
+        edges=none,
+        cell_means=none,
+        range_minimum=one,
+        range_maximum=one,
+        range_std=one,
+        min_samples=min_samples,
+    )
+
+
+def _events(sketch: Sketch) -> Side:
+    features, prediction, both = sketch.with_features, sketch.with_prediction, sketch.n_both
+    counts = np.array([[both, features - both, prediction - both]], dtype=np.int64)
+    zero, nan = np.zeros(1, dtype=np.int64), np.full(1, np.nan)
+    n = counts.sum(axis=1) if features and prediction else zero
+    return Side(counts=counts, n=n, nulls=zero, invalid=zero, unseen=zero, outside=zero, minimum=nan, maximum=nan)
 
 
 def _singletons(reference: Reference, pinned: Table) -> Ints:

@@ -179,7 +179,7 @@ def test_every_module_in_methods_registers_its_own_method():
     assert set(methods()) == files
     assert set(methods()) == {
         *("psi", "ks", "js", "wasserstein", "hellinger", "tvd", "linf", "chi2"),
-        *("missing", "unseen", "invalid", "out_of_range"),
+        *("missing", "unseen", "invalid", "out_of_range", "coverage"),
     }
 
 

@@ -1,0 +1,55 @@
+"""The balance of features and predictions: quiet on either way of sending them, and right about how sure it is."""
+
+import numpy as np
+import pytest
+
+from detectors.examples import compare_coverage
+from detectors.methods.coverage import Coverage
+
+WHOLE = (10_000, 0, 0)
+
+
+@pytest.mark.parametrize("live", [(5_000, 0, 0), (0, 5_000, 5_000), (2_500, 2_500, 2_500), (0, 5_000, 4_990)])
+def test_together_or_apart_a_healthy_model_does_not_drift(live):
+    scores = compare_coverage(WHOLE, live)
+    assert scores.statistic[0] < 0.01 < Coverage.default_threshold
+    assert scores.p_value[0] > 0.05
+
+
+@pytest.mark.parametrize(
+    ("live", "share"),
+    [((900, 0, 100), 0.1), ((900, 100, 0), 0.1), ((0, 450, 500), 0.1), ((0, 20_000, 2_000), 0.9), ((1, 0, 999), 0.999)],
+)
+def test_what_comes_without_its_other_half_is_a_share(live, share):
+    scores = compare_coverage(WHOLE, live)
+    assert scores.statistic[0] == pytest.approx(share)
+
+
+def test_a_reference_that_lacks_features_too_expects_no_better():
+    same = compare_coverage((800, 0, 200), (4_000, 0, 1_000))
+    assert (same.statistic[0], same.p_value[0]) == (0.0, pytest.approx(1.0, abs=1e-2))
+    assert compare_coverage((800, 0, 200), (4_950, 0, 50)).p_value[0] < 1e-6
+
+
+@pytest.mark.parametrize("live", [(0, 100, 0), (0, 0, 100), (0, 0, 0)])
+def test_events_of_one_kind_alone_are_no_verdict(live):
+    scores = compare_coverage(WHOLE, live)
+    assert np.isnan(scores.statistic[0])
+    assert np.isnan(scores.p_value[0])
+
+
+@pytest.mark.parametrize("matched", [True, False])
+def test_unchanged_data_are_rejected_as_often_as_the_level_says(matched):
+    """Features and predictions are lost at random, each with probability 0.1; 2,000 windows, seed 4."""
+    rng = np.random.default_rng(4)
+
+    def window(n):
+        features, predictions = rng.random(n) < 0.9, rng.random(n) < 0.9
+        if not matched:
+            return 0, int(rng.poisson(0.9 * n)), int(rng.poisson(0.9 * n))
+        return tuple(int(np.sum(part)) for part in (
+            features & predictions, features & ~predictions, ~features & predictions,
+        ))  # fmt: skip
+
+    p = np.array([compare_coverage(window(2_000), window(1_000)).p_value[0] for _ in range(2_000)])
+    assert 0.03 < np.mean(p < 0.05) < 0.07
