@@ -16,16 +16,18 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.errors import LayoutMismatch
 from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
-from detectors.reference import Reference
+from detectors.reference import WHOLE, Reference
 from detectors.registry import Scores, get
 from detectors.settings import Setting, check_settings
 from detectors.significance import benjamini_hochberg
 from detectors.sketch import Sketch
-from detectors.tables import Grid, Table, compare, tabulate
+from detectors.tables import Grid, Table, compare, compare_events, tabulate
 
 __all__ = ["MIN_SAMPLES", "ScoreColumns", "Setting", "comparison_of", "score"]
 
 MIN_SAMPLES: Final = 200
+EVENTS: Final = "@coverage"
+"""The column under which whole events are scored."""
 _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
 
 _PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
@@ -86,7 +88,8 @@ def score(
 
     Returns
     -------
-    By segment name, then in the order of the settings, then in the order of the columns.
+    By segment name, then in the order of the settings, then in the order of the columns; then what is told of whole
+    events, under the column `EVENTS`.
 
     Raises
     ------
@@ -99,11 +102,18 @@ def score(
         raise LayoutMismatch("a live sketch was counted in other cells than the reference's")
     names = sorted(sketches)
     at_once = max(1, _CELLS_AT_ONCE // max(1, layout.n_cells))
+    by_column = [setting for setting in settings if get(setting.method).grid != "events"]
     parts = [
-        _score_segments(reference, sketches, names[start : start + at_once], settings, min_samples)
+        _score_segments(reference, sketches, names[start : start + at_once], by_column, min_samples)
         for start in range(0, len(names), at_once)
     ]
-    return _columns(reference, names, settings, [block for part in parts for block in part])
+    scores = _columns(reference, names, by_column, [block for part in parts for block in part])
+    if WHOLE in sketches and layout.features and layout.prediction:
+        for setting in settings:
+            if get(setting.method).grid == "events":
+                own = _score_events(reference.sketches[WHOLE], sketches[WHOLE], setting, min_samples)
+                scores = _joined(scores, own)
+    return scores
 
 
 def comparison_of(
@@ -194,6 +204,44 @@ def _block(
         n_reference=joined([part[1].n_reference for part in parts]).astype(np.int64),
         n_current=joined([part[1].n_current for part in parts]).astype(np.int64),
     )
+
+
+def _score_events(reference: Sketch, live: Sketch, setting: Setting, min_samples: int) -> ScoreColumns:
+    """The one row of a method on "events"."""
+    comparison = compare_events(reference, live, min_samples)
+    scores, few = get(setting.method).score(comparison), ~comparison.testable
+    p_value = np.where(few, np.nan, scores.p_value)
+    zero = np.zeros(1, dtype=np.int32)
+    return ScoreColumns(
+        segments=(WHOLE,),
+        columns=(EVENTS,),
+        methods=(setting.method,),
+        segment=zero,
+        column=zero,
+        method=zero,
+        statistic=scores.statistic,
+        p_value=p_value,
+        q_value=p_value,
+        threshold=np.full(1, setting.threshold),
+        drifted=(scores.statistic >= setting.threshold) & (p_value <= setting.alpha),
+        insufficient=few,
+        n_reference=comparison.n_reference,
+        n_current=comparison.n_current,
+        error_bound=scores.error_bound,
+    )
+
+
+def _joined(first: ScoreColumns, second: ScoreColumns) -> ScoreColumns:
+    """The rows of both, in this order."""
+    joined: dict[str, Any] = {}
+    for name, names in (("segment", "segments"), ("column", "columns"), ("method", "methods")):
+        own, others = getattr(first, names), getattr(second, names)
+        joined[names] = (*own, *others)
+        joined[name] = np.concatenate([getattr(first, name), getattr(second, name) + np.int32(len(own))])
+    for field in ScoreColumns.__struct_fields__:
+        if field not in joined:
+            joined[field] = np.concatenate([getattr(first, field), getattr(second, field)])
+    return ScoreColumns(**joined)
 
 
 def _plan(reference: Reference, key: _PlanKey) -> Plan:

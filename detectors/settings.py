@@ -59,6 +59,8 @@ def check_settings(layout: Layout, settings: Sequence[Setting]) -> None:
             raise InvalidSetting(f"{setting.method}: bins must be one of {BINS}, not {setting.bins}")
         for name in setting.columns or ():
             layout.index(name)
+        if get(setting.method).grid == "events" and (setting.columns is not None or setting.method in taken):
+            raise InvalidSetting(f"{setting.method} scores whole events: name it once, and no columns")
         chosen = {*setting.chosen(layout, Kind.NUMERIC), *setting.chosen(layout, Kind.CATEGORICAL)}
         twice = chosen & taken.setdefault(setting.method, set())
         if twice:

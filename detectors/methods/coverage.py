@@ -29,8 +29,8 @@ class Coverage:
     p-value: two-sided, by the normal distribution of the difference of ln(F / P) between the two sides, each of
     variance (F + P - 2 B) / (F P), B the events with both (one half is added to F and to P). Where events hold both,
     that is the ratio of two matched proportions; where none does, B is 0 and it is 1/F + 1/P, that of two Poisson
-    counts. Assumes independent events. Pairs that came as two events are not independent, they balance each other: the p-value is then
-    too large, never too small.
+    counts. Assumes independent events. Pairs that came as two events are not independent, they balance each other: the
+    p-value is then too large, never too small.
 
     Edge cases: all events with both on both sides give 0 and p = 1. Where a window has events of one kind alone, or the
     reference has, there is no verdict: features often name no version, and are then counted under another than the

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from monitor.config.durations import format_duration
+from monitor.config.methods import looks_at_events
 from monitor.config.schema import Config, Drift, Model
 from monitor.events.mapping import Mapping
 
@@ -97,7 +98,9 @@ def _check_mapping(mapping: Mapping, path: str, report: Report) -> None:
 
 def _check_drift(drift: tuple[Drift, ...], path: str, report: Report) -> None:
     for i, entry in enumerate(drift):
-        if entry.columns is not None:
+        if entry.columns is not None and looks_at_events(entry.method):
+            report(f"{path}[{i}].columns", f"{entry.method} looks at whole events; leave the key out")
+        elif entry.columns is not None:
             if not entry.columns:
                 report(f"{path}[{i}].columns", "names no column; leave the key out for all of them")
             _check_repeats(f"{path}[{i}].columns", entry.columns, "this column", report)

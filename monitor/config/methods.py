@@ -19,3 +19,11 @@ def default_threshold(method: str) -> float:
 
     known = registry.methods().get(method)
     return math.nan if known is None else float(known.default_threshold)
+
+
+def looks_at_events(method: str) -> bool:
+    """Whether the method scores whole events, and no columns."""
+    from detectors import registry
+
+    known = registry.methods().get(method)
+    return known is not None and known.grid == "events"

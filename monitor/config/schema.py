@@ -111,6 +111,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             Drift(method="psi", threshold=0.2),
             Drift(method="ks", threshold=0.1),
             Drift(method="js", threshold=0.1),
+            Drift(method="coverage"),
         )
     )
 

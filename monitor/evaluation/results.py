@@ -11,6 +11,7 @@ from detectors.arrays import Codes
 from detectors.profile import ProfileColumns
 from detectors.score import ScoreColumns
 from monitor.evaluation.panes import Group
+from monitor.evaluation.window_columns import WindowColumns
 from monitor.eventtime.windows import Window
 from sinks.records import RECORDS, Record, Source
 from sinks.records.split import split
@@ -20,6 +21,7 @@ BYTES_A_MESSAGE: Final = 1024 * 1024
 
 _SCORE: Final = RECORDS["drift_score"]
 _PROFILE: Final = RECORDS["column_profile"]
+_WINDOW: Final = RECORDS["window"]
 _LATE: Final = RECORDS["late_dropped"]
 _KINDS: Final = ("categorical", "numeric")
 
@@ -42,12 +44,14 @@ class Results:
 
     scores: list[tuple[Part, ScoreColumns]] = field(default_factory=list)
     profiles: list[tuple[Part, ProfileColumns]] = field(default_factory=list)
+    windows: list[tuple[Part, WindowColumns]] = field(default_factory=list)
     late: list[Mapping[str, Any]] = field(default_factory=list)
 
     def add(self, other: "Results") -> None:
         """Take in another model's."""
         self.scores += other.scores
         self.profiles += other.profiles
+        self.windows += other.windows
         self.late += other.late
 
     def batches(self) -> list[pa.RecordBatch]:
@@ -55,7 +59,7 @@ class Results:
 
         The split is a function of the rows alone, so a repeated message is repeated to the byte.
         """
-        whole = [_scores(self.scores), _profiles(self.profiles), _late(self.late)]
+        whole = [_scores(self.scores), _profiles(self.profiles), _windows(self.windows), _late(self.late)]
         return [part for batch in whole if batch is not None for part in split(batch, BYTES_A_MESSAGE)]
 
 
@@ -99,6 +103,19 @@ def _profiles(parts: Sequence[tuple[Part, ProfileColumns]]) -> pa.RecordBatch | 
             "quantiles": _lists([own.quantile_offsets for _, own in parts], _joined([o.quantiles for _, o in parts])),
             "counts": _lists([own.count_offsets for _, own in parts], _joined([own.counts for _, own in parts])),
             "frequent_unseen": _lists([own.unseen_offsets for _, own in parts], frequent),
+        },
+    )
+
+
+def _windows(parts: Sequence[tuple[Part, WindowColumns]]) -> pa.RecordBatch | None:
+    if not parts:
+        return None
+    counts = ("events", "with_features", "with_prediction", "both")
+    return _batch(
+        _WINDOW,
+        {
+            **_common(parts, "window_start_ms", "window_end_ms"),
+            **{name: _joined([getattr(own, name) for _, own in parts]) for name in counts},
         },
     )
 

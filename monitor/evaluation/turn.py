@@ -13,6 +13,7 @@ from monitor.evaluation.panes import Group, Panes
 from monitor.evaluation.results import Part, Results, Source
 from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, read
 from monitor.evaluation.watched import Watched
+from monitor.evaluation.window_columns import WindowColumns
 from monitor.eventtime.windows import Window, last_end_ms
 from monitor.sketching.messages import Delta
 
@@ -194,6 +195,7 @@ class Turn:
         scores = score(self._reference(group[1]), sketches, self._model.settings, self._model.min_samples)
         part = Part(model=self._model.name, group=group, interval=window, revision=revision)
         self.results.scores.append((part, scores))
+        self.results.windows.append((part, WindowColumns.of(sketches)))
 
     def _profile(self, pane: PaneId, *, reopened: bool) -> None:
         group, interval = (pane.version, pane.reference), _interval(pane)

@@ -102,7 +102,7 @@ def write(statements: list[str], folder: Path, name: str) -> Path:
 def main(name: str = "records") -> None:
     """Draft, write, and say what was written."""
     with contextlib.closing(connect("chdb://memory")) as client:
-        migrations.migrate(client)
+        migrations.apply_pending(client)  # without the retention: a new record has no table yet
         statements = draft(client)
     out = sys.stdout
     if statements:

@@ -123,6 +123,19 @@ def migrate(client: Client, *, retention_days: int = DEFAULT_RETENTION_DAYS) -> 
     """
     if not 1 <= retention_days <= MAX_RETENTION_DAYS:
         raise SinkRejected(f"retention must be from 1 to {MAX_RETENTION_DAYS} days, not {retention_days}")
+    missing = apply_pending(client)
+    try:
+        for table in EXPIRING_TABLES:
+            if _retention_of(client, table) != retention_days:
+                expiry = f"toDateTime(inserted_at) + toIntervalDay({retention_days:d})"
+                client.command(f"ALTER TABLE {table} MODIFY TTL {expiry}")
+    except ClickHouseError as error:
+        raise classify(error) from error
+    return missing
+
+
+def apply_pending(client: Client) -> list[Migration]:
+    """Apply what is pending, and nothing else; raises as `migrate`."""
     missing = pending(client)
     try:
         client.command(_LEDGER)
@@ -131,10 +144,6 @@ def migrate(client: Client, *, retention_days: int = DEFAULT_RETENTION_DAYS) -> 
                 client.command(statement)
             row = (migration.number, migration.name, migration.checksum)
             client.insert("schema_migrations", [row], column_names=["number", "name", "checksum"])
-        for table in EXPIRING_TABLES:
-            if _retention_of(client, table) != retention_days:
-                expiry = f"toDateTime(inserted_at) + toIntervalDay({retention_days:d})"
-                client.command(f"ALTER TABLE {table} MODIFY TTL {expiry}")
     except ClickHouseError as error:
         raise classify(error) from error
     return missing

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.events import MODEL, model_section, rows
+from support.events import model_section, rows
 from support.files import NOW_MS, TIME_MS, spec, write
-from support.installation import Installation, parquet_rows
+from support.installation import Installation
 
 from detectors.columns import ABSENT, CODE_ABSENT, CODE_NULL
 from monitor.cli.offline import replay_file
@@ -192,9 +192,9 @@ def test_a_reference_and_live_events_agree_on_an_empty_prediction(ending: str, t
 
 
 def test_predictions_and_features_as_events_of_their_own_show_no_drift(tmp_path: Path) -> None:
-    section = model_section(tmp_path / "model", drift=[
-        {"method": "psi", "threshold": 0.2}, {"method": "ks", "threshold": 0.1}, {"method": "missing"},
-    ])  # fmt: skip
+    drift = [{"method": "psi", "threshold": 0.2}, {"method": "ks", "threshold": 0.1}]
+    drift += [{"method": "missing"}, {"method": "coverage"}]
+    section = model_section(tmp_path / "model", drift=drift)
     events = list(rows(8_000, seed=3, hours=12.0))
     apart = [
         {key: value for key, value in event.items() if key != left_out}
@@ -204,6 +204,29 @@ def test_predictions_and_features_as_events_of_their_own_show_no_drift(tmp_path:
     data = write(tmp_path / "events.jsonl", "\n".join(json.dumps(event) for event in apart))
     config = Installation(tmp_path / "replay", "127.0.0.1:1", "replay", [section]).path
     replay_file(config, data, tmp_path / "out", close=True)
-    whole = [row for row in parquet_rows(tmp_path / "out" / "drift.parquet") if row[0] == MODEL and row[3] == ""]
-    assert len(whole) > 100
-    assert [row for row in whole if row[12]] == [], "no drift"
+    scores = [row for row in pq.read_table(tmp_path / "out" / "drift.parquet").to_pylist() if row["segment"] == ""]
+    assert len(scores) > 100
+    assert [row for row in scores if row["drifted"]] == []
+    coverage = [row for row in scores if row["column"] == "@coverage"]
+    assert len(coverage) > 10
+    assert sum(row["insufficient"] for row in coverage) <= 2, "the windows at the ends alone"
+    assert {row["statistic"] for row in coverage} == {0.0}
+    windows = [row for row in pq.read_table(tmp_path / "out" / "windows.parquet").to_pylist() if row["segment"] == ""]
+    assert len(windows) == len(coverage)
+    for row in windows:
+        assert row["with_features"] == row["with_prediction"] == row["events"] / 2
+        assert row["both"] == 0
+
+
+def test_a_pipeline_that_loses_every_tenth_event_of_features_shows_in_the_coverage_alone(tmp_path: Path) -> None:
+    drift = [{"method": "psi", "threshold": 0.2}, {"method": "missing"}, {"method": "coverage"}]
+    section = model_section(tmp_path / "model", drift=drift)
+    events = list(rows(8_000, seed=3, hours=12.0))
+    for event in events[::10]:
+        del event["features"]
+    data = write(tmp_path / "events.jsonl", "\n".join(json.dumps(event) for event in events))
+    config = Installation(tmp_path / "replay", "127.0.0.1:1", "replay", [section]).path
+    replay_file(config, data, tmp_path / "out", close=False)
+    scores = [row for row in pq.read_table(tmp_path / "out" / "drift.parquet").to_pylist() if row["segment"] == ""]
+    assert {row["column"] for row in scores if row["drifted"]} == {"@coverage"}
+    assert all(abs(row["statistic"] - 0.1) < 0.01 for row in scores if row["column"] == "@coverage")

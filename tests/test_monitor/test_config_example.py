@@ -96,6 +96,7 @@ def test_the_example_tells_the_defaults() -> None:
         Drift(method="psi", threshold=0.2),
         Drift(method="ks", threshold=0.1),
         Drift(method="js", threshold=0.1),
+        Drift(method="coverage", threshold=0.05),
     )
 
 

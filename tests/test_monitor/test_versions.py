@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,12 +70,11 @@ def test_ten_thousand_versions_take_the_room_of_fifty_and_their_events_are_all_c
     machine = Machine(Evaluator([MODEL]))
     parts = [batch_of([(f"id-{i}", 0.5) for i in range(start, start + 2_500)]) for start in range(0, N_IDS, 2_500)]
     messages = [*(message(part, 0.5) for part in parts), message(batch_of([("id-1", 9.0)]), 9.0)]
-    n_rest = 0
     for offset, one in enumerate(messages):
         assert sum(len(delta.entries) for delta in one.deltas) <= 2 * 1_001
         machine.take(offset, one)
-    n_rest = sum(row.n for batch in machine.sent for row in batch.profiles if _whole(row) and row.version == REST)
-    profiled = [row for batch in machine.sent for row in batch.profiles if _whole(row)]
+    n_rest = sum(row.n for row in machine.profiles if _whole(row) and row.version == REST)
+    profiled = [row for row in machine.profiles if _whole(row)]
     assert len(profiled) == 51
     assert (sum(row.n for row in profiled), n_rest) == (N_IDS, N_IDS - 50)
     assert len({row.version for row in machine.scores}) == 51
@@ -82,8 +82,8 @@ def test_ten_thousand_versions_take_the_room_of_fifty_and_their_events_are_all_c
     assert sum(map(len, machine.local.values())) < 1_000_000
 
 
-def _whole(row: object) -> bool:
-    return (getattr(row, "segment"), getattr(row, "column"), getattr(row, "pane_start_ms")) == ("", "value", 0)  # noqa: B009
+def _whole(row: SimpleNamespace) -> bool:
+    return (row.segment, row.column, row.pane_start_ms) == ("", "value", 0)
 
 
 @pytest.mark.parametrize("max_versions", [1, 7, 50])
@@ -91,7 +91,7 @@ def test_what_is_told_apart_and_the_rest_add_up_to_the_whole(max_versions: int) 
     machine = Machine(Evaluator([make_watched(REFERENCE, max_versions=max_versions)]))
     machine.take(0, message(batch_of([(f"v{i % 60}", 0.5) for i in range(600)]), 0.5))
     machine.take(1, message(batch_of([("v1", 9.0)]), 9.0))
-    n = {row.version: row.n for batch in machine.sent for row in batch.profiles if _whole(row)}
+    n = {row.version: row.n for row in machine.profiles if _whole(row)}
     assert len(n) == max_versions + 1
     assert n[REST] == 600 - 10 * max_versions
     assert sum(n.values()) == 600

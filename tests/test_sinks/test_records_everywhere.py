@@ -88,13 +88,13 @@ def test_it_reaches_parquet_the_wire_and_the_documentation(changed: Mapping[str,
 
 def test_a_record_that_is_new_becomes_a_table_and_a_view(tmp_path: Path) -> None:
     pytest.importorskip("chdb", reason="the embedded engine is an optional dependency")
-    windows = msgspec.structs.replace(SCORE, name="window", table="windows")
+    invented = msgspec.structs.replace(SCORE, name="invented", table="invented_later")
     with contextlib.closing(connect(f"chdb://{tmp_path}")) as client:
         migrations.migrate(client)
-        for statement in draft(client, {**RECORDS, "window": windows}):
+        for statement in draft(client, {**RECORDS, "invented": invented}):
             client.command(statement.rstrip(";"))
-        assert client.command("SELECT count() FROM windows_latest") == 0
-        assert draft(client, {**RECORDS, "window": windows}) == []
+        assert client.command("SELECT count() FROM invented_later_latest") == 0
+        assert draft(client, {**RECORDS, "invented": invented}) == []
 
 
 def test_what_would_take_away_or_change_a_column_is_left_to_a_person(tmp_path: Path) -> None:
