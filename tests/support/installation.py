@@ -103,8 +103,10 @@ class Installation:
                 process.wait()
         self.processes = {}
 
-    def send(self, events: Iterable[bytes], partitions: int, *, pace: Callable[[int], None] | None = None) -> int:
-        """Send events, one a message, round robin over the source's partitions; returns how many."""
+    def send(
+        self, events: Iterable[bytes], partitions: int, *, topic: str = "", pace: Callable[[int], None] | None = None
+    ) -> int:
+        """Send events, one a message, round robin over the partitions of a topic, or the source; returns how many."""
         producer = Producer(
             {"bootstrap.servers": self.config.kafka.bootstrap_servers, "linger.ms": 20, "message.max.bytes": 16_000_000}
         )
@@ -112,7 +114,7 @@ class Installation:
         for n, event in enumerate(events, start=1):
             while True:
                 try:
-                    producer.produce(self.source, event, partition=n % partitions)
+                    producer.produce(topic or self.source, event, partition=n % partitions)
                     break
                 except BufferError:
                     producer.poll(0.1)

@@ -124,6 +124,7 @@ def test_a_configuration_with_every_section_loads() -> None:
               - {method: psi, threshold: 0.2}
               - {method: ks, threshold: 0.1}
               - {method: js, threshold: 0.1}
+              - {method: coverage}
         kafka:
           bootstrap_servers: "localhost:9092"
           topics: {predictions: [predictions], features: [features], labels: [labels]}
