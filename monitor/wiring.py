@@ -53,7 +53,7 @@ def ingest_step(config: Config) -> "IngestStep":
         config.kafka,
         KafkaDecoder(message_decoder(config, references), config.kafka.topics),
         {name: of_model.current for name, of_model in references.items()},
-        {model.name: model.pane_ms for model in config.models},
+        {model.name: model for model in config.models},
     )
 
 

@@ -142,7 +142,7 @@ def ingest(material: Material) -> Work:
             return decoded
 
         kafka = msgspec.structs.replace(config.kafka, consumer_group=f"{config.kafka.consumer_group}-{_unique()}")
-        step = IngestStep(kafka, decode, {model.name: references[model.name].current}, {model.name: model.pane_ms})
+        step = IngestStep(kafka, decode, {model.name: references[model.name].current}, {model.name: model})
         role = Ingest(kafka, step, worker="bench", health=clock)
         clock.stop = role.stop
         overdue = threading.Timer(GIVE_UP_S, role.stop)

@@ -40,7 +40,6 @@ class Replay:
 
     def __init__(self, models: Sequence[Watched], references: Mapping[str, Reference]) -> None:
         self._models = {model.name: model for model in models}
-        self._pane_ms = {model.name: model.pane_ms for model in models}
         self._references = references
         self._evaluator = Evaluator(models)
         self._state: dict[bytes, bytes] = {}
@@ -54,7 +53,7 @@ class Replay:
         for batch in batches:
             latest_ms = int(batch.timestamps_ms.max())
             self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
-        return self._advance(sketched(batches, self._references, self._pane_ms))
+        return self._advance(sketched(batches, self._references, self._models))
 
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event."""

@@ -1,7 +1,7 @@
 """A batch's sketches as deltas, cut to messages that Kafka takes."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from detectors.reference import Reference
 from detectors.sketch import Sketch
@@ -15,6 +15,16 @@ MAX_MESSAGE_BYTES: Final = 6 * 1024 * 1024
 
 MAX_VERSIONS: Final = 1_000
 """The most that a configuration may ask for."""
+
+
+class Cut(Protocol):
+    """How a model's events are cut: into panes of so many milliseconds, each with at most so many versions."""
+
+    @property
+    def pane_ms(self) -> int: ...  # noqa: D102
+
+    @property
+    def max_versions(self) -> int: ...  # noqa: D102
 
 
 def deltas_of(batch: Batch, reference: Reference, pane_ms: int, max_versions: int = MAX_VERSIONS) -> list[Delta]:
@@ -36,9 +46,14 @@ def deltas_of(batch: Batch, reference: Reference, pane_ms: int, max_versions: in
     return [Delta(model=batch.model, reference=reference.digest, pane_ms=pane_ms, entries=part) for part in parts]
 
 
-def sketched(batches: Iterable[Batch], references: Mapping[str, Reference], pane_ms: Mapping[str, int]) -> list[Delta]:
-    """The deltas of some batches, each on its model's reference and in panes of its model's length."""
-    return [delta for batch in batches for delta in deltas_of(batch, references[batch.model], pane_ms[batch.model])]
+def sketched(batches: Iterable[Batch], references: Mapping[str, Reference], cuts: Mapping[str, Cut]) -> list[Delta]:
+    """The deltas of some batches, each on its model's reference and cut as its model says."""
+    return [
+        delta
+        for batch in batches
+        for cut in (cuts[batch.model],)
+        for delta in deltas_of(batch, references[batch.model], cut.pane_ms, cut.max_versions)
+    ]
 
 
 def _entry(key: SketchKey, sketch: Sketch) -> Entry:

@@ -12,7 +12,7 @@ from detectors.reference import Reference
 from monitor.config.schema import Kafka
 from monitor.events.batch import Decoded
 from monitor.eventtime.partitions import Partitions, SourcePartition
-from monitor.sketching.deltas import sketched
+from monitor.sketching.deltas import Cut, sketched
 from monitor.sketching.outgoing import Outgoing, reject_messages, sketch_messages
 from monitor.sketching.received import Received
 
@@ -65,17 +65,17 @@ class IngestStep:
         The configuration's `kafka` section.
     decode
         Reads messages; see `monitor.wiring`.
-    references, pane_ms
-        By model: what to sketch on, and the length of a pane in milliseconds.
+    references, cuts
+        By model: what to sketch on, and how its events are cut.
     """
 
     def __init__(
-        self, kafka: Kafka, decode: Decode, references: Mapping[str, Reference], pane_ms: Mapping[str, int]
+        self, kafka: Kafka, decode: Decode, references: Mapping[str, Reference], cuts: Mapping[str, Cut]
     ) -> None:
         self._kafka = kafka
         self._decode = decode
         self._references = references
-        self._pane_ms = pane_ms
+        self._cuts = cuts
         self._partitions = Partitions(kafka.idle_timeout_ms / 1000)
         self._n_partitions: Mapping[str, int] = {}
         self._last_awake_s = 0.0
@@ -129,7 +129,7 @@ class IngestStep:
         offsets = self._partitions.to_commit()
         if not (offsets and self._partitions.changed()):
             return None
-        deltas = sketched(decoded.batches, self._references, self._pane_ms)
+        deltas = sketched(decoded.batches, self._references, self._cuts)
         return Commit(
             outgoing=[
                 *sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions),

@@ -32,7 +32,7 @@ def step_of(folder: Path, *assigned: int, **kafka: Any) -> IngestStep:
         config.kafka,
         KafkaDecoder(message_decoder(config, references), config.kafka.topics),
         {name: of_model.current for name, of_model in references.items()},
-        {model.name: model.pane_ms for model in config.models},
+        {model.name: model for model in config.models},
     )
     step.assign([(SOURCE, number) for number in assigned], 0.0)
     return step
