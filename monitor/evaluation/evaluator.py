@@ -20,7 +20,7 @@ from monitor.evaluation.overlay import Write
 from monitor.evaluation.panes import Panes
 from monitor.evaluation.parking import Progress, forgotten, progress
 from monitor.evaluation.results import Results, Source
-from monitor.evaluation.state import SEAL_KEY, KeyValue, Parked, Seal, pack, read_seal
+from monitor.evaluation.state import SEAL_KEY, STATE_VERSION, KeyValue, Parked, Seal, pack, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import advanced
 from monitor.sketching.messages import Delta, SketchMessage
@@ -68,7 +68,10 @@ class Evaluator:
         outcome.parked |= others
         return outcome.step(
             msgspec.structs.replace(
-                seal, watermarks_ms=seal.watermarks_ms | outcome.watermarks_ms, parked=outcome.parked
+                seal,
+                schema_version=STATE_VERSION,
+                watermarks_ms=seal.watermarks_ms | outcome.watermarks_ms,
+                parked=outcome.parked,
             ),
         )
 

@@ -128,8 +128,11 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     next: int = 0
 
 
-STATE_VERSION = 1
-"""Of all values of the state. The seal says it: every transaction writes one, so it is that of the last writer."""
+STATE_VERSION = 2
+"""Of all values of the state. The seal says it: every transaction writes one, so it is that of the last writer.
+
+2: sketches of format 2, models that wait, versions that are told apart. What has 1 is read.
+"""
 
 
 class NewerState(Exception):  # noqa: N818 - the name says what it is

@@ -138,7 +138,7 @@ def test_a_message_that_cannot_be_read_is_passed_over() -> None:
 
 def test_a_newer_message_stops_the_role_unread_and_what_came_before_it_is_committed() -> None:
     bench = Bench(make_watched(REFERENCE))
-    with pytest.raises(StoppedError, match=r"s, partition 0, offset 2: .* schema version 2, .* up to 1") as raised:
+    with pytest.raises(StoppedError, match=r"s, partition 0, offset 2: .* schema version 3, .* up to 2") as raised:
         asyncio.run(bench.role.process([bench.event(0), bench.event(1), bench.event(2, newer()), bench.event(3)]))
     assert "upgrade this worker" in raised.value.hint
     assert ([next_offset for _, next_offset in bench.producer.sent], bench.acked) == ([2], [0, 1])
@@ -147,15 +147,15 @@ def test_a_newer_message_stops_the_role_unread_and_what_came_before_it_is_commit
 def test_a_state_that_a_newer_release_wrote_stops_the_role() -> None:
     bench = Bench(make_watched(REFERENCE))
     bench.state.data[SEAL_KEY] = seal_of_a_newer_release()
-    with pytest.raises(StoppedError, match=r"offset 0: the state has version 2, .* up to 1"):
+    with pytest.raises(StoppedError, match=r"offset 0: the state has version 3, .* up to 2"):
         asyncio.run(bench.role.process([bench.event(0)]))
-    with pytest.raises(StoppedError, match="partition 0: the state has version 2"):
+    with pytest.raises(StoppedError, match="partition 0: the state has version 3"):
         asyncio.run(bench.role.take_up(0))
     assert (bench.producer.sent, bench.acked) == ([], [])
 
 
 def seal_of_a_newer_release() -> bytes:
-    return zstandard.compress(msgspec.msgpack.encode({"schema_version": 2, "absorbed": {"what": "nobody knows"}}))
+    return zstandard.compress(msgspec.msgpack.encode({"schema_version": 3, "absorbed": {"what": "nobody knows"}}))
 
 
 def test_a_model_whose_reference_is_missing_waits_and_goes_on_when_it_is_there_without_a_message() -> None:
