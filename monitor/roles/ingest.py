@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
-from monitor.errors import DriftlineError, StoppedError
+from monitor.errors import DriftlineError, StoppedError, Unavailable
 from monitor.eventtime.partitions import SourcePartition
 from monitor.kafka.clients import built, classify, consumer_settings
 from monitor.kafka.groups import groups_of
@@ -113,8 +113,11 @@ class Ingest:
                     self._turn()
             if self._buffer:
                 self._commit_in_groups(time.monotonic())
-        except KafkaException as error:
-            raise classify(error, self._kafka) from error
+        except (KafkaException, Unavailable) as error:
+            problem = error if isinstance(error, Unavailable) else classify(error, self._kafka)
+            if not self._stop or isinstance(problem, StoppedError):
+                raise problem from error
+            log.warning("stopped without the broker's answer; what was in hand is read again", because=str(problem))
         finally:
             self._consumer.close()
 

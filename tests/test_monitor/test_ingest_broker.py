@@ -259,6 +259,7 @@ def test_a_worker_stops_in_time_also_while_the_broker_is_frozen(
             freeze()
         assert frozen.wait(GIVE_UP_S)
         assert worker.stopped_within(SIGTERM_IS_HEARD_WITHIN_S)
+        assert worker.error is None, "nothing is lost: what was in hand is read again"
     finally:
         assert apache_kafka.pid is not None
         os.kill(apache_kafka.pid, signal.SIGCONT)
