@@ -83,7 +83,7 @@ def open_destination(config: Config, name: str) -> "Destination":
 def deliver_role(
     config: Config,
     name: str,
-    sink: "Destination",
+    destination: "Destination",
     worker: str,
     health: "Health",
     *,
@@ -93,16 +93,7 @@ def deliver_role(
     from monitor.roles.deliver import Deliver
 
     settings = config.destinations[name]
-    return Deliver(
-        config.kafka,
-        sink,
-        name=name,
-        batch_rows=settings.batch_rows,
-        batch_interval_s=settings.batch_interval_ms / 1000,
-        health=health,
-        worker=worker,
-        first_rows=first_rows,
-    )
+    return Deliver(config.kafka, destination, settings, name=name, health=health, worker=worker, first=first_rows)
 
 
 def first_rows(references: References) -> "list[pa.RecordBatch]":

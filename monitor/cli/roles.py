@@ -68,13 +68,13 @@ def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verb
 
     with _role("deliver", config_path, port_offset, verbose=verbose) as (config, health):
         name = name or _only_destination(config)
-        sink = wiring.open_destination(config, name)
+        destination = wiring.open_destination(config, name)
         references = wiring.first_rows(open_references(config))
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
-        role = wiring.deliver_role(config, name, sink, worker, health, first_rows=references)
+        role = wiring.deliver_role(config, name, destination, worker, health, first_rows=references)
         freeze_start_up()
-        with _stopping(role.stop), _watching(config, health):
+        with _stopping(role.stop), _watching(config, health, role.lag):
             role.run()
 
 

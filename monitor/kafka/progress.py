@@ -1,12 +1,10 @@
 """How far a consumer group is: whether it has read everything, and committed it; and what a member has left to read."""
 
-import contextlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.kafka.clients import built, classify, consumer_settings
 from monitor.kafka.waiting import StopRequest, sliced
@@ -22,36 +20,6 @@ _MOVING = {
 ANSWER_WITHIN_S = 5.0
 
 
-def export_lag(
-    consumer: Consumer, role: str, in_hand: Mapping[tuple[str, int], int] | None = None, *, ask: bool = False
-) -> None:
-    """Tell how many messages of each partition this member has not done.
-
-    Parameters
-    ----------
-    in_hand
-        The first offset of each partition that was read and is not done.
-    ask
-        Ask the broker: where nothing is fetched, what is known from fetching stands still.
-    """
-    assigned = consumer.assignment()
-    try:
-        committed = consumer.committed(assigned, timeout=1.0) if ask and assigned else assigned
-        for partition, known in zip(consumer.position(assigned), committed, strict=True):
-            low, high = consumer.get_watermark_offsets(partition, cached=True)
-            if ask:  # the embedded broker names an end that is too low: what was seen with a message stands
-                low, end = consumer.get_watermark_offsets(partition, timeout=1.0)
-                high = max(high, end)
-            read = partition.offset if partition.offset >= 0 else max(known.offset, low)
-            done = (in_hand or {}).get((partition.topic, partition.partition), read)
-            lag = max(0, high - done) if done >= 0 and high >= 0 else 0
-            telemetry.CONSUMER_LAG.labels(role, partition.topic, str(partition.partition)).set(lag)
-    except KafkaException:
-        if not ask:
-            raise
-        # The broker is away as well. It is asked again.
-
-
 def seek_to_committed(consumer: Consumer, partitions: Iterable[tuple[str, int]], stop: StopRequest) -> None:
     """Read partitions again from where the group has committed them: one may have been another member's since."""
     assigned = {(p.topic, p.partition) for p in consumer.assignment()}
@@ -61,13 +29,6 @@ def seek_to_committed(consumer: Consumer, partitions: Iterable[tuple[str, int]],
     for stored in sliced(lambda timeout_s: consumer.committed(asked, timeout=timeout_s), 30.0, stop):
         start = stored.offset if stored.offset >= 0 else OFFSET_BEGINNING
         consumer.seek(TopicPartition(stored.topic, stored.partition, start))
-
-
-def forget_lag(role: str, partitions: Iterable[TopicPartition]) -> None:
-    """Tell it no more: another member does, and the last value would stand beside that one for ever."""
-    for partition in partitions:
-        with contextlib.suppress(KeyError):
-            telemetry.CONSUMER_LAG.remove(role, partition.topic, str(partition.partition))
 
 
 class GroupProgress:

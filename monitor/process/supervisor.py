@@ -8,6 +8,7 @@ process (`RestartError`) again and again, as two workers of one name do.
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,12 +21,12 @@ import structlog
 
 from monitor.errors import ConfigError, RestartError, StoppedError
 from monitor.process.children import dying_with_parent
+from sinks.retry import Backoff
 
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 20.0
-FIRST_PAUSE_S = 1.0
-MAX_PAUSE_S = 30.0
+PAUSES = Backoff(first_s=1.0, most_s=30.0)
 # A role that ran for so long before it failed starts again at once.
 STEADY_S = 60.0
 # How often in a row, without a steady run in between, a role may end with a code before that ends the whole.
@@ -67,8 +68,8 @@ class Supervisor:
         Variables for the children beside this process's own.
     program
         What a role's arguments are given to.
-    first_pause_s, stop_within_s
-        Seconds before the first new start, doubled each time; seconds a role has to stop before it is killed.
+    pauses, stop_within_s
+        The pauses before a role that fails again and again is started; seconds a role has to stop before it is killed.
     """
 
     def __init__(
@@ -77,13 +78,13 @@ class Supervisor:
         *,
         environment: Mapping[str, str] | None = None,
         program: Sequence[str] = _PROGRAM,
-        first_pause_s: float = FIRST_PAUSE_S,
+        pauses: Backoff = PAUSES,
         stop_within_s: float = STOP_WITHIN_S,
     ) -> None:
         self._commands = commands
         self._environment = {**os.environ, **(environment or {})}
         self._program = program
-        self._first_pause_s = first_pause_s
+        self._pauses = pauses
         self._stop_within_s = stop_within_s
         self._children: list[_Child] = []
         self._killed: list[str] = []
@@ -143,7 +144,8 @@ class Supervisor:
         child.refusals[code] += code in TRIES
         if code in TRIES and child.refusals[code] >= TRIES[code]:
             raise StoppedError(f"{child.command.name} cannot go on; its last words are above")
-        pause_s = min(MAX_PAUSE_S, self._first_pause_s * 2.0 ** min(child.failures - 1, 10)) if child.failures else 0.0
+        chance = random.random()  # noqa: S311 - jitter, no secret
+        pause_s = self._pauses.pause_s(child.failures - 1, chance) if child.failures else 0.0
         log.warning("a role ended and is started again", name=child.command.name, code=code, pause_s=pause_s)
         child.start_again_s = now_s + pause_s
 

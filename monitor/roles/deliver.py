@@ -1,249 +1,309 @@
 """Deliver: one destination, fed from Driftline's own topics by a consumer group of its own.
 
-Flush, then commit: rows are written before their offsets are committed, and writing a row again changes nothing, so a
-crash between the two costs a repetition. While the destination is out of reach the partitions are paused and Kafka
-keeps the rows; nothing is dropped, and no other destination waits.
+The shell round `monitor.delivery.step`. Flush, then commit: rows are written before their offsets are committed, and
+writing a row again changes nothing, so a crash between the two costs a repetition. While the destination is out of
+reach the partitions are paused and Kafka keeps the rows; nothing is dropped, and no other destination waits.
 """
 
+import random
 import time
-from collections import Counter
+from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 import pyarrow as pa
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
-from monitor.errors import StoppedError
+from monitor.delivery.reading import OwnMessage, Problem
+from monitor.delivery.step import Commit, DeliverStep, Stop, Write
+from monitor.errors import DriftlineError, StoppedError
 from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, consumer_settings
+from monitor.kafka.lag import Lag
 from monitor.kafka.messages import headers, offset, place
-from monitor.kafka.progress import export_lag, forget_lag
+from monitor.kafka.waiting import StopRequest
 from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
-from sinks.destination import Destination, Written
-from sinks.errors import BadRecord, NewerRecord, SinkRejected, SinkUnavailable
-from sinks.records import decode, decode_reject, record_of, rejects_batch
+from sinks.destination import Destination, Dropped, Written
+from sinks.errors import SinkRejected, SinkUnavailable
+from sinks.records import record_of
+from sinks.retry import Backoff
+from sinks.settings import DestinationSettings
 
 log = structlog.get_logger()
 
-# A write takes rows of at most so many message bytes: they are several times that as Python objects.
-MAX_BATCH_BYTES = 16 * 1024 * 1024
-MAX_BACKOFF_S = 15.0
+# Nothing more is waiting when nothing has come for so long.
+QUIET_S: Final = 0.02
+# Python hears a signal between two calls of the client only.
+LONGEST_WAIT_S: Final = 0.25
+# librdkafka hands over at most this many messages at once; each may hold thousands of rows.
+_SLICE: Final = 200
 
 
 class Deliver:
-    """Writes results and rejects to one sink.
+    """Writes results and rejects to one destination.
 
     Parameters
     ----------
     name
         The destination's name: its consumer group, and its label in metrics.
-    batch_rows, batch_interval_s
-        A write happens when so many rows are waiting, or the oldest has waited so long.
-    first_rows
+    worker
+        This worker's name, unique among those of the destination and the same after a restart.
+    first
         Written once at the start: the references, without which profiles mean nothing in SQL.
+
+    Attributes
+    ----------
+    lag
+        What this worker has not written, for `BrokerWatch` to tell.
     """
 
     def __init__(
         self,
         kafka: Kafka,
-        sink: Destination,
+        destination: Destination,
+        settings: DestinationSettings,
         *,
         name: str,
-        batch_rows: int,
-        batch_interval_s: float,
         health: Health,
         worker: str,
-        first_rows: Sequence[pa.RecordBatch] = (),
+        first: Sequence[pa.RecordBatch] = (),
     ) -> None:
-        self._first_rows = first_rows
         self._kafka = kafka
-        self._sink = sink
+        self._destination = destination
         self._name = name
         self._role = f"deliver-{name}"
-        self._batch_rows = batch_rows
-        self._batch_interval_s = batch_interval_s
         self._health = health
         self._worker = worker
-        self._stopping = False
-        self._rows: list[pa.RecordBatch] = []
-        self._offsets: dict[tuple[str, int], int] = {}
-        self._first_offsets: dict[tuple[str, int], int] = {}  # of the messages in hand
-        self._taken_s = 0.0  # when the first of them was taken
+        self._step = DeliverStep(
+            destination.takes,
+            batch_rows=settings.batch_rows,
+            batch_interval_s=settings.batch_interval_ms / 1000,
+            backoff=Backoff(most_s=settings.max_retry_wait_ms / 1000),
+            first=first,
+        )
+        self.lag = Lag(kafka, self._role, f"{kafka.consumer_group}-{self._role}", health)
+        self._stop = StopRequest()
+        self._in_group = False
+        self._reassigned = False
+        self._paused = False
+        self._connected = False
+        self._sent: deque[tuple[Commit, float | None]] = deque()  # commits that the broker has not answered
+        self._failure: DriftlineError | None = None
 
     def stop(self) -> None:
         """Write what is in hand, commit it, and return from `run`. Safe in a signal handler."""
-        self._stopping = True
+        self._stop.ask()
 
     def run(self) -> None:
-        """Read, write and commit until stopped."""
-        group = f"deliver-{self._name}"
-        instance = f"{self._kafka.consumer_group}-{group}-{self._worker}"
-        self._consumer = built(Consumer, consumer_settings(self._kafka, group, instance=instance), self._kafka)
+        """Read, write and commit until stopped. Raises `StoppedError` when it cannot go on by itself."""
+        instance = f"{self._kafka.consumer_group}-{self._role}-{self._worker}"
+        settings = {
+            **consumer_settings(self._kafka, self._role, instance=instance),
+            "enable.partition.eof": True,
+            "on_commit": self._on_commit,
+        }
+        self._consumer = built(Consumer, settings, self._kafka)
+        own = [self._kafka.own_topic(name) for name in (topics.RESULTS, topics.REJECTS)]
         try:
-            self._set_up_sink()
-            own = [self._kafka.own_topic(name) for name in (topics.RESULTS, topics.REJECTS)]
             self._consumer.subscribe(own, on_assign=self._on_assign, on_revoke=self._on_revoke)
-            while not self._stopping:
-                self._turn()
+            while not self._stop:
+                with gc_paused():
+                    self._turn()
+            self._finish()
         except KafkaException as error:
             raise classify(error, self._kafka) from error
+        except SinkRejected as error:
+            telemetry.SINK_ERRORS.labels(self._name, "rejected").inc()
+            raise StoppedError(f"{self._name}: {error}") from error
         finally:
-            self._consumer.close()
-            self._sink.close()
+            # To close would wait for the answer to a commit, a minute if the broker is frozen. A static member does not
+            # leave its group by closing, so that nothing is lost by leaving it out.
+            if not self._sent:
+                self._consumer.close()
+            self._destination.close()
 
-    def _set_up_sink(self) -> None:
-        while not self._stopping:
-            try:
-                self._sink.setup()
-                self._sink.write(self._first_rows)
-                return
-            except SinkUnavailable as error:
-                self._wait(error, polling=False)
-            except SinkRejected as error:
-                raise StoppedError(f"{self._name}: {error}") from error
+    # Reading ----------------------------------------------------------------------------------------------------------
 
     def _on_assign(self, _consumer: Consumer, assigned: list[TopicPartition]) -> None:
+        # Nothing of the client may be called here: such a call ends the process when the same call of `consume` runs
+        # another callback (confluent-kafka 2.16, `CallState_get: Assertion`).
+        self._step.assign([(p.topic, p.partition) for p in assigned])
+        self.lag.note(dict(self._step.done))
+        self._in_group = self._reassigned = True
         log.info("partitions assigned", destination=self._name, n=len(assigned))
-        self._health.ready()
 
-    def _on_revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
+    def _on_revoke(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
         # Not committed, so whoever reads these partitions next writes the rows (again).
-        self._let_go()
-        forget_lag(self._role, revoked)
-        # librdkafka would remember that they were paused, and read nothing of those that come back.
-        consumer.resume(revoked)
+        self._step.assign([])
+        self.lag.note({})
+        self._in_group = False
 
     def _turn(self) -> None:
-        """Gather rows for one write, write them, commit."""
-        with gc_paused():
-            self._gather()
-        self._health.turned()
-        if self._rows and not self._write(self._rows):
-            return
-        if self._offsets:
-            self._commit()
+        """Read what there is, then do what the step says."""
+        now_s = time.monotonic()
+        quiet = True
+        if self._step.has_room or self._step.obstacle:
+            # A rebalance may bring messages although all was paused: they must not be lost.
+            found = self._consumer.consume(1, timeout=self._patience_s(now_s))
+            if found:  # asked for many, it would wait until they are there
+                found += self._consumer.consume(_SLICE, timeout=0)
+            quiet = not self._take(found)
+        self._steer()
+        self._act(quiet=quiet)
+        self._tell()
 
-    def _gather(self) -> None:
-        deadline_s = time.monotonic() + self._batch_interval_s
-        n_bytes = 0
-        while (
-            not self._stopping
-            and sum(batch.num_rows for batch in self._rows) < self._batch_rows
-            and n_bytes < MAX_BATCH_BYTES
-        ):
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0:
-                break
-            # One at a time: a single message may hold thousands of rows.
-            message = self._consumer.poll(min(left_s, 0.25))
-            if message is not None:
-                n_bytes += self._take(message)
+    def _tell(self) -> None:
+        """Say how it stands."""
+        if self._step.obstacle:
+            self._health.not_ready(f"{self._name} is out of reach: {self._step.obstacle}")
+        elif not self._in_group:
+            self._health.not_ready("waiting for partitions")
+        else:
+            self._health.ready()
+        self.lag.note(dict(self._step.done))
 
-    def _take(self, message: Message) -> int:
-        """Take the rows of a message into hand; returns its bytes. An error that needs a person is raised."""
-        error = message.error()
-        if error is None:
-            self._taken_s = self._taken_s or time.monotonic()
-            self._rows += self._read(message)
-            self._first_offsets.setdefault(place(message), offset(message))
-            self._offsets[place(message)] = offset(message) + 1
-            return len(message)
+    def _patience_s(self, now_s: float) -> float:
+        wait_s = self._step.wait_s(now_s)
+        if self._step.in_hand and not self._step.obstacle:
+            wait_s = max(QUIET_S, wait_s)
+        return min(LONGEST_WAIT_S, wait_s)
+
+    def _take(self, found: Sequence[Message]) -> bool:
+        """Take what was read into hand; False if that was no message."""
+        messages = [self._own(message) for message in found if message.error() is None]
+        if messages:
+            for corrupt in self._step.take(messages, time.monotonic()).corrupt:
+                self._leave_out(corrupt)
+        for message in found:
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                self._step.reached_end(place(message), offset(message))
+            elif error is not None:
+                self._on_error(error)
+        return bool(messages)
+
+    def _own(self, message: Message) -> OwnMessage:
+        is_reject = message.topic() == self._kafka.own_topic(topics.REJECTS)
+        return OwnMessage(
+            partition=place(message),
+            offset=offset(message),
+            body=message.value() or b"",
+            is_reject=is_reject,
+            headers=headers(message) if is_reject else (),
+        )
+
+    def _on_error(self, error: KafkaError) -> None:
         problem = classify(error, self._kafka)
         if isinstance(problem, StoppedError):
             raise problem
         log.warning(str(problem), destination=self._name)
-        return 0
 
-    def _read(self, message: Message) -> Sequence[pa.RecordBatch]:
+    def _leave_out(self, problem: Problem) -> None:
+        telemetry.BAD_MESSAGES.labels(problem.message.partition[0]).inc()
+        telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc()
+        log.error(
+            "a message of our own cannot be read and is left out", message=str(problem.message), because=problem.because
+        )
+
+    def _steer(self) -> None:
+        """Read from all partitions, or from none while the destination is out of reach."""
+        pause = bool(self._step.obstacle)
+        if self._reassigned or pause is not self._paused:
+            # Partitions that were paused when they were lost are paused when they come back.
+            assigned = self._consumer.assignment()
+            (self._consumer.pause if pause else self._consumer.resume)(assigned)
+            self._reassigned, self._paused = False, pause
+
+    # Writing and committing -------------------------------------------------------------------------------------------
+
+    def _act(self, *, quiet: bool) -> None:
+        if self._failure is not None:
+            raise self._failure
+        while (action := self._step.next(time.monotonic(), quiet=quiet)) is not None:
+            if isinstance(action, Stop):
+                raise StoppedError(
+                    f"a later release wrote {action.because}", hint="upgrade this worker; the message stays unread"
+                )
+            if isinstance(action, Commit):
+                if self._sent:
+                    return  # one at a time
+                self._commit(action)
+            elif not self._write(action):
+                return
+
+    def _write(self, write: Write) -> bool:
+        """Write; False when something was not accepted and waits for its next try."""
         try:
-            if message.topic() == self._kafka.own_topic(topics.REJECTS):
-                return [rejects_batch([decode_reject(headers(message), message.value())])]
-            return [decode(message.value() or b"")]
-        except NewerRecord as error:
-            raise StoppedError(
-                f"{message.topic()}/{message.partition()} at {message.offset()}: {error}",
-                hint="upgrade this worker; the message stays unread",
-            ) from error
-        except BadRecord as error:
-            telemetry.BAD_MESSAGES.labels(message.topic()).inc()
-            telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc()
-            log.error(
-                "a message of our own cannot be read and is left out", offset=message.offset(), because=str(error)
-            )
-            return []
-
-    def _write(self, rows: Sequence[pa.RecordBatch]) -> bool:
-        """Write `rows`, waiting as long as the destination is out of reach. False: they are not ours any more."""
-        tries = 0
-        while rows is self._rows:  # a rebalance while waiting takes them away
-            try:
-                with gc_paused():
-                    written = self._sink.write(rows)
-                self._count(rows, written)
-                if written.because is None:
-                    self._health.ready()
-                    return True
-                rows = self._rows = list(written.left)
-                raise written.because
-            except SinkUnavailable as error:
-                telemetry.SINK_ERRORS.labels(self._name, "unavailable").inc()
-                if self._stopping:
-                    return False
-                self._wait(error, tries=tries)
-                tries += 1
-            except SinkRejected as error:
-                telemetry.SINK_ERRORS.labels(self._name, "rejected").inc()
-                raise StoppedError(f"{self._name}: {error}") from error
+            if not self._connected or not write.batches:
+                self._destination.setup()
+                self._connected = True
+            written = self._destination.write(write.batches) if write.batches else Written()
+        except SinkUnavailable as error:
+            self._step.refused(error, time.monotonic(), _chance())
+        else:
+            accepted = self._step.wrote(write, written, time.monotonic(), _chance())
+            for record, n in accepted.items():
+                telemetry.SINK_ROWS.labels(self._name, record).inc(n)
+            for dropped in written.dropped:
+                self._drop(dropped)
+        if not self._step.obstacle:
+            return True
+        telemetry.SINK_ERRORS.labels(self._name, "unavailable").inc()
+        log.warning(
+            "the destination is out of reach; rows wait in Kafka", destination=self._name, because=self._step.obstacle
+        )
         return False
 
-    def _count(self, rows: Sequence[pa.RecordBatch], written: Written) -> None:
-        """Tell what was accepted, and what never can be."""
-        n: Counter[str] = Counter()
-        for batch in rows:
-            n[record_of(batch).name] += batch.num_rows
-        for batch in (*written.left, *(dropped.rows for dropped in written.dropped)):
-            n[record_of(batch).name] -= batch.num_rows
-        for record, accepted in n.items():
-            telemetry.SINK_ROWS.labels(self._name, record).inc(accepted)
-        for dropped in written.dropped:
-            telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc(dropped.rows.num_rows)
-            table = record_of(dropped.rows).table
-            log.error("rows break the output contract and are left out", table=table, because=dropped.reason)
+    def _drop(self, dropped: Dropped) -> None:
+        telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc(dropped.rows.num_rows)
+        log.error(
+            "rows that the destination can never take are left out",
+            destination=self._name,
+            record=record_of(dropped.rows).name,
+            n=dropped.rows.num_rows,
+            because=dropped.reason,
+        )
 
-    def _wait(self, error: SinkUnavailable, *, polling: bool = True, tries: int = 0) -> None:
-        """Wait before the next try, and stay in the consumer group while doing so. A rebalance ends the waiting."""
-        seconds = min(MAX_BACKOFF_S, error.retry_after_s * 2.0 ** min(tries, 10))
-        log.warning("the destination is out of reach; rows wait in Kafka", destination=self._name, because=str(error))
-        self._health.not_ready(f"{self._name} is out of reach: {error}")
-        assigned = self._consumer.assignment() if polling else []
-        if assigned:
-            self._consumer.pause(assigned)
-            export_lag(self._consumer, self._role, self._first_offsets, ask=True)
-        until_s = time.monotonic() + seconds
-        in_hand = self._rows
-        while not self._stopping and time.monotonic() < until_s and self._rows is in_hand:
-            if polling:
-                # What was assigned is paused, so this only keeps the membership and runs rebalances. What a rebalance
-                # brings is not paused: its first message may come with it, and must not be lost.
-                message = self._consumer.poll(0.25)
-                if message is not None:
-                    self._take(message)
-            else:
-                time.sleep(0.25)
-            self._health.turned()
-        still = self._consumer.assignment() if polling else []
-        if still:
-            self._consumer.resume(still)
+    def _commit(self, commit: Commit) -> None:
+        offsets = [TopicPartition(topic, number, at) for (topic, number), at in commit.offsets.items()]
+        self._sent.append((commit, self._step.committing(commit)))
+        # Asynchronously, for the call would not return while a broker is frozen; `_on_commit` has the answer.
+        self._consumer.commit(offsets=offsets, asynchronous=True)
 
-    def _commit(self) -> None:
-        offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in self._offsets.items()]
-        self._consumer.commit(offsets=offsets, asynchronous=False)
-        telemetry.COMMIT_SECONDS.labels(self._role).observe(time.monotonic() - self._taken_s)
-        self._let_go()
-        export_lag(self._consumer, self._role)
+    def _on_commit(self, error: KafkaError | None, _offsets: Sequence[TopicPartition]) -> None:
+        if not self._sent:
+            return
+        commit, oldest_s = self._sent.popleft()
+        now_s = time.monotonic()
+        if error is None:
+            telemetry.COMMIT_SECONDS.labels(self._role).observe(now_s - (now_s if oldest_s is None else oldest_s))
+            return
+        problem = classify(error, self._kafka)
+        if isinstance(problem, StoppedError):
+            self._failure = problem  # raised outside of the client's call
+            return
+        # A rebalance came first, or the broker is away: the rows are written, and at worst written again.
+        telemetry.COMMIT_FAILURES.labels(self._role).inc()
+        log.info("offsets are not committed yet", destination=self._name, because=error.str())
+        self._step.commit_failed(commit, now_s)
 
-    def _let_go(self) -> None:
-        self._rows, self._offsets, self._first_offsets, self._taken_s = [], {}, {}, 0.0
+    def _finish(self) -> None:
+        """Write what is in hand, once, and see it committed, as long as there is time for it."""
+        self._consumer.pause(self._consumer.assignment())
+        while self._stop.left_s() > 0:
+            action = self._step.next(time.monotonic(), quiet=True)
+            if isinstance(action, Write) and not (action.batches and self._write(action)):
+                return
+            if isinstance(action, Commit) and not self._sent:
+                self._commit(action)
+            if not (self._sent or self._step.in_hand) or isinstance(action, Stop) or self._step.obstacle:
+                return
+            self._consumer.consume(1, timeout=0.05)  # runs `_on_commit`; what it may read is not committed
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - jitter, no secret

@@ -32,7 +32,14 @@ class Installation:
     """
 
     def __init__(
-        self, folder: Path, bootstrap_servers: str, name: str, models: list[dict[str, Any]], **kafka: object
+        self,
+        folder: Path,
+        bootstrap_servers: str,
+        name: str,
+        models: list[dict[str, Any]],
+        *,
+        destinations: dict[str, Any] | None = None,
+        **kafka: object,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +57,9 @@ class Installation:
                 "idle_timeout": "2s",
                 **kafka,
             },
-            "destinations": {"clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}", "batch_interval": "200ms"}},
+            "destinations": {"clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}"}}
+            if destinations is None
+            else destinations,
             "metrics": {"listen": "off"},
             "state_dir": str(folder / "state"),
         }
@@ -66,10 +75,10 @@ class Installation:
         wiring.prepare_topics(self.config, {self.source: source_partitions, kafka.topics.features[0]: 1})
         wiring.migrate(self.config)
 
-    def start(self, role: str, worker: str) -> None:
+    def start(self, role: str, worker: str, *arguments: str) -> None:
         """Start a role's process under the worker's name."""
         self.processes[worker] = subprocess.Popen(
-            [sys.executable, "-m", "monitor", role, str(self.path), "--worker", worker],
+            [sys.executable, "-m", "monitor", role, str(self.path), *arguments, "--worker", worker],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
@@ -132,7 +141,8 @@ class Installation:
             "ingest": [(f"{kafka.consumer_group}-ingest", self.source)],
             "evaluate": [(topics.application_id(kafka), kafka.own_topic(topics.SKETCHES))],
             "deliver": [
-                (f"{kafka.consumer_group}-deliver-clickhouse", kafka.own_topic(name))
+                (f"{kafka.consumer_group}-deliver-{destination}", kafka.own_topic(name))
+                for destination in self.config.destinations
                 for name in (topics.RESULTS, topics.REJECTS)
             ],
         }

@@ -16,6 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 from structlog.testing import capture_logs
 from support.brokers import Broker
 from support.events import model_section
+from support.memory import Memory
 
 from monitor import wiring
 from monitor.config.load import parse
@@ -74,10 +75,9 @@ def test_without_settings_of_the_user_librdkafka_takes_every_session_timeout(ses
 def test_no_role_starts_with_a_setting_that_librdkafka_refuses(tmp_path: Path) -> None:
     section = {"models": [model_section(tmp_path)], "kafka": {"client": {"security.protocl": "ssl"}}}
     config = parse(msgspec.yaml.encode(section).decode(), environ={})
-    sink: Any = None
     roles = [
         wiring.ingest_role(config, "w", Health("ingest")).run,
-        wiring.deliver_role(config, "clickhouse", sink, "w", Health("deliver")).run,
+        wiring.deliver_role(config, "clickhouse", Memory(), "w", Health("deliver")).run,
         lambda: wait_for_broker(config.kafka, Health("evaluate")),
         lambda: ensure_topics(config.kafka),
     ]

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from monitor.errors import ConfigError, RestartError, StoppedError
 from monitor.process.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
+from sinks.retry import Backoff
 
 # Stand-ins for roles: what follows `python -c`. Each writes its process id first.
 NOTE = "import os, signal, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); "
@@ -47,8 +48,9 @@ class Roles:
         lines = path.read_text().split("\n")[:-1] if path.exists() else []  # what ends with a line break is whole
         return [int(line) for line in lines]
 
-    def supervisor(self, **options: float) -> Supervisor:
-        return Supervisor(self.commands, program=(sys.executable, "-c"), **options)  # type: ignore[arg-type]
+    def supervisor(self, *, first_pause_s: float = 1.0, most_pause_s: float = 30.0, **options: float) -> Supervisor:
+        pauses = Backoff(first_s=first_pause_s, most_s=max(first_pause_s, most_pause_s), jitter=0)
+        return Supervisor(self.commands, program=(sys.executable, "-c"), pauses=pauses, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -110,10 +112,9 @@ def test_a_role_that_fails_is_started_again_with_growing_pauses(roles: Roles) ->
     assert len(set(roles.pids("failing"))) >= 5
 
 
-def test_pauses_grow_to_a_bound(roles: Roles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.process.supervisor.MAX_PAUSE_S", 0.1)
+def test_pauses_grow_to_a_bound(roles: Roles) -> None:
     roles.add("failing", ends(1))
-    with capture_logs() as logs, roles.supervisor(first_pause_s=0.04) as supervisor:
+    with capture_logs() as logs, roles.supervisor(first_pause_s=0.04, most_pause_s=0.1) as supervisor:
         supervisor.run(until(lambda: len(roles.pids("failing")) >= 5))
     pauses = [entry["pause_s"] for entry in logs if entry["event"] == "a role ended and is started again"]
     assert pauses[:4] == [0.04, 0.08, 0.1, 0.1]

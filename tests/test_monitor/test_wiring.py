@@ -1,5 +1,7 @@
 """What roles are made of: references that fit, settings that no one can overrule, and services that are away."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from support.events import START_MS, model_section
 
 from detectors.columns import Kind
 from monitor import models, wiring
+from monitor.cli.roles import role_commands
 from monitor.config.load import parse
 from monitor.config.schema import Config, Kafka
 from monitor.errors import ConfigError, InputError, StoppedError, Unavailable
@@ -171,3 +174,45 @@ def test_a_destination_that_there_is_not_names_those_there_are(section: dict[str
     with pytest.raises(InputError, match="no destination 'c'") as caught:
         wiring.open_destination(config, "c")
     assert caught.value.hint == "destinations: a, b"
+
+
+def test_each_destination_has_a_deliver_process_of_its_own() -> None:
+    commands = role_commands(Path("c.yaml"), ["clickhouse", "archive"], ingest_workers=2)
+    assert [command.name for command in commands] == [
+        "ingest-0", "ingest-1", "evaluate-0", "deliver-clickhouse", "deliver-archive",
+    ]  # fmt: skip
+    assert commands[-1].arguments == [
+        "deliver", "c.yaml", "archive", "--worker", "deliver-archive", "--port-offset", "4",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "loads", "needs_not"),
+    [
+        ("wiring.ingest_role(config, 'w', health)", "confluent_kafka", {"faust", "aiokafka", "clickhouse_connect"}),
+        (
+            "wiring.deliver_role(config, 'clickhouse', wiring.open_destination(config, 'clickhouse'), 'w', health)",
+            "clickhouse_connect",
+            {"faust", "aiokafka", "numba"},
+        ),
+    ],
+)
+def test_a_role_loads_no_client_of_another(
+    section: dict[str, Any], tmp_path: Path, make: str, loads: str, needs_not: set[str]
+) -> None:
+    (tmp_path / "c.yaml").write_bytes(msgspec.yaml.encode({"models": [section]}))
+    code = f"""
+import sys
+from pathlib import Path
+from monitor import wiring
+from monitor.config.load import load
+from monitor.kafka.topics import changelog_topic, ensure_topics
+from monitor.process.health import Health
+config, health = load(Path({str(tmp_path / "c.yaml")!r})), Health("r")
+{make}
+print(*{{name.partition(".")[0] for name in sys.modules}})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert loads in loaded
+    assert loaded & needs_not == set()
