@@ -269,13 +269,13 @@ def _columns(
     def joined(name: str, kind: type) -> NDArray[Any]:
         parts = [
             np.concatenate([getattr(block, name) for block in blocks[start : start + n_settings]], axis=1)
-            for start in range(0, len(blocks), n_settings)
+            for start in range(0, len(blocks), max(n_settings, 1))
         ]
         return np.concatenate([np.empty((0, n)), *parts]).reshape(-1).astype(kind, copy=False)
 
     def across(values: Sequence[float]) -> NDArray[Any]:
         """One value a setting, for each of its columns, in every segment."""
-        return np.tile(np.repeat(values, widths), len(names))
+        return np.tile(np.repeat(values, np.array(widths, dtype=np.int64)), len(names))
 
     methods = tuple(dict.fromkeys(setting.method for setting in settings))
     statistic, q_value = joined("statistic", np.float64), joined("q_value", np.float64)

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
+from detectors.columns import Column, Kind
+from detectors.errors import InvalidSetting
 from detectors.examples import compare_coverage
+from detectors.layout import Layout
 from detectors.methods.coverage import Coverage
+from detectors.reference import Reference
+from detectors.score import Setting, score
+from detectors.sketch import Sketch
 
 WHOLE = (10_000, 0, 0)
 
@@ -53,3 +59,56 @@ def test_unchanged_data_are_rejected_as_often_as_the_level_says(matched):
 
     p = np.array([compare_coverage(window(2_000), window(1_000)).p_value[0] for _ in range(2_000)])
     assert 0.03 < np.mean(p < 0.05) < 0.07
+
+
+LAYOUT = Layout([Column(name=name, kind=Kind.NUMERIC) for name in ("x", "@score")])
+COVERAGE, MISSING = Setting(method="coverage", threshold=0.05), Setting(method="missing", threshold=0.01)
+
+
+def sketch(both, features, predictions, layout=LAYOUT):
+    made = Sketch.empty(layout)
+    made.n, made.n_both = both + features + predictions, both
+    made.nulls[: len(layout.columns)] = (both + features, both + predictions)[: len(layout.columns)]
+    return made
+
+
+def reference_of(layout=LAYOUT):
+    whole = sketch(1_000, 0, 0, layout)
+    means = np.full(layout.n_cells, np.nan)
+    return Reference(
+        model="m", version="1", layout=layout, dimensions={}, sketches={"": whole, "a=b": whole}, cell_means=means
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [[COVERAGE], [COVERAGE, MISSING], [MISSING, COVERAGE]])
+def test_whole_events_are_one_row_of_the_whole_after_those_of_columns(settings):
+    live = {"": sketch(450, 0, 50), "a=b": sketch(0, 0, 9)}
+    scores = score(reference_of(), live, settings, min_samples=200)
+    assert scores.columns[scores.column[-1]] == "@coverage"
+    assert scores.methods[scores.method[-1]] == "coverage"
+    assert scores.segments[scores.segment[-1]] == ""
+    assert len(scores) == 1 + 4 * (len(settings) - 1)
+    last = (scores.statistic[-1], scores.drifted[-1], scores.insufficient[-1], scores.n_current[-1])
+    assert last == (pytest.approx(0.1), True, False, 500)
+
+
+def test_no_settings_are_no_rows():
+    assert len(score(reference_of(), {"": sketch(1, 0, 0)}, [], min_samples=1)) == 0
+
+
+def test_events_of_one_kind_alone_are_insufficient_and_never_drift():
+    scores = score(reference_of(), {"": sketch(0, 0, 5_000)}, [COVERAGE], min_samples=200)
+    assert (scores.insufficient[0], scores.drifted[0], scores.n_current[0]) == (True, False, 0)
+
+
+def test_a_reference_without_a_prediction_has_no_balance():
+    layout = Layout([Column(name="x", kind=Kind.NUMERIC)])
+    assert len(score(reference_of(layout), {"": sketch(0, 500, 0, layout)}, [COVERAGE], min_samples=1)) == 0
+
+
+@pytest.mark.parametrize(
+    "settings", [[COVERAGE, COVERAGE], [Setting(method="coverage", threshold=0.05, columns=("x",))]]
+)
+def test_whole_events_are_scored_once_and_have_no_columns(settings):
+    with pytest.raises(InvalidSetting, match="whole events"):
+        score(reference_of(), {"": sketch(1, 0, 0)}, settings)
