@@ -4,6 +4,7 @@ What a commit holds is the step's (`test_ingest_step.py`); the guarantees are sh
 `test_kafka_path.py`.
 """
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -233,6 +234,47 @@ def test_a_commit_is_one_transaction_with_the_offsets_last(tmp_path: Path) -> No
     assert message.clocks == [Clock(topic=SOURCE, partition=0), Clock(topic=SOURCE, partition=1)]
     assert message.n_partitions == {SOURCE: 2}
     assert worker.health.said[0] == "", "it is ready before anything is known of its partitions"
+
+
+def test_a_quiet_stream_is_committed_at_once_and_a_busy_one_no_more_than_ten_times_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.roles.ingest.MIN_INTERVAL_S", 0.1)
+    now_s = 1_000.0
+    monkeypatch.setattr("monitor.roles.ingest.time.monotonic", lambda: now_s)
+    worker = Worker(tmp_path, (0,), [], commit_interval="1h")
+    commits_s: list[float] = []
+    commit = worker.producer.commit_transaction
+
+    def commit_and_note(timeout_s: float) -> None:
+        commit(timeout_s)
+        commits_s.append(now_s)
+
+    monkeypatch.setattr(worker.producer, "commit_transaction", commit_and_note)
+    join = worker.consumer.consume
+    n_read = 0
+
+    def consume(n: int, timeout: float) -> list[Message]:
+        # An event as soon as the one before is committed, and silence until then.
+        nonlocal now_s, n_read
+        if n_read == 0:
+            join(1, timeout)
+        if n == 1 and n_read < 50:
+            n_read += 1
+            now_s += 0.01
+            return at((0, n_read))
+        now_s += timeout
+        if n == 1:
+            worker.role.stop()
+        return []
+
+    monkeypatch.setattr(worker.consumer, "consume", consume)
+    worker.run()
+    assert worker.producer.committed[-1] == [(0, 51)]
+    gaps_s = [after - before for before, after in itertools.pairwise(commits_s)]
+    assert len(gaps_s) >= 40
+    assert min(gaps_s) >= 0.1 - 1e-6
+    assert max(gaps_s) <= 0.2
 
 
 def test_what_is_in_hand_when_the_role_is_told_to_stop_is_committed(tmp_path: Path) -> None:
