@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import Producer
+from support.environments import Environment
 
 from monitor import wiring
 from monitor.config.load import load
@@ -75,15 +76,28 @@ class Installation:
         wiring.prepare_topics(self.config, {self.source: source_partitions, kafka.topics.features[0]: 1})
         wiring.migrate(self.config)
 
-    def start(self, role: str, worker: str, *arguments: str) -> None:
-        """Start a role's process under the worker's name."""
+    def start(self, role: str, worker: str, *arguments: str, release: Environment | None = None) -> None:
+        """Start a role's process under the worker's name; of this tree, or of another release."""
+        all_arguments = [role, str(self.path), *arguments, "--worker", worker]
         self.processes[worker] = subprocess.Popen(
-            [sys.executable, "-m", "monitor", role, str(self.path), *arguments, "--worker", worker],
+            release.command(*all_arguments) if release else [sys.executable, "-m", "monitor", *all_arguments],
+            cwd=self.folder if release else None,  # the folder that Python starts in comes before what is installed
+            env=release.variables() if release else None,
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
             preexec_fn=dying_with_parent(),
         )
+
+    def terminate(self, worker: str) -> None:
+        """Ask a role to finish, and wait until it has."""
+        process = self.processes.pop(worker)
+        process.terminate()
+        assert process.wait(timeout=60) == 0, self.tail()
+
+    def ended(self, worker: str, timeout_s: float = 120.0) -> int:
+        """Wait until a role ends by itself; returns its exit code."""
+        return self.processes.pop(worker).wait(timeout=timeout_s)
 
     def kill(self, worker: str) -> None:
         """`kill -9`."""
