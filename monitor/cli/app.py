@@ -89,7 +89,7 @@ def check(config: ConfigArgument) -> None:
 def replay(
     config: ConfigArgument,
     predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in order of time.")],
-    out: Annotated[Path, typer.Option(help="The folder that drift.parquet and quality.parquet are written to.")],
+    out: Annotated[Path, typer.Option(help="The folder that drift.parquet and its like are written to.")],
     close: Annotated[
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
     ] = False,

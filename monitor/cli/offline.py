@@ -74,7 +74,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
         console.print(
             "windows that are not over at the end of the file are left open; --close scores them", style="dim"
         )
-    console.print(f"written: {out}/drift.parquet, quality.parquet, rejects.jsonl")
+    console.print(f"written: {out}/drift.parquet, quality.parquet, windows.parquet, rejects.jsonl")
 
 
 def _watched(parts: "Iterable[Part]", show: Callable[[float], None]) -> "Iterator[Decoded]":

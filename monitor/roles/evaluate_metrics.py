@@ -100,7 +100,9 @@ class EvaluateMetrics:
                 telemetry.DRIFT_STATISTIC.remove(*labels)
                 telemetry.DRIFTED.remove(*labels)
 
-        self._waits_no_more([model for model in self._waiting if self._partition(model) not in partitions])
+        for model in [model for model in self._waiting if self._partition(model) not in partitions]:
+            del self._waiting[model]
+            telemetry.WAITING_FOR_REFERENCE.remove(model)
 
     def _say(self, about: str, at_level: Callable[..., object], text: str, **what: str) -> None:
         """Log, at most once a minute."""

@@ -227,6 +227,27 @@ def test_gauges_of_partitions_that_are_elsewhere_are_taken_away() -> None:
     assert gauge("driftline_watermark_delay_seconds", model="moves") is None
 
 
+def test_a_model_that_waits_and_one_of_too_many_versions_are_told_of_at_most_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_s = [1_000.0]
+    monkeypatch.setattr("monitor.roles.evaluate_metrics.time.time", lambda: now_s[0])
+    metrics, here = EvaluateMetrics(N), partition_of_model("waits", N)
+    one = Step(seal=(b"", b""), waiting={"waits": "abc"}, n_rest={"waits": 7})
+    for _ in range(3):
+        metrics.done([one], here, 0.1)
+        now_s[0] += 25.0
+    said = capsys.readouterr().out
+    assert said.count("waits for a reference") == 1
+    assert said.count("mapping.version") == 1
+    assert gauge("driftline_rest_versions_total", model="waits") == 21
+    metrics.turned()
+    assert capsys.readouterr().out.count("waits for a reference") == 1, "a minute later, also while no message comes"
+    assert gauge("driftline_waiting_for_reference", model="waits") == 1
+    metrics.holds({(here + 1) % N})
+    assert gauge("driftline_waiting_for_reference", model="waits") is None
+
+
 def test_a_watermark_is_told_of_where_the_model_lives() -> None:
     metrics, here = EvaluateMetrics(N), partition_of_model("lives", N)
     metrics.done([step("lives", 0)], (here + 1) % N, 0.1)
