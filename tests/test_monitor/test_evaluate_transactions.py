@@ -1,5 +1,7 @@
 """What the score role leaves behind, and finds, at any moment: transactions are whole or they are nothing."""
 
+import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -7,16 +9,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from support.apache_kafka import ApacheKafka
 from support.brokers import Broker
 from support.evaluate_group import EvaluateGroup
 from support.events import encoded, model_section
 from support.installation import Installation, parquet_rows, profiles_that_differ, score_rows
 
 from monitor.cli.offline import replay_file
-from monitor.errors import StoppedError
+from monitor.errors import StoppedError, Unavailable
+from monitor.evaluation.batch import EvaluationBatch
+from monitor.evaluation.evaluator import Evaluator
+from monitor.evaluation.results import Source
 from monitor.kafka import topics
 from monitor.kafka.topics import application_id, changelog_topic
+from monitor.models import watched
+from monitor.reference.opened import open_references
 from monitor.sketching.messages import SCHEMA_VERSION, SketchMessage, encode
 
 N_EVENTS = 2_000
@@ -93,6 +101,48 @@ def test_what_a_killed_worker_left_open_is_rolled_back(transactional_kafka: Brok
     expect_rows_of_replay(installation, tmp_path)
 
 
+def test_a_first_start_over_a_changelog_without_transactions_goes_on_from_it(
+    transactional_kafka: Broker, make: Make, tmp_path: Path
+) -> None:
+    """As the release before wrote it: results, then state, then the seal, then the offset, each by itself."""
+    installation = make(transactional_kafka)
+    config = installation.config
+    kafka = config.kafka
+    source, group = kafka.own_topic(topics.SKETCHES), application_id(kafka)
+    evaluator = Evaluator(watched(config, open_references(config)))
+    settings = {"bootstrap.servers": kafka.bootstrap_servers}
+    producer = Producer(settings)
+    reading = {"isolation.level": "read_committed", "enable.partition.eof": True, "enable.auto.commit": False}
+    reader = Consumer({**settings, **reading, "group.id": group})
+    for partition in range(kafka.sketch_partitions):
+        values = committed_values(reader, source, partition)
+        state: dict[bytes, bytes] = {}
+        for offset, value in values[: len(values) // 2]:
+            batch = EvaluationBatch(evaluator, state)
+            batch.add(value, Source(topic=source, partition=partition, offset=offset))
+            for result in batch.results:
+                producer.produce(kafka.own_topic(topics.RESULTS), result, partition=partition)
+            for key, written in batch.writes.items():
+                producer.produce(changelog_topic(kafka), written, key, partition)
+            state |= {key: written for key, written in batch.writes.items() if written is not None}
+            reader.commit(offsets=[TopicPartition(source, partition, offset + 1)], asynchronous=False)
+        assert state, "something was there"
+    assert producer.flush(30) == 0
+    reader.close()
+    installation.start("evaluate", WORKER)
+    expect_rows_of_replay(installation, tmp_path)
+
+
+def committed_values(reader: Consumer, topic: str, partition: int) -> list[tuple[int, bytes]]:
+    reader.assign([TopicPartition(topic, partition, 0)])
+    values: list[tuple[int, bytes]] = []
+    while True:
+        for message in reader.consume(500, timeout=10):
+            if message.error() is not None:
+                return values
+            values.append((message.offset() or 0, message.value() or b""))
+
+
 def test_a_newer_message_ends_the_role_and_stays_unread(
     transactional_kafka: Broker, make: Make, tmp_path: Path
 ) -> None:
@@ -111,3 +161,21 @@ def test_a_newer_message_ends_the_role_and_stays_unread(
     assert f"partition 0, offset {told[0]}" in installation.tail()
     assert "upgrade this worker" in installation.tail()
     assert EvaluateGroup(kafka).committed_of(0) <= told[0]
+
+
+def test_a_role_ends_when_it_is_told_to_while_the_broker_is_frozen(
+    apache_kafka: ApacheKafka, make: Make, tmp_path: Path
+) -> None:
+    installation = make(apache_kafka)
+    group = EvaluateGroup(installation.config.kafka)
+    installation.start("evaluate", WORKER)
+    installation.wait_for(lambda: group.committed() > 0, "evaluate to begin", LONG_S, every_s=0.02)
+    assert apache_kafka.pid is not None
+    os.kill(apache_kafka.pid, signal.SIGSTOP)
+    try:
+        role = installation.processes.pop(WORKER)
+        role.send_signal(signal.SIGTERM)
+        # Or its transaction is over before it is; the supervisor would kill it after 20 s.
+        assert role.wait(20.0) in (0, Unavailable.exit_code)
+    finally:
+        os.kill(apache_kafka.pid, signal.SIGCONT)

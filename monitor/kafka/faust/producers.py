@@ -11,6 +11,7 @@ An error in a transaction ends the process, without an abort: the partition's ne
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
@@ -25,6 +26,9 @@ log = structlog.get_logger()
 
 CALL_S = 5.0
 """How long one call waits for the broker before it is made again, in seconds."""
+TRANSACTION_S = 60.0
+"""How long a call is made again, in seconds: the broker rolls a transaction back that takes longer (librdkafka's default
+of `transaction.timeout.ms`). The process ends then, and starts again from what is committed."""
 RETRY_BACKOFF_MS = 10
 """The coordinator asks a transaction that follows closely on another to come again; librdkafka's default of 100 ms
 made that most of the time of a backlog."""
@@ -133,12 +137,16 @@ class Producers:
 
 
 def _insist(call: Callable[[], object]) -> None:
-    """Make a call until the broker has answered it: one that ran out of time may be made again."""
+    """Make a call until the broker has answered it, or for `TRANSACTION_S`: one that ran out of time may be made again.
+
+    Not for ever: after a broker was killed in a transaction, librdkafka was seen to run out of time each time.
+    """
+    give_up_s = time.monotonic() + TRANSACTION_S
     while True:
         try:
             call()
         except KafkaException as error:
-            if not error.args[0].retriable():
+            if not error.args[0].retriable() or time.monotonic() >= give_up_s:
                 raise
             log.debug("the broker has not answered", because=error.args[0].str())
         else:
