@@ -12,7 +12,7 @@ from detectors.reference import WHOLE, Reference, categorical_column, numeric_co
 from detectors.registry import Scores, get
 from detectors.score import comparison_of
 from detectors.sketch import Sketch
-from detectors.tables import compare_events
+from detectors.tables import compare_events, stacked
 
 
 def sketch_values(layout: Layout, values: Floats) -> Sketch:
@@ -83,4 +83,5 @@ def compare_coverage(reference: tuple[int, int, int], current: tuple[int, int, i
         sketch.n, sketch.n_both = both + features + predictions, both
         sketch.nulls[:] = both + features, both + predictions
         sides.append(sketch)
-    return get("coverage").score(compare_events(sides[0], sides[1]))
+    events = stacked(sides[0].layout, {"before": sides[0], "now": sides[1]}).events
+    return get("coverage").score(compare_events(events[0], events[1]))

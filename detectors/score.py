@@ -21,7 +21,7 @@ from detectors.registry import Scores, get
 from detectors.settings import Setting, check_settings
 from detectors.significance import benjamini_hochberg
 from detectors.sketch import Sketch
-from detectors.tables import Grid, Table, compare, compare_events, tabulate
+from detectors.tables import Grid, Pinned, Stack, Table, compare, compare_events, pin, stacked, tabulate
 
 __all__ = ["MIN_SAMPLES", "ScoreColumns", "Setting", "comparison_of", "score"]
 
@@ -32,6 +32,17 @@ _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
 
 _PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
 _plans: "weakref.WeakKeyDictionary[Reference, dict[_PlanKey, Plan]]" = weakref.WeakKeyDictionary()
+
+
+class _Halves(msgspec.Struct, kw_only=True):
+    """The reference's side of comparisons of these segments."""
+
+    names: tuple[str, ...]
+    table: Table
+    by_plan: dict[_PlanKey, Pinned] = msgspec.field(default_factory=dict)
+
+
+_halves: "weakref.WeakKeyDictionary[Reference, _Halves]" = weakref.WeakKeyDictionary()
 
 
 class ScoreColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,23 +107,28 @@ def score(
     LayoutMismatch: a sketch was counted in other cells than the reference's.
     ConfigurationError: see `check_settings`.
     """
+    if any(sketch.layout != reference.layout for sketch in sketches.values()):
+        raise LayoutMismatch("a live sketch was counted in other cells than the reference's")
+    return score_stack(reference, stacked(reference.layout, sketches), settings, min_samples)
+
+
+def score_stack(
+    reference: Reference, window: Stack, settings: Sequence[Setting], min_samples: int = MIN_SAMPLES
+) -> ScoreColumns:
+    """As `score`, of a window that was added up from its panes as stacks in the reference's cells."""
     layout = reference.layout
     check_settings(layout, settings)
-    if any(sketch.layout != layout for sketch in sketches.values()):
-        raise LayoutMismatch("a live sketch was counted in other cells than the reference's")
-    names = sorted(sketches)
-    at_once = max(1, _CELLS_AT_ONCE // max(1, layout.n_cells))
+    n, at_once = len(window.names), max(1, _CELLS_AT_ONCE // max(1, layout.n_cells))
     by_column = [setting for setting in settings if get(setting.method).grid != "events"]
-    parts = [
-        _score_segments(reference, sketches, names[start : start + at_once], by_column, min_samples)
-        for start in range(0, len(names), at_once)
-    ]
-    scores = _columns(reference, names, by_column, [block for part in parts for block in part])
-    if WHOLE in sketches and layout.features and layout.prediction:
+    blocks: list[_Block] = []
+    for start in range(0, n, at_once):
+        blocks += _score_segments(reference, window.part(start, start + at_once), by_column, min_samples)
+    scores = _columns(reference, window.names, by_column, blocks)
+    if WHOLE in window.names and layout.features and layout.prediction:
         for setting in settings:
             if get(setting.method).grid == "events":
-                own = _score_events(reference.sketches[WHOLE], sketches[WHOLE], setting, min_samples)
-                scores = _joined(scores, own)
+                pinned, live = _stack_of(reference, (WHOLE,)).events[0], window.events[window.names.index(WHOLE)]
+                scores = _joined(scores, _score_events(pinned, live, setting, min_samples))
     return scores
 
 
@@ -123,9 +139,9 @@ def comparison_of(
     layout = reference.layout
     names = sorted(sketches)
     columns = layout.numeric if kind is Kind.NUMERIC else layout.categorical
-    pinned = tabulate(layout, [reference.sketches.get(name, Sketch.empty(layout)) for name in names])
-    live = tabulate(layout, [sketches[name] for name in names])
-    return compare(reference, _plan(reference, (kind, grid, columns, bins)), grid, pinned, live)
+    plan = _plan(reference, (kind, grid, columns, bins))
+    pinned = pin(reference, plan, grid, tabulate(layout, _stack_of(reference, names)))
+    return compare(pinned, plan, grid, tabulate(layout, stacked(layout, sketches)))
 
 
 class _Block(msgspec.Struct, kw_only=True):
@@ -144,15 +160,12 @@ class _Block(msgspec.Struct, kw_only=True):
 
 def _score_segments(
     reference: Reference,
-    sketches: Mapping[str, Sketch],
-    names: Sequence[str],
+    window: Stack,
     settings: Sequence[Setting],
     min_samples: int,
 ) -> list[_Block]:
     layout = reference.layout
-    live = tabulate(layout, [sketches[name] for name in names])
-    empty = Sketch.empty(layout)
-    pinned = tabulate(layout, [reference.sketches.get(name, empty) for name in names])
+    live, pinned = tabulate(layout, window), _halves_of(reference, window.names)
     comparisons: dict[_PlanKey, Comparison] = {}
     blocks = [_block(reference, setting, pinned, live, min_samples, comparisons) for setting in settings]
     for method in {setting.method for setting in settings}:  # one family a method, however many settings name it
@@ -164,10 +177,25 @@ def _score_segments(
     return blocks
 
 
+def _stack_of(reference: Reference, names: Sequence[str]) -> Stack:
+    """The reference's own segments of these names; empty where it has none."""
+    empty = Sketch.empty(reference.layout)
+    return stacked(reference.layout, {name: reference.sketches.get(name, empty) for name in names})
+
+
+def _halves_of(reference: Reference, names: tuple[str, ...]) -> _Halves:
+    """Kept for the next window, which mostly has the same segments."""
+    kept = _halves.get(reference)
+    if kept is None or kept.names != names:
+        table = tabulate(reference.layout, _stack_of(reference, names))
+        kept = _halves[reference] = _Halves(names=names, table=table)
+    return kept
+
+
 def _block(
     reference: Reference,
     setting: Setting,
-    pinned: Table,
+    pinned: _Halves,
     live: Table,
     min_samples: int,
     comparisons: dict[_PlanKey, Comparison],
@@ -181,7 +209,10 @@ def _block(
             continue
         key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
         if key not in comparisons:
-            comparisons[key] = compare(reference, _plan(reference, key), method.grid, pinned, live, min_samples)
+            plan = _plan(reference, key)
+            if key not in pinned.by_plan:
+                pinned.by_plan[key] = pin(reference, plan, method.grid, pinned.table)
+            comparisons[key] = compare(pinned.by_plan[key], plan, method.grid, live, min_samples)
         comparison = comparisons[key]
         parts.append((np.array(columns), comparison, method.score(comparison), ~comparison.testable))
     columns_of_parts = np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in parts)])
@@ -206,7 +237,7 @@ def _block(
     )
 
 
-def _score_events(reference: Sketch, live: Sketch, setting: Setting, min_samples: int) -> ScoreColumns:
+def _score_events(reference: Ints, live: Ints, setting: Setting, min_samples: int) -> ScoreColumns:
     """The one row of a method on "events"."""
     comparison = compare_events(reference, live, min_samples)
     scores, few = get(setting.method).score(comparison), ~comparison.testable

@@ -8,7 +8,7 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.kolmogorov import ks_sf
 from detectors.registry import Scores, register
-from detectors.significance import cross_difference, effective_size
+from detectors.significance import effective_size
 
 
 @register
@@ -51,13 +51,13 @@ class KolmogorovSmirnov:
 
     def score(self, comparison: Comparison) -> Scores:
         """Score all rows at once."""
+        from detectors.steps import largest_steps  # loads Numba, which only what computes needs
+
         reference, current = comparison.reference, comparison.current
-        below = (np.cumsum(side.counts, axis=1) for side in (reference, current))
-        difference, scale = cross_difference(next(below), reference.n[:, None], next(below), current.n[:, None])
-        largest = np.maximum(np.max(difference, axis=1, initial=0.0), -np.min(difference, axis=1, initial=0.0))
-        statistic = largest / scale[:, 0]
-        common = np.minimum(reference.proportions(), current.proportions())
-        bound = np.max(common, axis=1, where=~comparison.single_valued, initial=0.0)
+        statistic, bound = np.empty(reference.n.size), np.empty(reference.n.size)
+        largest_steps(
+            *(reference.counts, reference.n, current.counts, current.n, comparison.single_valued, statistic, bound)
+        )
         effective = effective_size(comparison.current.n, comparison.reference.n)
         testable = comparison.testable
         p_value = np.full(statistic.shape, np.nan)

@@ -115,6 +115,52 @@ SCORING: Final = Pair(
         ),
     ),
 )
+RESULTS: Final = Pair(
+    title="results",
+    case="results",
+    beside="insert",
+    figures=(
+        Figure(
+            name="verdicts to rows in ClickHouse",
+            unit="rows/s",
+            yardstick="insert_arrow of the same rows into chDB, alone",
+            ours="rate",
+            theirs="rate",
+            target=Target(value=0.185, of="ratio"),
+        ),
+    ),
+)
+FLIGHTS: Final = (
+    Pair(
+        title="scores of the flights",
+        case="flight_scores",
+        beside="flight_loop",
+        figures=(
+            Figure(
+                name="the demo's flights, a score a column, segment and method",
+                unit="scores/s",
+                yardstick="NumPy and SciPy column by column, from the same counts",
+                ours="rate",
+                theirs="rate",
+                target=Target(value=200_000, of="value"),
+            ),
+        ),
+    ),
+    Pair(
+        title="flights",
+        case="flights",
+        beside="flight_sketches",
+        figures=(
+            Figure(
+                name="the demo's flights, decoded events to messages of results",
+                unit=RATE,
+                yardstick="the same events sketched, alone",
+                ours="rate",
+                theirs="rate",
+            ),
+        ),
+    ),
+)
 MEMORY: Final = Pair(
     title="memory",
     case="memory",
@@ -191,7 +237,7 @@ IDLE: Final = Pair(
     ),
 )
 
-PAIRS: Final = (*DECODING, KAFKA, LATENCY, SCORING, MEMORY, CHECK, IDLE)
+PAIRS: Final = (*DECODING, KAFKA, LATENCY, SCORING, RESULTS, *FLIGHTS, MEMORY, CHECK, IDLE)
 
 PEERS: Final = tuple(
     Pair(

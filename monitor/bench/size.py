@@ -31,6 +31,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
         windows of a round of which the delay to ClickHouse is measured.
     idle_events
         events that `driftline up` has worked through when its memory is measured.
+    flight_days
+        days of the demo's flights, from February on.
     round_s
         processor seconds that a round lasts at least; the work is repeated until then.
     """
@@ -42,6 +44,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     columns: int
     pane_events: int
     windows: int
+    flight_days: int
     idle_events: int
     round_s: float
 
@@ -54,6 +57,7 @@ FULL: Final = Size(
     columns=1_000,
     pane_events=10_000,
     windows=30,
+    flight_days=28,
     idle_events=60_000,
     round_s=0.4,
 )
@@ -65,6 +69,7 @@ TINY: Final = Size(
     columns=8,
     pane_events=300,
     windows=2,
+    flight_days=2,
     idle_events=300,
     round_s=0.0,
 )

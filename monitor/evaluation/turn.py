@@ -6,12 +6,13 @@ from typing import Any
 
 from detectors.profile import profiles
 from detectors.reference import REST, Reference
-from detectors.score import score
+from detectors.score import score_stack
 from detectors.sketch import Sketch
+from detectors.tables import Stack, added, stacked
 from monitor.evaluation.chunks import Chunking
 from monitor.evaluation.panes import Group, Panes
 from monitor.evaluation.results import Part, Results, Source
-from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, read
+from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, pane_keys, read
 from monitor.evaluation.watched import Watched
 from monitor.evaluation.window_columns import WindowColumns
 from monitor.eventtime.windows import Window, last_end_ms
@@ -53,6 +54,7 @@ class Turn:
         self._chunks: dict[ChunkId, PaneChunk] = {}
         self._chunkings: dict[str, Chunking] = {}
         self._decoded: dict[PaneId, dict[str, Sketch]] = {}
+        self._stacks: dict[PaneId, Stack] = {}  # of panes that the message adds to
         if before_ms is not None:
             # By the watermark before the message. Were it repeated, the windows that it closes would find their panes
             # gone by the one after it.
@@ -182,20 +184,18 @@ class Turn:
         }
 
     def _score(self, group: Group, window: Window, *, reopened: bool) -> None:
-        sketches: dict[str, Sketch] = {}
-        for pane in self._panes.starting(window.start_ms, window.end_ms, group):
-            if pane.end_ms > window.end_ms:
-                continue
-            for segment, sketch in self._sketches(pane).items():
-                sketches[segment] = sketches[segment].merge(sketch) if segment in sketches else sketch
-        if not sketches:
+        inside = self._panes.starting(window.start_ms, window.end_ms, group)
+        panes = [self._stack(pane) for pane in inside if pane.end_ms <= window.end_ms]
+        panes = [stack for stack in panes if stack.names]
+        if not panes:
             return
         revision = self._panes.revision(group, window, reopened=reopened)
         self.n_windows += 1
-        scores = score(self._reference(group[1]), sketches, self._model.settings, self._model.min_samples)
+        whole = added(panes)
+        scores = score_stack(self._reference(group[1]), whole, self._model.settings, self._model.min_samples)
         part = Part(model=self._model.name, group=group, interval=window, revision=revision)
         self.results.scores.append((part, scores))
-        self.results.windows.append((part, WindowColumns.of(sketches)))
+        self.results.windows.append((part, WindowColumns.of(whole)))
 
     def _profile(self, pane: PaneId, *, reopened: bool) -> None:
         group, interval = (pane.version, pane.reference), _interval(pane)
@@ -232,6 +232,19 @@ class Turn:
                 for segment, data in self._chunk((pane, number)).sketches.items()
             }
         return self._decoded[pane]
+
+    def _stack(self, pane: PaneId) -> Stack:
+        """What scoring needs of a pane; from the message before, if nothing was added to it since."""
+        key = (self._model.name, pane)
+        values = tuple(map(self._state.get, pane_keys(self._model.name, pane)))
+        known = self._model.cache.get(key, values) if pane not in self._touched else self._stacks.get(pane)
+        if known is None:
+            known = stacked(self._reference(pane.reference).layout, self._sketches(pane))
+            if pane in self._touched:
+                self._stacks[pane] = known
+            else:
+                self._model.cache.put(key, values, known)
+        return known
 
     def writes(self) -> list[tuple[bytes, bytes | None]]:
         """What changed: the index and removed panes, then chunks. None removes a key.

@@ -1,18 +1,20 @@
 """What the score role knows of a model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detectors.reference import REST, Reference, segment_name
 from detectors.score import Setting
+from monitor.evaluation.pane_cache import PaneCache
 from monitor.eventtime.windows import WindowShape, pane_length_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What the score role knows of one model. `references` are by digest: older ones stay while windows need them.
+    """What the score role knows of one model.
 
-    `max_versions` are told apart at a time: see `Panes.told_apart`.
+    `references` are by digest: older ones stay while windows need them. `max_versions` are told apart at a time: see
+    `Panes.told_apart`. `cache` keeps what was last read of its panes.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Watched:
     settings: tuple[Setting, ...]
     references: Mapping[str, Reference]
     max_versions: int = 50
+    cache: PaneCache = field(default_factory=PaneCache, compare=False, repr=False)
 
     @property
     def pane_ms(self) -> int:

@@ -1,12 +1,11 @@
 """What the events of a window spoke of, by segment."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from detectors.arrays import Codes, Ints
-from detectors.sketch import Sketch
+from detectors.tables import Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +20,12 @@ class WindowColumns:
     both: Ints
 
     @classmethod
-    def of(cls, sketches: Mapping[str, Sketch]) -> "WindowColumns":
-        """Of the sketches of one window, segments by name."""
-        names = tuple(sorted(sketches))
-        counts = np.array(
-            [(s.n, s.with_features, s.with_prediction, s.n_both) for s in map(sketches.__getitem__, names)],
-            dtype=np.int64,
-        ).reshape(-1, 4)
-        events, with_features, with_prediction, both = np.ascontiguousarray(counts.T)
+    def of(cls, window: Stack) -> "WindowColumns":
+        """Of a window that was added up from its panes."""
+        events, with_features, with_prediction, both = np.ascontiguousarray(window.events.T)
         return cls(
-            segments=names,
-            segment=np.arange(len(names), dtype=np.int32),
+            segments=window.names,
+            segment=np.arange(len(window.names), dtype=np.int32),
             events=events,
             with_features=with_features,
             with_prediction=with_prediction,

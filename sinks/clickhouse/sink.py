@@ -156,7 +156,7 @@ class ClickHouseSink:
             raise SinkRejected("setup() comes before write()")
         record = record_of(rows)
         try:
-            self._client.insert_arrow(record.table, _table(record, rows), settings=_SETTINGS)
+            self._client.insert_arrow(record.table, to_table(record, rows), settings=_SETTINGS)
         except (ClickHouseError, pa.ArrowException, OSError, OverflowError, TypeError, ValueError) as error:
             problem = classify(error, secrets=(self._address.password,), address=str(self._address))
             if isinstance(problem, BadRecord):
@@ -195,7 +195,7 @@ def _sound(record: Record, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[
     return batch.filter(pa.array(~broken)), [Dropped(rows=batch.filter(pa.array(broken)), reason=reason)]
 
 
-def _table(record: Record, rows: pa.RecordBatch) -> pa.Table:
+def to_table(record: Record, rows: pa.RecordBatch) -> pa.Table:
     """The rows under the names of the columns, times as such."""
     time: Any = pa.timestamp("ms", "UTC")
     columns = {
