@@ -259,3 +259,25 @@ PEERS: Final = tuple(
         ("whylogs, rows", "whylogs_rows", "row by row"),
     )
 )
+
+WEEK: Final = tuple(
+    Pair(
+        title=f"{library}, a week of flights",
+        case="flights_week",
+        beside=library,
+        figures=(
+            Figure(
+                name=f"a week of flights, decoded rows to PSI of every column, beside {library}",
+                unit="s",
+                yardstick=what,
+                ours="seconds",
+                theirs="seconds",
+            ),
+        ),
+    )
+    for library, what in (
+        ("evidently", "Evidently: PSI of the same columns of a data frame, without p-values"),
+        ("nannyml", "NannyML: Jensen-Shannon distance of the same columns of a data frame; it has no PSI"),
+        ("whylogs", "whylogs: a profile of the same data frame, compared with nothing; it has no PSI"),
+    )
+)

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from monitor.bench import data, kafka, latency, peers
+from monitor.bench import data, flights_week, kafka, latency, peers
 from monitor.bench.machine import describe
-from monitor.bench.pairs import KAFKA, LATENCY, PAIRS, PEERS, Pair
+from monitor.bench.pairs import KAFKA, LATENCY, PAIRS, PEERS, WEEK, Pair
 from monitor.bench.report import Report, Result
 from monitor.bench.show import show
 from monitor.bench.size import Size, chosen_size
@@ -22,7 +22,9 @@ from monitor.errors import DriftlineError
 def run_bench(*, as_json: bool, peers: bool, rounds: int) -> None:
     """Measure everything and write it to standard output: a table, or one JSON object."""
     with tempfile.TemporaryDirectory(prefix="driftline-bench-") as folder, Cpus() as cpus, bar("measuring") as progress:
-        report = Bench(Path(folder), cpus, chosen_size(), rounds).run((*PAIRS, *PEERS) if peers else PAIRS, progress)
+        report = Bench(Path(folder), cpus, chosen_size(), rounds).run(
+            (*PAIRS, *PEERS, *WEEK) if peers else PAIRS, progress
+        )
     if as_json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
@@ -38,7 +40,7 @@ class Bench:
         self._size = size
         self._rounds = rounds
         self._machine = describe(cpus.n, cpus.measured)
-        self._peer: Path | None = None
+        self._peers: dict[str, Path] = {}
 
     def run(self, pairs: Sequence[Pair], progress: Callable[[float], None]) -> Report:
         """Measure the pairs. What cannot be measured here (no broker, no whylogs) is a note, its results left out."""
@@ -64,12 +66,20 @@ class Bench:
                 finally:
                     kafka.remove(config)
         if pair in PEERS:
-            if self._peer is None:
-                self._peer = peers.install(self._folder / "peers")
             events = self._folder / data.JSON
-            beside = peers.command(self._peer, events, pair.beside, self._size.round_s)
+            beside = peers.command(self._peer("whylogs"), events, pair.beside, self._size.round_s)
             return self._take_turns(pair, beside, progress)
+        if pair in WEEK:
+            python = self._peer(pair.beside)
+            if not (self._folder / flights_week.CONFIG).exists():
+                flights_week.prepare(self._folder)
+            return self._take_turns(pair, peers.week_command(python, self._folder, pair.beside), progress)
         return self._take_turns(pair, self._own(pair.beside), progress)
+
+    def _peer(self, library: str) -> Path:
+        if library not in self._peers:
+            self._peers[library] = peers.install(library, self._folder / f"peer-{library}")
+        return self._peers[library]
 
     def _take_turns(self, pair: Pair, beside: Sequence[str], progress: Callable[[float], None]) -> list[Result]:
         commands = (self._own(pair.case), beside)

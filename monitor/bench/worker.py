@@ -43,6 +43,7 @@ CASES: Final[Mapping[str, str]] = {
     "raw": "memory.raw",
     "check": "commands.check",
     "import_numpy": "commands.import_numpy",
+    "flights_week": "flights_week.psi",
     "idle": "idle.up",
     "idle_numpy": "idle.numpy_processes",
 }

@@ -210,7 +210,7 @@ def migrate(config: ConfigArgument) -> None:
 @app.command()
 def bench(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
-    peers: Annotated[bool, typer.Option("--peers", help="Also measure whylogs, in a venv of its own.")] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="Also measure whylogs, Evidently and NannyML.")] = False,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="Rounds; medians are shown.")] = 5,
 ) -> None:
     """Measure speed and memory on one core, each figure beside a yardstick run in alternation.

@@ -16,7 +16,7 @@ from detectors.score import score
 from monitor.bench import data, latency, scoring
 from monitor.bench import kafka as bench_kafka
 from monitor.bench.columns import make_reference, make_window
-from monitor.bench.pairs import KAFKA, PAIRS, PEERS
+from monitor.bench.pairs import KAFKA, PAIRS, PEERS, WEEK
 from monitor.bench.report import Machine, Report, Target, summarise
 from monitor.bench.show import show
 from monitor.bench.size import TINY, VARIABLE, Size
@@ -54,7 +54,7 @@ def test_what_a_pair_prepares_leaves_the_others_as_they_were(
 
 
 def test_names_of_results_are_unique() -> None:
-    names = [figure.name for pair in (*PAIRS, *PEERS) for figure in pair.figures]
+    names = [figure.name for pair in (*PAIRS, *PEERS, *WEEK) for figure in pair.figures]
     assert len(set(names)) == len(names)
     assert KAFKA in PAIRS
 
