@@ -27,8 +27,8 @@ log = structlog.get_logger()
 CALL_S = 5.0
 """How long one call waits for the broker before it is made again, in seconds."""
 TRANSACTION_S = 60.0
-"""How long a call is made again, in seconds: the broker rolls a transaction back that takes longer (librdkafka's default
-of `transaction.timeout.ms`). The process ends then, and starts again from what is committed."""
+"""How long a call is made again, in seconds. The broker rolls back what takes longer (librdkafka's default of
+`transaction.timeout.ms`). The process ends then, and starts again from what is committed."""
 RETRY_BACKOFF_MS = 10
 """The coordinator asks a transaction that follows closely on another to come again; librdkafka's default of 100 ms
 made that most of the time of a backlog."""
