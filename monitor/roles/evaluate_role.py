@@ -16,7 +16,7 @@ from faust.types import EventT
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
-from monitor.errors import StoppedError
+from monitor.errors import StoppedError, Unavailable
 from monitor.evaluation.batch import EvaluationBatch
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
@@ -28,6 +28,10 @@ from monitor.roles.evaluate_metrics import EvaluateMetrics
 from monitor.sketching.messages import BadSketchMessage, NewerSketchMessage
 
 log = structlog.get_logger()
+
+COMMIT_S = 90.0
+"""How long a transaction may take, in seconds. After a broker was killed in one, librdkafka's
+`send_offsets_to_transaction` was seen not to return, whatever time it was given; its thread ends with the process."""
 
 
 class State(Protocol):
@@ -166,7 +170,10 @@ class EvaluateRole:
         ]
         source = TopicPartition(self._sketches, partition, batch.next_offset)
         try:
-            written = await asyncio.to_thread(producer.commit, messages, source)
+            async with asyncio.timeout(COMMIT_S):
+                written = await asyncio.to_thread(producer.commit, messages, source)
+        except TimeoutError as error:
+            raise Unavailable(f"Kafka has not answered a transaction for {COMMIT_S:.0f} s") from error
         except KafkaException as error:
             raise refused(error, self._kafka) from error
         if batch.writes:

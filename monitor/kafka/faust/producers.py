@@ -137,10 +137,7 @@ class Producers:
 
 
 def _insist(call: Callable[[], object]) -> None:
-    """Make a call until the broker has answered it, or for `TRANSACTION_S`: one that ran out of time may be made again.
-
-    Not for ever: after a broker was killed in a transaction, librdkafka was seen to run out of time each time.
-    """
+    """Make a call until the broker has answered it, or for `TRANSACTION_S`: when out of time it may be made again."""
     give_up_s = time.monotonic() + TRANSACTION_S
     while True:
         try:
