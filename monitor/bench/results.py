@@ -14,7 +14,7 @@ from detectors.score import score
 from monitor.bench.columns import make_reference, make_window
 from monitor.bench.scoring import SETTINGS
 from monitor.bench.size import Material
-from monitor.evaluation.results import Part, Results
+from monitor.evaluation.results import Results, RowGroup
 from monitor.eventtime.windows import Window
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.sink import ClickHouseSink, to_table
@@ -33,7 +33,7 @@ def _results(material: Material) -> Results:
     group = (reference.version, reference.digest)
     windows = [Window(start_ms=i * HOUR_MS, end_ms=(i + 1) * HOUR_MS) for i in range(WINDOWS)]
     return Results(
-        scores=[(Part(model="bench", group=group, interval=window, revision=1), scores) for window in windows]
+        scores=[(RowGroup(model="bench", group=group, interval=window, revision=1), scores) for window in windows]
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Kafka
     from monitor.events.batch import Decoded
-    from monitor.files.read import Part
+    from monitor.files.read import FilePart
 
 
 def check_config(config_path: Path) -> None:
@@ -77,7 +77,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     console.print(f"written: {out}/drift.parquet, quality.parquet, windows.parquet, rejects.jsonl")
 
 
-def _watched(parts: "Iterable[Part]", show: Callable[[float], None]) -> "Iterator[Decoded]":
+def _watched(parts: "Iterable[FilePart]", show: Callable[[float], None]) -> "Iterator[Decoded]":
     for part in parts:
         yield part.decoded
         show(part.fraction)

@@ -49,7 +49,7 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
     """Run one score worker until SIGTERM or SIGINT."""
     from monitor import wiring
     from monitor.kafka.clients import wait_for_broker
-    from monitor.kafka.faust.worker import Worker
+    from monitor.kafka.faust.worker import EvaluateWorker
 
     with _role("evaluate", config_path, port_offset, verbose=verbose) as (config, health):
         app = wiring.evaluate_role(config, worker, health)  # first: a reference that is missing shows at once
@@ -57,7 +57,7 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
         wiring.prepare_topics(config)
         freeze_start_up()
         with _watching(config, health):
-            Worker(app).execute_from_commandline()
+            EvaluateWorker(app).execute_from_commandline()
 
 
 def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verbose: bool) -> None:

@@ -13,7 +13,7 @@ from monitor.config.schema import (
     Model,
     Task,
     Topics,
-    Window,
+    WindowSettings,
 )
 from monitor.events.mapping import Mapping
 from sinks.secret import Secret
@@ -31,7 +31,7 @@ __all__ = [
     "Secret",
     "Task",
     "Topics",
-    "Window",
+    "WindowSettings",
     "format_duration",
     "load",
     "parse",

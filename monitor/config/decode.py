@@ -30,7 +30,7 @@ _BAD: Any = object()
 _NO_META = msgspec.Meta()
 
 
-class Decoder:
+class SettingsDecoder:
     """Reads one tree.
 
     Parameters

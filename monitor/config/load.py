@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.config import document
 from monitor.config.checks import check
-from monitor.config.decode import Decoder
+from monitor.config.decode import SettingsDecoder
 from monitor.config.schema import Config
 from monitor.errors import ConfigError, Problem
 
@@ -64,7 +64,7 @@ def parse(
         As `load`.
     """
     root, problems = document.read(text)
-    decoder = Decoder(os.environ if environ is None else environ, folder)
+    decoder = SettingsDecoder(os.environ if environ is None else environ, folder)
     config: Config | None = decoder.decode(root, Config) if root else None
     if config is not None:
         check(config, decoder.report)

@@ -47,7 +47,7 @@ _SAME_AS_SIZE = -1  # cannot be written in a file, where durations are never neg
 _OF_THE_METHOD = math.nan  # cannot be written in a file, where numbers are finite
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WindowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Half-open windows of `size_ms`, one starting each `every_ms`, aligned to the epoch plus `offset_ms`."""
 
     size_ms: Time = field(name="size")
@@ -94,7 +94,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mapping: Mapping = field(default_factory=Mapping)
     segments: tuple[Segment, ...] = ()
     """Dimensions whose values are scored apart, beside the whole."""
-    windows: tuple[Window, ...] = (Window(size_ms=_DAY_MS),)
+    windows: tuple[WindowSettings, ...] = (WindowSettings(size_ms=_DAY_MS),)
     lateness_ms: Duration = field(name="lateness", default=_HOUR_MS)
     """How far events may come out of order before a window closes without them."""
     retention_ms: Duration = field(name="retention", default=14 * _DAY_MS)

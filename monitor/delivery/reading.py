@@ -36,7 +36,7 @@ class OwnMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Unread:
     """A message that was not read, and why."""
 
     message: OwnMessage
@@ -60,8 +60,8 @@ class Reading:
     """
 
     batches: tuple[pa.RecordBatch, ...]
-    corrupt: tuple[Problem, ...]
-    newer: Problem | None
+    corrupt: tuple[Unread, ...]
+    newer: Unread | None
     n_read: int
 
 
@@ -69,7 +69,7 @@ def read(messages: Sequence[OwnMessage], takes: frozenset[str]) -> Reading:
     """Read messages up to the first that is newer than this release."""
     batches: list[pa.RecordBatch] = []
     rejects = []
-    corrupt: list[Problem] = []
+    corrupt: list[Unread] = []
     newer = None
     n_read = 0
     for message in messages:
@@ -81,10 +81,10 @@ def read(messages: Sequence[OwnMessage], takes: frozenset[str]) -> Reading:
                 if batch.num_rows and record_of(batch).name in takes:
                     batches.append(batch)
         except NewerRecord as error:
-            newer = Problem(message=message, because=str(error))
+            newer = Unread(message=message, because=str(error))
             break
         except BadRecord as error:
-            corrupt.append(Problem(message=message, because=str(error)))
+            corrupt.append(Unread(message=message, because=str(error)))
         n_read += 1
     if rejects:
         together = rejects_batch(rejects)

@@ -35,7 +35,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class CommitOffsets:
     """Commit these offsets: the first that is not done of each partition."""
 
     offsets: Mapping[Partition, int]
@@ -135,7 +135,7 @@ class DeliverStep:
             if partition not in self._read:
                 self.done[partition] = max(self.done[partition] or 0, offset)
 
-    def next(self, now_s: float, *, quiet: bool) -> Write | Commit | Stop | None:
+    def next(self, now_s: float, *, quiet: bool) -> Write | CommitOffsets | Stop | None:
         """What to do now, if anything.
 
         Parameters
@@ -152,7 +152,7 @@ class DeliverStep:
         if self._hand:
             return Write(self._hand)
         if self._read:
-            return Commit(dict(self._read))
+            return CommitOffsets(dict(self._read))
         return Stop(self._newer) if self._newer else None
 
     def _due(self, now_s: float, *, quiet: bool) -> bool:
@@ -205,7 +205,7 @@ class DeliverStep:
         self._retry_s = now_s + self._backoff.pause_s(self._refusals, chance, asked_s=error.retry_after_s)
         self._refusals += 1
 
-    def committing(self, commit: Commit) -> float | None:
+    def committing(self, commit: CommitOffsets) -> float | None:
         """The offsets are on their way to the broker; returns when the oldest of their messages was taken."""
         oldest_s, self._oldest_s = self._oldest_s, None
         for partition, offset in commit.offsets.items():
@@ -214,7 +214,7 @@ class DeliverStep:
                 del self._read[partition]
         return oldest_s
 
-    def commit_failed(self, commit: Commit, now_s: float) -> None:
+    def commit_failed(self, commit: CommitOffsets, now_s: float) -> None:
         """The broker did not take the offsets: they are given out again, unless later ones were read meanwhile."""
         for partition, offset in commit.offsets.items():
             if partition not in self._read and (self.done.get(partition) or 0) >= offset:

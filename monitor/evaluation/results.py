@@ -25,11 +25,11 @@ _WINDOW: Final = RECORDS["window"]
 _LATE: Final = RECORDS["late_dropped"]
 _KINDS: Final = ("categorical", "numeric")
 
-__all__ = ["Part", "Results", "Source"]
+__all__ = ["Results", "RowGroup", "Source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class RowGroup:
     """What rows have in common that were made together: one window's scores, or one pane's profiles."""
 
     model: str
@@ -42,9 +42,9 @@ class Part:
 class Results:
     """What one message of `drift.sketches` gives rise to, until it is put into batches."""
 
-    scores: list[tuple[Part, ScoreColumns]] = field(default_factory=list)
-    profiles: list[tuple[Part, ProfileColumns]] = field(default_factory=list)
-    windows: list[tuple[Part, WindowColumns]] = field(default_factory=list)
+    scores: list[tuple[RowGroup, ScoreColumns]] = field(default_factory=list)
+    profiles: list[tuple[RowGroup, ProfileColumns]] = field(default_factory=list)
+    windows: list[tuple[RowGroup, WindowColumns]] = field(default_factory=list)
     late: list[Mapping[str, Any]] = field(default_factory=list)
 
     def add(self, other: "Results") -> None:
@@ -63,7 +63,7 @@ class Results:
         return [part for batch in whole if batch is not None for part in split(batch, BYTES_A_MESSAGE)]
 
 
-def _scores(parts: Sequence[tuple[Part, ScoreColumns]]) -> pa.RecordBatch | None:
+def _scores(parts: Sequence[tuple[RowGroup, ScoreColumns]]) -> pa.RecordBatch | None:
     parts = [(part, own) for part, own in parts if len(own)]
     if not parts:
         return None
@@ -79,7 +79,7 @@ def _scores(parts: Sequence[tuple[Part, ScoreColumns]]) -> pa.RecordBatch | None
     )
 
 
-def _profiles(parts: Sequence[tuple[Part, ProfileColumns]]) -> pa.RecordBatch | None:
+def _profiles(parts: Sequence[tuple[RowGroup, ProfileColumns]]) -> pa.RecordBatch | None:
     parts = [(part, own) for part, own in parts if len(own)]
     if not parts:
         return None
@@ -107,7 +107,7 @@ def _profiles(parts: Sequence[tuple[Part, ProfileColumns]]) -> pa.RecordBatch | 
     )
 
 
-def _windows(parts: Sequence[tuple[Part, WindowColumns]]) -> pa.RecordBatch | None:
+def _windows(parts: Sequence[tuple[RowGroup, WindowColumns]]) -> pa.RecordBatch | None:
     if not parts:
         return None
     counts = ("events", "with_features", "with_prediction", "both")
@@ -126,7 +126,7 @@ def _late(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch | None:
     return _batch(_LATE, {field.name: [row[field.name] for row in rows] for field in _LATE.fields})
 
 
-def _common(parts: Sequence[tuple[Part, Any]], start: str, end: str) -> dict[str, Any]:
+def _common(parts: Sequence[tuple[RowGroup, Any]], start: str, end: str) -> dict[str, Any]:
     """The columns that a part has one value of, and the segment."""
     sizes = [len(own) for _, own in parts]
 

@@ -11,7 +11,7 @@ from detectors.sketch import Sketch
 from detectors.tables import Stack, added, stacked
 from monitor.evaluation.chunks import Chunking
 from monitor.evaluation.panes import Group, Panes
-from monitor.evaluation.results import Part, Results, Source
+from monitor.evaluation.results import Results, RowGroup, Source
 from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, pane_keys, read
 from monitor.evaluation.watched import Watched
 from monitor.evaluation.window_columns import WindowColumns
@@ -193,7 +193,7 @@ class Turn:
         self.n_windows += 1
         whole = added(panes)
         scores = score_stack(self._reference(group[1]), whole, self._model.settings, self._model.min_samples)
-        part = Part(model=self._model.name, group=group, interval=window, revision=revision)
+        part = RowGroup(model=self._model.name, group=group, interval=window, revision=revision)
         self.results.scores.append((part, scores))
         self.results.windows.append((part, WindowColumns.of(whole)))
 
@@ -201,7 +201,7 @@ class Turn:
         group, interval = (pane.version, pane.reference), _interval(pane)
         layout = self._reference(pane.reference).layout
         revision = self._panes.revision(group, interval, reopened=reopened)
-        part = Part(model=self._model.name, group=group, interval=interval, revision=revision)
+        part = RowGroup(model=self._model.name, group=group, interval=interval, revision=revision)
         self.results.profiles.append((part, profiles(layout, self._sketches(pane))))
 
     # What is kept -----------------------------------------------------------------------------------------------------

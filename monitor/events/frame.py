@@ -4,7 +4,7 @@ import numpy as np
 
 from detectors.arrays import Codes, Floats
 from detectors.columns import CODE_INVALID, CODE_NULL, NULL, Column
-from monitor.events.lookup import ASK, Table, column_table, dimension_table
+from monitor.events.lookup import ASK, CodeTable, column_table, dimension_table
 from monitor.events.models import LABEL, SCORE, ModelSpec, Role
 
 
@@ -56,8 +56,8 @@ class Frame:
         self.n_categorical = len(layout.categorical)
         self.reserved = spec.mapping.reserved
         dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
-        tables: list[Table] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
-        tables.append(Table(codes={}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))
+        tables: list[CodeTable] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
+        tables.append(CodeTable(codes={}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))
         if self.label is not None:
             tables[-1] = tables[self.label]
         self.tables = tuple(tables)

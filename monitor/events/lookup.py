@@ -24,7 +24,7 @@ _64_BITS: Final = 0xFFFF_FFFF_FFFF_FFFF
 _0, _1, _8, _16, _32 = (np.uint64(i) for i in (0, 1, 8, 16, 32))
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+class CodeTable(msgspec.Struct, frozen=True, kw_only=True):
     """One table: `codes` by text, and the codes of null, of what is no category, and of every other text."""
 
     codes: Mapping[str, int]
@@ -33,15 +33,15 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     other: int
 
 
-def column_table(column: Column) -> Table:
+def column_table(column: Column) -> CodeTable:
     """The table of a categorical column. Texts it does not hold are for Python to name."""
-    return Table(codes=column.codes(), null=CODE_NULL, invalid=CODE_INVALID, other=ASK)
+    return CodeTable(codes=column.codes(), null=CODE_NULL, invalid=CODE_INVALID, other=ASK)
 
 
-def dimension_table(values: Iterable[str]) -> Table:
+def dimension_table(values: Iterable[str]) -> CodeTable:
     """The table of a segment dimension: a value's index, their number for every other value."""
     index = {value: code for code, value in enumerate(values)}
-    return Table(codes=index, null=MISSING, invalid=len(index), other=len(index))
+    return CodeTable(codes=index, null=MISSING, invalid=len(index), other=len(index))
 
 
 class PackedTables:
@@ -60,7 +60,7 @@ class PackedTables:
         (n_words,) uint64: the texts in UTF-8, each padded with zeros to whole words, at least two.
     """
 
-    def __init__(self, tables: Iterable[Table]) -> None:
+    def __init__(self, tables: Iterable[CodeTable]) -> None:
         info: list[tuple[int, int, int, int, int, int]] = []
         slots: list[int] = []
         entries: list[tuple[int, int, int]] = []

@@ -43,7 +43,7 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
 """By the end of the file's name, in small letters."""
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class FilePart(msgspec.Struct, frozen=True, kw_only=True):
     """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1."""
 
     decoded: Decoded
@@ -112,7 +112,7 @@ def iter_decoded(
     role: Role = "predictions",
     limits: Limits | None = None,
     rows: int = ROWS,
-) -> Iterator[Part]:
+) -> Iterator[FilePart]:
     """Decode a file as events, in the file's order.
 
     In a CSV file a numeric column's cells that are no numbers are invalid values; a row of too few or too many cells is
@@ -151,11 +151,11 @@ def iter_decoded(
     return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
 
 
-def _decoded_lines(path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int) -> Iterator[Part]:
+def _decoded_lines(path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int) -> Iterator[FilePart]:
     fraction = [0.0]
     for lines in read_lines(path, lambda done: fraction.__setitem__(0, done)):
         for start in range(0, len(lines), rows):
-            yield Part(decoded=decoder.decode(lines[start : start + rows], role, now_ms), fraction=fraction[0])
+            yield FilePart(decoded=decoder.decode(lines[start : start + rows], role, now_ms), fraction=fraction[0])
 
 
 def _decoded_rows(
@@ -165,7 +165,7 @@ def _decoded_rows(
     now_ms: int,
     rows: int,
     meaning: Callable[[pa.RecordBatch], Iterable[pa.RecordBatch]] = lambda batch: (batch,),
-) -> Iterator[Part]:
+) -> Iterator[FilePart]:
     try:
         check_schema(frames, pa.schema([(column.name, column.type) for column in table.columns]))
     except Refused as refused:
@@ -186,9 +186,9 @@ def _decoded_rows(
             decoded = Decoded(
                 batches=decoded.batches, rejects=[*decoded.rejects, *extra], n_events=decoded.n_events + len(extra)
             )
-        yield Part(decoded=decoded, fraction=fraction[0])
+        yield FilePart(decoded=decoded, fraction=fraction[0])
     if bad_rows:
-        yield Part(decoded=Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows)), fraction=1.0)
+        yield FilePart(decoded=Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows)), fraction=1.0)
 
 
 def _reject_into(rejects: list[Rejected]) -> Callable[[int, int, str], None]:

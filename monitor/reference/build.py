@@ -27,7 +27,7 @@ from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.files.read import format_of, open_table
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
-from monitor.reference.columns import Places, chunks, find_places
+from monitor.reference.columns import FilePlaces, chunks, find_places
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
 from monitor.reference.prediction import in_one_place
 from monitor.reference.rows import rows_of, segment_values
@@ -145,7 +145,7 @@ def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tu
 
 
 def _examine_all(
-    table: TableFile, places: Places, model: Model, keep: Bools | None, n_rows: int, progress: BuildProgress
+    table: TableFile, places: FilePlaces, model: Model, keep: Bools | None, n_rows: int, progress: BuildProgress
 ) -> list[Examined]:
     examined = [
         left_out(name, "it has no name" if name == "" else "the name is the prediction's own")

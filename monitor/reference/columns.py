@@ -48,7 +48,7 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
         return array
 
 
-class Places(msgspec.Struct, frozen=True, kw_only=True):
+class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     """The leaves of a file by what they are to a model.
 
     Attributes
@@ -73,7 +73,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: Mapping[str, tuple[Leaf, ...]]
 
 
-def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> Places:
+def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePlaces:
     """Where the columns of `model` lie in `table`; `mapping` is that of the file.
 
     Raises
@@ -104,7 +104,7 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> Places
     for name in model.columns:
         if name not in features and not (name == SCORE and score) and not (name == LABEL and label):
             raise _missing(table, name, f"configured under `columns` of model {model.name!r}", features)
-    return Places(
+    return FilePlaces(
         features=features,
         score=score,
         label=label,

@@ -15,7 +15,7 @@ from monitor.errors import InputError
 from monitor.events.mapping import SEGMENTS
 from monitor.files.table import Progress, TableFile, unwatched
 from monitor.files.values import as_numbers, count_texts, texts
-from monitor.reference.columns import Leaf, Places
+from monitor.reference.columns import FilePlaces, Leaf
 from monitor.reference.kinds import MAX_DISTINCT
 
 MAX_VERSIONS: Final = 1_000
@@ -24,7 +24,9 @@ MAX_VERSIONS: Final = 1_000
 _ROWS: Final = 65_536
 
 
-def rows_of(table: TableFile, places: Places, model: Model, progress: Progress) -> tuple[Bools | None, tuple[str, ...]]:
+def rows_of(
+    table: TableFile, places: FilePlaces, model: Model, progress: Progress
+) -> tuple[Bools | None, tuple[str, ...]]:
     """Which rows are the model's: (n_rows,), or None for all; and the versions in them, sorted.
 
     A row that names no model is the model's.

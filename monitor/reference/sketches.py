@@ -24,7 +24,7 @@ from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
 from monitor.files.table import Progress, TableFile
 from monitor.files.values import as_numbers, as_texts, is_mixed
-from monitor.reference.columns import Leaf, Places
+from monitor.reference.columns import FilePlaces, Leaf
 from monitor.sketching.batch import sketch_batch
 
 _BATCH_BYTES: Final = 8 * 1024 * 1024  # decoding holds some five copies
@@ -33,7 +33,7 @@ _MOST_ROWS: Final = 131_072
 
 def sketch_rows(
     table: TableFile,
-    places: Places,
+    places: FilePlaces,
     layout: Layout,
     dimensions: Mapping[str, tuple[str, ...]],
     keep: Bools | None,
@@ -81,7 +81,7 @@ def sketch_rows(
 class _Rows:
     """Makes batches of a layout from the rows of a file."""
 
-    def __init__(self, places: Places, layout: Layout, dimensions: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, places: FilePlaces, layout: Layout, dimensions: Mapping[str, tuple[str, ...]]) -> None:
         columns = {column.name: column for column in layout.columns}
         wanted = {name: leaf for name, leaf in places.features.items() if name in columns or name in dimensions}
         self._numeric = {column.name for column in layout.columns if column.kind is Kind.NUMERIC}

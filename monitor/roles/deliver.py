@@ -17,8 +17,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
-from monitor.delivery.reading import OwnMessage, Problem
-from monitor.delivery.step import Commit, DeliverStep, Stop, Write
+from monitor.delivery.reading import OwnMessage, Unread
+from monitor.delivery.step import CommitOffsets, DeliverStep, Stop, Write
 from monitor.errors import DriftlineError, StoppedError
 from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, consumer_settings
@@ -91,7 +91,7 @@ class Deliver:
         self._reassigned = False
         self._paused = False
         self._connected = False
-        self._sent: deque[tuple[Commit, float | None]] = deque()  # commits that the broker has not answered
+        self._sent: deque[tuple[CommitOffsets, float | None]] = deque()  # commits that the broker has not answered
         self._failure: DriftlineError | None = None
 
     def stop(self) -> None:
@@ -202,7 +202,7 @@ class Deliver:
             raise problem
         log.warning(str(problem), destination=self._name)
 
-    def _leave_out(self, problem: Problem) -> None:
+    def _leave_out(self, problem: Unread) -> None:
         telemetry.BAD_MESSAGES.labels(problem.message.partition[0]).inc()
         telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc()
         log.error(
@@ -228,7 +228,7 @@ class Deliver:
                 raise StoppedError(
                     f"a later release wrote {action.because}", hint="upgrade this worker; the message stays unread"
                 )
-            if isinstance(action, Commit):
+            if isinstance(action, CommitOffsets):
                 if self._sent:
                     return  # one at a time
                 self._commit(action)
@@ -268,7 +268,7 @@ class Deliver:
             because=dropped.reason,
         )
 
-    def _commit(self, commit: Commit) -> None:
+    def _commit(self, commit: CommitOffsets) -> None:
         offsets = [TopicPartition(topic, number, at) for (topic, number), at in commit.offsets.items()]
         self._sent.append((commit, self._step.committing(commit)))
         # Asynchronously, for the call would not return while a broker is frozen; `_on_commit` has the answer.
@@ -298,7 +298,7 @@ class Deliver:
             action = self._step.next(time.monotonic(), quiet=True)
             if isinstance(action, Write) and not (action.batches and self._write(action)):
                 return
-            if isinstance(action, Commit) and not self._sent:
+            if isinstance(action, CommitOffsets) and not self._sent:
                 self._commit(action)
             if not (self._sent or self._step.in_hand) or isinstance(action, Stop) or self._step.obstacle:
                 return

@@ -22,7 +22,7 @@ from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.state import KeyValue, NewerState
 from monitor.kafka import topics
-from monitor.kafka.faust.producers import Outgoing, refused
+from monitor.kafka.faust.producers import TransactionMessage, refused
 from monitor.process.health import Health
 from monitor.roles.evaluate_metrics import EvaluateMetrics
 from monitor.sketching.messages import BadSketchMessage, NewerSketchMessage
@@ -46,10 +46,10 @@ class State(Protocol):
         ...
 
 
-class Transactions(Protocol):
+class PartitionProducer(Protocol):
     """A partition's producer (`monitor.kafka.faust.producers`)."""
 
-    def commit(self, messages: Sequence[Outgoing], source: TopicPartition) -> Mapping[tuple[str, int], int]:
+    def commit(self, messages: Sequence[TransactionMessage], source: TopicPartition) -> Mapping[tuple[str, int], int]:
         """Send messages and the offset to read on from in one transaction; returns the last offset of each topic."""
         ...
 
@@ -73,7 +73,7 @@ class EvaluateRole:
         evaluator: Evaluator,
         health: Health,
         *,
-        producer_of: Callable[[int], Transactions],
+        producer_of: Callable[[int], PartitionProducer],
         state: Callable[[], State],
         is_restored: Callable[[int], bool],
     ) -> None:
@@ -161,11 +161,13 @@ class EvaluateRole:
             await asyncio.sleep(0)  # other partitions' turn, and the signals'
         return len(events), None
 
-    async def _commit(self, producer: Transactions, partition: int, batch: EvaluationBatch) -> None:
+    async def _commit(self, producer: PartitionProducer, partition: int, batch: EvaluationBatch) -> None:
         """The transaction, then the store: a crash in between is made good from the changelog."""
-        messages = [Outgoing(topic=self._results, partition=partition, value=value) for value in batch.results]
+        messages = [
+            TransactionMessage(topic=self._results, partition=partition, value=value) for value in batch.results
+        ]
         messages += [
-            Outgoing(topic=self._changelog, partition=partition, key=key, value=value)
+            TransactionMessage(topic=self._changelog, partition=partition, key=key, value=value)
             for key, value in batch.writes.items()
         ]
         source = TopicPartition(self._sketches, partition, batch.next_offset)

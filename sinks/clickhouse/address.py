@@ -23,7 +23,7 @@ _IN_MEMORY: Final = ":memory:"
 _ESCAPE: Final = "write special characters of a password as %XX"
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+class ClickHouseAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where ClickHouse is. Its text form, in messages and logs, never shows the password.
 
     Attributes
@@ -51,7 +51,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         return self.scheme == "chdb"
 
     @classmethod
-    def parse(cls, dsn: str) -> "Address":
+    def parse(cls, dsn: str) -> "ClickHouseAddress":
         """The address in a text.
 
         Raises
@@ -88,7 +88,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @classmethod
-    def _embedded(cls, netloc: str, path: str, options: dict[str, str]) -> "Address":
+    def _embedded(cls, netloc: str, path: str, options: dict[str, str]) -> "ClickHouseAddress":
         if options:
             raise SinkRejected("a chdb:// address takes no options")
         if netloc == "memory" and path in ("", "/"):

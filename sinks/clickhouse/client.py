@@ -18,13 +18,13 @@ from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from sinks.clickhouse.address import Address
+from sinks.clickhouse.address import ClickHouseAddress
 from sinks.clickhouse.classify import classify
 from sinks.errors import SinkRejected
 
 
 def connect(
-    address: Address | str,
+    address: ClickHouseAddress | str,
     *,
     create_database: bool = False,
     connect_timeout_s: int = 10,
@@ -52,7 +52,7 @@ def connect(
         use or chDB not installed.
     """
     if isinstance(address, str):
-        address = Address.parse(address)
+        address = ClickHouseAddress.parse(address)
     _check_authority(address)
     arguments = _arguments(address, connect_timeout_s, send_receive_timeout_s)
     try:
@@ -69,7 +69,7 @@ def connect(
         raise classify(error, secrets=(address.password,), address=str(address)) from error
 
 
-def _check_authority(address: Address) -> None:
+def _check_authority(address: ClickHouseAddress) -> None:
     """A file that is missing or holds no certificate would look like a network fault, which is tried for ever."""
     if address.ca_cert:
         try:
@@ -79,7 +79,7 @@ def _check_authority(address: Address) -> None:
             raise SinkRejected(f"the file of ?ca_cert= in the ClickHouse address cannot be used: {reason}") from error
 
 
-def _arguments(address: Address, connect_timeout_s: int, send_receive_timeout_s: int) -> dict[str, Any]:
+def _arguments(address: ClickHouseAddress, connect_timeout_s: int, send_receive_timeout_s: int) -> dict[str, Any]:
     return {
         "interface": "https" if address.scheme == "clickhouses" else "http",
         "host": address.host,

@@ -30,7 +30,7 @@ from sinks.records import RECORDS, Record
 FOLDER = Path(__file__).with_name("migrations")
 
 
-class Column(msgspec.Struct, frozen=True):
+class TableColumn(msgspec.Struct, frozen=True):
     """A column that is there."""
 
     name: str
@@ -59,16 +59,16 @@ def draft(client: Client, records: Mapping[str, Record] = RECORDS) -> list[str]:
     return statements
 
 
-def _columns(client: Client, table: str) -> list[Column]:
+def _columns(client: Client, table: str) -> list[TableColumn]:
     query = (
         "SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = {table:String} "
         "ORDER BY position"
     )
     rows = client.query(query, {"table": table}).result_rows
-    return [Column(str(name), str(kind), str(comment)) for name, kind, comment in rows if name != "inserted_at"]
+    return [TableColumn(str(name), str(kind), str(comment)) for name, kind, comment in rows if name != "inserted_at"]
 
 
-def _changes(record: Record, there: list[Column]) -> list[str]:
+def _changes(record: Record, there: list[TableColumn]) -> list[str]:
     known = {column.name: column for column in there}
     names = [column_name(field) for field in record.fields]
     gone = [name for name in known if name not in names]

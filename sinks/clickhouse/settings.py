@@ -66,7 +66,7 @@ class Settings(DestinationSettings, frozen=True, kw_only=True):
 
     def where(self) -> str:
         """The address without its password; that of chDB says when others may open it."""
-        from sinks.clickhouse.address import Address
+        from sinks.clickhouse.address import ClickHouseAddress
 
-        address = Address.parse(self.dsn.reveal())
+        address = ClickHouseAddress.parse(self.dsn.reveal())
         return f"{address} (chDB; for other processes once this one is stopped)" if address.embedded else str(address)

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks.clickhouse import migrations
-from sinks.clickhouse.address import Address
+from sinks.clickhouse.address import ClickHouseAddress
 from sinks.clickhouse.classify import classify
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.ddl import DEFAULT_RETENTION_DAYS, column_name
@@ -56,16 +56,16 @@ class ClickHouseSink:
 
     def __init__(
         self,
-        address: Address | str,
+        address: ClickHouseAddress | str,
         *,
         retention_days: int = DEFAULT_RETENTION_DAYS,
         batch_rows: int = BATCH_ROWS,
         batch_bytes: int = BATCH_BYTES,
-        connect: Callable[[Address], Client] = connect,
+        connect: Callable[[ClickHouseAddress], Client] = connect,
     ) -> None:
         if batch_rows < 1 or batch_bytes < 1:
             raise SinkRejected("a batch holds at least one row and one byte")
-        self._address = Address.parse(address) if isinstance(address, str) else address
+        self._address = ClickHouseAddress.parse(address) if isinstance(address, str) else address
         self._retention_days = retention_days
         self._batch_rows = batch_rows
         self._batch_bytes = batch_bytes

@@ -206,20 +206,20 @@ def test_a_dsn_that_cannot_be_meant_is_refused_and_never_shown(dsn: str) -> None
     ],
 )
 def test_a_dsn_that_can_be_meant_is_taken_and_the_sink_takes_it_too(dsn: str) -> None:
-    from sinks.clickhouse.address import Address
+    from sinks.clickhouse.address import ClickHouseAddress
 
     config = parse(GOOD + f"destinations: {{clickhouse: {{dsn: '{dsn}'}}}}", environ={})
     assert config.destinations["clickhouse"].dsn.reveal() == dsn
-    Address.parse(dsn)
+    ClickHouseAddress.parse(dsn)
 
 
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
 def test_any_password_in_a_variable_reaches_the_sink_as_it_is(password: str) -> None:
-    from sinks.clickhouse.address import Address
+    from sinks.clickhouse.address import ClickHouseAddress
 
     text = GOOD + "destinations: {clickhouse: {dsn: 'clickhouse://u:${S}@h:9/d'}}"
-    address = Address.parse(parse(text, environ={"S": password}).destinations["clickhouse"].dsn.reveal())
+    address = ClickHouseAddress.parse(parse(text, environ={"S": password}).destinations["clickhouse"].dsn.reveal())
     assert (address.user, address.password, address.host, address.port) == ("u", password, "h", 9)
 
 

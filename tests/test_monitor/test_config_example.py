@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config import Config, Drift, Mapping, Window, load, parse
+from monitor.config import Config, Drift, Mapping, WindowSettings, load, parse
 from monitor.config.nearest import slips
 from monitor.config.schema import Kafka, Metrics, Model
 from monitor.config.sections import sections_of_keys, walk
@@ -52,7 +52,7 @@ def test_the_example_loads_without_any_variable_set() -> None:
     config = load(EXAMPLE, environ={})
     (model,) = config.models
     assert (model.name, model.task, model.segments) == ("flight-delay", "binary", ("origin", "carrier"))
-    assert model.windows == (Window(size_ms=DAY_MS), Window(size_ms=7 * DAY_MS, every_ms=DAY_MS))
+    assert model.windows == (WindowSettings(size_ms=DAY_MS), WindowSettings(size_ms=7 * DAY_MS, every_ms=DAY_MS))
     assert model.pane_ms == DAY_MS
     assert model.reference == EXAMPLE.parent / "references" / "flights.ref"
     assert config.state_dir == EXAMPLE.parent / ".driftline"

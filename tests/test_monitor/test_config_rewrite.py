@@ -14,7 +14,7 @@ from monitor.config.document import Node, read
 from monitor.config.load import load
 from monitor.config.rewrite import rewrite
 from monitor.embedded.profile import embedded_config
-from sinks.clickhouse.address import Address
+from sinks.clickhouse.address import ClickHouseAddress
 
 
 def meaning(node: Node) -> Any:
@@ -86,7 +86,9 @@ metrics: {listen: off}
     assert set(after.kafka.client) == {"fetch.wait.max.ms"}, "security settings are for the user's own brokers"
     assert list(after.destinations) == ["here", "kept"]
     here = after.destinations["here"]
-    assert Address.parse(here.dsn.reveal()) == Address(scheme="chdb", path=str(folder / "results" / "here"))
+    assert ClickHouseAddress.parse(here.dsn.reveal()) == ClickHouseAddress(
+        scheme="chdb", path=str(folder / "results" / "here")
+    )
     assert here.retention_days == 9
     assert after.destinations["kept"] == before.destinations["kept"], "it lives on this machine already"
     assert after.metrics.listen is None

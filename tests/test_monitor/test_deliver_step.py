@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.batches import batch_of
 
 from monitor.delivery.reading import OwnMessage
-from monitor.delivery.step import Commit, DeliverStep, Stop, Write
+from monitor.delivery.step import CommitOffsets, DeliverStep, Stop, Write
 from sinks.destination import Dropped, Written
 from sinks.errors import SinkRejected, SinkUnavailable
 from sinks.records import RECORDS, Source, encode
@@ -71,7 +71,7 @@ def test_a_row_is_written_at_once_when_nothing_more_waits_and_then_committed() -
     assert offsets_in(write) == [7]
     assert step.wrote(write, Written(), 5.1, 0.0) == {"late_dropped": 1}
     commit = step.next(5.1, quiet=False)
-    assert commit == Commit({A: 8})
+    assert commit == CommitOffsets({A: 8})
     assert step.done == {A: None, B: None}
     assert step.committing(commit) == 5.0
     assert step.done == {A: 8, B: None}
@@ -103,7 +103,7 @@ def test_while_more_comes_a_write_waits_until_it_is_full_or_its_interval_is_over
 def test_messages_of_no_interest_are_committed_and_never_reach_the_destination() -> None:
     step = step_of(takes=frozenset({"drift_score"}))
     step.take([message(0), message(1)], 5.0)
-    assert step.next(5.0, quiet=True) == Commit({A: 2})
+    assert step.next(5.0, quiet=True) == CommitOffsets({A: 2})
 
 
 def test_a_reject_reaches_a_destination_that_takes_rejects_and_no_other() -> None:
@@ -132,7 +132,7 @@ def test_the_first_rows_are_written_before_any_other_and_until_they_are_accepted
     write = step.next(1.0, quiet=True)
     assert offsets_in(write) == [100, 101, 0]
     step.wrote(write, Written(), 1.0, 0.0)
-    assert step.next(1.0, quiet=True) == Commit({A: 1})
+    assert step.next(1.0, quiet=True) == CommitOffsets({A: 1})
 
 
 # What is sent again ---------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def test_what_was_accepted_is_not_sent_twice_and_nothing_is_committed_before_the
     assert offsets_in(write) == [2, 3, 4]
     accepted = step.wrote(write, Written(dropped=(Dropped(rows=late(3), reason="no"),)), 6.0, 0.0)
     assert accepted == {"late_dropped": 2}
-    assert step.next(6.0, quiet=True) == Commit({A: 2})
+    assert step.next(6.0, quiet=True) == CommitOffsets({A: 2})
 
 
 def test_pauses_grow_while_nothing_is_accepted_and_begin_anew_when_something_is() -> None:
@@ -179,7 +179,7 @@ def test_partitions_that_are_taken_away_take_their_rows_with_them() -> None:
     write = step.next(6.0, quiet=True)
     assert offsets_in(write) == [0]
     step.wrote(write, Written(), 6.0, 0.0)
-    assert step.next(6.0, quiet=True) == Commit({B: 1})
+    assert step.next(6.0, quiet=True) == CommitOffsets({B: 1})
 
 
 def test_offsets_that_the_broker_did_not_take_are_given_out_again_but_not_at_once() -> None:
@@ -221,7 +221,7 @@ def test_a_corrupt_message_is_left_out_told_and_committed() -> None:
     write = step.next(5.0, quiet=True)
     assert offsets_in(write) == [0, 2]
     step.wrote(write, Written(), 5.0, 0.0)
-    assert step.next(5.0, quiet=True) == Commit({A: 3})
+    assert step.next(5.0, quiet=True) == CommitOffsets({A: 3})
 
 
 def test_what_comes_before_a_newer_message_is_written_and_committed_and_then_the_role_stops() -> None:
@@ -232,7 +232,7 @@ def test_what_comes_before_a_newer_message_is_written_and_committed_and_then_the
     assert offsets_in(write) == [0]
     step.wrote(write, Written(), 5.0, 0.0)
     commit = step.next(5.0, quiet=False)
-    assert commit == Commit({A: 1})
+    assert commit == CommitOffsets({A: 1})
     step.committing(commit)
     stop = step.next(5.0, quiet=False)
     assert isinstance(stop, Stop)
@@ -285,7 +285,7 @@ def test_whatever_happens_no_offset_is_given_out_before_its_rows_are_accepted_an
             rest = rows[taken:]
             written = Written(left=(late(*rest),), because=AWAY) if rest else Written()
             step.wrote(action, written, now_s, chance.random())
-        elif isinstance(action, Commit):
+        elif isinstance(action, CommitOffsets):
             assert all(accepted[offset] for offset in range(action.offsets[A]))
             step.committing(action)
             if chance.random() < 0.2:

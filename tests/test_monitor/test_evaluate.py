@@ -21,7 +21,7 @@ from monitor.evaluation.evaluator import Evaluator, Step
 from monitor.evaluation.state import SEAL_KEY, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import Clock
-from monitor.kafka.faust.producers import Outgoing
+from monitor.kafka.faust.producers import TransactionMessage
 from monitor.kafka.topics import changelog_topic, partition_of_model
 from monitor.process.health import Health
 from monitor.roles.evaluate_metrics import EvaluateMetrics
@@ -53,10 +53,10 @@ class FakeProducer:
     """Takes transactions; the changelog of each ends at the next offset that is a multiple of 100."""
 
     def __init__(self, state: FakeState) -> None:
-        self.sent: list[tuple[list[Outgoing], int]] = []
+        self.sent: list[tuple[list[TransactionMessage], int]] = []
         self._state = state
 
-    def commit(self, sent: Sequence[Outgoing], source: TopicPartition) -> dict[tuple[str, int], int]:
+    def commit(self, sent: Sequence[TransactionMessage], source: TopicPartition) -> dict[tuple[str, int], int]:
         assert self._state.changelog_offset == 100 * len(self.sent) - (0 if self.sent else 1), "the store comes after"
         self.sent.append((list(sent), source.offset))
         return {(CHANGELOG, 0): 100 * len(self.sent)}

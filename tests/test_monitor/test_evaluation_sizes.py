@@ -16,7 +16,7 @@ from detectors.reference import Reference, categorical_column
 from detectors.sketch import Sketch
 from monitor.evaluation.chunks import Chunking
 from monitor.evaluation.evaluator import Evaluator, Step
-from monitor.evaluation.results import BYTES_A_MESSAGE, Part, Results, Source
+from monitor.evaluation.results import BYTES_A_MESSAGE, Results, RowGroup, Source
 from monitor.eventtime.watermark import Clock
 from monitor.eventtime.windows import Window
 from monitor.kafka.clients import OWN_MESSAGE_BYTES
@@ -97,7 +97,7 @@ def test_a_lone_surrogate_becomes_the_replacement_character_and_stops_no_window(
         minimum=empty.minimum, maximum=empty.maximum, mean=empty.mean, m2=empty.m2,
         frequent=(Frequent.of({"a\ud800b": 1}),),
     )  # fmt: skip
-    part = Part(model="m", group=("1\udfff", "r"), interval=Window(start_ms=0, end_ms=1), revision=1)
+    part = RowGroup(model="m", group=("1\udfff", "r"), interval=Window(start_ms=0, end_ms=1), revision=1)
     (batch,) = Results(profiles=[(part, profiles(layout, {"s=\U0001f600": sketch}))]).batches()
     (row,) = decode(encode(batch, SOURCE)).to_pylist()
     assert row["frequent_unseen"] == [{"value": "a\ufffdb", "count": 1, "error": 0}]

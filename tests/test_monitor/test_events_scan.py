@@ -18,7 +18,7 @@ from monitor.events.json.decimals import nearest
 from monitor.events.json.decoder import JsonDecoder
 from monitor.events.json.forgiving import Forgiving
 from monitor.events.json.instant import instant
-from monitor.events.lookup import ASK, PackedTables, Table, find
+from monitor.events.lookup import ASK, CodeTable, PackedTables, find
 from monitor.events.models import ModelSpec
 from monitor.events.values import timestamp
 from monitor.events.words import PADDING
@@ -149,8 +149,8 @@ def test_the_days_of_leap_years_are_counted(leap: str) -> None:
 @given(st.lists(st.text(max_size=40), max_size=40, unique=True), st.lists(st.text(max_size=40), max_size=20))
 def test_a_table_finds_what_it_holds_and_nothing_else(texts: list[str], others: list[str]) -> None:
     codes = {one: code for code, one in enumerate(texts)}
-    first = Table(codes={"another": 7}, null=-1, invalid=-2, other=ASK)
-    packed = PackedTables([first, Table(codes=codes, null=-1, invalid=-2, other=ASK)])
+    first = CodeTable(codes={"another": 7}, null=-1, invalid=-2, other=ASK)
+    packed = PackedTables([first, CodeTable(codes=codes, null=-1, invalid=-2, other=ASK)])
     for one in [*texts, *others, *(f"{one}x" for one in texts)]:
         raw = b"??" + one.encode()
         place = np.uint64(2), np.uint64(len(raw))

@@ -16,7 +16,7 @@ from detectors.columns import CODE_NULL
 from monitor.errors import InputError
 from monitor.events.mapping import Mapping
 from monitor.events.reasons import Reason
-from monitor.files.read import Part, format_of, iter_decoded, open_table
+from monitor.files.read import FilePart, format_of, iter_decoded, open_table
 from monitor.files.values import MIXED
 
 
@@ -28,7 +28,7 @@ def read(path: Path, columns: list[str] | None = None, **options: Any) -> pa.Tab
     return pa.Table.from_batches(list(open_table(path, **options).iter_batches(columns)))
 
 
-def counts(parts: Iterable[Part]) -> tuple[int, int, list[Reason]]:
+def counts(parts: Iterable[FilePart]) -> tuple[int, int, list[Reason]]:
     """Events, counted rows, and the reasons of rejects."""
     decoded = [part.decoded for part in parts]
     rejects = [reject.reason for one in decoded for reject in one.rejects]

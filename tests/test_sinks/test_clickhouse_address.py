@@ -7,34 +7,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.clickhouse.address import Address
+from sinks.clickhouse.address import ClickHouseAddress
 from sinks.clickhouse.client import connect
 from sinks.errors import SinkError, SinkRejected
 
 
 def test_a_full_address() -> None:
-    address = Address.parse("clickhouse://me:p%40ss@ch.example:9123/drift")
+    address = ClickHouseAddress.parse("clickhouse://me:p%40ss@ch.example:9123/drift")
     assert (address.scheme, address.host, address.port) == ("clickhouse", "ch.example", 9123)
     assert (address.user, address.password, address.database) == ("me", "p@ss", "drift")
     assert not address.embedded
 
 
 def test_what_a_short_address_leaves_out() -> None:
-    plain, tls = Address.parse("clickhouse://h"), Address.parse("clickhouses://h?ca_cert=/etc/ca.pem")
+    plain, tls = (
+        ClickHouseAddress.parse("clickhouse://h"),
+        ClickHouseAddress.parse("clickhouses://h?ca_cert=/etc/ca.pem"),
+    )
     assert (plain.port, plain.user, plain.password, plain.database) == (8123, "default", "", "default")
     assert (tls.port, tls.ca_cert) == (8443, "/etc/ca.pem")
 
 
 def test_an_ipv6_host() -> None:
-    address = Address.parse("clickhouse://[::1]:8123/db")
+    address = ClickHouseAddress.parse("clickhouse://[::1]:8123/db")
     assert address.host == "::1"
     assert repr(address) == "clickhouse://default@[::1]:8123/db"
 
 
 def test_the_embedded_engine() -> None:
-    assert Address.parse("chdb:///var/lib/drift%20line").path == "/var/lib/drift line"
-    assert Address.parse("chdb://memory").path == ":memory:"
-    assert Address.parse("chdb:///x").embedded
+    assert ClickHouseAddress.parse("chdb:///var/lib/drift%20line").path == "/var/lib/drift line"
+    assert ClickHouseAddress.parse("chdb://memory").path == ":memory:"
+    assert ClickHouseAddress.parse("chdb:///x").embedded
 
 
 @pytest.mark.parametrize(
@@ -58,12 +61,12 @@ def test_the_embedded_engine() -> None:
 )
 def test_what_is_no_address_is_rejected(dsn: str) -> None:
     with pytest.raises(SinkRejected):
-        Address.parse(dsn)
+        ClickHouseAddress.parse(dsn)
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=6))
 def test_the_password_is_never_shown(password: str) -> None:
-    address = Address.parse(f"clickhouse://me:{quote(password, safe='')}@localhost:8123/db")
+    address = ClickHouseAddress.parse(f"clickhouse://me:{quote(password, safe='')}@localhost:8123/db")
     assert address.password == password
     assert repr(address) == str(address) == f"{address}" == "clickhouse://me:***@localhost:8123/db"
 
@@ -71,7 +74,7 @@ def test_the_password_is_never_shown(password: str) -> None:
 @pytest.mark.parametrize("password", ["hunter2/x", "hunter2#x", "hunter2?x", "hun[ter2"])
 def test_a_password_that_breaks_the_address_is_not_in_the_error(password: str) -> None:
     with pytest.raises(SinkError) as caught:
-        Address.parse(f"clickhouse://me:{password}@h:8123/db")
+        ClickHouseAddress.parse(f"clickhouse://me:{password}@h:8123/db")
     seen = f"{caught.value!r} {caught.value.__cause__!r}"
     assert caught.value.__suppress_context__
     assert "hunter" not in seen

@@ -20,7 +20,7 @@ import pytest
 from support.batches import batch_of
 from support.clickhouse import read
 
-from sinks.clickhouse.address import Address
+from sinks.clickhouse.address import ClickHouseAddress
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations import migrate, migrations, pending
 from sinks.clickhouse.sink import ClickHouseSink
@@ -239,4 +239,4 @@ def test_the_password_is_in_no_query(bridge: str) -> None:
         assert client.command("SELECT 1") == 1
     assert any("SELECT 1" in request for request in Bridge.requests)
     assert not any(SECRET in request for request in Bridge.requests)
-    assert SECRET not in repr(Address.parse(bridge))
+    assert SECRET not in repr(ClickHouseAddress.parse(bridge))

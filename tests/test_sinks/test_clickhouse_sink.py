@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.batches import batch_of
 from support.clickhouse import read
 
-from sinks.clickhouse.address import Address
+from sinks.clickhouse.address import ClickHouseAddress
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.destination import Destination, Written
@@ -151,7 +151,7 @@ def failing_inserts(
     inserted: list[int] = []
     tries: list[int] = []
 
-    def connecting(address: Address) -> Client:
+    def connecting(address: ClickHouseAddress) -> Client:
         made = connect(address)
         insert = made.insert_arrow
 

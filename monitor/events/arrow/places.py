@@ -48,7 +48,7 @@ class Place(NamedTuple):
         return array
 
 
-class Places:
+class SchemaPlaces:
     """Where one model's columns lie in one schema; None for what is not there.
 
     Attributes
@@ -154,13 +154,13 @@ class Seen:
     def __init__(self, schema: Any) -> None:
         self.schema = schema
         self.model = find(schema, (MODEL,))
-        self._places: dict[str, Places] = {}
+        self._places: dict[str, SchemaPlaces] = {}
 
-    def places(self, frame: Frame) -> Places:
+    def places(self, frame: Frame) -> SchemaPlaces:
         """Of a model's columns."""
         name = frame.spec.name
         if name not in self._places:
-            self._places[name] = Places(frame, self.schema)
+            self._places[name] = SchemaPlaces(frame, self.schema)
         return self._places[name]
 
 

@@ -10,7 +10,7 @@ from detectors.columns import CODE_NULL, NULL
 from monitor.events.arrow import direct
 from monitor.events.arrow.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts, value_type
 from monitor.events.arrow.dictionaries import Dictionary
-from monitor.events.arrow.places import Place, Places
+from monitor.events.arrow.places import Place, SchemaPlaces
 from monitor.events.arrow.probabilities import best_of
 from monitor.events.arrow.sheet import Sheet
 from monitor.events.frame import Frame
@@ -34,7 +34,7 @@ _SPOKEN: Final = (
 class Rows:
     """Reads a valid record batch, all of whose rows are of one model, into rows [start, start + n) of its sheet."""
 
-    def __init__(self, frame: Frame, places: Places, batch: Any, sheet: Sheet, start: int) -> None:
+    def __init__(self, frame: Frame, places: SchemaPlaces, batch: Any, sheet: Sheet, start: int) -> None:
         self._frame = frame
         self._places = places
         self._batch = batch
@@ -240,7 +240,7 @@ class Rows:
 class _Categories:
     """A column as the categories that occur in it, and each row's index among them."""
 
-    def __init__(self, places: Places, place: Place, batch: Any, exported: direct.Exported) -> None:
+    def __init__(self, places: SchemaPlaces, place: Place, batch: Any, exported: direct.Exported) -> None:
         self._place = place
         self._array = place.of(batch)
         self._exported = exported

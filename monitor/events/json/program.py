@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.events.frame import Frame
 from monitor.events.json.guesses import no_guesses
-from monitor.events.lookup import PackedTables, Table, is_unicode
+from monitor.events.lookup import CodeTable, PackedTables, is_unicode
 from monitor.events.mapping import MODEL, SEGMENTS, path
 
 IGNORE: Final = 0
@@ -64,17 +64,17 @@ class Program:
     """
 
     def __init__(
-        self, frame: Frame, objects: "list[_Object]", needed: int, predictions: int, tables: list[Table]
+        self, frame: Frame, objects: "list[_Object]", needed: int, predictions: int, tables: list[CodeTable]
     ) -> None:
         self.frame = frame
         self.needed = needed
         self.predictions = predictions
         rows: list[tuple[int, ...]] = []
-        keys: list[Table] = []
+        keys: list[CodeTable] = []
         for position, one in enumerate(objects):
             names = {name: entry for name, entry in one.items() if _is_plain(name)}
             codes = {name: len(rows) + place for place, name in enumerate(names)}
-            keys.append(Table(codes=codes, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN))
+            keys.append(CodeTable(codes=codes, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN))
             rows += [(position, *entry.fields()) for entry in names.values()]
         self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 9)
         self.keys = PackedTables(keys)
@@ -167,7 +167,7 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
         return None
     if len(builder.objects) > _MAX_OBJECTS or not is_unicode(frame.spec.name):
         return None
-    names = Table(codes={frame.spec.name: 0}, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN)
+    names = CodeTable(codes={frame.spec.name: 0}, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN)
     return Program(frame, builder.objects, needed, predictions, [*frame.tables, names])
 
 

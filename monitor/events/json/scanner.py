@@ -12,7 +12,7 @@ from monitor.events.json import named, scan
 from monitor.events.json.forgiving import parse
 from monitor.events.json.gathered import Gathered
 from monitor.events.json.program import HAS_FEATURES, HAS_PREDICTION, Program, program_of
-from monitor.events.lookup import ASK, PackedTables, Table
+from monitor.events.lookup import ASK, CodeTable, PackedTables
 from monitor.events.mapping import MODEL
 from monitor.events.parts import Part, fill_segments, segment_code, set_absent, set_code
 from monitor.events.values import Category, category, most_probable, number
@@ -37,7 +37,9 @@ class Scanner:
         self._programs = {name: [one for one in shapes if one is not None] for name, shapes in programs.items()}
         self._names = tuple(frames)
         codes = {name: code for code, name in enumerate(self._names)}
-        self._models = PackedTables(Table(codes=table, null=-1, invalid=-1, other=-1) for table in ({MODEL: 0}, codes))
+        self._models = PackedTables(
+            CodeTable(codes=table, null=-1, invalid=-1, other=-1) for table in ({MODEL: 0}, codes)
+        )
 
     def take(self, raws: Sequence[bytes | None], longest: int) -> tuple[list[tuple[str, Part]], Ints]:
         """Scan some events; none that is None or has more than `longest` bytes.

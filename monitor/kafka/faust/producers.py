@@ -34,7 +34,7 @@ RETRY_BACKOFF_MS = 10
 made that most of the time of a backlog."""
 
 
-class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+class TransactionMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message to send; `value` is None for a changelog's tombstone."""
 
     topic: str
@@ -59,7 +59,7 @@ class PartitionProducer:
         """Fence the producer that had the id before, and roll back what it left open. Raises `KafkaException`."""
         _insist(lambda: self._producer.init_transactions(CALL_S))
 
-    def commit(self, messages: Sequence[Outgoing], source: TopicPartition) -> dict[tuple[str, int], int]:
+    def commit(self, messages: Sequence[TransactionMessage], source: TopicPartition) -> dict[tuple[str, int], int]:
         """Send messages and the offset to read on from (`source`) in one transaction.
 
         Returns the last offset written to each topic and partition. Raises `KafkaException`: the transaction may then

@@ -19,7 +19,7 @@ LEAVE_WITHIN_S = 12.0
 the supervisor kills what has not ended after 20."""
 
 
-class Worker(faust.Worker):
+class EvaluateWorker(faust.Worker):
     """Runs an app until SIGTERM or SIGINT, and ends within `LEAVE_WITHIN_S` of it."""
 
     def __init__(self, app: faust.App) -> None:
