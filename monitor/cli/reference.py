@@ -20,7 +20,7 @@ def build(config_path: Path, data: Path, version: str, model_name: str) -> None:
     with bar("building the reference") as show:
         built = build_reference(model, data, version=version, progress=lambda _what, fraction: show(fraction))
     digest = write_reference(model.reference, built.reference)
-    _show(results(), model, built, digest)
+    show_built(results(), model, built, digest)
 
 
 def _chosen(config: Config, name: str) -> Model:
@@ -36,7 +36,8 @@ def _chosen(config: Config, name: str) -> Model:
     return models[name]
 
 
-def _show(console: Console, model: Model, built: BuiltReference, digest: str) -> None:
+def show_built(console: Console, model: Model, built: BuiltReference, digest: str) -> None:
+    """Print what was inferred of each column, and how many rows and values its segments have."""
     table = Table(title=f"{model.name}: {built.reference.n:,} rows", title_justify="left")
     for heading in ("column", "kind", "why", "nulls", "note"):
         # Folded, never cut: in a pipe there are eighty characters, and a name that is cut is no name.

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from monitor.cli.reference import _show
+from monitor.cli.reference import show_built
 from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.reference.build import build_reference
@@ -57,7 +57,7 @@ def test_what_is_shown_says_how_many_values_a_segment_has_and_cuts_no_name(tmp_p
     pq.write_table(table, tmp_path / "f.parquet")
     configured = model(segments=("site", "few", "none"))
     console = Console(width=80, record=True)
-    _show(console, configured, build_reference(configured, tmp_path / "f.parquet"), "0" * 64)
+    show_built(console, configured, build_reference(configured, tmp_path / "f.parquet"), "0" * 64)
     shown = console.export_text()
     assert "pipe" in shown
     assert "…" not in shown
