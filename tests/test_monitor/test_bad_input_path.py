@@ -28,12 +28,16 @@ MIB = 1024 * 1024
 
 
 class Case(NamedTuple):
-    """One message, what is counted of it, and the rejects that come of it: reason, position, raw bytes."""
+    """One message, what is counted of it, and the rejects that come of it: reason, position, raw bytes.
+
+    `featureless` are those of the counted events that speak of no feature.
+    """
 
     value: bytes | None
     counted: int = 0
     rejects: tuple[tuple[str, int, bytes], ...] = ()
     late: int = 0
+    featureless: int = 0
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -98,7 +102,9 @@ CORPUS: dict[str, Case] = {
     "a clock in 1970": Case(encode(event(timestamp=1_000)), late=1),
     "Python's NaN and Infinity": Case(PYTHONS.encode(), counted=1),
     "text where numbers belong": Case(encode(event(features={"amount": "much", "age": [1], "color": 7})), counted=1),
-    "no features, no prediction": Case(encode({"model": MODEL, "version": "1", "timestamp": START_MS}), counted=1),
+    "no features, no prediction": Case(
+        encode({"model": MODEL, "version": "1", "timestamp": START_MS}), counted=1, featureless=1
+    ),
     "a number": whole(b"17", "schema"),
     "an array with a bad one": Case(
         b"[" + GOOD + b"," + NO_TIME + b"," + GOOD + b"]", counted=2, rejects=(("bad_timestamp", 1, NO_TIME),)
@@ -139,10 +145,15 @@ def test_every_bad_event_is_counted_late_or_rejected_with_its_reason(installatio
     )
     assert in_clickhouse(installation) == expected
     assert on_the_topic(installation) == expected
-    counted = installation.query(
+    n_counted = len(good) + sum(case.counted for case in CORPUS.values())
+    events = installation.query(
+        "SELECT sum(events) FROM windows_latest WHERE segment = '' AND window_end - window_start = 3600"
+    )
+    assert events == [(n_counted,)]
+    of_age = installation.query(
         "SELECT sum(n + nulls + invalid) FROM column_profiles_latest WHERE segment = '' AND column = 'age'"
     )
-    assert counted == [(len(good) + sum(case.counted for case in CORPUS.values()),)]
+    assert of_age == [(n_counted - sum(case.featureless for case in CORPUS.values()),)]
     assert installation.query("SELECT sum(n) FROM late_dropped FINAL") == [(1,)]
     invalid = installation.query(
         "SELECT column, sum(invalid) FROM column_profiles_latest WHERE segment = '' AND invalid > 0 "

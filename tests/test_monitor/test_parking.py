@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.flow import MINUTE_MS, Event, last_revisions, make_reference, make_watched, message_of
 from support.machine import MODEL, REFERENCE, Machine, at, clock
@@ -49,6 +49,7 @@ MINUTES = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(MINUTES, st.integers(0, 13), st.integers(0, 13), st.sampled_from([0, 3, 60]), st.sampled_from([1, 32]))
+@example(minutes=[(0.0, 1, False), (9.0, 1, True)], comes=3, leaves=0, retention=0, at_once=1)
 def test_a_model_that_waited_has_the_results_of_one_that_never_did(
     minutes: list[tuple[float, int, bool]], comes: int, leaves: int, retention: int, at_once: int
 ) -> None:
