@@ -86,10 +86,13 @@ def timestamp(value: object) -> int | None:
 def most_probable(probabilities: object) -> tuple[float, Category]:
     """The largest of a mapping's or list's probabilities and its class (a list's classes are its positions).
 
-    The first of equals. Values that are no finite numbers are passed over; where no other is there, both are invalid.
+    Of equals, the class whose name comes first: tables keep no order of keys that each event had its own of. In a list,
+    the first. Values that are no finite numbers are passed over; where no other is there, both are invalid.
     """
     if isinstance(probabilities, Mapping):
-        pairs = [(category(key), number(value)) for key, value in probabilities.items()]
+        pairs = sorted(
+            ((category(key), number(value)) for key, value in probabilities.items()), key=lambda pair: str(pair[0])
+        )
     elif isinstance(probabilities, Sequence) and not isinstance(probabilities, str):
         pairs = [(str(index), number(value)) for index, value in enumerate(probabilities)]
     else:

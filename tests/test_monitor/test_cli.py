@@ -435,7 +435,7 @@ def test_migrate_applies_what_is_missing_and_then_nothing(run: Run, data: Path, 
     config = write_config(tmp_path)
     first, second = run("migrate", config), run("migrate", config)
     assert (first.code, second.code) == (0, 0)
-    assert first.out.splitlines()[0] == "clickhouse: applied 0001_tables"
+    assert first.out.splitlines()[0] == "clickhouse: applied 0001_records"
     assert len(first.out.splitlines()) >= 4
     assert second.out == "clickhouse: the schema is up to date\n"
 

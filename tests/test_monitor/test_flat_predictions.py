@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detectors.layout import Layout
@@ -174,6 +174,16 @@ PREDICTION = st.one_of(
         min_size=1,
         max_size=6,
     )
+)
+@example(
+    rows=[
+        {
+            "prediction": {"score": None, "label": None, "probabilities": dict.fromkeys(order, 0.5)},
+            "score": None,
+            "label": None,
+        }
+        for order in ("yn", "ny")
+    ]
 )
 def test_wherever_a_prediction_lies_a_table_and_events_agree(rows: list[dict[str, Any]]) -> None:
     rows, model = dated(rows, Mapping()), spec(Mapping())

@@ -42,8 +42,9 @@ def best_of(array: Any, rows: Ints) -> Best:
 
 
 def _of_struct(array: Any, rows: Ints) -> Best:
-    names = [clean(field.name) for field in array.type]
-    values = np.stack([numbers(pc.struct_field(array, [place]))[rows] for place in range(len(names))])
+    places = sorted(range(array.type.num_fields), key=lambda place: clean(array.type.field(place).name))
+    names = [clean(array.type.field(place).name) for place in places]
+    values = np.stack([numbers(pc.struct_field(array, [place]))[rows] for place in places])
     values[~np.isfinite(values)] = -np.inf
     first = values.argmax(axis=0)
     largest = values[first, np.arange(rows.size)]
