@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -161,6 +162,33 @@ def test_a_newer_message_ends_the_role_and_stays_unread(
     assert f"partition 0, offset {told[0]}" in installation.tail()
     assert "upgrade this worker" in installation.tail()
     assert EvaluateGroup(kafka).committed_of(0) <= told[0]
+
+
+@pytest.mark.long
+def test_a_broker_that_is_killed_inside_a_transaction_costs_nothing_but_delay(
+    apache_kafka: ApacheKafka, make: Make, tmp_path: Path
+) -> None:
+    installation = make(apache_kafka)
+    group = EvaluateGroup(installation.config.kafka)
+    installation.start("evaluate", WORKER)
+    installation.wait_for(lambda: group.committed() > 0, "evaluate to begin", LONG_S, every_s=0.02)
+    apache_kafka.kill()
+    apache_kafka.start()
+    deadline_s = time.monotonic() + LONG_S
+
+    def goes_on() -> bool:
+        # It may end, as it does when the broker took a transaction back; the supervisor starts it again.
+        role = installation.processes.pop(WORKER)
+        if role.poll() is None:
+            installation.processes[WORKER] = role
+        else:
+            assert role.returncode != StoppedError.exit_code, installation.tail()
+            installation.start("evaluate", WORKER)
+        return group.is_done()
+
+    while not goes_on():
+        assert time.monotonic() < deadline_s, installation.tail()
+    expect_rows_of_replay(installation, tmp_path)
 
 
 def test_a_role_ends_when_it_is_told_to_while_the_broker_is_frozen(
