@@ -13,9 +13,9 @@ _MOVING = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
 }
-"""A group's offsets are being read, or moved to another broker: that passes."""
-
+"""A group's offsets are being read, moved to another broker, or part of a transaction: that passes."""
 
 ANSWER_WITHIN_S = 5.0
 
@@ -49,11 +49,24 @@ class GroupProgress:
         try:
             partitions = self._consumer.list_topics(self._topic, timeout=10).topics[self._topic].partitions
             asked = [TopicPartition(self._topic, number) for number in partitions]
-            return not self._left(self._consumer.committed(asked, timeout=10))
+            committed = self._committed(asked)
+            return committed is not None and not self._left(committed)
         except KafkaException as error:
             if error.args[0].code() in _MOVING:
                 return False
             raise classify(error, self._kafka) from error
+
+    def _committed(self, asked: list[TopicPartition]) -> list[TopicPartition] | None:
+        """What the group has committed; None while that is not settled.
+
+        A transaction that its worker left open keeps the answer back until somebody takes over and ends it.
+        """
+        try:
+            return self._consumer.committed(asked, timeout=10)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError._TIMED_OUT:
+                return None
+            raise
 
     def _left(self, committed: Sequence[TopicPartition]) -> bool:
         """Whether a message is left to read; no answer in time is no proof that there is none."""

@@ -19,7 +19,8 @@ class EvaluateGroup:
         self._name = application_id(kafka)
         self._topic = kafka.own_topic(topics.SKETCHES)
         settings = {"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0}
-        self._consumer = Consumer({**settings, "group.id": self._name})
+        # A stopped worker may have left a transaction open: a reader of committed data alone would wait for its end.
+        self._consumer = Consumer({**settings, "group.id": self._name, "isolation.level": "read_uncommitted"})
         self._admin = AdminClient(settings)
 
     def committed_of(self, partition: int) -> int:

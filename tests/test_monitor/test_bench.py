@@ -30,6 +30,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, kafka: Broker) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
 
 
+@pytest.mark.long
 def test_bench_writes_every_named_result_as_json(tiny: None, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "--json", "--rounds", "1"]) == 0
     report = msgspec.json.decode(capfd.readouterr().out, type=Report)

@@ -75,7 +75,8 @@ def year_of_flights(tmp_path_factory: pytest.TempPathFactory) -> Flights:
     return section, events, rows, quality
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [1, 3])
 def test_a_year_of_flights_gives_the_rows_of_replay(
     workers: int, year_of_flights: Flights, install: Callable[[dict[str, Any]], Installation]
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_year_of_flights_gives_the_rows_of_replay(
     assert counted + still_open == len(events)
 
 
+@pytest.mark.long
 def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
     install: Callable[[dict[str, Any]], Installation], tmp_path: Path
 ) -> None:
