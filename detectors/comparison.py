@@ -15,9 +15,12 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     counts: (rows, cells) int64, padded with empty cells on the right; (rows, 0) for rates.
     n: (rows,) int64, what the method divides by. "bins" and "cells" of a numeric column: valid values; "bins" of a
         categorical one: valid and nulls, because nulls are a cell; "rates": valid, nulls and invalid.
-    nulls, invalid, unseen, outside: (rows,) int64. `unseen` is 0 for numeric columns; `outside`, what lies out of
-        the reference's range, is 0 for categorical ones.
+    nulls, invalid, unseen, outside, outer: (rows,) int64. `unseen` is 0 for numeric columns; `outside`, what lies out of
+        the reference's range, and `outer`, that and what lies in the outermost cell of either end of it, are 0 for
+        categorical ones.
     minimum, maximum: (rows,) float64 of the valid values; +inf and -inf without any, NaN for categorical columns.
+    mean, m2: (rows,) float64 of the valid values, and the sum of squared deviations from it; 0 without any, NaN for
+        categorical columns.
     """
 
     counts: Ints
@@ -26,8 +29,11 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     invalid: Ints
     unseen: Ints
     outside: Ints
+    outer: Ints
     minimum: Floats
     maximum: Floats
+    mean: Floats
+    m2: Floats
 
     def proportions(self) -> Floats:
         """(rows, cells) counts over n; 0 in a row without values."""
@@ -42,10 +48,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     kind: of all rows.
     reference, current: both sides, in the same cells.
-    n_categories: (rows,) int64, so many cells are categories, then come `other`, `unseen` and the nulls; 0 for numeric
-        columns.
-    singletons: (rows,) int64 for "rates", rows of the reference whose category no other row of the whole has; 0 for
-        numeric columns and other grids.
+    expected: (rows, cells) for "bins", else (rows, 0): the cells' proportions when nothing has changed, as the reference
+        side tells them; see `detectors.tables.null_proportions`.
+    singles, doubles: (rows,) int64 for "rates", rows of the reference whose category one row of the whole has, or two;
+        0 for numeric columns, other grids, and references that are live windows.
     single_valued: (rows, cells) True where a cell can hold one value only.
     edges: (rows, cells + 1) for "cells", else (rows, 0): cell i is `(edges[i], edges[i + 1]]`; the outer two are
         -inf and +inf, and padding repeats +inf.
@@ -53,14 +59,14 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     range_minimum, range_maximum: (rows,) of the whole reference, which drew the grid; NaN without values.
     range_std: (rows,) standard deviation of the whole reference; NaN without values.
     min_samples: fewer values on either side are no verdict; see `testable`.
-    dealings: by row, what `detectors.calibration` dealt for it: methods that look at the same cells share it.
     """
 
     kind: Kind
     reference: Side
     current: Side
-    n_categories: Ints
-    singletons: Ints
+    expected: Floats
+    singles: Ints
+    doubles: Ints
     single_valued: Bools
     edges: Floats
     cell_means: Floats
@@ -68,7 +74,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     range_maximum: Floats
     range_std: Floats
     min_samples: int = 1
-    dealings: dict[int, tuple[Ints, Ints]] = msgspec.field(default_factory=dict)
 
     @property
     def n_reference(self) -> Ints:

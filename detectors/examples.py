@@ -7,12 +7,14 @@ import numpy as np
 from detectors.accumulate import accumulate
 from detectors.arrays import Floats
 from detectors.columns import Column, Kind
+from detectors.dependence import DesignEffect
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference, categorical_column, numeric_column
 from detectors.registry import Scores, get
 from detectors.score import comparison_of
 from detectors.sketch import Sketch
-from detectors.tables import compare_events, stacked
+from detectors.stack import stacked
+from detectors.tables import compare_events
 
 
 def sketch_values(layout: Layout, values: Floats) -> Sketch:
@@ -45,7 +47,7 @@ def compare(method: str, reference: Floats, current: Floats, bins: int = 10) -> 
     """Score one window of one numeric column: arrays of one row."""
     pinned = reference_of(reference)
     live = {WHOLE: sketch_values(pinned.layout, current)}
-    return get(method).score(comparison_of(pinned, live, get(method).grid, bins=bins))
+    return get(method).score(comparison_of(pinned, live, get(method).grid, bins=bins), DesignEffect.none(1))
 
 
 def compare_categories(method: str, reference: Mapping[str, int], current: Mapping[str, int], nulls: int = 0) -> Scores:
@@ -71,7 +73,8 @@ def compare_categories(method: str, reference: Mapping[str, int], current: Mappi
         cell_means=np.full(layout.n_cells, np.nan),
     )
     found = get(method)
-    return found.score(comparison_of(pinned, {WHOLE: sides[1]}, found.grid, kind=Kind.CATEGORICAL))
+    comparison = comparison_of(pinned, {WHOLE: sides[1]}, found.grid, kind=Kind.CATEGORICAL)
+    return found.score(comparison, DesignEffect.none(1))
 
 
 def compare_coverage(reference: tuple[int, int, int], current: tuple[int, int, int]) -> Scores:
@@ -84,4 +87,4 @@ def compare_coverage(reference: tuple[int, int, int], current: tuple[int, int, i
         sketch.nulls[:] = both + features, both + predictions
         sides.append(sketch)
     events = stacked(sides[0].layout, {"before": sides[0], "now": sides[1]}).events
-    return get("coverage").score(compare_events(events[0], events[1]))
+    return get("coverage").score(compare_events(events[0], events[1]), DesignEffect.none(1))

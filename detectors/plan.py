@@ -1,5 +1,7 @@
 """Where the scorer finds each column's cells: index matrices drawn once per reference."""
 
+from typing import Final
+
 import msgspec
 import numpy as np
 
@@ -8,6 +10,13 @@ from detectors.columns import Kind
 from detectors.grid import coarse_cells, single_valued
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
+
+MAX_CELLS: Final = 100
+"""Categories that are compared one by one."""
+MIN_ROWS: Final = 20
+"""Of the whole reference, for a category to be a cell of its own,"""
+FEW: Final = 20
+"""unless there are no more categories than this."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,13 +53,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Plan:
-    """Coarse cells of numeric columns; categories, other, unseen and nulls of categorical ones."""
+    """Coarse cells of numeric columns; of categorical ones the largest categories, the tail, and the nulls.
+
+    The tail is all other categories of the reference, with what it never held. A category is a cell of its own if it is
+    one of the `MAX_CELLS` largest and holds `MIN_ROWS` rows of the whole: those that are the largest by chance are
+    smaller in the next sample, by about a row each, and of many together the tail would seem to grow.
+    """
     layout = reference.layout
-    if kind is Kind.CATEGORICAL:
-        nulls = layout.n_cells + columns
-        rows = [np.append(row, null) for row, null in zip(_cells(layout, columns), nulls, strict=True)]
-        return _plan(layout, kind, columns, rows, with_nulls=True)
     counts = reference.sketches[WHOLE].counts
+    categorical = kind is Kind.CATEGORICAL
     chosen = set(columns.tolist())
     starts: list[Ints] = []
     rows = []
@@ -59,12 +70,22 @@ def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Pla
         cells = layout.cells(column)
         first = np.zeros(1, dtype=np.int64)  # a column that is not asked for is one group
         if column in chosen:
-            group = coarse_cells(np.array(layout.columns[column].edges), counts[cells], bins)
-            first = np.flatnonzero(np.diff(group, prepend=-1))
+            if categorical:
+                first = np.arange(_n_own_cells(counts[cells][:-2]) + 1)
+            else:
+                group = coarse_cells(np.array(layout.columns[column].edges), counts[cells], bins)
+                first = np.flatnonzero(np.diff(group, prepend=-1))
             rows.append(np.arange(n_groups, n_groups + first.size))
         starts.append(first + cells.start)
         n_groups += first.size
-    return _plan(layout, kind, columns, rows, starts=np.concatenate(starts))
+    if categorical:
+        rows = [np.append(row, n_groups + column) for row, column in zip(rows, columns, strict=True)]
+    return _plan(layout, kind, columns, rows, starts=np.concatenate(starts), with_nulls=categorical)
+
+
+def _n_own_cells(counts: Ints) -> int:
+    """How many of the categories, largest first, are cells of their own."""
+    return int(counts.size if counts.size <= FEW else min(np.sum(counts >= MIN_ROWS), MAX_CELLS))
 
 
 def plan_cells(reference: Reference, columns: Ints) -> Plan:

@@ -6,18 +6,20 @@ MessagePack. The hash finds truncation and corruption before anything is parsed.
 
 import functools
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 import numpy as np
 import zstandard
 
-from detectors.arrays import Floats
+from detectors.arrays import Floats, Ints
 from detectors.columns import Column, Kind
 from detectors.errors import ConfigurationError, DetectorError, LayoutMismatch, MalformedReference
 from detectors.grid import locate, quantile_grid
 from detectors.layout import Layout
+from detectors.panes import PaneStudy
 from detectors.sketch import Sketch
 
 REST: Final = "(rest)"
@@ -25,7 +27,8 @@ WHOLE: Final = ""
 MAX_CATEGORIES: Final = 1_000
 MAX_SEGMENT_VALUES: Final = 50
 _MAGIC: Final = b"DRIFTREF"
-_VERSION: Final = 2
+_VERSION: Final = 3
+_READ: Final = (2, 3)
 _LIMIT_BYTES: Final = 1 << 32  # a reference is megabytes; a header that claims more is corrupt
 
 
@@ -46,6 +49,9 @@ class Reference:
     sketches: by segment name; `""` is the whole and always there.
     cell_means: (layout.n_cells,) float64: the mean of the whole's values in each numeric cell, NaN in cells without
         values and in categorical columns.
+    rare: by segment, see `rare_rows`.
+    studies: what its own panes show of windows of some lengths; empty where it has no times.
+    seasons: by the kind of season ("hour_of_week"), then by its number, the sketches of the rows of that season.
     n: rows of the whole.
     """
 
@@ -58,6 +64,9 @@ class Reference:
         dimensions: Mapping[str, tuple[str, ...]],
         sketches: Mapping[str, Sketch],
         cell_means: Floats,
+        rare: Mapping[str, Ints] | None = None,
+        studies: Iterable[PaneStudy] = (),
+        seasons: Mapping[str, Mapping[int, Mapping[str, Sketch]]] | None = None,
     ) -> None:
         if WHOLE not in sketches:
             raise ConfigurationError('a reference needs the sketch of the whole, under the name ""')
@@ -71,6 +80,37 @@ class Reference:
         self.dimensions: dict[str, tuple[str, ...]] = {name: tuple(values) for name, values in dimensions.items()}
         self.sketches: dict[str, Sketch] = dict(sketches)
         self.cell_means = cell_means
+        self.rare: dict[str, Ints] = dict(rare or {})
+        self.studies: tuple[PaneStudy, ...] = tuple(studies)
+        self.seasons: dict[str, Mapping[int, Mapping[str, Sketch]]] = dict(seasons or {})
+
+    def study(self, length_ms: int | None, season: str = "") -> PaneStudy | None:
+        """What panes show of windows of this length (milliseconds), or else of the nearest one; None where the reference
+        has no times, and for None.
+
+        `season` names the kind of season within which panes were compared; "" is all of the reference.
+        """
+        own = [study for study in self.studies if study.season == season]
+        if not own or length_ms is None:
+            return None
+        return min(own, key=lambda study: (abs(math.log(study.length_ms / length_ms)), study.length_ms))
+
+    def rare_rows(self, segment: str) -> Ints:
+        """(2, n_columns) the segment's rows whose category one row of the whole has, and two.
+
+        References of the format before do not say: then as far as the counts of the largest categories tell.
+        """
+        if segment in self.rare:
+            return self.rare[segment]
+        layout, whole = self.layout, self.sketches[WHOLE].counts
+        rare = np.zeros((2, len(layout.columns)), dtype=np.int64)
+        if segment in self.sketches:
+            counts = self.sketches[segment].counts
+            for index in layout.categorical:
+                cells = layout.cells(index)
+                known, own = whole[cells][:-2], counts[cells][:-2]
+                rare[:, index] = own[known == 1].sum(), own[known == 2].sum()
+        return rare
 
     @property
     def n(self) -> int:
@@ -105,7 +145,22 @@ class Reference:
             add(_raw(name), sketch.n.to_bytes(8, "little"))
             add(*(part.astype("<i8").tobytes() for part in counted))
             add(*((part + 0.0).astype("<f8").tobytes() for part in (sketch.minimum, sketch.maximum)))
+        if self.rare or self.studies or self.seasons:  # files of the format before have none of them
+            for name in sorted(self.rare):
+                add(_raw(name), self.rare[name].astype("<i8").tobytes())
+            add(msgspec.msgpack.encode(self.studies))
+            for kind, season, name in self._season_keys():
+                sketch = self.seasons[kind][season][name]
+                counted = (sketch.counts, sketch.nulls, sketch.invalid)
+                add(_raw(kind), season.to_bytes(8, "little"), _raw(name), sketch.n.to_bytes(8, "little"))
+                add(*(part.astype("<i8").tobytes() for part in counted))
         return digest.hexdigest()
+
+    def _season_keys(self) -> Iterator[tuple[str, int, str]]:
+        for kind in sorted(self.seasons):
+            for season in sorted(self.seasons[kind]):
+                for name in sorted(self.seasons[kind][season]):
+                    yield kind, season, name
 
     def encode(self) -> bytes:
         """The bytes of a reference file."""
@@ -117,6 +172,10 @@ class Reference:
             dimensions={_raw(name): [*map(_raw, values)] for name, values in sorted(self.dimensions.items())},
             sketches={_raw(name): self.sketches[name].encode() for name in sorted(self.sketches)},
             cell_means=self.cell_means.astype("<f8").tobytes(),
+            rare={_raw(name): rows.astype("<i8").tobytes() for name, rows in sorted(self.rare.items())},
+            studies=list(self.studies),
+            seasons=[(kind, *rest, self.seasons[kind][season][name].encode()) for kind, season, name in self._season_keys()
+                     for rest in ((season, _raw(name)),)],
         )
         body = zstandard.ZstdCompressor(level=9).compress(msgspec.msgpack.encode(record))
         return _MAGIC + bytes([_VERSION]) + hashlib.sha256(body).digest() + body
@@ -134,7 +193,7 @@ class Reference:
             raise MalformedReference("this is no Driftline reference file")
         if len(data) < header + 32:
             raise MalformedReference("the reference file is truncated")
-        if data[len(_MAGIC)] != _VERSION:
+        if data[len(_MAGIC)] not in _READ:
             raise MalformedReference(f"reference format {data[len(_MAGIC)]}; this release reads {_VERSION}")
         body = data[header + 32 :]
         if hashlib.sha256(body).digest() != data[header : header + 32]:
@@ -150,6 +209,12 @@ class Reference:
                 dimensions={_text(name): tuple(map(_text, values)) for name, values in record.dimensions.items()},
                 sketches={_text(name): Sketch.decode(part, layout) for name, part in record.sketches.items()},
                 cell_means=np.frombuffer(record.cell_means, dtype="<f8").astype(np.float64),
+                rare={
+                    _text(name): np.frombuffer(rows, dtype="<i8").astype(np.int64).reshape(2, len(layout.columns))
+                    for name, rows in record.rare.items()
+                },
+                studies=record.studies,
+                seasons=_seasons(record.seasons, layout),
             )
         except (zstandard.ZstdError, msgspec.DecodeError, ValueError, DetectorError) as error:
             raise MalformedReference(f"the reference file is corrupt: {error}") from error
@@ -217,6 +282,18 @@ class _Record(msgspec.Struct, frozen=True):
     dimensions: dict[bytes, list[bytes]]
     sketches: dict[bytes, bytes]
     cell_means: bytes
+    rare: dict[bytes, bytes] = {}
+    studies: list[PaneStudy] = []
+    seasons: list[tuple[str, int, bytes, bytes]] = []
+
+
+def _seasons(
+    entries: Iterable[tuple[str, int, bytes, bytes]], layout: Layout
+) -> dict[str, dict[int, dict[str, Sketch]]]:
+    seasons: dict[str, dict[int, dict[str, Sketch]]] = {}
+    for kind, season, name, data in entries:
+        seasons.setdefault(kind, {}).setdefault(season, {})[_text(name)] = Sketch.decode(data, layout)
+    return seasons
 
 
 def _column_record(column: Column) -> _ColumnRecord:

@@ -1,65 +1,67 @@
-"""Live sketches against the reference: every method, column and segment of one window.
+"""Live sketches against a baseline: every method, column and segment of one window.
 
 Pure and deterministic: the same counts give the same scores to the bit, in the same order.
 """
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Bools, Codes, Floats, Ints
+from detectors.baseline import Baseline
 from detectors.columns import Kind
 from detectors.comparison import Comparison
+from detectors.dependence import DesignEffect
 from detectors.errors import LayoutMismatch
+from detectors.panes import PaneStudy
 from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
 from detectors.reference import WHOLE, Reference
 from detectors.registry import Scores, get
 from detectors.settings import Setting, check_settings
-from detectors.significance import benjamini_hochberg
 from detectors.sketch import Sketch
-from detectors.tables import Grid, Pinned, Stack, Table, compare, compare_events, pin, stacked, tabulate
+from detectors.stack import Stack, stacked
+from detectors.tables import Grid, Table, compare, compare_events, tabulate
 
-__all__ = ["MIN_SAMPLES", "ScoreColumns", "Setting", "comparison_of", "score"]
+__all__ = ["CALIBRATIONS", "MIN_SAMPLES", "ScoreColumns", "Setting", "comparison_of", "score", "score_stack"]
 
-MIN_SAMPLES: Final = 200
+MIN_SAMPLES: Final = 50
+MIN_VALUES: Final = 10
+"""Valid values on either side, below which a method that looks at values is left out of a column's verdict."""
 EVENTS: Final = "@coverage"
 """The column under which whole events are scored."""
+Calibration = Literal["theory", "panes", "extrapolated"]
+CALIBRATIONS: Final[tuple[Calibration, ...]] = ("theory", "panes", "extrapolated")
+Reason = Literal["", "few events", "absent"]
+REASONS: Final[tuple[Reason, ...]] = ("", "few events", "absent")
+"""Why columns of a segment were not scored: the segment has too few events, or they do not speak of the columns."""
 _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
 
 _PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
 _plans: "weakref.WeakKeyDictionary[Reference, dict[_PlanKey, Plan]]" = weakref.WeakKeyDictionary()
-
-
-class _Halves(msgspec.Struct, kw_only=True):
-    """The reference's side of comparisons of these segments."""
-
-    names: tuple[str, ...]
-    table: Table
-    by_plan: dict[_PlanKey, Pinned] = msgspec.field(default_factory=dict)
-
-
-_halves: "weakref.WeakKeyDictionary[Reference, _Halves]" = weakref.WeakKeyDictionary()
+_pinned: "weakref.WeakKeyDictionary[Reference, dict[tuple[str, ...], Baseline]]" = weakref.WeakKeyDictionary()
 
 
 class ScoreColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdicts of one window, a row each method, column and segment, as arrays (rows,).
+    """The evidence of one window, a row each method, column and segment, as arrays (rows,).
 
     Attributes
     ----------
     segments, columns, methods: the names that the next three point into.
     segment, column, method: int32, what was scored.
-    statistic: the effect, at least 0; NaN when a side has no value.
-    p_value: in [0, 1]; NaN when insufficient.
-    q_value: Benjamini-Hochberg over the sufficient columns of this segment and method; NaN when insufficient.
+    statistic: the method's; signed where the method is.
+    effect: its debiased size, at least 0.
+    p_value: in [0, 1]: the larger of theory's and of the reference's panes'.
+    calibration: int32 into `CALIBRATIONS`, which of the two it was.
     threshold: the setting's.
-    drifted: statistic >= threshold and q_value <= alpha; never when insufficient.
-    insufficient: a side has fewer than `min_samples` values (or the reference lacks the segment): no verdict.
+    in_verdict: False of a setting that is evidence alone.
     n_reference, n_current: what the two sides' proportions are of.
     error_bound: how far the statistic of the raw values can be from this one; 0 when exact.
+    scored, not_scored: (segments,) columns that a verdict can be given on, and the others.
+    reason: (segments,) int32 into `REASONS`, why there are others.
     """
 
     segments: tuple[str, ...]
@@ -69,14 +71,17 @@ class ScoreColumns(msgspec.Struct, frozen=True, kw_only=True):
     column: Codes
     method: Codes
     statistic: Floats
+    effect: Floats
     p_value: Floats
-    q_value: Floats
+    calibration: Codes
     threshold: Floats
-    drifted: Bools
-    insufficient: Bools
+    in_verdict: Bools
     n_reference: Ints
     n_current: Ints
     error_bound: Floats
+    scored: Ints
+    not_scored: Ints
+    reason: Codes
 
     def __len__(self) -> int:
         return self.segment.size
@@ -87,6 +92,8 @@ def score(
     sketches: Mapping[str, Sketch],
     settings: Sequence[Setting],
     min_samples: int = MIN_SAMPLES,
+    *,
+    length_ms: int | None = None,
 ) -> ScoreColumns:
     """Score a window.
 
@@ -95,12 +102,13 @@ def score(
     reference: with the same segment names; each segment is compared with its own, on the whole's grid.
     sketches: the window's, by segment name; "" is the whole.
     settings: a method that does not apply to a column's kind leaves the column out.
-    min_samples: fewer values on either side is no verdict.
+    min_samples: fewer rows of a segment's or a column's reference can never be scored; of the window see `_enough`.
+    length_ms: the window's, in milliseconds, for the reference's panes; None: rows are taken as independent.
 
     Returns
     -------
     By segment name, then in the order of the settings, then in the order of the columns; then what is told of whole
-    events, under the column `EVENTS`.
+    events, under the column `EVENTS`. Nothing where neither side holds anything of what a method counts.
 
     Raises
     ------
@@ -109,27 +117,36 @@ def score(
     """
     if any(sketch.layout != reference.layout for sketch in sketches.values()):
         raise LayoutMismatch("a live sketch was counted in other cells than the reference's")
-    return score_stack(reference, stacked(reference.layout, sketches), settings, min_samples)
+    return score_stack(
+        reference, stacked(reference.layout, sketches), settings, min_samples, study=reference.study(length_ms)
+    )
 
 
 def score_stack(
-    reference: Reference, window: Stack, settings: Sequence[Setting], min_samples: int = MIN_SAMPLES
+    reference: Reference,
+    window: Stack,
+    settings: Sequence[Setting],
+    min_samples: int = MIN_SAMPLES,
+    *,
+    study: PaneStudy | None = None,
+    baseline: Stack | None = None,
 ) -> ScoreColumns:
-    """As `score`, of a window that was added up from its panes as stacks in the reference's cells."""
+    """As `score`, of a window that was added up from its panes as stacks in the reference's cells.
+
+    Parameters
+    ----------
+    study: what panes of the window's length show of dependence; None: rows are taken as independent.
+    baseline: what to compare with in the reference's place, in its cells.
+    """
     layout = reference.layout
     check_settings(layout, settings)
     n, at_once = len(window.names), max(1, _CELLS_AT_ONCE // max(1, layout.n_cells))
-    by_column = [setting for setting in settings if get(setting.method).grid != "events"]
-    blocks: list[_Block] = []
-    for start in range(0, n, at_once):
-        blocks += _score_segments(reference, window.part(start, start + at_once), by_column, min_samples)
-    scores = _columns(reference, window.names, by_column, blocks)
-    if WHOLE in window.names and layout.features and layout.prediction:
-        for setting in settings:
-            if get(setting.method).grid == "events":
-                pinned, live = _stack_of(reference, (WHOLE,)).events[0], window.events[window.names.index(WHOLE)]
-                scores = _joined(scores, _score_events(pinned, live, setting, min_samples))
-    return scores
+    parts = []
+    for start in range(0, max(n, 1), at_once):
+        part = window.part(start, start + at_once)
+        side = _pinned_of(reference, part.names) if baseline is None else Baseline.of(reference, baseline, part.names)
+        parts.append(_Part(reference, part, side, settings, min_samples, study))
+    return _joined(reference, settings, window.names, parts)
 
 
 def comparison_of(
@@ -137,142 +154,138 @@ def comparison_of(
 ) -> Comparison:
     """What a method is given for all columns of a kind, segments by name: for those who call a method by hand."""
     layout = reference.layout
-    names = sorted(sketches)
     columns = layout.numeric if kind is Kind.NUMERIC else layout.categorical
-    plan = _plan(reference, (kind, grid, columns, bins))
-    pinned = pin(reference, plan, grid, tabulate(layout, _stack_of(reference, names)))
-    return compare(pinned, plan, grid, tabulate(layout, stacked(layout, sketches)))
+    key = (kind, grid, columns, bins)
+    plan = _plan(reference, key)
+    side = Baseline.pinned(reference, sorted(sketches))
+    return compare(side.pin(key, plan, grid), plan, grid, tabulate(layout, stacked(layout, sketches)))
 
 
-class _Block(msgspec.Struct, kw_only=True):
-    """One setting's results: arrays (segments, its columns in layout order)."""
+class _Part:
+    """Some segments' scores, a matrix each setting, and which rows of it stand."""
 
-    setting: Setting
-    columns: Ints
-    statistic: Floats
-    p_value: Floats
-    q_value: Floats
-    error_bound: Floats
-    insufficient: Bools
-    n_reference: Ints
-    n_current: Ints
+    def __init__(
+        self,
+        reference: Reference,
+        window: Stack,
+        baseline: Baseline,
+        settings: Sequence[Setting],
+        min_samples: int,
+        study: PaneStudy | None,
+    ) -> None:
+        self.names = window.names
+        self._reference, self._baseline, self._study = reference, baseline, study
+        self._live = tabulate(reference.layout, window)
+        enough = _enough(self._live, min_samples, study)
+        self.scorable = (baseline.table.spoken >= min_samples) & (window.events[:, :1] > 0)
+        self.scored = self.scorable & enough & (self._live.spoken >= _few(min_samples))
+        few = window.events[:, 0] < _few(min_samples)
+        self.reason = np.where(~(self.scorable & ~self.scored).any(axis=1), 0, np.where(few | ~enough[:, 0], 1, 2))
+        self._comparisons: dict[_PlanKey, Comparison] = {}
+        self.blocks = [block for setting in settings for block in self._setting(setting, window, min_samples)]
+
+    def _setting(self, setting: Setting, window: Stack, min_samples: int) -> "list[_Block]":
+        method = get(setting.method)
+        if method.grid == "events":
+            return self._events(setting, window, min_samples)
+        blocks = []
+        for kind in Kind:
+            columns = setting.chosen(self._reference.layout, kind)
+            if not columns:
+                continue
+            key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
+            if key not in self._comparisons:
+                plan = _plan(self._reference, key)
+                pinned = self._baseline.pin(key, plan, method.grid)
+                self._comparisons[key] = compare(pinned, plan, method.grid, self._live)
+            comparison = self._comparisons[key]
+            chosen = np.array(columns, dtype=np.int64)
+            stands = self.scored[:, chosen].reshape(-1)
+            if method.grid != "rates":
+                stands &= (comparison.n_reference >= MIN_VALUES) & (comparison.n_current >= MIN_VALUES)
+            design = DesignEffect.none(stands.size)
+            if self._study is not None:
+                design = self._study.design(setting.method, self.names, chosen, comparison.n_current)
+            blocks.append(_Block(setting, chosen, comparison, method.score(comparison, design), stands, self._study))
+        return blocks
+
+    def _events(self, setting: Setting, window: Stack, min_samples: int) -> "list[_Block]":
+        layout = self._reference.layout
+        if WHOLE not in self.names or not (layout.features and layout.prediction):
+            return []
+        whole = self.names.index(WHOLE)
+        comparison = compare_events(self._baseline.events[whole], window.events[whole], min_samples)
+        scores = get(setting.method).score(comparison, DesignEffect.none(1))
+        column = np.array([len(layout.columns)], dtype=np.int64)
+        return [_Block(setting, column, comparison, scores, comparison.testable, None, segment=whole)]
 
 
-def _score_segments(
-    reference: Reference,
-    window: Stack,
-    settings: Sequence[Setting],
-    min_samples: int,
-) -> list[_Block]:
-    layout = reference.layout
-    live, pinned = tabulate(layout, window), _halves_of(reference, window.names)
-    comparisons: dict[_PlanKey, Comparison] = {}
-    blocks = [_block(reference, setting, pinned, live, min_samples, comparisons) for setting in settings]
-    for method in {setting.method for setting in settings}:  # one family a method, however many settings name it
-        family = [block for block in blocks if block.setting.method == method]
-        q_values = benjamini_hochberg(np.concatenate([block.p_value for block in family], axis=1))
-        ends = np.cumsum([block.columns.size for block in family])[:-1]
-        for block, q_value in zip(family, np.split(q_values, ends, axis=1), strict=True):
-            block.q_value = q_value
-    return blocks
+class _Block:
+    """One setting's results on the columns of one kind, (segments * columns,), and which of them stand."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        columns: Ints,
+        comparison: Comparison,
+        scores: Scores,
+        stands: Bools,
+        study: PaneStudy | None,
+        *,
+        segment: int | None = None,
+    ) -> None:
+        rows = np.flatnonzero(stands & ~scores.silent & np.isfinite(scores.p_value))
+        segments = rows // columns.size if segment is None else np.full(rows.size, segment)
+        theory, panes = scores.p_value[rows], scores.p_panes[rows]
+        by_panes = panes > theory  # NaN compares as False
+        code = CALIBRATIONS.index("extrapolated" if study is not None and study.extrapolated else "panes")
+        self.setting = setting
+        self.arrays: dict[str, NDArray[Any]] = {
+            "segment": segments,
+            "column": columns[rows % columns.size],
+            "statistic": scores.statistic[rows],
+            "effect": scores.effect[rows],
+            "p_value": np.where(by_panes, panes, theory),
+            "calibration": np.where(by_panes, code, 0),
+            "n_reference": comparison.n_reference[rows],
+            "n_current": comparison.n_current[rows],
+            "error_bound": scores.error_bound[rows],
+        }
+
+    def __len__(self) -> int:
+        return len(self.arrays["segment"])
 
 
-def _stack_of(reference: Reference, names: Sequence[str]) -> Stack:
-    """The reference's own segments of these names; empty where it has none."""
-    empty = Sketch.empty(reference.layout)
-    return stacked(reference.layout, {name: reference.sketches.get(name, empty) for name in names})
+def _enough(live: Table, min_samples: int, study: PaneStudy | None) -> Bools:
+    """(segments, 1) whether each segment of a window has rows enough.
+
+    Where the reference's panes tell how many rows such a window of the segment usually has, half of `min_samples` is
+    enough for one that usually has that many, and others need twice as many: so a segment near the bound is scored in
+    every window or in none.
+    """
+    events = live.spoken.max(axis=1, initial=0)
+    if study is None:
+        enough = events >= min_samples
+    else:
+        usual = study.usual_rows(live.names)
+        bound = np.where(np.isnan(usual), min_samples, np.where(usual >= min_samples, min_samples / 2, 2 * min_samples))
+        enough = events >= bound
+    return np.asarray(enough, dtype=np.bool_)[:, None]
 
 
-def _halves_of(reference: Reference, names: tuple[str, ...]) -> _Halves:
+def _few(min_samples: int) -> int:
+    """Rows of one column in a segment that has enough, below which the column is not scored."""
+    return max(min_samples // 2, 1)
+
+
+def _pinned_of(reference: Reference, names: tuple[str, ...]) -> Baseline:
     """Kept for the next window, which mostly has the same segments."""
-    kept = _halves.get(reference)
-    if kept is None or kept.names != names:
-        table = tabulate(reference.layout, _stack_of(reference, names))
-        kept = _halves[reference] = _Halves(names=names, table=table)
-    return kept
-
-
-def _block(
-    reference: Reference,
-    setting: Setting,
-    pinned: _Halves,
-    live: Table,
-    min_samples: int,
-    comparisons: dict[_PlanKey, Comparison],
-) -> _Block:
-    method = get(setting.method)
-    segments = live.counts.shape[0]
-    parts: list[tuple[Ints, Comparison, Scores, Bools]] = []
-    for kind in Kind:
-        columns = setting.chosen(reference.layout, kind)
-        if not columns:
-            continue
-        key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
-        if key not in comparisons:
-            plan = _plan(reference, key)
-            if key not in pinned.by_plan:
-                pinned.by_plan[key] = pin(reference, plan, method.grid, pinned.table)
-            comparisons[key] = compare(pinned.by_plan[key], plan, method.grid, live, min_samples)
-        comparison = comparisons[key]
-        parts.append((np.array(columns), comparison, method.score(comparison), ~comparison.testable))
-    columns_of_parts = np.concatenate([np.empty(0, dtype=np.int64), *(part[0] for part in parts)])
-    order = np.argsort(columns_of_parts, kind="stable")
-
-    def joined(arrays: Sequence[Floats | Ints | Bools]) -> Floats:
-        if not arrays:
-            return np.empty((segments, 0))
-        return np.concatenate([array.reshape(segments, -1) for array in arrays], axis=1)[:, order]
-
-    insufficient = joined([part[3] for part in parts]).astype(np.bool_)
-    return _Block(
-        setting=setting,
-        columns=columns_of_parts[order],
-        statistic=joined([part[2].statistic for part in parts]),
-        p_value=np.where(insufficient, np.nan, joined([part[2].p_value for part in parts])),
-        q_value=np.empty(0),
-        error_bound=joined([part[2].error_bound for part in parts]),
-        insufficient=insufficient,
-        n_reference=joined([part[1].n_reference for part in parts]).astype(np.int64),
-        n_current=joined([part[1].n_current for part in parts]).astype(np.int64),
-    )
-
-
-def _score_events(reference: Ints, live: Ints, setting: Setting, min_samples: int) -> ScoreColumns:
-    """The one row of a method on "events"."""
-    comparison = compare_events(reference, live, min_samples)
-    scores, few = get(setting.method).score(comparison), ~comparison.testable
-    p_value = np.where(few, np.nan, scores.p_value)
-    zero = np.zeros(1, dtype=np.int32)
-    return ScoreColumns(
-        segments=(WHOLE,),
-        columns=(EVENTS,),
-        methods=(setting.method,),
-        segment=zero,
-        column=zero,
-        method=zero,
-        statistic=scores.statistic,
-        p_value=p_value,
-        q_value=p_value,
-        threshold=np.full(1, setting.threshold),
-        drifted=(scores.statistic >= setting.threshold) & (p_value <= setting.alpha),
-        insufficient=few,
-        n_reference=comparison.n_reference,
-        n_current=comparison.n_current,
-        error_bound=scores.error_bound,
-    )
-
-
-def _joined(first: ScoreColumns, second: ScoreColumns) -> ScoreColumns:
-    """The rows of both, in this order."""
-    joined: dict[str, Any] = {}
-    for name, names in (("segment", "segments"), ("column", "columns"), ("method", "methods")):
-        own, others = getattr(first, names), getattr(second, names)
-        joined[names] = (*own, *others)
-        joined[name] = np.concatenate([getattr(first, name), getattr(second, name) + np.int32(len(own))])
-    for field in ScoreColumns.__struct_fields__:
-        if field not in joined:
-            joined[field] = np.concatenate([getattr(first, field), getattr(second, field)])
-    return ScoreColumns(**joined)
+    kept = _pinned.setdefault(reference, {})
+    if names not in kept:
+        if len(kept) >= 4:
+            kept.clear()
+        kept[names] = Baseline.pinned(reference, names)
+    return kept[names]
 
 
 def _plan(reference: Reference, key: _PlanKey) -> Plan:
@@ -289,44 +302,44 @@ def _plan(reference: Reference, key: _PlanKey) -> Plan:
     return plans[key]
 
 
-def _columns(
-    reference: Reference, names: Sequence[str], settings: Sequence[Setting], blocks: Sequence[_Block]
+def _joined(
+    reference: Reference, settings: Sequence[Setting], names: tuple[str, ...], parts: Sequence[_Part]
 ) -> ScoreColumns:
-    """The blocks, one a setting for each part of the segments, side by side: by segment, then setting, then column."""
-    n_settings = len(settings)
-    widths = [block.columns.size for block in blocks[:n_settings]] or [0] * n_settings
-    n = sum(widths)
+    """All rows by segment, then setting, then column."""
+    methods = tuple(dict.fromkeys(setting.method for setting in settings))
+    orders = {id(setting): position for position, setting in enumerate(settings)}
+    starts = np.cumsum([0, *(len(part.names) for part in parts)])
+    blocks = [(start, block) for start, part in zip(starts, parts, strict=False) for block in part.blocks]
+    sizes = np.array([len(block) for _, block in blocks], dtype=np.int64)
 
     def joined(name: str, kind: type) -> NDArray[Any]:
-        parts = [
-            np.concatenate([getattr(block, name) for block in blocks[start : start + n_settings]], axis=1)
-            for start in range(0, len(blocks), max(n_settings, 1))
-        ]
-        return np.concatenate([np.empty((0, n)), *parts]).reshape(-1).astype(kind, copy=False)
+        return np.concatenate([np.empty(0), *(block.arrays[name] for _, block in blocks)]).astype(kind, copy=False)
 
-    def across(values: Sequence[float]) -> NDArray[Any]:
-        """One value a setting, for each of its columns, in every segment."""
-        return np.tile(np.repeat(values, np.array(widths, dtype=np.int64)), len(names))
+    def repeated(values: Sequence[Any], kind: type) -> NDArray[Any]:
+        return np.repeat(np.array(values, dtype=kind), sizes)
 
-    methods = tuple(dict.fromkeys(setting.method for setting in settings))
-    statistic, q_value = joined("statistic", np.float64), joined("q_value", np.float64)
-    threshold = across([setting.threshold for setting in settings]).astype(np.float64)
-    columns = np.concatenate([np.empty(0), *(block.columns for block in blocks[:n_settings])])
+    segment = joined("segment", np.int64) + repeated([start for start, _ in blocks], np.int64)
+    setting = repeated([orders[id(block.setting)] for _, block in blocks], np.int64)
+    column = joined("column", np.int32)
+    order = np.lexsort((column, setting, segment))
+    floats = {name: joined(name, np.float64)[order] for name in ("statistic", "effect", "p_value", "error_bound")}
+    none = np.zeros((0, len(reference.layout.columns)), dtype=np.bool_)
+    scorable = np.concatenate([none, *(part.scorable for part in parts)])
+    scored = np.concatenate([none, *(part.scored for part in parts)])
     return ScoreColumns(
-        segments=tuple(names),
-        columns=tuple(column.name for column in reference.layout.columns),
+        segments=names,
+        columns=(*(one.name for one in reference.layout.columns), EVENTS),
         methods=methods,
-        segment=np.repeat(np.arange(len(names), dtype=np.int32), n),
-        column=np.tile(columns, len(names)).astype(np.int32),
-        method=across([methods.index(setting.method) for setting in settings]).astype(np.int32),
-        statistic=statistic,
-        p_value=joined("p_value", np.float64),
-        q_value=q_value,
-        threshold=threshold,
-        # NaN compares as False.
-        drifted=(statistic >= threshold) & (q_value <= across([setting.alpha for setting in settings])),
-        insufficient=joined("insufficient", np.bool_),
-        n_reference=joined("n_reference", np.int64),
-        n_current=joined("n_current", np.int64),
-        error_bound=joined("error_bound", np.float64),
+        segment=segment[order].astype(np.int32),
+        column=column[order],
+        method=repeated([methods.index(block.setting.method) for _, block in blocks], np.int32)[order],
+        calibration=joined("calibration", np.int32)[order],
+        threshold=repeated([block.setting.threshold for _, block in blocks], np.float64)[order],
+        in_verdict=repeated([block.setting.verdict for _, block in blocks], np.bool_)[order],
+        n_reference=joined("n_reference", np.int64)[order],
+        n_current=joined("n_current", np.int64)[order],
+        scored=scored.sum(axis=1).astype(np.int64),
+        not_scored=(scorable & ~scored).sum(axis=1).astype(np.int64),
+        reason=np.concatenate([np.empty(0), *(part.reason for part in parts)]).astype(np.int32),
+        **floats,
     )

@@ -13,20 +13,20 @@ from detectors.registry import get
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One method on some columns. A column drifts when `statistic >= threshold` and `q_value <= alpha`.
+    """One method on some columns.
 
     Attributes
     ----------
     method: a registered method's name.
     threshold: the smallest effect that matters, at least 0, in the method's own unit.
-    alpha: in (0, 1), the false discovery rate among the columns of one segment and window.
+    verdict: whether it has a say in the column's verdict; else it is evidence alone.
     bins: cells of a numeric column for methods on "bins": 10, or a power of two up to 256.
     columns: the columns; None for all that the method applies to.
     """
 
     method: str
     threshold: float
-    alpha: float = 0.05
+    verdict: bool = True
     bins: int = 10
     columns: tuple[str, ...] | None = None
 
@@ -53,8 +53,6 @@ def check_settings(layout: Layout, settings: Sequence[Setting]) -> None:
     for setting in settings:
         if not (math.isfinite(setting.threshold) and setting.threshold >= 0.0):
             raise InvalidSetting(f"{setting.method}: threshold must be at least 0, not {setting.threshold}")
-        if not 0.0 < setting.alpha < 1.0:
-            raise InvalidSetting(f"{setting.method}: alpha must lie between 0 and 1, not {setting.alpha}")
         if setting.bins not in BINS:
             raise InvalidSetting(f"{setting.method}: bins must be one of {BINS}, not {setting.bins}")
         for name in setting.columns or ():

@@ -7,7 +7,8 @@ import numpy as np
 from detectors.arrays import Floats
 from detectors.columns import Kind
 from detectors.comparison import Comparison, Side
-from detectors.registry import Scores, register
+from detectors.dependence import DesignEffect
+from detectors.registry import Scores, debiased, register
 
 
 @register
@@ -32,6 +33,8 @@ class Coverage:
     counts. Assumes independent events. Pairs that came as two events are not independent, they balance each other: the
     p-value is then too large, never too small.
 
+    Effect: sqrt(statistic^2 - v), v the variance of the difference of ln(F / P).
+
     Edge cases: all events with both on both sides give 0 and p = 1. Where a window has events of one kind alone, or the
     reference has, there is no verdict: features often name no version, and are then counted under another than the
     predictions that they belong to. Segments are left out for the same reason: what an event of one kind does not say
@@ -55,7 +58,7 @@ class Coverage:
     default_threshold = 0.05
     symmetric = True
 
-    def score(self, comparison: Comparison) -> Scores:
+    def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
         """Score all rows at once; the cells are events with both, with features alone, with a prediction alone."""
         from scipy import special
 
@@ -66,9 +69,14 @@ class Coverage:
         spread = np.sqrt(variance_r + variance_l)
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.where(spread > 0.0, np.abs(log_l - log_r) / spread, 0.0)
-        p_value = np.where(comparison.empty, np.nan, special.erfc(z / np.sqrt(2.0)))
-        statistic = np.where(comparison.empty, np.nan, statistic)
-        return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
+        return Scores.of(
+            comparison,
+            statistic=statistic,
+            effect=debiased(statistic**2, spread**2 * design.ratio),
+            p_value=special.erfc(z / np.sqrt(2.0)),
+            p_panes=design.normal_sf(z),
+            dispersion=z**2,
+        )
 
 
 def _balance(side: Side) -> tuple[Floats, Floats, Floats]:

@@ -2,12 +2,11 @@
 
 from typing import Final
 
-import numpy as np
-
 from detectors.columns import Kind
 from detectors.comparison import Comparison
+from detectors.dependence import DesignEffect
+from detectors.rates import rate_scores
 from detectors.registry import Scores, register
-from detectors.significance import rate_difference
 
 
 @register
@@ -21,9 +20,11 @@ class Invalid:
     Statistic: |rate live - rate reference|, in [0, 1], of all rows that had the column (valid, null and invalid ones).
     Exact. The direction is in the column's profile.
 
-    p-value: pooled two-proportion z-test, two-sided, without continuity correction; its square is Pearson's chi-square
-    of the 2 x 2 table. Assumes independent rows and at least some 5 expected on either side: with fewer it is too
-    small, and the threshold has to hold the verdict.
+    Effect: sqrt(statistic^2 - p (1 - p) (1/n + 1/m)), p the pooled rate.
+
+    p-value: two-sided; the pooled z-test, whose square is Pearson's chi-square of the 2 x 2 table, where ten are expected
+    on the smaller side, else the binomial distribution of rare counts given their sum; see `detectors.rates`. Assumes
+    independent rows. Dependent ones: counts are divided by the panes' design effect, and z is Student's t.
 
     Edge cases: both rates 0, or both 1, give 0 and p = 1; a side without rows gives NaN.
 
@@ -34,7 +35,9 @@ class Invalid:
     >>> float(compare("invalid", reference, live).statistic[0])
     0.1
 
-    Source: Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, 3rd edition, Wiley, section 3.1.
+    Source: Fleiss, Levin & Paik (2003), Statistical Methods for Rates and Proportions, 3rd edition, Wiley, section 3.1;
+    Przyborowski & Wilenski (1940), Homogeneity of results in testing samples from Poisson series, Biometrika 31(3-4),
+    313-323.
     """
 
     name = "invalid"
@@ -43,8 +46,6 @@ class Invalid:
     default_threshold = 0.01
     symmetric = True
 
-    def score(self, comparison: Comparison) -> Scores:
+    def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
         """Score all rows at once."""
-        reference, current = comparison.reference, comparison.current
-        statistic, p_value = rate_difference(reference.invalid, reference.n, current.invalid, current.n)
-        return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
+        return rate_scores(comparison, comparison.reference.invalid, comparison.current.invalid, design)

@@ -4,11 +4,12 @@ from typing import Final
 
 import numpy as np
 
-from detectors.arrays import Floats, Ints
+from detectors.arrays import Floats
 from detectors.columns import Kind
 from detectors.comparison import Comparison
-from detectors.registry import Scores, register
-from detectors.significance import rate_difference
+from detectors.dependence import DesignEffect
+from detectors.rates import rate_scores
+from detectors.registry import Scores, debiased, register
 
 
 @register
@@ -18,7 +19,7 @@ class OutOfRange:
 
     Values the model never met in training. A handful is expected: of n live and m reference rows some 2 n / m.
 
-    Parameters: none. `default_threshold` 0.01: one row in a hundred.
+    Parameters: none. `default_threshold` 0.005: one row in two hundred.
 
     Statistic: |rate live - rate reference|, in [0, 1], of all rows that had the column (valid, null and invalid ones).
     Exact. The direction is in the column's profile.
@@ -34,6 +35,11 @@ class OutOfRange:
 
     Exact on continuous data, conservative with ties. A segment's range is part of the whole's, so with the segment's
     own m it is conservative too, where the whole's m would not be. Assumes independent rows.
+
+    Effect: sqrt(statistic^2 - E), E its mean square on unchanged data, with K's mean 2 n / m and variance.
+
+    Dependent rows: a value out of the range brings others. The design effect is that of the rate of values in the outermost
+    cell of either end, by which K, n and m are divided.
 
     Edge cases: nothing outside gives 0 and p = 1; a side without rows gives NaN.
 
@@ -51,19 +57,31 @@ class OutOfRange:
     name = "out_of_range"
     kinds = frozenset({Kind.NUMERIC})
     grid: Final = "rates"
-    default_threshold = 0.01
+    default_threshold = 0.005
     symmetric = True
 
-    def score(self, comparison: Comparison) -> Scores:
+    def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
         """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
-        statistic, _ = rate_difference(reference.outside, reference.n, current.outside, current.n)
-        valid = (side.n - side.nulls - side.invalid for side in (reference, current))
-        p_value = np.where(comparison.empty, np.nan, exceedance_sf(current.outside, next(valid), next(valid)))
-        return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
+        m, n = (side.n - side.nulls - side.invalid for side in (reference, current))
+        rows = np.maximum(current.n, 1)
+        rate = np.abs(current.outside / rows - reference.outside / np.maximum(reference.n, 1))
+        mean = 2.0 * n / np.maximum(m, 1)
+        tails = rate_scores(comparison, reference.outer, current.outer, design)
+        independent = exceedance_sf(current.outside.astype(np.float64), m.astype(np.float64), n.astype(np.float64))
+        dependent = exceedance_sf(current.outside / design.ratio, m / design.ratio, n / design.ratio)
+        return Scores.of(
+            comparison,
+            statistic=rate,
+            effect=debiased(rate**2, (mean + 1.5 * mean**2) * design.ratio / rows**2),
+            p_value=independent,
+            p_panes=design.only_dependent(dependent),
+            dispersion=tails.dispersion,
+            silent=current.outside + reference.outside == 0,
+        )
 
 
-def exceedance_sf(outside: Ints, m: Ints, n: Ints) -> Floats:
+def exceedance_sf(outside: Floats, m: Floats, n: Floats) -> Floats:
     """P(`outside` or more of n values lie out of the range of m others), 1 for none; all (rows,).
 
     C(m + n - K - 1, m - 1) / C(m + n, m) as a ratio of beta functions, in logarithms: no large ones are subtracted when
@@ -71,7 +89,7 @@ def exceedance_sf(outside: Ints, m: Ints, n: Ints) -> Floats:
     """
     from scipy import special
 
-    k, size, of = (np.maximum(part, 1).astype(np.float64) for part in (outside, m, n))
+    k, size, of = np.maximum(outside, 1e-9), np.maximum(m, 1.0), np.maximum(n, 1.0)
     places = special.betaln(size + of - k, k + 1.0) - special.betaln(np.maximum(of - k, 0.0) + 1.0, k)
     sf = np.exp(places + np.log(size / k)) * (k + 1.0 + (of - k) / size)
     return np.where(outside > 0, np.clip(sf, 0.0, 1.0), 1.0)

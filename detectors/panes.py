@@ -1,0 +1,82 @@
+"""What the reference's own panes show of how far unchanged windows differ: the study that `reference build` makes.
+
+A reference with times is cut into panes of a window's length, and each pane is compared with the rest of the reference:
+by every method, in every column and segment. The mean dispersion over the panes is the design effect
+(`detectors.dependence`). It is itself a noisy figure, so:
+
+- segments share what they show: the excess over 1 of all of them together, per row of a pane, times the segment's own
+  rows. A segment of a tenth of the rows differs by less than the whole does.
+- A design effect counts only where it is more than noise: where it exceeds 1 by two standard errors, or where the mean
+  over all columns does. Otherwise independent rows would lose power to it.
+- A window with more rows than a pane usually has is given more of it, in proportion: what moves all rows of an hour
+  together does not average out when the hour is busier.
+
+Where the reference is too short for 32 panes of the window's length, shorter ones are taken, and the design effect grows by
+what it grew from panes of half their length: an extrapolation, which promises no rate.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.dependence import DesignEffect
+
+LEAST_PANES: Final = 32
+MOST_PANES: Final = 64
+
+
+class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Design effects of windows of one length.
+
+    Attributes
+    ----------
+    length_ms: of the windows, milliseconds.
+    pane_ms: of the panes that were compared, milliseconds; at most `length_ms`.
+    n_panes: how many.
+    segments: (n_segments,) sorted.
+    rows: (n_segments,) rows that a window of `length_ms` has of each, on average.
+    season: the kind of season within which panes were compared with the rest; "" is all of the reference.
+    effects: by method, (n_segments, n_columns): at least 1; 1 where the method does not apply.
+    """
+
+    length_ms: int
+    pane_ms: int
+    n_panes: int
+    segments: tuple[str, ...]
+    rows: tuple[float, ...]
+    effects: Mapping[str, tuple[tuple[float, ...], ...]]
+    season: str = ""
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether the panes were shorter than the windows."""
+        return self.pane_ms < self.length_ms
+
+    def usual_rows(self, names: Sequence[str]) -> Floats:
+        """(names,) rows of such a window; NaN of segments that the reference does not have."""
+        known = dict(zip(self.segments, self.rows, strict=True))
+        return np.array([known.get(name, np.nan) for name in names], dtype=np.float64)
+
+    def design(self, method: str, names: Sequence[str], columns: Ints, n_current: Ints) -> DesignEffect:
+        """Of the rows of a comparison: segment by segment, the columns in each."""
+        shape = (len(names), columns.size)
+        effects = self._arrays().get(method)
+        if effects is None:
+            return DesignEffect.none(shape[0] * shape[1])
+        place = {name: position for position, name in enumerate(self.segments)}
+        own = np.array([place.get(name, -1) for name in names], dtype=np.int64)
+        ratio = np.where(own[:, None] >= 0, effects[own][:, columns], 1.0)
+        usual = self.usual_rows(names)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            busier = np.fmax(n_current.reshape(shape) / usual, 1.0)
+        ratio = 1.0 + (ratio - 1.0) * busier
+        return DesignEffect(ratio=ratio.reshape(-1), df=np.full(ratio.size, max(self.n_panes - 1.0, 1.0)))
+
+    def _arrays(self) -> dict[str, Floats]:
+        kept: dict[str, Floats] | None = self.__dict__.get("arrays")
+        if kept is None:
+            kept = self.__dict__["arrays"] = {name: np.array(value) for name, value in self.effects.items()}
+        return kept
