@@ -69,9 +69,7 @@ def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffec
     total = np.where(pooled <= 0.5, before + after, m + n - before - after) / design.ratio
     share = n_rows / (m_rows + n_rows)
     upper = np.where(rare > 0, special.betainc(np.maximum(rare, 1e-12), total - rare + 1.0, share), 1.0)
-    lower = np.where(
-        total - rare > 0, special.betainc(np.maximum(total - rare, 1e-12), rare + 1.0, 1.0 - share), 1.0
-    )
+    lower = np.where(total - rare > 0, special.betainc(np.maximum(total - rare, 1e-12), rare + 1.0, 1.0 - share), 1.0)
     return np.where(common, normal, np.minimum(2.0 * np.minimum(upper, lower), 1.0))
 
 

@@ -84,6 +84,13 @@ class Reference:
         self.studies: tuple[PaneStudy, ...] = tuple(studies)
         self.seasons: dict[str, Mapping[int, Mapping[str, Sketch]]] = dict(seasons or {})
 
+    def with_studies(self, studies: Iterable[PaneStudy]) -> "Reference":
+        """The same reference with what its panes show."""
+        return Reference(
+            model=self.model, version=self.version, layout=self.layout, dimensions=self.dimensions,
+            sketches=self.sketches, cell_means=self.cell_means, rare=self.rare, studies=studies, seasons=self.seasons,
+        )  # fmt: skip
+
     def study(self, length_ms: int | None, season: str = "") -> PaneStudy | None:
         """What panes show of windows of this length (milliseconds), or else of the nearest one; None where the reference
         has no times, and for None.
@@ -174,8 +181,11 @@ class Reference:
             cell_means=self.cell_means.astype("<f8").tobytes(),
             rare={_raw(name): rows.astype("<i8").tobytes() for name, rows in sorted(self.rare.items())},
             studies=list(self.studies),
-            seasons=[(kind, *rest, self.seasons[kind][season][name].encode()) for kind, season, name in self._season_keys()
-                     for rest in ((season, _raw(name)),)],
+            seasons=[
+                (kind, *rest, self.seasons[kind][season][name].encode())
+                for kind, season, name in self._season_keys()
+                for rest in ((season, _raw(name)),)
+            ],
         )
         body = zstandard.ZstdCompressor(level=9).compress(msgspec.msgpack.encode(record))
         return _MAGIC + bytes([_VERSION]) + hashlib.sha256(body).digest() + body

@@ -48,6 +48,24 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         values: Floats = valid[:, layout.numeric_indices].astype(np.float64)
         return values
 
+    def without(self, layout: Layout, part: "Stack") -> "Stack":
+        """The rows that are not in `part`, which has the same segments. The extremes stay as they are."""
+        n, n_part = self.n_values(layout), part.n_values(layout)
+        left = np.maximum(n - n_part, 1.0)
+        mean = np.where(n > n_part, self.mean + (self.mean - part.mean) * (n_part / left), 0.0)
+        between = (part.mean - mean) ** 2 * (n_part * left / np.maximum(n, 1.0))
+        return Stack(
+            names=self.names,
+            events=self.events - part.events,
+            counts=self.counts - part.counts,
+            nulls=self.nulls - part.nulls,
+            invalid=self.invalid - part.invalid,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            mean=mean,
+            m2=np.maximum(self.m2 - part.m2 - between, 0.0),
+        )
+
     def part(self, start: int, end: int) -> "Stack":
         """Some of the segments."""
         own = slice(start, end)

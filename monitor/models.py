@@ -41,9 +41,10 @@ def watched(config: Config, references: References) -> list[Watched]:
             max_versions=model.max_versions,
             min_samples=model.min_samples,
             settings=tuple(
-                Setting(method=d.method, threshold=d.threshold, alpha=d.alpha, bins=d.bins, columns=d.columns)
+                Setting(method=d.method, threshold=d.threshold, verdict=d.verdict, bins=d.bins, columns=d.columns)
                 for d in model.drift
             ),
+            alpha=model.alpha,
             references=references[model.name],
         )
         for model in config.models

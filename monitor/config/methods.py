@@ -4,6 +4,20 @@ The registry is imported when first asked, not with the types: it brings SciPy, 
 """
 
 import math
+from typing import Final
+
+DEFAULT_METHODS: Final = (
+    "location",
+    "spread",
+    "ks",
+    "js",
+    "missing",
+    "invalid",
+    "unseen",
+    "out_of_range",
+    "coverage",
+)
+"""Those that have a say in a verdict unless the configuration says otherwise."""
 
 
 def method_names() -> tuple[str, ...]:

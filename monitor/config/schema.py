@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, field
 
 from monitor.config.addresses import Address
-from monitor.config.methods import default_threshold
+from monitor.config.methods import DEFAULT_METHODS, default_threshold
 from monitor.config.variants import Variants
 from monitor.events.mapping import Mapping
 from monitor.eventtime.windows import pane_length_ms
@@ -62,14 +62,14 @@ class WindowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One drift method and the bounds at which a column counts as drifted."""
+    """One drift method, and the effect from which on it matters."""
 
     method: Annotated[str, Meta(extra={"form": "method"})]
     """A name in `detectors.registry`."""
     threshold: Annotated[float, Meta(gt=0)] = _OF_THE_METHOD
-    """Smallest statistic that counts as drift, above 0, in the method's own unit; default: the method's."""
-    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
-    """Largest q-value that counts as significant, between 0 and 1."""
+    """Smallest effect that counts as drift, above 0, in the method's own unit; default: the method's."""
+    verdict: bool = True
+    """Whether it has a say in the column's verdict; false: it is scored and written as evidence alone."""
     bins: Annotated[int, Meta(extra={"form": "bins"})] = 10
     """Coarse cells of numeric columns: 10 (deciles), or a power of two from 2 to 256."""
     columns: tuple[ColumnName, ...] | None = None
@@ -104,14 +104,15 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     hour and bounds how early one bad clock can close windows."""
     max_versions: Annotated[int, Meta(ge=1, le=1_000)] = 50
     """Versions that are told apart at a time, while events of them may still come; the rest share ``(rest)``."""
-    min_samples: Count = 200
-    """Fewer rows than this in a window are `insufficient`, not scored for drift."""
+    min_samples: Count = 50
+    """Segments and columns of which the reference has fewer rows than this are never scored; windows are not while a
+    segment has too few."""
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
+    """Largest q-value that counts as significant, between 0 and 1: the share of false verdicts among a window's."""
     drift: tuple[Drift, ...] = field(
         default_factory=lambda: (
-            Drift(method="psi", threshold=0.2),
-            Drift(method="ks", threshold=0.1),
-            Drift(method="js", threshold=0.1),
-            Drift(method="coverage"),
+            *(Drift(method=name) for name in DEFAULT_METHODS),
+            Drift(method="psi", threshold=0.2, verdict=False),
         )
     )
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
-from detectors.tables import Stack
+from detectors.stack import Stack
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.arrays import Codes
+from detectors.change import DIRECTIONS
 from detectors.profile import ProfileColumns
-from detectors.score import ScoreColumns
+from detectors.score import CALIBRATIONS, REASONS
+from monitor.evaluation.compared import ComparedWindow
 from monitor.evaluation.panes import Group
 from monitor.evaluation.window_columns import WindowColumns
 from monitor.eventtime.windows import Window
@@ -20,6 +22,7 @@ from sinks.records.split import split
 BYTES_A_MESSAGE: Final = 1024 * 1024
 
 _SCORE: Final = RECORDS["drift_score"]
+_VERDICT: Final = RECORDS["drift_verdict"]
 _PROFILE: Final = RECORDS["column_profile"]
 _WINDOW: Final = RECORDS["window"]
 _LATE: Final = RECORDS["late_dropped"]
@@ -36,20 +39,21 @@ class RowGroup:
     group: Group
     interval: Window
     revision: int
+    compare: str = ""
 
 
 @dataclass(slots=True)
 class Results:
     """What one message of `drift.sketches` gives rise to, until it is put into batches."""
 
-    scores: list[tuple[RowGroup, ScoreColumns]] = field(default_factory=list)
+    compared: list[tuple[RowGroup, ComparedWindow]] = field(default_factory=list)
     profiles: list[tuple[RowGroup, ProfileColumns]] = field(default_factory=list)
     windows: list[tuple[RowGroup, WindowColumns]] = field(default_factory=list)
     late: list[Mapping[str, Any]] = field(default_factory=list)
 
     def add(self, other: "Results") -> None:
         """Take in another model's."""
-        self.scores += other.scores
+        self.compared += other.compared
         self.profiles += other.profiles
         self.windows += other.windows
         self.late += other.late
@@ -59,22 +63,52 @@ class Results:
 
         The split is a function of the rows alone, so a repeated message is repeated to the byte.
         """
-        whole = [_scores(self.scores), _profiles(self.profiles), _windows(self.windows), _late(self.late)]
+        whole = [
+            _verdicts(self.compared),
+            _scores(self.compared),
+            _profiles(self.profiles),
+            _windows(self.windows),
+            _late(self.late),
+        ]
         return [part for batch in whole if batch is not None for part in split(batch, BYTES_A_MESSAGE)]
 
 
-def _scores(parts: Sequence[tuple[RowGroup, ScoreColumns]]) -> pa.RecordBatch | None:
-    parts = [(part, own) for part, own in parts if len(own)]
+def _verdicts(compared: Sequence[tuple[RowGroup, ComparedWindow]]) -> pa.RecordBatch | None:
+    parts = [(part, own.verdicts) for part, own in compared if len(own.verdicts)]
     if not parts:
         return None
-    plain = ("statistic", "p_value", "q_value", "threshold", "drifted", "insufficient", "n_reference", "n_current")
+    changes = [own.changes for _, own in compared if len(own.verdicts)]
+    plain = ("drifted", "p_value", "q_value", "effect", "threshold", "n_reference", "n_current")
+    return _batch(
+        _VERDICT,
+        {
+            **_common(parts, "window_start_ms", "window_end_ms"),
+            "column": _pointing((own.columns, own.column) for _, own in parts),
+            "compare": _of_parts(parts, [part.compare for part, _ in parts]),
+            "method": _pointing((own.methods, own.method) for _, own in parts),
+            **{name: _joined([getattr(own, name) for _, own in parts]) for name in plain},
+            "direction": _pointing((DIRECTIONS, own.direction) for own in changes),
+            "quantity": _pointing((own.quantities, own.quantity) for own in changes),
+            "before": _joined([own.before for own in changes]),
+            "after": _joined([own.after for own in changes]),
+        },
+    )
+
+
+def _scores(compared: Sequence[tuple[RowGroup, ComparedWindow]]) -> pa.RecordBatch | None:
+    parts = [(part, own.scores) for part, own in compared if len(own.scores)]
+    if not parts:
+        return None
+    plain = ("statistic", "effect", "p_value", "threshold", "n_reference", "n_current", "error_bound")
     return _batch(
         _SCORE,
         {
             **_common(parts, "window_start_ms", "window_end_ms"),
             "column": _pointing((own.columns, own.column) for _, own in parts),
             "method": _pointing((own.methods, own.method) for _, own in parts),
-            **{name: _joined([getattr(own, name) for _, own in parts]) for name in (*plain, "error_bound")},
+            "compare": _of_parts(parts, [part.compare for part, _ in parts]),
+            "calibration": _pointing((CALIBRATIONS, own.calibration) for _, own in parts),
+            **{name: _joined([getattr(own, name) for _, own in parts]) for name in plain},
         },
     )
 
@@ -110,12 +144,13 @@ def _profiles(parts: Sequence[tuple[RowGroup, ProfileColumns]]) -> pa.RecordBatc
 def _windows(parts: Sequence[tuple[RowGroup, WindowColumns]]) -> pa.RecordBatch | None:
     if not parts:
         return None
-    counts = ("events", "with_features", "with_prediction", "both")
+    counts = ("events", "with_features", "with_prediction", "both", "columns_scored", "columns_not_scored")
     return _batch(
         _WINDOW,
         {
             **_common(parts, "window_start_ms", "window_end_ms"),
             **{name: _joined([getattr(own, name) for _, own in parts]) for name in counts},
+            "reason": _pointing((REASONS, own.reason) for _, own in parts),
         },
     )
 
@@ -129,20 +164,21 @@ def _late(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch | None:
 def _common(parts: Sequence[tuple[RowGroup, Any]], start: str, end: str) -> dict[str, Any]:
     """The columns that a part has one value of, and the segment."""
     sizes = [len(own) for _, own in parts]
-
-    def text(values: Sequence[str]) -> Any:
-        names = tuple(dict.fromkeys(values))
-        return _dictionary(names, np.repeat([names.index(value) for value in values], sizes))
-
     return {
-        "model": text([part.model for part, _ in parts]),
-        "version": text([part.group[0] for part, _ in parts]),
-        "reference": text([part.group[1] for part, _ in parts]),
+        "model": _of_parts(parts, [part.model for part, _ in parts]),
+        "version": _of_parts(parts, [part.group[0] for part, _ in parts]),
+        "reference": _of_parts(parts, [part.group[1] for part, _ in parts]),
         start: np.repeat([part.interval.start_ms for part, _ in parts], sizes),
         end: np.repeat([part.interval.end_ms for part, _ in parts], sizes),
         "segment": _pointing((own.segments, own.segment) for _, own in parts),
         "revision": np.repeat([part.revision for part, _ in parts], sizes),
     }
+
+
+def _of_parts(parts: Sequence[tuple[RowGroup, Any]], values: Sequence[str]) -> Any:
+    """One text a part, for each of its rows."""
+    names = tuple(dict.fromkeys(values))
+    return _dictionary(names, np.repeat([names.index(value) for value in values], [len(own) for _, own in parts]))
 
 
 def _batch(record: Record, columns: Mapping[str, Any]) -> pa.RecordBatch:

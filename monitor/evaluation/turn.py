@@ -6,10 +6,10 @@ from typing import Any
 
 from detectors.profile import profiles
 from detectors.reference import REST, Reference
-from detectors.score import score_stack
 from detectors.sketch import Sketch
-from detectors.tables import Stack, added, stacked
+from detectors.stack import Stack, added, stacked
 from monitor.evaluation.chunks import Chunking
+from monitor.evaluation.compared import ComparedWindow
 from monitor.evaluation.panes import Group, Panes
 from monitor.evaluation.results import Results, RowGroup, Source
 from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, pane_keys, read
@@ -191,11 +191,19 @@ class Turn:
             return
         revision = self._panes.revision(group, window, reopened=reopened)
         self.n_windows += 1
-        whole = added(panes)
-        scores = score_stack(self._reference(group[1]), whole, self._model.settings, self._model.min_samples)
-        part = RowGroup(model=self._model.name, group=group, interval=window, revision=revision)
-        self.results.scores.append((part, scores))
-        self.results.windows.append((part, WindowColumns.of(whole)))
+        reference, model = self._reference(group[1]), self._model
+        whole = added(reference.layout, panes)
+        compared = ComparedWindow.of(
+            reference,
+            whole,
+            model.settings,
+            min_samples=model.min_samples,
+            alpha=model.alpha,
+            study=reference.study(window.end_ms - window.start_ms),
+        )
+        part = RowGroup(model=model.name, group=group, interval=window, revision=revision, compare="pinned")
+        self.results.compared.append((part, compared))
+        self.results.windows.append((part, WindowColumns.of(whole, compared.scores)))
 
     def _profile(self, pane: PaneId, *, reopened: bool) -> None:
         group, interval = (pane.version, pane.reference), _interval(pane)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from detectors.reference import REST, Reference, segment_name
-from detectors.score import Setting
+from detectors.settings import Setting
 from monitor.evaluation.pane_cache import PaneCache
 from monitor.eventtime.windows import WindowShape, pane_length_ms
 
@@ -23,6 +23,7 @@ class Watched:
     retention_ms: int
     min_samples: int
     settings: tuple[Setting, ...]
+    alpha: float
     references: Mapping[str, Reference]
     max_versions: int = 50
     cache: PaneCache = field(default_factory=PaneCache, compare=False, repr=False)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.arrays import Codes, Ints
-from detectors.tables import Stack
+from detectors.reference import WHOLE
+from detectors.score import ScoreColumns
+from detectors.stack import Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,14 +20,24 @@ class WindowColumns:
     with_features: Ints
     with_prediction: Ints
     both: Ints
+    columns_scored: Ints
+    columns_not_scored: Ints
+    reason: Codes
 
     @classmethod
-    def of(cls, window: Stack) -> "WindowColumns":
-        """Of a window that was added up from its panes."""
-        events, with_features, with_prediction, both = np.ascontiguousarray(window.events.T)
+    def of(cls, window: Stack, scores: ScoreColumns) -> "WindowColumns":
+        """Of a window that was added up from its panes, and of what could be scored of it.
+
+        A segment that the reference has too few rows of can never be scored, and has no row.
+        """
+        rows = np.flatnonzero((scores.scored + scores.not_scored > 0) | (np.array(window.names) == WHOLE))
+        events, with_features, with_prediction, both = np.ascontiguousarray(window.events[rows].T)
         return cls(
             segments=window.names,
-            segment=np.arange(len(window.names), dtype=np.int32),
+            segment=rows.astype(np.int32),
+            columns_scored=scores.scored[rows],
+            columns_not_scored=scores.not_scored[rows],
+            reason=scores.reason[rows],
             events=events,
             with_features=with_features,
             with_prediction=with_prediction,
@@ -33,4 +45,4 @@ class WindowColumns:
         )
 
     def __len__(self) -> int:
-        return len(self.segments)
+        return len(self.segment)

@@ -3,7 +3,8 @@
 A file of any size needs the memory of one column (eight bytes a row, and what sorting takes), of the categories, and
 of a batch of rows. CSV and JSON lines are copied into a temporary Parquet file first; it is removed whatever happens.
 
-Timestamps are not needed, and not looked at. Rows of all versions count together; rows that name another model are left
+Timestamps are not needed. Where rows have them, the reference's own panes show how much unchanged windows differ
+(`detectors.panes`); where they have none, rows are taken as independent. Rows of all versions count together; rows that name another model are left
 out. The same rows in any order and from any of the formats make the same reference (the same digest).
 """
 
@@ -30,8 +31,11 @@ from monitor.files.table import TableFile
 from monitor.reference.columns import FilePlaces, chunks, find_places
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
 from monitor.reference.prediction import in_one_place
+from monitor.reference.panes import pane_plans
+from monitor.reference.rare import RareRows, other_rows
 from monitor.reference.rows import rows_of, segment_values
-from monitor.reference.sketches import sketch_rows
+from monitor.reference.sketches import row_times, sketch_rows
+from monitor.reference.studies import pane_studies, studied_methods
 
 BuildProgress = Callable[[str, float], None]
 """Takes what is being done, and the fraction of it that is done, 0 to 1."""
@@ -58,6 +62,8 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
         The versions in the data, sorted; "" stands for none.
     n_values
         By segment dimension: how many values it has, also those that are no segment of their own.
+    n_without_time
+        Rows that have no time, or none that can be read; they lie in no pane.
     """
 
     reference: Reference
@@ -65,6 +71,7 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
     n_other_models: int
     versions: tuple[str, ...]
     n_values: Mapping[str, int]
+    n_without_time: int = 0
 
 
 def build_reference(
@@ -105,17 +112,30 @@ def build_reference(
             for name, leaves in places.dimensions.items()
         }
         dimensions = {name: values for name, (values, _) in found.items()}
-        sketches = sketch_rows(table, places, layout, dimensions, keep, partial(progress, "counting"))
+        times_ms = row_times(table, places.timestamp, keep, n_rows, partial(progress, "times"))
+        plans = pane_plans(times_ms[times_ms >= 0], (window.size_ms for window in model.windows))
+        panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
+        sketches, groups, segments = sketch_rows(
+            table, places, layout, dimensions, keep, partial(progress, "counting"), panes_of_rows
+        )
+        others = [
+            other_rows(index, column, partial(chunks, table, leaf, keep))
+            for index, column in enumerate(layout.columns)
+            if column.others and (leaf := places.leaf_of(column.name)) is not None
+        ]
     _check_unchanged(path, sketches[WHOLE], examined, n_rows)
     nulls = dict(zip((column.name for column in layout.columns), sketches[WHOLE].nulls.tolist(), strict=True))
-    reference = Reference(
+    rare = RareRows(layout, dimensions, sketches[WHOLE], segments, others)
+    bare = Reference(
         model=model.name,
         version=version or (versions[0] if len(versions) == 1 else ""),
         layout=layout,
         dimensions=dimensions,
         sketches=sketches,
         cell_means=cell_means,
+        rare=rare.of_reference(sketches),
     )
+    reference = bare.with_studies(pane_studies(bare, studied_methods(model), plans, groups, rare, panes_of_rows))
     return BuiltReference(
         reference=reference,
         inferred=tuple(
@@ -125,6 +145,7 @@ def build_reference(
         n_other_models=table.n_rows - n_rows,
         versions=versions,
         n_values={name: n for name, (_, n) in found.items()},
+        n_without_time=int((times_ms < 0).sum()),
     )
 
 

@@ -55,7 +55,7 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     features
         By name, in the file's order.
-    score, label, version, model
+    score, label, version, model, timestamp
         None where the file has no such column.
     spoken_features, spoken_prediction
         A row speaks of its features, or of its prediction, where one of these is not null; None: every row does.
@@ -70,7 +70,12 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     spoken_prediction: tuple[Leaf, ...] | None
     version: Leaf | None
     model: Leaf | None
+    timestamp: Leaf | None
     dimensions: Mapping[str, tuple[Leaf, ...]]
+
+    def leaf_of(self, column: str) -> Leaf | None:
+        """Where the values of a column of the layout lie."""
+        return {SCORE: self.score, LABEL: self.label}.get(column, self.features.get(column))
 
 
 def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePlaces:
@@ -115,6 +120,7 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
         ),
         version=_first(types, mapping.version),
         model=_first(types, MODEL),
+        timestamp=_first(types, mapping.timestamp),
         dimensions=dimensions,
     )
 

@@ -4,18 +4,19 @@ Rows are decoded by `monitor.events.arrow.table`, like live Arrow, so that refer
 wants timestamps, which a reference does not need: every row gets the same one.
 """
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from detectors.arrays import Bools
+from detectors.arrays import Bools, Codes, Ints
 from detectors.columns import CODE_INVALID, CODE_NULL, Kind
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
-from monitor.events.arrow.arrays import present
+from monitor.events.arrow.arrays import milliseconds, present
 from monitor.events.arrow.table import TableDecoder
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
@@ -24,8 +25,11 @@ from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
 from monitor.files.table import Progress, TableFile
 from monitor.files.values import as_numbers, as_texts, is_mixed
-from monitor.reference.columns import FilePlaces, Leaf
+from monitor.reference.columns import FilePlaces, Leaf, chunks
 from monitor.sketching.batch import sketch_batch
+
+Groups = dict[int, dict[str, Sketch]]
+"""Sketches by the number of a group, then by segment."""
 
 _BATCH_BYTES: Final = 8 * 1024 * 1024  # decoding holds some five copies
 _MOST_ROWS: Final = 131_072
@@ -38,7 +42,8 @@ def sketch_rows(
     dimensions: Mapping[str, tuple[str, ...]],
     keep: Bools | None,
     progress: Progress,
-) -> dict[str, Sketch]:
+    groupings: Sequence[Ints] = (),
+) -> tuple[dict[str, Sketch], list[Groups], Codes]:
     """Read the file once and count its rows, by segment name.
 
     Parameters
@@ -53,6 +58,12 @@ def sketch_rows(
         (n_rows,) the rows to count; None: all.
     progress
         Of the pass.
+    groupings
+        Further ways to group the rows that are kept, (n,) each: a group's number, or -1 of a row in none.
+
+    Returns
+    -------
+    The sketches of all rows; for each grouping those of each group; and (n_dimensions, n) the segment of each row.
     """
     rows = _Rows(places, layout, dimensions)
     empty = Sketch.empty(layout)
@@ -67,15 +78,45 @@ def sketch_rows(
         cell_means=np.full(layout.n_cells, np.nan),
     )
     at_once = min(max(_BATCH_BYTES // (8 * len(layout.columns)), 1_000), _MOST_ROWS)
-    start = 0
+    groups: list[Groups] = [{} for _ in groupings]
+    segments: list[Codes] = []
+    start, done = 0, 0
     for raw in table.iter_batches(rows.selectors, at_once, progress):
         kept = raw if keep is None else raw.filter(pa.array(keep[start : start + raw.num_rows]))
         start += raw.num_rows
         if not kept.num_rows:
             continue
-        for key, sketch in sketch_batch(rows.batch(kept), blank, pane_ms=1):
-            totals[key.segment] = totals[key.segment].merge(sketch) if key.segment in totals else sketch
-    return totals
+        batch = rows.batch(kept)
+        segments.append(batch.segments)
+        for key, sketch in sketch_batch(batch, blank, pane_ms=1):
+            _add(totals, key.segment, sketch)
+        for found, grouping in zip(groups, groupings, strict=True):
+            own = grouping[done : done + batch.n]
+            if own.max(initial=-1) < 0:
+                continue
+            for key, sketch in sketch_batch(dataclasses.replace(batch, timestamps_ms=own + 1), blank, pane_ms=1):
+                if key.pane_start_ms:
+                    _add(found.setdefault(key.pane_start_ms - 1, {}), key.segment, sketch)
+        done += batch.n
+    none = np.zeros((len(dimensions), 0), dtype=np.int32)
+    return totals, groups, np.concatenate([none, *segments], axis=1)
+
+
+def _add(sketches: dict[str, Sketch], segment: str, sketch: Sketch) -> None:
+    sketches[segment] = sketches[segment].merge(sketch) if segment in sketches else sketch
+
+
+def row_times(table: TableFile, leaf: Leaf | None, keep: Bools | None, n_rows: int, progress: Progress) -> Ints:
+    """(n_rows,) milliseconds since 1970 UTC of the rows to keep, -1 of a row whose time cannot be read."""
+    times = np.full(n_rows, -1, dtype=np.int64)
+    if leaf is None:
+        return times
+    end = 0
+    for values in chunks(table, leaf, keep, progress):
+        plain = as_numbers(values) if is_mixed(values.type) else values
+        times[end : end + len(values)] = milliseconds(plain)
+        end += len(values)
+    return times
 
 
 class _Rows:

@@ -86,6 +86,7 @@ class ReplayReport(msgspec.Struct, kw_only=True):
     n_rejected: int = 0
     n_late_dropped: int = 0
     n_scores: int = 0
+    n_verdicts: int = 0
     n_drifted: int = 0
     n_profiles: int = 0
     windows: int = 0
@@ -115,7 +116,7 @@ def _run(decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool) 
             record = record_of(batch)
             if record.name in files:
                 files[record.name].write(batch)
-            if record.name == "drift_score":
+            if record.name == "window":
                 windows.update(_distinct(batch, "model", "version", "window_start_ms", "window_end_ms"))
             elif record.name == "late_dropped":
                 report.n_late_dropped += pc.sum(batch.column("n")).as_py() or 0
@@ -131,9 +132,10 @@ def _run(decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool) 
     for file in files.values():
         file.close()
     report.n_scores, report.n_profiles = files["drift_score"].n_rows, files["column_profile"].n_rows
+    report.n_verdicts = files["drift_verdict"].n_rows
     report.windows = len(windows)
     # Of the last revisions alone: a window that was opened again is one window.
-    drifted = pq.read_table(out / RECORDS["drift_score"].file, columns=["drifted"])["drifted"]
+    drifted = pq.read_table(out / RECORDS["drift_verdict"].file, columns=["drifted"])["drifted"]
     report.n_drifted = pc.sum(drifted).as_py() or 0
     return report
 

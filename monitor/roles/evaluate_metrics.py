@@ -63,7 +63,7 @@ class EvaluateMetrics:
                 if record == "late_dropped":
                     for model, n in zip(*_values(batch, "model", "n"), strict=True):
                         telemetry.LATE_DROPPED.labels(model).inc(n)
-                elif record == "drift_score":
+                elif record == "drift_verdict":
                     self._show(batch.filter(pc.equal(batch.column("segment").cast(pa.string()), pa.scalar(""))))
         self.turned()
 

@@ -1,6 +1,4 @@
-"""One method's verdict on one column of one segment in one window."""
-
-import pyarrow as pa
+"""One method's evidence on one column of one segment in one window."""
 
 from sinks.records.record import COUNT, FLOAT, TEXT, TIME, TIME_UNIT, Field, Record
 
@@ -8,7 +6,9 @@ RECORD = Record(
     name="drift_score",
     table="drift_scores",
     file="drift.parquet",
-    meaning="One method's verdict on one column of one segment in one window.",
+    meaning="One method's evidence on one column of one segment in one window. Columns that cannot be scored have no row, "
+    "nor has a method of whose matter neither side holds anything; see `windows`.",
+    version=2,
     month_of="window_start_ms",
     fields=(
         Field(name="model", type=TEXT, key=True, meaning="the model's name"),
@@ -20,21 +20,38 @@ RECORD = Record(
         Field(name="window_end_ms", type=TIME, unit=TIME_UNIT, key=True, meaning="end of the window, exclusive"),
         Field(name="reference", type=TEXT, key=True, meaning="digest of the reference compared with"),
         Field(
+            name="compare",
+            type=TEXT,
+            key=True,
+            default="pinned",
+            meaning="what the window was compared with: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`",
+        ),
+        Field(
             name="statistic",
             type=FLOAT,
             unit="the method's own unit",
-            meaning="the effect, at least 0; NaN without values",
+            meaning="how far the two sides are apart; of methods with a sign, positive where the window has more",
         ),
-        Field(name="p_value", type=FLOAT, meaning="in [0, 1]; NaN when insufficient"),
-        Field(name="q_value", type=FLOAT, meaning="corrected over the window's columns; NaN when insufficient"),
+        Field(
+            name="effect",
+            type=FLOAT,
+            unit="the method's own unit",
+            meaning="the statistic's size without what unchanged data of these sizes make of it, at least 0",
+            default=0.0,
+        ),
+        Field(name="p_value", type=FLOAT, meaning="in [0, 1]: the larger of theory's and of the reference's panes'"),
+        Field(
+            name="calibration",
+            type=TEXT,
+            default="theory",
+            meaning="which of the two it is: `theory`, `panes`, or `extrapolated` from panes shorter than the window",
+        ),
         Field(
             name="threshold",
             type=FLOAT,
             unit="the method's own unit",
             meaning="the smallest effect that counts as drift",
         ),
-        Field(name="drifted", type=pa.bool_(), meaning="the threshold is reached, and significantly so"),
-        Field(name="insufficient", type=pa.bool_(), meaning="too few values for a verdict; `drifted` is then false"),
         Field(name="n_reference", type=COUNT, unit="values", meaning="the reference's, that were compared"),
         Field(name="n_current", type=COUNT, unit="values", meaning="the window's, that were compared"),
         Field(

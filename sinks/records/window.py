@@ -21,6 +21,20 @@ RECORD = Record(
         Field(name="with_features", type=COUNT, unit="events", meaning="that speak of their features"),
         Field(name="with_prediction", type=COUNT, unit="events", meaning="that speak of their prediction"),
         Field(name="both", type=COUNT, unit="events", meaning="that speak of both"),
+        Field(name="columns_scored", type=COUNT, unit="columns", default=0, meaning="that have a verdict"),
+        Field(
+            name="columns_not_scored",
+            type=COUNT,
+            unit="columns",
+            default=0,
+            meaning="that the reference could score, and this window cannot",
+        ),
+        Field(
+            name="reason",
+            type=TEXT,
+            default="",
+            meaning="why there are such: `few events` of the segment, or `absent`: events that do not speak of them",
+        ),
         Field(name="revision", type=COUNT, meaning="1, and one more with each correction"),
     ),
 )

@@ -1,0 +1,163 @@
+"""Makes a `PaneStudy`: each pane of the reference compared with the rest of it. What it means: `detectors.panes`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.baseline import Baseline
+from detectors.columns import Kind
+from detectors.dependence import DesignEffect
+from detectors.layout import Layout
+from detectors.panes import PaneStudy
+from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
+from detectors.reference import WHOLE, Reference
+from detectors.registry import get
+from detectors.stack import Stack
+from detectors.tables import compare, tabulate
+
+_LEAST_ROWS: Final = 10  # of a pane's segment, or of the rest, for its statistics to be looked at
+_ERRORS: Final = 2.0  # standard errors by which a design effect exceeds 1 to count
+# How steady a method's dispersion is over independent panes: its variance is 2 over this. 1 is a squared normal variable.
+_STEADINESS: Final = {"ks": 2.5, "bins": 4.0, "rates": 2.0}
+_DIGITS: Final = 6  # means are sums of floats: what is kept must not depend on the order of the rows
+
+
+def study(
+    reference: Reference,
+    panes: Sequence[Stack],
+    methods: Sequence[str],
+    *,
+    length_ms: int,
+    pane_ms: int,
+    season: str = "",
+    rests: Sequence[Stack] | None = None,
+    new_rows: Sequence[Mapping[str, Ints]] = (),
+    growth: float = 1.0,
+) -> PaneStudy:
+    """The design effects of windows of one length.
+
+    Parameters
+    ----------
+    reference: that the panes are part of.
+    panes: the reference's rows pane by pane; at least two.
+    methods: names of registered methods; "events" are left out.
+    length_ms, pane_ms: of the windows, and of the panes, in milliseconds.
+    season, rests: the kind of season, and for each pane what to compare it with; None: all that is not in the pane.
+    new_rows: for each pane by segment, (n_columns,) its rows whose category no other pane has; empty: not known.
+    growth: factor on the excess of the design effects over 1, of windows longer than the panes.
+    """
+    layout = reference.layout
+    names = tuple(sorted(reference.sketches))
+    shape = (len(panes), len(names), len(layout.columns))
+    rows = np.zeros(shape)
+    dispersion = {name: np.full(shape, np.nan) for name in methods if get(name).grid != "events"}
+    whole = Baseline.pinned(reference, names)
+    plans: dict[tuple[Kind, str], Plan] = {}
+    for number, pane in enumerate(panes):
+        live = Baseline.of(reference, pane, names).table
+        if new_rows:
+            live.unseen[:] = np.stack([new_rows[number].get(name, np.zeros(shape[2], np.int64)) for name in names])
+        rest = Baseline.of(reference, _rest(layout, reference, pane) if rests is None else rests[number], names)
+        rest.rare = whole.rare
+        usable = (live.spoken >= _LEAST_ROWS) & (rest.table.spoken >= _LEAST_ROWS)
+        rows[number] = live.spoken
+        for name, found in dispersion.items():
+            method = get(name)
+            for kind in sorted(method.kinds):
+                columns = layout.numeric_indices if kind is Kind.NUMERIC else layout.categorical_indices
+                if not columns.size:
+                    continue
+                key = (kind, method.grid)
+                if key not in plans:
+                    plans[key] = _plan(reference, kind, method.grid, columns)
+                plan = plans[key]
+                comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live)
+                scores = method.score(comparison, DesignEffect.none(comparison.n_reference.size))
+                values = scores.dispersion.reshape(len(names), columns.size)
+                found[number][:, columns] = np.where(usable[:, columns], values, np.nan)
+    usual = np.nanmean(rows.max(axis=2, initial=0.0), axis=0) * (length_ms / pane_ms)
+    whole_at = names.index(WHOLE)
+    return PaneStudy(
+        length_ms=length_ms,
+        pane_ms=pane_ms,
+        n_panes=len(panes),
+        season=season,
+        segments=names,
+        rows=tuple(np.round(usual, 3).tolist()),
+        effects={
+            name: _rows_of(_effects(values, rows, whole_at, _steadiness(name), growth))
+            for name, values in dispersion.items()
+        },
+    )
+
+
+def mean_excess(made: PaneStudy) -> float:
+    """How far the design effects of the whole exceed 1, over all methods and columns."""
+    whole = made.segments.index(WHOLE)
+    return float(np.mean([np.mean(effects[whole]) - 1.0 for effects in made.effects.values()] or [0.0]))
+
+
+def _plan(reference: Reference, kind: Kind, grid: str, columns: Ints) -> Plan:
+    if grid == "bins":
+        return plan_bins(reference, kind, columns, 10)
+    return plan_cells(reference, columns) if grid == "cells" else plan_rates(reference.layout, kind, columns)
+
+
+def _steadiness(method: str) -> float:
+    return _STEADINESS.get(method, _STEADINESS.get(get(method).grid, 1.0))
+
+
+def _effects(dispersion: Floats, rows: Floats, whole: int, steadiness: float, growth: float) -> Floats:
+    """(segments, columns) from the dispersions and rows of (panes, segments, columns)."""
+    n_panes, n_segments, n_columns = dispersion.shape
+    there = ~np.isnan(dispersion)
+    effects = np.ones((n_segments, n_columns))
+    sigma = np.sqrt(2.0 / (steadiness * max(n_panes - 1, 1)))
+    own = _means(dispersion[:, whole], there[:, whole])
+    effects[whole] = _gated(own, sigma)
+    others = np.arange(n_segments) != whole
+    if others.any():
+        known, seen = dispersion[:, others], there[:, others]
+        n_rows = rows[:, others]
+        excess = np.sum(np.where(seen, known - 1.0, 0.0), axis=(0, 1))
+        weight = np.sum(np.where(seen, n_rows, 0.0), axis=(0, 1))
+        per_row = np.divide(excess, weight, out=np.zeros(n_columns), where=weight > 0.0)
+        n_seen = np.sum(np.any(seen, axis=0), axis=0)
+        shared = _gated(
+            1.0 + np.divide(excess, np.sum(seen, axis=(0, 1)), out=np.zeros(n_columns), where=n_seen > 0),
+            sigma / np.sqrt(np.maximum(n_seen, 1)),
+        )
+        usual = _means(n_rows, seen)
+        effects[others] = np.where(shared > 1.0, np.maximum(1.0 + per_row * np.nan_to_num(usual), 1.0), 1.0)
+    return np.round(1.0 + (effects - 1.0) * growth, _DIGITS)
+
+
+def _gated(effect: Floats, sigma: Floats | float) -> Floats:
+    """(columns,) the design effects that are more than noise, 1 elsewhere."""
+    effect = np.nan_to_num(effect, nan=1.0)
+    all_columns = np.mean(effect) > 1.0 + _ERRORS * np.mean(sigma) / np.sqrt(effect.size)
+    return np.maximum(np.where((effect > 1.0 + _ERRORS * sigma) | all_columns, effect, 1.0), 1.0)
+
+
+def _means(values: Floats, there: Floats) -> Floats:
+    """Over the first axis, of what is there; NaN of nothing."""
+    n = np.sum(there, axis=0)
+    sums = np.sum(np.where(there, values, 0.0), axis=0)
+    return np.divide(sums, n, out=np.full(n.shape, np.nan), where=n > 0)
+
+
+def _rows_of(values: Floats) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in values.tolist())
+
+
+def _rest(layout: Layout, reference: Reference, pane: Stack) -> Stack:
+    """The reference without a pane. Its extremes stay: what they are without the pane is not known."""
+    from detectors.sketch import Sketch
+    from detectors.stack import stacked
+
+    names = pane.names
+    empty = Sketch.empty(layout)
+    total = stacked(layout, {name: reference.sketches.get(name, empty) for name in names})
+    return total.without(layout, pane)

@@ -1,0 +1,38 @@
+"""One window compared with one baseline: the evidence, the verdicts, and what changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from detectors.change import ChangeColumns, changes
+from detectors.panes import PaneStudy
+from detectors.reference import Reference
+from detectors.score import ScoreColumns, score_stack
+from detectors.settings import Setting
+from detectors.stack import Stack
+from detectors.verdict import VerdictColumns, verdicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedWindow:
+    """All that is said of a window beside one baseline."""
+
+    scores: ScoreColumns
+    verdicts: VerdictColumns
+    changes: ChangeColumns
+
+    @classmethod
+    def of(
+        cls,
+        reference: Reference,
+        window: Stack,
+        settings: Sequence[Setting],
+        *,
+        min_samples: int,
+        alpha: float,
+        study: PaneStudy | None,
+        baseline: Stack | None = None,
+    ) -> "ComparedWindow":
+        """`window` and `baseline` are in the cells of `reference`, which is the baseline where there is no other."""
+        scores = score_stack(reference, window, settings, min_samples, study=study, baseline=baseline)
+        found = verdicts(scores, alpha)
+        return cls(scores=scores, verdicts=found, changes=changes(reference, window, baseline, scores, found))
