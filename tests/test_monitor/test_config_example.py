@@ -14,6 +14,7 @@ from monitor.config import Config, Drift, Mapping, WindowSettings, load, parse
 from monitor.config.nearest import slips
 from monitor.config.schema import Kafka, Metrics, Model
 from monitor.config.sections import sections_of_keys, walk
+from monitor.config.spans import Span
 from monitor.errors import ConfigError
 from sinks.clickhouse.settings import Settings as ClickHouse
 
@@ -52,7 +53,11 @@ def test_the_example_loads_without_any_variable_set() -> None:
     config = load(EXAMPLE, environ={})
     (model,) = config.models
     assert (model.name, model.task, model.segments) == ("flight-delay", "binary", ("origin", "carrier"))
-    assert model.windows == (WindowSettings(size_ms=DAY_MS), WindowSettings(size_ms=7 * DAY_MS, every_ms=DAY_MS))
+    assert model.windows == (
+        WindowSettings(size=Span(n=DAY_MS)),
+        WindowSettings(size=Span(n=7 * DAY_MS), every=Span(n=DAY_MS)),
+        WindowSettings(size=Span(n=1, unit="mo"), timezone="UTC"),
+    )
     assert model.pane_ms == DAY_MS
     assert model.reference == EXAMPLE.parent / "references" / "flights.ref"
     assert config.state_dir == EXAMPLE.parent / ".driftline"
