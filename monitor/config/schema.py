@@ -63,7 +63,7 @@ class WindowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Step between starts; default: the size, so that windows follow each other."""
     offset_ms: Duration = field(name="offset", default=0)
     """From 0 to less than the step; beside months, to less than 28 days."""
-    timezone: Annotated[str, Meta(extra={"form": "timezone"})] | None = None
+    timezone: Annotated[str | None, Meta(extra={"form": "timezone"})] = None
     """Whose days, weeks and months; None: UTC's."""
 
     def __post_init__(self) -> None:

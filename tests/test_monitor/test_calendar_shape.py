@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_monitor.test_zones import HOUR_MS, RULES, ZONES, ms
+from support.zones import HOUR_MS, RULES, ZONES, ms
 
 from monitor.eventtime.calendar_shape import CalendarShape
 from monitor.eventtime.windows import FixedShape, Window, WindowShape, last_end_ms, longest_ms, pane_length_ms

@@ -1,48 +1,13 @@
 """The table of a zone says what the standard library's rules say."""
 
-from datetime import UTC, datetime, timedelta
-from importlib import resources
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.zones import EPOCH, HOUR_MS, RULES, ZONES, ms
 
 from monitor.eventtime.zones import zone, zone_names
-
-HOUR_MS = 3_600_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-ZONES = (
-    "UTC",
-    "Europe/Berlin",
-    "America/New_York",
-    "America/Sao_Paulo",  # clocks changed at midnight
-    "America/St_Johns",  # at a minute after midnight, until 2011
-    "America/Havana",  # midnight comes twice in autumn
-    "Asia/Beirut",
-    "Asia/Kathmandu",
-    "Australia/Lord_Howe",  # half an hour of summer time
-    "Africa/Casablanca",  # no summer time in Ramadan
-    "Africa/Cairo",
-    "Pacific/Apia",  # 30 December 2011 was left out
-    "Pacific/Kwajalein",  # so was 21 August 1993
-    "Pacific/Chatham",
-    "Antarctica/Troll",
-)
-
-
-def ms(*parts: int) -> int:
-    """A time in UTC in milliseconds."""
-    return (datetime(*parts, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)  # type: ignore[arg-type,misc]
-
-
-def rules(name: str) -> ZoneInfo:
-    with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
-        return ZoneInfo.from_file(file, key=name)
-
-
-RULES = {name: rules(name) for name in ZONES}
 
 
 @settings(deadline=None)  # a zone is read when it is first asked for
