@@ -35,9 +35,10 @@ EVENTS: Final = "@coverage"
 """The column under which whole events are scored."""
 Calibration = Literal["theory", "panes", "extrapolated"]
 CALIBRATIONS: Final[tuple[Calibration, ...]] = ("theory", "panes", "extrapolated")
-Reason = Literal["", "few events", "absent"]
-REASONS: Final[tuple[Reason, ...]] = ("", "few events", "absent")
-"""Why columns of a segment were not scored: the segment has too few events, or they do not speak of the columns."""
+Reason = Literal["", "few events", "absent", "nothing to compare with"]
+REASONS: Final[tuple[Reason, ...]] = ("", "few events", "absent", "nothing to compare with")
+"""Why columns of a segment were not scored: the segment has too few events, they do not speak of the columns, or the side
+to compare with is not there."""
 _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
 
 _PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
