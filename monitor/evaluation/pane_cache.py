@@ -43,7 +43,7 @@ class PaneCache:
 
 
 class SumCache:
-    """Sums of stacks by what they are of, each with the stacks that it was made from; the least recently used go first."""
+    """Sums of stacks, each with the stacks that it was made from; the least recently used go first."""
 
     def __init__(self, most: int = 64) -> None:
         self._most = most

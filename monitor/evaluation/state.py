@@ -148,7 +148,8 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
 STATE_VERSION = 3
 """Of all values of the state. The seal says it: every transaction writes one, so it is that of the last writer.
 
-3: blocks of trailing panes. 2: sketches of format 2, models that wait, versions that are told apart. What has 1 or 2 is read.
+3: blocks of trailing panes. 2: sketches of format 2, models that wait, versions that are told apart. What has 1 or 2 is
+    read.
 """
 
 

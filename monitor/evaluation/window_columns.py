@@ -28,8 +28,8 @@ class WindowColumns:
     def of(cls, window: Stack, scores: ScoreColumns | None) -> "WindowColumns":
         """Of a window that was added up from its panes, and of what could be scored of it.
 
-        A segment that the reference has too few rows of can never be scored, and has no row. `scores` is None where there
-        was nothing to compare with.
+        A segment that the reference has too few rows of can never be scored, and has no row. `scores` is None where
+        there was nothing to compare with.
         """
         if scores is None:
             none, n = np.zeros(len(window.names), dtype=np.int64), len(window.names)

@@ -4,8 +4,9 @@ A file of any size needs the memory of one column (eight bytes a row, and what s
 of a batch of rows. CSV and JSON lines are copied into a temporary Parquet file first; it is removed whatever happens.
 
 Timestamps are not needed. Where rows have them, the reference's own panes show how much unchanged windows differ
-(`detectors.panes`); where they have none, rows are taken as independent. Rows of all versions count together; rows that name another model are left
-out. The same rows in any order and from any of the formats make the same reference (the same digest).
+(`detectors.panes`); where they have none, rows are taken as independent. Rows of all versions count together; rows that
+name another model are left out. The same rows in any order and from any of the formats make the same reference (the
+same digest).
 """
 
 import tempfile
@@ -31,8 +32,8 @@ from monitor.files.staging import staged
 from monitor.files.table import TableFile
 from monitor.reference.columns import FilePlaces, chunks, find_places
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
-from monitor.reference.prediction import in_one_place
 from monitor.reference.panes import pane_plans
+from monitor.reference.prediction import in_one_place
 from monitor.reference.rare import RareRows, other_rows
 from monitor.reference.rows import rows_of, segment_values
 from monitor.reference.sketches import row_times, sketch_rows

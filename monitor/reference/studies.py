@@ -33,7 +33,7 @@ def pane_studies(
     panes_of_rows: Iterable[Ints],
     seasons: Sequence[tuple[Season, str]] = (),
 ) -> list[PaneStudy]:
-    """One for each length of windows and kind of season; that of the halved panes gives the growth of the one before it."""
+    """One for each length of windows and kind of season; halved panes give the growth of the one before them."""
     made: dict[tuple[int, str], PaneStudy] = {}
     for plan, found, pane_of_row in zip(plans, groups, panes_of_rows, strict=True):
         sketches = [found.get(number, {}) for number in range(len(plan.starts_ms))]
