@@ -15,6 +15,7 @@ import zstandard
 
 from detectors.arrays import Floats
 from detectors.columns import Column, Kind
+from detectors.derived import DERIVED_COLUMNS, Derived
 from detectors.errors import ConfigurationError, DetectorError, LayoutMismatch, MalformedReference
 from detectors.grid import locate, quantile_grid
 from detectors.layout import Layout
@@ -26,6 +27,8 @@ MAX_CATEGORIES: Final = 1_000
 MAX_SEGMENT_VALUES: Final = 50
 _MAGIC: Final = b"DRIFTREF"
 _VERSION: Final = 2
+_WITH_DERIVED: Final = 3  # a file without derived columns is one of version 2: releases that know no other read it
+_READABLE: Final = (_VERSION, _WITH_DERIVED)
 _LIMIT_BYTES: Final = 1 << 32  # a reference is megabytes; a header that claims more is corrupt
 
 
@@ -46,6 +49,7 @@ class Reference:
     sketches: by segment name; `""` is the whole and always there.
     cell_means: (layout.n_cells,) float64: the mean of the whole's values in each numeric cell, NaN in cells without
         values and in categorical columns.
+    derived: how the last columns of `layout` follow from the others; None: it has no derived columns.
     n: rows of the whole.
     """
 
@@ -58,6 +62,7 @@ class Reference:
         dimensions: Mapping[str, tuple[str, ...]],
         sketches: Mapping[str, Sketch],
         cell_means: Floats,
+        derived: Derived | None = None,
     ) -> None:
         if WHOLE not in sketches:
             raise ConfigurationError('a reference needs the sketch of the whole, under the name ""')
@@ -65,12 +70,14 @@ class Reference:
             raise LayoutMismatch("a segment of the reference was counted in other cells")
         if cell_means.shape != (layout.n_cells,):
             raise ConfigurationError(f"{cell_means.shape[0]} cell means where {layout.n_cells} belong")
+        _check_derived(layout, derived)
         self.model = model
         self.version = version
         self.layout = layout
         self.dimensions: dict[str, tuple[str, ...]] = {name: tuple(values) for name, values in dimensions.items()}
         self.sketches: dict[str, Sketch] = dict(sketches)
         self.cell_means = cell_means
+        self.derived = derived
 
     @property
     def n(self) -> int:
@@ -105,6 +112,8 @@ class Reference:
             add(_raw(name), sketch.n.to_bytes(8, "little"))
             add(*(part.astype("<i8").tobytes() for part in counted))
             add(*((part + 0.0).astype("<f8").tobytes() for part in (sketch.minimum, sketch.maximum)))
+        if self.derived is not None:
+            add(self.derived.encode())
         return digest.hexdigest()
 
     def encode(self) -> bytes:
@@ -117,9 +126,11 @@ class Reference:
             dimensions={_raw(name): [*map(_raw, values)] for name, values in sorted(self.dimensions.items())},
             sketches={_raw(name): self.sketches[name].encode() for name in sorted(self.sketches)},
             cell_means=self.cell_means.astype("<f8").tobytes(),
+            derived=b"" if self.derived is None else self.derived.encode(),
         )
         body = zstandard.ZstdCompressor(level=9).compress(msgspec.msgpack.encode(record))
-        return _MAGIC + bytes([_VERSION]) + hashlib.sha256(body).digest() + body
+        version = _VERSION if self.derived is None else _WITH_DERIVED
+        return _MAGIC + bytes([version]) + hashlib.sha256(body).digest() + body
 
     @classmethod
     def decode(cls, data: bytes) -> "Reference":
@@ -134,8 +145,9 @@ class Reference:
             raise MalformedReference("this is no Driftline reference file")
         if len(data) < header + 32:
             raise MalformedReference("the reference file is truncated")
-        if data[len(_MAGIC)] != _VERSION:
-            raise MalformedReference(f"reference format {data[len(_MAGIC)]}; this release reads {_VERSION}")
+        if data[len(_MAGIC)] not in _READABLE:
+            readable = " and ".join(map(str, _READABLE))
+            raise MalformedReference(f"reference format {data[len(_MAGIC)]}; this release reads {readable}")
         body = data[header + 32 :]
         if hashlib.sha256(body).digest() != data[header : header + 32]:
             raise MalformedReference("the reference file is truncated or corrupt")
@@ -150,6 +162,7 @@ class Reference:
                 dimensions={_text(name): tuple(map(_text, values)) for name, values in record.dimensions.items()},
                 sketches={_text(name): Sketch.decode(part, layout) for name, part in record.sketches.items()},
                 cell_means=np.frombuffer(record.cell_means, dtype="<f8").astype(np.float64),
+                derived=Derived.decode(record.derived) if record.derived else None,
             )
         except (zstandard.ZstdError, msgspec.DecodeError, ValueError, DetectorError) as error:
             raise MalformedReference(f"the reference file is corrupt: {error}") from error
@@ -209,7 +222,7 @@ class _ColumnRecord(msgspec.Struct, frozen=True, array_like=True):
     others: tuple[bytes, ...]
 
 
-class _Record(msgspec.Struct, frozen=True):
+class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
     model: bytes
     version: bytes
     digest: str
@@ -217,6 +230,21 @@ class _Record(msgspec.Struct, frozen=True):
     dimensions: dict[bytes, list[bytes]]
     sketches: dict[bytes, bytes]
     cell_means: bytes
+    derived: bytes = b""
+
+
+def _check_derived(layout: Layout, derived: Derived | None) -> None:
+    """Either the layout ends with the derived columns and there are weights for them, or neither."""
+    n_observed = len(layout.columns) - len(layout.derived)
+    names = tuple(column.name for column in layout.columns[n_observed:])
+    if names != (DERIVED_COLUMNS if derived is not None else ()):
+        raise ConfigurationError("the derived columns of a reference and its weights for them do not fit")
+    if any(layout.columns[index].kind is not Kind.NUMERIC for index in layout.derived):
+        raise ConfigurationError("a derived column of the reference is not numeric")
+    if derived is not None:
+        positions = [layout.numeric[i] if i < len(layout.numeric) else -1 for i in derived.features.tolist()]
+        if not set(positions) <= set(layout.features):
+            raise ConfigurationError("derived columns follow from what is no numeric feature")
 
 
 def _column_record(column: Column) -> _ColumnRecord:

@@ -4,7 +4,7 @@ Rows are decoded by `monitor.events.arrow.table`, like live Arrow, so that refer
 wants timestamps, which a reference does not need: every row gets the same one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from detectors.arrays import Bools
 from detectors.columns import CODE_INVALID, CODE_NULL, Kind
+from detectors.derived import Derived
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
@@ -37,6 +38,7 @@ def sketch_rows(
     layout: Layout,
     dimensions: Mapping[str, tuple[str, ...]],
     keep: Bools | None,
+    derived: Derived | None,
     progress: Progress,
 ) -> dict[str, Sketch]:
     """Read the file once and count its rows, by segment name.
@@ -51,13 +53,14 @@ def sketch_rows(
         The values that are segments of their own.
     keep
         (n_rows,) the rows to count; None: all.
+    derived
+        The reference's; None: the layout has no derived columns.
     progress
         Of the pass.
     """
-    rows = _Rows(places, layout, dimensions)
     empty = Sketch.empty(layout)
     totals = {WHOLE: empty}
-    # Only the layout and the dimensions of this one are looked at.
+    # Only the columns and the dimensions of this one are looked at.
     blank = Reference(
         model="",
         version="",
@@ -65,17 +68,31 @@ def sketch_rows(
         dimensions=dimensions,
         sketches={WHOLE: empty},
         cell_means=np.full(layout.n_cells, np.nan),
+        derived=derived,
     )
+    for batch in batches_of(table, places, layout.observed, dimensions, keep, progress):
+        for key, sketch in sketch_batch(batch, blank, pane_ms=1):
+            totals[key.segment] = totals[key.segment].merge(sketch) if key.segment in totals else sketch
+    return totals
+
+
+def batches_of(
+    table: TableFile,
+    places: FilePlaces,
+    layout: Layout,
+    dimensions: Mapping[str, tuple[str, ...]],
+    keep: Bools | None,
+    progress: Progress,
+) -> Iterator[Batch]:
+    """Read the file once, as batches of a layout of columns that it has; the parameters are those of `sketch_rows`."""
+    rows = _Rows(places, layout, dimensions)
     at_once = min(max(_BATCH_BYTES // (8 * len(layout.columns)), 1_000), _MOST_ROWS)
     start = 0
     for raw in table.iter_batches(rows.selectors, at_once, progress):
         kept = raw if keep is None else raw.filter(pa.array(keep[start : start + raw.num_rows]))
         start += raw.num_rows
-        if not kept.num_rows:
-            continue
-        for key, sketch in sketch_batch(rows.batch(kept), blank, pane_ms=1):
-            totals[key.segment] = totals[key.segment].merge(sketch) if key.segment in totals else sketch
-    return totals
+        if kept.num_rows:
+            yield rows.batch(kept)
 
 
 class _Rows:
