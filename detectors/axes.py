@@ -21,7 +21,7 @@ import numpy as np
 
 from detectors.accumulate import moments
 from detectors.arrays import Floats, Ints
-from detectors.derived import N_JOINT, Z_STEPS, Derived, rounded
+from detectors.derived import N_JOINT, Derived, rounded
 from detectors.errors import InvalidSetting
 
 EXPLAINED: Final = 0.95
@@ -36,8 +36,10 @@ SMALLEST_RESIDUAL: Final = 1e-2
 """The least that counts as the residual's unit: below it lies what float32 or six printed digits make of a number."""
 
 _SEED: Final = 20_150_401  # any constant: every worker and every build has the same projections
-_MOST: Final = 256.0 * Z_STEPS
-_ROWS: Final = 4096  # (256 * 4096) ** 2 * 4096 is 2 ** 52
+_STEPS: Final = 4096.0
+_MOST: Final = 256.0 * _STEPS
+_ROWS: Final = 4096  # _MOST ** 2 * _ROWS is 2 ** 52
+_BLOCKS: Final = 1024  # of so many rows, and their sum is below 2 ** 63
 
 
 class SecondMoments:
@@ -51,7 +53,9 @@ class SecondMoments:
     def __init__(self, features: Ints, centre: Floats, scale: Floats) -> None:
         self.features, self.centre, self.scale = features, centre, scale
         self.n = 0
-        self._sums = [[0] * features.size for _ in range(features.size)]
+        self._blocks = 0
+        self._recent = np.zeros((features.size, features.size), dtype=np.int64)
+        self._older = self._recent.astype(object)
 
     def add(self, numeric: Floats) -> None:
         """Take in rows: (n_numeric, n) float64. Those without any of the features are left out."""
@@ -60,20 +64,19 @@ class SecondMoments:
             there = np.isfinite(own)
             with np.errstate(over="ignore", invalid="ignore"):
                 z = (own - self.centre[:, np.newaxis]) / self.scale[:, np.newaxis]
-            whole = np.where(there, np.clip(np.rint(z * Z_STEPS), -_MOST, _MOST), 0.0)
+            whole = np.where(there, np.clip(np.rint(z * _STEPS), -_MOST, _MOST), 0.0)
             self.n += int(there.any(axis=0).sum())
-            self._add(whole @ whole.T)
-
-    def _add(self, products: Floats) -> None:
-        for total, row in zip(self._sums, products.astype(np.int64).tolist(), strict=True):
-            total[:] = [a + b for a, b in zip(total, row, strict=True)]
+            self._recent += (whole @ whole.T).astype(np.int64)
+            self._blocks += 1
+            if self._blocks % _BLOCKS == 0:
+                self._older += self._recent  # Python's integers, which have no end
+                self._recent[:] = 0
 
     @property
     def covariance(self) -> Floats:
         """(p, p) of the standardised features, a missing one taken as the mean."""
-        p = self.features.size
-        divisor = max(self.n, 1) * int(Z_STEPS) ** 2
-        return np.array([total / divisor for row in self._sums for total in row]).reshape(p, p)
+        found: Floats = ((self._older + self._recent) / (max(self.n, 1) * int(_STEPS) ** 2)).astype(np.float64)
+        return found
 
 
 class Spread(NamedTuple):
@@ -95,8 +98,9 @@ class Spread(NamedTuple):
         or so far that squares overflow."""
         if not 1e-300 < self.deviation < 1e300 or self.deviation <= 1e-12 * self.magnitude:
             return None
-        scale = float(f"{self.deviation:.9g}")
-        unit = math.ldexp(1.0, math.frexp(scale)[1] - 24)
+        fraction, exponent = math.frexp(self.deviation)
+        scale = math.ldexp(round(math.ldexp(fraction, 30)), exponent - 30)
+        unit = math.ldexp(1.0, exponent - 24)
         steps = self.mean / unit
         return (round(steps) * unit if abs(steps) < 2.0**52 else self.mean), scale
 

@@ -6,15 +6,16 @@
 | `@residual` | PCA reconstruction error: the norm of what the leading axes leave of the row | root mean square 1 |
 | `@joint.1` ... `@joint.16` | fixed random projections of the whitened features | mean 0, variance 1 |
 
-A feature is taken as its deviation from the reference's mean in standard deviations, z, rounded to 1/4096 and at most
-4096; a null or invalid one is 0, which is the mean. All three are norms or values of `weights @ z`, rounded to
+A feature is taken as its deviation from the reference's mean in standard deviations, z, rounded to 1/16384 and at
+most 4096; a null or invalid one is 0, which is the mean. All three are norms or values of `weights @ z`, rounded to
 multiples of 1/1024. A row that has no numeric feature at all, whether it does not speak of features or all of them are
 missing, has no derived value: it is absent, since an imputed row would say "exactly as the reference", and the nulls
 count in the columns where they lie.
 
 **Exact sums.** A row's value must not depend on the rows beside it, nor on the machine: a matrix product adds in an
 order that depends on both. So weights have as few bits as it takes for `weights @ z` to be exact in float64 in every
-order: z has 12 bits before the point and 12 after it, a weight 29 less the bits of the number of features.
+order: z has 12 bits before the point and 14 after it, a weight 27 less the bits of the number of features. What that
+rounds away is half a step of z in each feature, divided by the deviation of the smallest axis that is kept.
 
 `detectors.axes` makes the weights, `detectors.derive` computes the columns.
 
@@ -42,7 +43,7 @@ N_JOINT: Final = 16
 DERIVED_COLUMNS: Final = (DISTANCE, RESIDUAL, *(f"{JOINT}.{number}" for number in range(1, N_JOINT + 1)))
 """The names, in the order of every layout, batch and sketch; no feature can have one of them."""
 
-Z_STEPS: Final = 4096.0
+Z_STEPS: Final = 16384.0
 """Standardised features are multiples of its inverse."""
 
 Z_LIMIT: Final = 4096.0
@@ -63,7 +64,7 @@ def verdict_column(name: str) -> str:
 
 def rounded(weights: Floats) -> Floats:
     """Weights (m, p) with as many bits, of the largest in each row, as leave `weights @ z` exact."""
-    bits = 29 - (weights.shape[1] - 1).bit_length()
+    bits = 27 - (weights.shape[1] - 1).bit_length()
     found = weights
     for _ in range(2):  # the first may round the largest up to a power of two, which has one bit more
         _, exponent = np.frexp(np.abs(found).max(axis=1, keepdims=True, initial=0.0))
