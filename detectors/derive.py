@@ -1,8 +1,9 @@
 """The derived columns of a batch, see `detectors.derived`. `derive_numpy` is the specification of `with_derived`.
 
-Everything is done a tile of rows at a time, so that what lies between is never written to memory: standardise, one
-matrix product with the weights, squares and roots. The product is BLAS's, which is three times as fast as a compiled
-loop; it may add in any order because every sum is exact. A tile is so small that OpenBLAS keeps to one thread.
+Everything is done a tile of rows at a time, so that what lies between is never written to memory: standardise, multiply
+with the weights, squares and roots. The products are BLAS's, which is three times as fast as a compiled loop; it may add
+in any order because every sum is exact. Where there are many features they are taken a block at a time, so small that
+OpenBLAS keeps to one thread.
 """
 
 from typing import Any, Final
@@ -17,8 +18,8 @@ from detectors.derived import DERIVED_COLUMNS, N_JOINT, Z_LIMIT, Z_STEPS, Derive
 STEPS: Final = 1024.0
 """Derived values are multiples of its inverse."""
 
-_MOST_ROWS: Final = 512
-_MOST_PRODUCTS: Final = 200_000  # in a tile; OpenBLAS divides from 262,144 on between threads
+_TILE: Final = 256  # rows
+_MOST_PRODUCTS: Final = 250_000  # at a time; OpenBLAS divides from 262,144 on between threads
 
 
 def with_derived(derived: Derived, numeric: Floats) -> Floats:
@@ -43,10 +44,20 @@ def with_derived(derived: Derived, numeric: Floats) -> Floats:
     whole = np.empty((n_observed + len(DERIVED_COLUMNS), n))
     whole[:n_observed] = numeric
     _fill(
-        *(whole, derived.features, derived.centre, 1.0 / derived.scale, derived.weights),
+        *(whole, derived.features, derived.centre, 1.0 / derived.scale, _blocks(derived.weights)),
         *(derived.distance, derived.residual, whole[n_observed:]),
     )
     return whole
+
+
+def _blocks(weights: Floats) -> Floats:
+    """(n_blocks, m, width) the weights (m, p) of `width` features at a time, those that are none 0."""
+    m, p = weights.shape
+    width = min(max(_MOST_PRODUCTS // (m * _TILE), 1), p)
+    n_blocks = -(-p // width)
+    padded = np.zeros((m, n_blocks * width))
+    padded[:, :p] = weights
+    return np.ascontiguousarray(padded.reshape(m, n_blocks, width).transpose(1, 0, 2))
 
 
 def derive_numpy(derived: Derived, numeric: Floats) -> Floats:
@@ -82,6 +93,12 @@ def _standardise(x: Any, centre: float, inverse: float, z: Any, there: Any) -> N
 
 
 @compiled
+def _add(values: Any, total: Any) -> None:
+    for i in range(total.size):
+        total[i] += values[i]
+
+
+@compiled
 def _add_squares(values: Any, total: Any) -> None:
     for i in range(total.size):
         total[i] += values[i] * values[i]
@@ -100,24 +117,32 @@ def _fill(
     features: Any,  # and
     centre: Any,  # and
     inverse: Any,  # and
-    weights: Any,  # and
+    blocks: Any,  # of the weights, and
     distance: int,  # and
     residual: int,  # as in `Derived`; inverse: of the scale
     columns: Any,  # (18, n) float64, written
 ) -> None:
     """Trusts every index: `with_derived` checks them."""
-    n = numeric.shape[1]
-    m, p = weights.shape
-    tile = max(min(_MOST_ROWS, _MOST_PRODUCTS // (m * p)), 1)
-    z_all, values_all = np.empty(p * tile), np.empty(m * tile)
-    for start in range(0, n, tile):
-        end = min(start + tile, n)
+    n, p = numeric.shape[1], features.size
+    n_blocks, m, block = blocks.shape
+    z_all, values_all, part_all = np.zeros(block * _TILE), np.empty(m * _TILE), np.empty(m * _TILE)
+    for start in range(0, n, _TILE):
+        end = min(start + _TILE, n)
         width = end - start
-        z, values = z_all[: p * width].reshape(p, width), values_all[: m * width].reshape(m, width)
+        z, values = z_all[: block * width].reshape(block, width), values_all[: m * width].reshape(m, width)
         far, left, there = np.zeros(width), np.zeros(width), np.zeros(width)
-        for j in range(p):
-            _standardise(numeric[features[j], start:end], centre[j], inverse[j], z[j], there)
-        np.dot(weights, z, values)
+        for number in range(n_blocks):
+            first = number * block
+            for j in range(first, min(first + block, p)):
+                _standardise(numeric[features[j], start:end], centre[j], inverse[j], z[j - first], there)
+            # Beyond the last feature lie those of the block before, finite, whose weights are 0.
+            if number == 0:
+                np.dot(blocks[number], z, values)
+            else:
+                part = part_all[: m * width].reshape(m, width)
+                np.dot(blocks[number], z, part)
+                for row in range(m):
+                    _add(part[row], values[row])
         for row in range(distance, residual):
             _add_squares(values[row], far)
         for row in range(residual, m):
