@@ -8,7 +8,7 @@ values.
 | case | rule |
 |---|---|
 | a feature without two different finite values | left out; fewer than two that are left is an error |
-| singular covariance | distance and projections leave out axes of a deviation below 1/1000; the residual has them |
+| singular covariance | distance and projections leave out axes of a deviation up to 1/1000; the residual has them |
 | more than 64 axes | distance and projections look at the 32 leading and the 32 last |
 | more than 32 axes beyond 95 % of the variance | the residual looks at the 32 last |
 """
@@ -29,8 +29,7 @@ EXPLAINED: Final = 0.95
 
 MAX_AXES: Final = 64
 SMALLEST: Final = 1e-6
-"""Variance of an axis, in those of a standardised feature, below which it is one that the reference does not vary
-along."""
+"""Variance of an axis, in the mean of all axes, up to which it is one that the reference does not vary along."""
 
 SMALLEST_RESIDUAL: Final = 1e-2
 """The least that counts as the residual's unit: below it lies what float32 or six printed digits make of a number."""
@@ -147,7 +146,7 @@ def derived_of(summed: SecondMoments) -> Derived:
 
 def _kept(values: Floats) -> Ints:
     """The axes of distance and projections: those the reference varies along, at most 64, largest first."""
-    kept = np.flatnonzero(values > SMALLEST)
+    kept = np.flatnonzero(values > SMALLEST * values.mean())  # the mean is 1, or less where values are missing
     if kept.size > MAX_AXES:
         kept = np.concatenate([kept[: MAX_AXES // 2], kept[-MAX_AXES // 2 :]])
     return kept

@@ -1,9 +1,9 @@
 """The derived columns of a batch, see `detectors.derived`. `derive_numpy` is the specification of `with_derived`.
 
-Everything is done a tile of rows at a time, so that what lies between is never written to memory: standardise, multiply
-with the weights, squares and roots. The products are BLAS's, which is three times as fast as a compiled loop; it may add
-in any order because every sum is exact. Where there are many features they are taken a block at a time, so small that
-OpenBLAS keeps to one thread.
+Everything is done a tile of rows at a time, so that what lies between is never written to memory: standardise,
+multiply with the weights, squares and roots. The products are BLAS's, which is three times as fast as a compiled loop;
+it may add in any order because every sum is exact. Where there are many features they are taken a block at a time, so
+small that OpenBLAS keeps to one thread.
 """
 
 from typing import Any, Final

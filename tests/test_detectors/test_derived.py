@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import mahalanobis
 from support.multivariate import reference_of_rows, sketch_rows, summed, weights_of
 
-from detectors.axes import EXPLAINED, MAX_AXES, SMALLEST, SecondMoments, Spread, second_moments
+from detectors.axes import EXPLAINED, MAX_AXES, SMALLEST, SecondMoments, Spread, derived_of, second_moments
 from detectors.columns import ABSENT, INVALID, NULL
 from detectors.derive import STEPS, derive_numpy, with_derived
 from detectors.derived import (
@@ -215,6 +215,15 @@ def test_values_of_any_size_give_finite_weights_or_are_left_out(size):
     found = with_derived(weights_of(values), values)[3:]
     assert np.isfinite(found).all()
     assert np.isfinite(with_derived(weights_of(values), np.full((3, 1), 1.7e308))[3:]).all()
+
+
+def test_features_that_are_hardly_ever_there_have_axes_all_the_same():
+    values = correlated(3)
+    moments = summed(values)
+    moments.n *= 10**9  # so many rows more with one feature each, and that at its mean
+    derived = derived_of(moments)
+    assert np.isfinite(with_derived(derived, values)[3:]).all()
+    assert derived.residual - derived.distance == 3
 
 
 def test_a_relation_that_always_held_and_breaks_shows_in_the_residual_and_not_in_the_distance():
