@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import mahalanobis
 from support.multivariate import reference_of_rows, sketch_rows, summed, weights_of
 
+from detectors import axes
 from detectors.axes import EXPLAINED, MAX_AXES, SMALLEST, SecondMoments, Spread, derived_of, second_moments
 from detectors.columns import ABSENT, INVALID, NULL
 from detectors.derive import STEPS, derive_numpy, with_derived
@@ -160,6 +161,14 @@ def test_the_second_moments_do_not_depend_on_how_rows_come(seed, cuts):
     for part in np.split(values[:, rng.permutation(6_000)], sorted(cuts), axis=1):
         other.add(part)
     assert (other.n, other.covariance.tobytes()) == (one.n, one.covariance.tobytes())
+
+
+def test_sums_of_any_number_of_blocks_are_exact(monkeypatch):
+    values = correlated(3)
+    expected = summed(values).covariance
+    monkeypatch.setattr(axes, "_ROWS", 64)
+    monkeypatch.setattr(axes, "_BLOCKS", 4)
+    assert summed(values).covariance.tobytes() == expected.tobytes()
 
 
 def test_the_covariance_is_numpys():
