@@ -47,6 +47,8 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
     console.print(table, soft_wrap=False)
     for name, values in built.reference.dimensions.items():
         console.print(f"segment {name}: {_of_values(len(values), built.n_values[name])}")
+    if built.reference.derived is not None:
+        console.print(f"multivariate: {built.reference.derived.features.size} numeric features that vary, together")
     console.print(f"{len(built.reference.sketches)} segments; written: {model.reference} ({digest[:12]})")
 
 
