@@ -165,7 +165,7 @@ def test_a_later_version_is_newer_and_not_corrupt(monkeypatch: pytest.MonkeyPatc
         assert decode(newer).num_rows == 1
     with pytest.raises(NewerRecord, match=r"version 3 of .*'drift_score'.* reads up to 2") as caught:
         decode(newer)
-    assert caught.value.version == 2
+    assert caught.value.version == 3
 
 
 def test_a_record_that_this_release_does_not_know_is_newer() -> None:
