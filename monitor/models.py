@@ -6,7 +6,6 @@ from detectors.settings import Setting
 from monitor.config.schema import Config, Kafka
 from monitor.evaluation.watched import Watched
 from monitor.events.models import Limits, ModelSpec
-from monitor.eventtime.windows import WindowShape
 from monitor.reference.opened import References
 
 if TYPE_CHECKING:
@@ -33,9 +32,7 @@ def watched(config: Config, references: References) -> list[Watched]:
     return [
         Watched(
             name=model.name,
-            shapes=tuple(
-                WindowShape(size_ms=w.size_ms, every_ms=w.every_ms, offset_ms=w.offset_ms) for w in model.windows
-            ),
+            shapes=tuple(window.shape for window in model.windows),
             lateness_ms=model.lateness_ms,
             retention_ms=model.retention_ms,
             max_versions=model.max_versions,

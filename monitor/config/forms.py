@@ -13,6 +13,8 @@ from monitor.config import durations
 from monitor.config.addresses import Address, parse_address
 from monitor.config.methods import method_names
 from monitor.config.nearest import nearest
+from monitor.config.spans import EXAMPLE, Span, parse_span
+from monitor.eventtime.zones import zone_names
 from sinks.settings import Form, FormError
 
 OWN_CLIENT_SETTINGS = {
@@ -91,6 +93,24 @@ def duration(text: str) -> int:
         raise FormError(str(error)) from None
 
 
+def span(text: str) -> Span:
+    """How long a window is, or how far apart windows start."""
+    try:
+        return parse_span(text)
+    except ValueError as error:
+        raise FormError(str(error)) from None
+
+
+def timezone(text: str) -> str:
+    """The name of a zone of the IANA database."""
+    names = zone_names()
+    if text in names:
+        return text
+    cities = {name.rpartition("/")[2]: name for name in sorted(names)}
+    near = nearest(text, names) or cities.get(nearest(text, cities), "")
+    raise FormError("expected the name of a time zone, such as Europe/Berlin or UTC", near)
+
+
 def listen(text: str) -> Address | None:
     """An address to listen at; None for ``off``."""
     try:
@@ -141,6 +161,8 @@ FORMS: Mapping[str, Form] = {
     "name": Form(expected="a name", read=name),
     "segment": Form(expected="the name of a dimension", read=segment),
     "servers": Form(expected="host:port, several with commas between", read=servers),
+    "span": Form(expected=EXAMPLE, read=span),
+    "timezone": Form(expected="the name of a time zone, such as Europe/Berlin or UTC", read=timezone),
     "topic": Form(expected="the name of a topic", read=topic),
 }
 

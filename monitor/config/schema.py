@@ -13,9 +13,11 @@ from msgspec import Meta, field
 
 from monitor.config.addresses import Address
 from monitor.config.methods import DEFAULT_METHODS, default_threshold
+from monitor.config.spans import Span
 from monitor.config.variants import Variants
 from monitor.events.mapping import Mapping
-from monitor.eventtime.windows import pane_length_ms
+from monitor.eventtime.calendar_shape import CalendarShape
+from monitor.eventtime.windows import FixedShape, WindowShape, pane_length_ms
 from sinks.registry import destination_types, own_destination_types, settings_of
 from sinks.secret import Secret
 from sinks.settings import DestinationSettings
@@ -24,6 +26,8 @@ Duration = Annotated[int, Meta(extra={"form": "duration"})]
 """Milliseconds from 0; in the file ``90s``, ``15m``, ``1h``, ``7d``. Each form is in `monitor.config.forms`."""
 Time = Annotated[int, Meta(ge=1, extra={"form": "duration"})]
 """A `Duration` above 0."""
+Length = Annotated[Span, Meta(extra={"form": "span"})]
+"""A `Time`, or so many weeks or months of the calendar: ``1w``, ``1mo``."""
 Name = Annotated[str, Meta(extra={"form": "name"})]
 ColumnName = Annotated[str, Meta(extra={"form": "column"})]
 Segment = Annotated[str, Meta(extra={"form": "segment"})]
@@ -43,22 +47,52 @@ Format = Literal["auto", "json", "arrow"]
 
 _SECOND_MS, _HOUR_MS, _DAY_MS = 1_000, 3_600_000, 86_400_000
 _DEFAULT_DESTINATION = "clickhouse"
-_SAME_AS_SIZE = -1  # cannot be written in a file, where durations are never negative
+_SAME_AS_SIZE = Span(n=0)  # cannot be written in a file, where spans are above 0
 _OF_THE_METHOD = math.nan  # cannot be written in a file, where numbers are finite
 
 
 class WindowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Half-open windows of `size_ms`, one starting each `every_ms`, aligned to the epoch plus `offset_ms`."""
+    """Half-open windows of `size`, one starting each `every`.
 
-    size_ms: Time = field(name="size")
-    every_ms: Time = field(name="every", default=_SAME_AS_SIZE)
+    Aligned to the epoch plus `offset_ms`. Where a time zone is given, or a length is in weeks or months, aligned to the
+    calendar: to local midnights, Mondays, the first of months, quarters and years, plus `offset_ms`.
+    """
+
+    size: Length
+    every: Length = _SAME_AS_SIZE
     """Step between starts; default: the size, so that windows follow each other."""
     offset_ms: Duration = field(name="offset", default=0)
-    """From 0 to less than the step."""
+    """From 0 to less than the step; beside months, to less than 28 days."""
+    timezone: Annotated[str | None, Meta(extra={"form": "timezone"})] = None
+    """Whose days, weeks and months; None: UTC's."""
 
     def __post_init__(self) -> None:
-        if self.every_ms == _SAME_AS_SIZE:
-            msgspec.structs.force_setattr(self, "every_ms", self.size_ms)
+        if self.every == _SAME_AS_SIZE:
+            msgspec.structs.force_setattr(self, "every", self.size)
+
+    @property
+    def is_calendar(self) -> bool:
+        """Whether windows are of the calendar, and so may differ in length."""
+        return self.timezone is not None or not self.size.unit == self.every.unit == "ms"
+
+    @property
+    def shape(self) -> WindowShape:
+        """The windows themselves.
+
+        Raises
+        ------
+        ValueError
+            Size, step and offset do not go together: `monitor.config.window_checks` has told what is wrong.
+        """
+        if not self.is_calendar:
+            return FixedShape(size_ms=self.size.n, every_ms=self.every.n, offset_ms=self.offset_ms)
+        months = self.size.months is not None
+        size, every = (span.months if months else span.days for span in (self.size, self.every))
+        if size is None or every is None:
+            raise ValueError(f"windows of the calendar are whole days, weeks or months: {self}")
+        return CalendarShape(
+            size=size, every=every, months=months, offset_ms=self.offset_ms, timezone=self.timezone or "UTC"
+        )
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,7 +128,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mapping: Mapping = field(default_factory=Mapping)
     segments: tuple[Segment, ...] = ()
     """Dimensions whose values are scored apart, beside the whole."""
-    windows: tuple[WindowSettings, ...] = (WindowSettings(size_ms=_DAY_MS),)
+    windows: tuple[WindowSettings, ...] = (WindowSettings(size=Span(n=_DAY_MS)),)
     lateness_ms: Duration = field(name="lateness", default=_HOUR_MS)
     """How far events may come out of order before a window closes without them."""
     retention_ms: Duration = field(name="retention", default=14 * _DAY_MS)
@@ -119,7 +153,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def pane_ms(self) -> int:
         """The length of a pane (milliseconds)."""
-        return pane_length_ms(self.windows)
+        return pane_length_ms(window.shape for window in self.windows)
 
 
 class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from monitor.evaluation.results import Results, RowGroup, Source
 from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, pane_keys, read
 from monitor.evaluation.watched import Watched
 from monitor.evaluation.window_columns import WindowColumns
-from monitor.eventtime.windows import Window, last_end_ms
+from monitor.eventtime.windows import Window, last_end_ms, longest_ms
 from monitor.sketching.messages import Delta
 
 ChunkId = tuple[PaneId, int]
@@ -156,8 +156,8 @@ class Turn:
         before_ms, pane_ms = self._before_ms, self._model.pane_ms
         if before_ms is not None and before_ms // pane_ms == after_ms // pane_ms:
             return {}
-        longest_ms = max(shape.size_ms for shape in self._model.shapes)
-        near = self._panes.starting(None if before_ms is None else before_ms - longest_ms, after_ms)
+        near_ms = None if before_ms is None else before_ms - longest_ms(self._model.shapes)
+        near = self._panes.starting(near_ms, after_ms)
         return self._windows(near, before_ms, after_ms, reopened=False)
 
     def _reopened_windows(self) -> dict[tuple[Group, Window], bool]:

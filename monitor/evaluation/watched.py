@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from detectors.reference import REST, Reference, segment_name
 from detectors.settings import Setting
 from monitor.evaluation.pane_cache import PaneCache
-from monitor.eventtime.windows import WindowShape, pane_length_ms
+from monitor.eventtime.windows import WindowShape, longest_ms, pane_length_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,9 @@ class Watched:
     def horizon_ms(self) -> int:
         """How long a pane lives behind the watermark: as long as a late event may still re-open a window with it.
 
-        Such a window ended within the retention, so whatever lies in it began within the retention and its size.
+        Such a window ended within the retention, so whatever lies in it began within the retention and its length.
         """
-        return self.retention_ms + max(shape.size_ms for shape in self.shapes)
+        return self.retention_ms + longest_ms(self.shapes)
 
 
 def segments_of(reference: Reference) -> tuple[str, ...]:

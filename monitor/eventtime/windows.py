@@ -1,8 +1,9 @@
 """Windows over event time: half-open intervals of integer milliseconds, as sums of panes.
 
-A pane is the finest interval that every configured window is a whole number of: the greatest common divisor of all
-sizes, steps and offsets. Sketches are kept per pane; a window is the sum of the panes that start inside it. Panes and
-windows are aligned to the Unix epoch (plus the window's offset), so every worker cuts time at the same instants.
+A pane is the longest interval that every configured window is a whole number of: the greatest common divisor of all
+instants at which windows begin. Sketches are kept per pane; a window is the sum of the panes that start inside it.
+Panes are aligned to the Unix epoch, windows to the epoch (plus an offset) or to the calendar of a time zone
+(`monitor.eventtime.calendar_shape`), so every worker cuts time at the same instants.
 
 Source: Li, Maier, Tufte, Papadimos & Tucker, "No pane, no gain: efficient evaluation of sliding-window aggregates over
 data streams", SIGMOD Record 34(1), 2005.
@@ -22,9 +23,34 @@ class Window:
     end_ms: int
 
 
+class WindowShape(Protocol):
+    """A family of windows. Pure: the same on every worker, whatever the time is."""
+
+    @property
+    def longest_ms(self) -> int:
+        """No window of this shape is longer (milliseconds). Windows of one shape may differ in length."""
+
+    @property
+    def usual_ms(self) -> int:
+        """How long most windows of this shape are, about (milliseconds)."""
+
+    @property
+    def grain_ms(self) -> int:
+        """Every window begins and ends at a multiple of this many milliseconds since the epoch."""
+
+    def containing(self, start_ms: int) -> Iterator[Window]:
+        """Every window of this shape that holds the instant `start_ms`, the latest first."""
+
+    def ending(self, inside: Window, *, after_ms: int, until_ms: int) -> Iterator[Window]:
+        """Every window of this shape that holds the whole of `inside` and ends in `(after_ms, until_ms]`, in order."""
+
+    def last_end_ms(self, start_ms: int) -> int:
+        """When the last window of this shape that holds the instant `start_ms` ends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowShape:
-    """A family of windows: one of `size_ms` starts every `every_ms`, at `offset_ms` from the epoch.
+class FixedShape:
+    """A family of windows of one length: one of `size_ms` starts every `every_ms`, at `offset_ms` from the epoch.
 
     Tumbling when `every_ms == size_ms`, hopping when it is smaller. All three are milliseconds; `size_ms >= every_ms
     > 0`.
@@ -37,6 +63,21 @@ class WindowShape:
     def __post_init__(self) -> None:
         if not 0 < self.every_ms <= self.size_ms:
             raise ValueError(f"a window must start at least once in its own length: {self}")
+
+    @property
+    def longest_ms(self) -> int:
+        """The size."""
+        return self.size_ms
+
+    @property
+    def usual_ms(self) -> int:
+        """The size."""
+        return self.size_ms
+
+    @property
+    def grain_ms(self) -> int:
+        """The greatest common divisor of size, step and offset."""
+        return gcd(self.size_ms, self.every_ms, self.offset_ms)
 
     def containing(self, start_ms: int) -> Iterator[Window]:
         """Every window of this shape that holds the instant `start_ms`, the latest first."""
@@ -58,22 +99,14 @@ class WindowShape:
         return (start_ms - self.offset_ms) // self.every_ms * self.every_ms + self.offset_ms + self.size_ms
 
 
-class Times(Protocol):
-    """What a pane's length follows from; milliseconds, as in `WindowShape`, and not checked."""
-
-    @property
-    def size_ms(self) -> int: ...  # noqa: D102
-
-    @property
-    def every_ms(self) -> int: ...  # noqa: D102
-
-    @property
-    def offset_ms(self) -> int: ...  # noqa: D102
+def pane_length_ms(shapes: Iterable[WindowShape]) -> int:
+    """The length of a pane: the greatest common divisor of the instants at which windows begin (milliseconds)."""
+    return gcd(*(shape.grain_ms for shape in shapes))
 
 
-def pane_length_ms(shapes: Iterable[Times]) -> int:
-    """The length of a pane: the greatest common divisor of all sizes, steps and offsets (milliseconds)."""
-    return gcd(*(value for shape in shapes for value in (shape.size_ms, shape.every_ms, shape.offset_ms)))
+def longest_ms(shapes: Iterable[WindowShape]) -> int:
+    """No window of any shape is longer (milliseconds)."""
+    return max(shape.longest_ms for shape in shapes)
 
 
 def last_end_ms(shapes: Iterable[WindowShape], inside: Window) -> int:

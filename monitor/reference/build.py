@@ -113,7 +113,7 @@ def build_reference(
         }
         dimensions = {name: values for name, (values, _) in found.items()}
         times_ms = row_times(table, places.timestamp, keep, n_rows, partial(progress, "times"))
-        plans = pane_plans(times_ms[times_ms >= 0], (window.size_ms for window in model.windows))
+        plans = pane_plans(times_ms[times_ms >= 0], (window.shape.usual_ms for window in model.windows))
         panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
         sketches, groups, segments = sketch_rows(
             table, places, layout, dimensions, keep, partial(progress, "counting"), panes_of_rows

@@ -19,6 +19,7 @@ from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.eventtime.watermark import Clock
+from monitor.eventtime.windows import longest_ms
 from monitor.replay.record_file import RecordFile
 from monitor.sketching.deltas import sketched
 from monitor.sketching.messages import Delta, SketchMessage
@@ -58,8 +59,9 @@ class Replay:
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event."""
         if self._latest_ms is not None:
-            longest_ms = max(shape.size_ms for model in self._models.values() for shape in model.shapes)
-            self._latest_ms += longest_ms + max(model.lateness_ms for model in self._models.values())
+            models = self._models.values()
+            self._latest_ms += max(longest_ms(model.shapes) for model in models)
+            self._latest_ms += max(model.lateness_ms for model in models)
         return self._advance([])
 
     def _advance(self, deltas: list[Delta]) -> list[pa.RecordBatch]:

@@ -18,7 +18,7 @@ from detectors.sketch import Sketch
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch
 from monitor.eventtime.watermark import Clock
-from monitor.eventtime.windows import Window, WindowShape
+from monitor.eventtime.windows import FixedShape, Window
 from monitor.sketching.batch import sketch_batch
 from monitor.sketching.deltas import deltas_of
 from monitor.sketching.messages import SketchMessage
@@ -62,8 +62,8 @@ def make_watched(reference: Reference, **changes: object) -> Watched:
     fields: dict[str, object] = {
         "name": "m",
         "shapes": (
-            WindowShape(size_ms=2 * MINUTE_MS, every_ms=2 * MINUTE_MS),
-            WindowShape(size_ms=6 * MINUTE_MS, every_ms=2 * MINUTE_MS),
+            FixedShape(size_ms=2 * MINUTE_MS, every_ms=2 * MINUTE_MS),
+            FixedShape(size_ms=6 * MINUTE_MS, every_ms=2 * MINUTE_MS),
         ),
         "lateness_ms": MINUTE_MS,
         "retention_ms": 60 * MINUTE_MS,

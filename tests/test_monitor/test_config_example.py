@@ -1,6 +1,7 @@
 """The example holds every key, is loaded, and says what the defaults are."""
 
 import itertools
+import re
 import string
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from monitor.config import Config, Drift, Mapping, WindowSettings, load, parse
 from monitor.config.nearest import slips
 from monitor.config.schema import Kafka, Metrics, Model
 from monitor.config.sections import sections_of_keys, walk
+from monitor.config.spans import Span
 from monitor.errors import ConfigError
 from sinks.clickhouse.settings import Settings as ClickHouse
 
@@ -52,7 +54,11 @@ def test_the_example_loads_without_any_variable_set() -> None:
     config = load(EXAMPLE, environ={})
     (model,) = config.models
     assert (model.name, model.task, model.segments) == ("flight-delay", "binary", ("origin", "carrier"))
-    assert model.windows == (WindowSettings(size_ms=DAY_MS), WindowSettings(size_ms=7 * DAY_MS, every_ms=DAY_MS))
+    assert model.windows == (
+        WindowSettings(size=Span(n=DAY_MS)),
+        WindowSettings(size=Span(n=7 * DAY_MS), every=Span(n=DAY_MS)),
+        WindowSettings(size=Span(n=1, unit="mo"), timezone="UTC"),
+    )
     assert model.pane_ms == DAY_MS
     assert model.reference == EXAMPLE.parent / "references" / "flights.ref"
     assert config.state_dir == EXAMPLE.parent / ".driftline"
@@ -64,7 +70,7 @@ def test_the_example_loads_without_any_variable_set() -> None:
 
 
 def test_the_example_holds_every_key_of_the_schema() -> None:
-    written = {(section.replace("[0]", "[]").replace("[1]", "[]"), key.value) for key, section, _ in KEYS}
+    written = {(re.sub(r"\[[0-9]+\]", "[]", section), key.value) for key, section, _ in KEYS}
     assert set(walk(Config)) <= written
 
 

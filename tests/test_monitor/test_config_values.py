@@ -12,6 +12,7 @@ from monitor.config.addresses import Address, parse_address
 from monitor.config.durations import MAX_DURATION_MS, format_duration, parse_duration
 from monitor.config.environment import expand
 from monitor.config.nearest import nearest, slips
+from monitor.config.spans import parse_span
 from sinks.secret import Secret
 
 
@@ -50,6 +51,24 @@ def test_a_duration_written_out_is_read_back(duration_ms: int) -> None:
 )
 def test_a_duration_is_written_in_the_largest_unit_that_is_exact(duration_ms: int, text: str) -> None:
     assert format_duration(duration_ms) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "days", "months"),
+    [("1d", 1, None), ("48h", 2, None), ("2w", 14, None), ("36h", None, None), ("1mo", None, 1), ("12mo", None, 12)],
+)
+def test_a_span_is_days_or_months_or_neither_and_is_written_as_it_was_read(
+    text: str, days: int | None, months: int | None
+) -> None:
+    span = parse_span(text)
+    assert (span.days, span.months) == (days, months)
+    assert parse_span(str(span)) == span
+
+
+@pytest.mark.parametrize("text", ["", "0", "0d", "0w", "01w", "1.5w", "1 mo", "1M", "1mo2w", "-1w", "1w\n", "\u0661w"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration"):
+        parse_span(text)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from support.machine import MODEL, REFERENCE, Machine, at, clock, one_by_one
 
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
-from monitor.eventtime.windows import WindowShape
+from monitor.eventtime.windows import FixedShape
 
 
 def test_a_window_is_scored_when_the_watermark_passes_its_end_and_not_before() -> None:
@@ -72,7 +72,7 @@ def test_an_old_pane_is_removed_without_its_reference() -> None:
 
 def test_a_late_event_counts_in_the_windows_that_are_open_or_within_their_retention() -> None:
     # windows of 2 and of 12 minutes, retention 1: at 7 [2, 4) may not be scored again, and [0, 12) is open
-    shapes = (WindowShape(size_ms=12 * MINUTE_MS, every_ms=12 * MINUTE_MS), *MODEL.shapes[:1])
+    shapes = (FixedShape(size_ms=12 * MINUTE_MS, every_ms=12 * MINUTE_MS), *MODEL.shapes[:1])
     model = make_watched(REFERENCE, shapes=shapes, lateness_ms=0, retention_ms=MINUTE_MS)
     machine = one_by_one(at(2.5), at(7), at(2.6, 5), at(14), at(2.7, 3), model=model)
     ks = [row for row in machine.scores if (row.segment, row.method) == ("", "ks")]
@@ -85,8 +85,8 @@ def test_a_late_event_counts_in_the_windows_that_are_open_or_within_their_retent
 
 def test_panes_of_an_earlier_length_count_in_the_windows_that_hold_them_whole() -> None:
     hour, day = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
-    days = make_watched(REFERENCE, shapes=(WindowShape(size_ms=day, every_ms=day),), lateness_ms=0)
-    both = make_watched(REFERENCE, shapes=(*days.shapes, WindowShape(size_ms=hour, every_ms=hour)), lateness_ms=0)
+    days = make_watched(REFERENCE, shapes=(FixedShape(size_ms=day, every_ms=day),), lateness_ms=0)
+    both = make_watched(REFERENCE, shapes=(*days.shapes, FixedShape(size_ms=hour, every_ms=hour)), lateness_ms=0)
     before = message_of(at(5 * 60) + at(23 * 60), REFERENCE, days, [clock(0, 23 * hour)], 1)
     after = message_of(at(23.5 * 60), REFERENCE, both, [clock(0, day)], 1)
     machine = Machine(Evaluator([days]))
@@ -103,8 +103,8 @@ def test_panes_of_an_earlier_length_count_in_the_windows_that_hold_them_whole() 
 
 def test_panes_of_an_earlier_shorter_length_add_up_to_the_longer_ones() -> None:
     hour = 60 * MINUTE_MS
-    half = make_watched(REFERENCE, shapes=(WindowShape(size_ms=hour // 2, every_ms=hour // 2),), lateness_ms=0)
-    whole = make_watched(REFERENCE, shapes=(WindowShape(size_ms=hour, every_ms=hour),), lateness_ms=0)
+    half = make_watched(REFERENCE, shapes=(FixedShape(size_ms=hour // 2, every_ms=hour // 2),), lateness_ms=0)
+    whole = make_watched(REFERENCE, shapes=(FixedShape(size_ms=hour, every_ms=hour),), lateness_ms=0)
     machine = Machine(Evaluator([half]))
     machine.take(0, message_of(at(5), REFERENCE, half, [clock(0, 6 * MINUTE_MS)], 1))
     machine.evaluator = Evaluator([whole])

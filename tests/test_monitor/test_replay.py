@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from support.batches import batch_of
 from support.events import BAD_EVERY, START_MS, encoded, model_section, rows
 from support.installation import Installation, parquet_rows
+from support.zones import ms
 
 from monitor import models
 from monitor.config.schema import Config
@@ -199,6 +201,33 @@ def test_without_close_the_windows_that_are_not_over_stay_open(config: Config, t
     assert ends["open"] == {end for end in ends["closed"] if end <= latest_ms - LATENESS_MS}
     last_pane_ms = (latest_ms - START_MS) // HOUR_MS * HOUR_MS + START_MS
     assert max(row["pane_start_ms"] for row in profiles(tmp_path / "closed")) == last_pane_ms
+
+
+def test_a_local_day_has_the_hours_that_its_clocks_show_in_any_order_of_the_file(tmp_path: Path) -> None:
+    zoned = [{"size": size, "timezone": "Europe/Berlin"} for size in ("1d", "1mo")]
+    config = _config(tmp_path / "model", {"windows": zoned, "retention": "60d"})
+    first_ms, n_hours = ms(2025, 3, 28, 23), 95
+    every_minute = [first_ms + minute * 60_000 for minute in range(n_hours * 60)]
+    encode = msgspec.json.encode
+    events = [
+        encode({**row, "timestamp": time_ms})
+        for row, time_ms in zip(rows(len(every_minute), seed=4, hours=1.0), every_minute, strict=True)
+    ]
+    replayed(config, events, tmp_path / "forwards")
+    replayed(config, [*events[3_000:], *events[:3_000]], tmp_path / "backwards", part=700)
+    assert_same_files(tmp_path / "forwards", tmp_path / "backwards")
+    windows = {
+        (row["window_start_ms"], row["window_end_ms"], row["events"])
+        for row in pq.read_table(tmp_path / "forwards" / "windows.parquet").to_pylist()
+        if row["segment"] == ""
+    }
+    days = [ms(2025, 3, 28, 23), ms(2025, 3, 29, 23), ms(2025, 3, 30, 22), ms(2025, 3, 31, 22), ms(2025, 4, 1, 22)]
+    april_ms = days[3]
+    assert windows == {
+        *((start_ms, end_ms, (end_ms - start_ms) // 60_000) for start_ms, end_ms in pairwise(days)),
+        (ms(2025, 2, 28, 23), april_ms, (april_ms - first_ms) // 60_000),
+        (april_ms, ms(2025, 4, 30, 22), 24 * 60),
+    }
 
 
 def test_nothing_at_all_gives_empty_files(config: Config, tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.eventtime.windows import Window, WindowShape, last_end_ms, pane_length_ms
+from monitor.eventtime.windows import FixedShape, Window, last_end_ms, pane_length_ms
 
 shapes = st.builds(
-    lambda every, times, offset: WindowShape(size_ms=every * times, every_ms=every, offset_ms=offset % every),
+    lambda every, times, offset: FixedShape(size_ms=every * times, every_ms=every, offset_ms=offset % every),
     st.integers(1, 10_000),
     st.integers(1, 6),
     st.integers(0, 10_000),
@@ -16,7 +16,7 @@ instants = st.integers(-(10**13), 10**13)
 
 
 @given(shapes, instants)
-def test_every_instant_is_in_size_over_step_windows(shape: WindowShape, instant: int) -> None:
+def test_every_instant_is_in_size_over_step_windows(shape: FixedShape, instant: int) -> None:
     windows = list(shape.containing(instant))
     assert len(windows) == shape.size_ms // shape.every_ms
     for window in windows:
@@ -26,15 +26,15 @@ def test_every_instant_is_in_size_over_step_windows(shape: WindowShape, instant:
 
 
 @given(shapes, instants)
-def test_tumbling_windows_meet_and_do_not_overlap(shape: WindowShape, instant: int) -> None:
-    tumbling = WindowShape(size_ms=shape.size_ms, every_ms=shape.size_ms, offset_ms=shape.offset_ms)
+def test_tumbling_windows_meet_and_do_not_overlap(shape: FixedShape, instant: int) -> None:
+    tumbling = FixedShape(size_ms=shape.size_ms, every_ms=shape.size_ms, offset_ms=shape.offset_ms)
     (window,) = tumbling.containing(instant)
     (following,) = tumbling.containing(window.end_ms)
     assert following.start_ms == window.end_ms
 
 
 @given(st.lists(shapes, min_size=1, max_size=4), instants)
-def test_a_window_is_a_whole_number_of_panes(several: list[WindowShape], instant: int) -> None:
+def test_a_window_is_a_whole_number_of_panes(several: list[FixedShape], instant: int) -> None:
     pane_ms = pane_length_ms(several)
     for window in (window for shape in several for window in shape.containing(instant)):
         assert window.start_ms % pane_ms == 0
@@ -43,14 +43,14 @@ def test_a_window_is_a_whole_number_of_panes(several: list[WindowShape], instant
 
 def test_an_hour_and_a_day_every_hour_have_panes_of_an_hour() -> None:
     hour_ms = 3_600_000
-    day = WindowShape(size_ms=24 * hour_ms, every_ms=hour_ms)
-    assert pane_length_ms([WindowShape(size_ms=hour_ms, every_ms=hour_ms), day]) == hour_ms
+    day = FixedShape(size_ms=24 * hour_ms, every_ms=hour_ms)
+    assert pane_length_ms([FixedShape(size_ms=hour_ms, every_ms=hour_ms), day]) == hour_ms
     assert len(list(day.containing(0))) == 24
 
 
 @given(shapes, instants, st.integers(1, 20_000), st.integers(-70_000, 70_000), st.integers(0, 70_000))
 def test_the_windows_around_an_interval_that_end_in_a_stretch_of_time(
-    shape: WindowShape, start_ms: int, length_ms: int, after: int, until: int
+    shape: FixedShape, start_ms: int, length_ms: int, after: int, until: int
 ) -> None:
     inside = Window(start_ms=start_ms, end_ms=start_ms + length_ms)
     after_ms, until_ms = start_ms + after, start_ms + after + until
@@ -61,15 +61,15 @@ def test_the_windows_around_an_interval_that_end_in_a_stretch_of_time(
 
 
 def test_an_event_at_the_end_of_a_window_is_in_the_next() -> None:
-    shape = WindowShape(size_ms=10, every_ms=10)
+    shape = FixedShape(size_ms=10, every_ms=10)
     assert list(shape.containing(9)) == [Window(start_ms=0, end_ms=10)]
     assert list(shape.containing(10)) == [Window(start_ms=10, end_ms=20)]
 
 
 def test_an_event_before_the_epoch_has_a_window() -> None:
-    assert list(WindowShape(size_ms=10, every_ms=10).containing(-1)) == [Window(start_ms=-10, end_ms=0)]
+    assert list(FixedShape(size_ms=10, every_ms=10).containing(-1)) == [Window(start_ms=-10, end_ms=0)]
 
 
 def test_a_step_longer_than_the_window_is_refused() -> None:
     with pytest.raises(ValueError, match="at least once"):
-        WindowShape(size_ms=10, every_ms=11)
+        FixedShape(size_ms=10, every_ms=11)

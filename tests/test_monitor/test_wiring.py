@@ -122,9 +122,7 @@ def test_what_is_scored_is_what_the_configuration_says(section: dict[str, Any]) 
     config = config_of({**section, "drift": [{"method": "psi", "threshold": 0.3, "alpha": 0.01, "columns": ["age"]}]})
     (watched,) = models.watched(config, open_references(config))
     model = config.models[0]
-    assert [(s.size_ms, s.every_ms, s.offset_ms) for s in watched.shapes] == [
-        (w.size_ms, w.every_ms, w.offset_ms) for w in model.windows
-    ]
+    assert watched.shapes == tuple(window.shape for window in model.windows)
     assert (watched.lateness_ms, watched.retention_ms, watched.min_samples) == (900_000, 14 * 86_400_000, 50)
     assert watched.pane_ms == model.pane_ms == 3_600_000
     (setting,) = watched.settings
