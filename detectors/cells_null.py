@@ -51,6 +51,12 @@ class NullMoments(msgspec.Struct, frozen=True, kw_only=True):
     variance: Floats
     third: Floats
 
+    def squared(self) -> tuple[Floats, Floats]:
+        """(rows,) the mean and the variance of the square, the latter as far as three moments tell."""
+        mean = self.mean**2 + self.variance
+        variance = 4.0 * self.mean**2 * self.variance + 4.0 * self.mean * self.third + 2.0 * self.variance**2
+        return mean, variance
+
     def sf(self, x: Floats) -> Floats:
         """(rows,) P(statistic >= x); 1 where nothing is free to differ."""
         from scipy import special
