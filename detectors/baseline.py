@@ -3,15 +3,29 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from detectors.arrays import Ints
+from detectors.arrays import Floats
 from detectors.layout import Layout
 from detectors.plan import Plan
 from detectors.reference import Reference
 from detectors.sketch import Sketch
 from detectors.stack import Stack, stacked
 from detectors.tables import Grid, Pinned, Table, pin, tabulate
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a window is compared with in the pinned reference's place.
+
+    Attributes
+    ----------
+    stack: in the reference's cells.
+    live: whether it is of live rows; else it is part of the reference, whose rows drew the cells.
+    """
+
+    stack: Stack
+    live: bool
 
 
 class Baseline:
@@ -21,11 +35,11 @@ class Baseline:
     ----------
     names: (segments,) sorted: those of the windows that are compared.
     table: their counts; zeros of a segment that the side lacks.
-    rare: (2, segments, n_columns) see `Reference.rare_rows`; zeros where the side is live.
+    rare: (2, segments, n_columns) float64, see `Reference.rare_rows`; zeros where the side is live.
     events: (segments, 4) as `Stack.events`.
     """
 
-    def __init__(self, reference: Reference, stack: Stack, rare: Ints) -> None:
+    def __init__(self, reference: Reference, stack: Stack, rare: Floats) -> None:
         self.names = stack.names
         self.events = stack.events
         self.table: Table = tabulate(reference.layout, stack)
@@ -38,23 +52,44 @@ class Baseline:
         """The reference's own segments of these names."""
         empty = Sketch.empty(reference.layout)
         stack = stacked(reference.layout, {name: reference.sketches.get(name, empty) for name in names})
-        rare = [reference.rare_rows(name) for name in stack.names]
-        return cls(reference, stack, np.stack(rare, axis=1) if rare else _no_rows(reference.layout, 0))
+        return cls(reference, stack, _rare(reference, stack.names))
 
     @classmethod
     def of(cls, reference: Reference, stack: Stack, names: tuple[str, ...]) -> "Baseline":
-        """A sum of panes in the reference's cells; segments that it lacks are empty."""
-        return cls(reference, _aligned(reference.layout, stack, names), _no_rows(reference.layout, len(names)))
+        """A sum of live panes in the reference's cells; segments that it lacks are empty."""
+        return cls(
+            reference,
+            _aligned(reference.layout, stack, names),
+            np.zeros((2, len(names), len(reference.layout.columns))),
+        )
+
+    @classmethod
+    def part_of(cls, reference: Reference, stack: Stack, names: tuple[str, ...]) -> "Baseline":
+        """Some of the reference's own rows. What the reference says of new categories holds for them too."""
+        side = cls.of(reference, stack, names)
+        whole = cls.pinned(reference, names)
+        share = side.table.spoken / np.maximum(whole.table.spoken, 1)
+        side.rare = whole.rare * share
+        return side
+
+    @classmethod
+    def matching(cls, reference: Reference, counts: Counts | None, names: tuple[str, ...]) -> "Baseline":
+        """The segments of these names of `counts`, or of the reference where there are none."""
+        if counts is None:
+            return cls.pinned(reference, names)
+        return (cls.of if counts.live else cls.part_of)(reference, counts.stack, names)
 
     def pin(self, key: Any, plan: Plan, grid: Grid) -> Pinned:
-        """This side of a comparison, made once."""
+        """The side of a comparison that this is, made once."""
         if key not in self._pinned:
             self._pinned[key] = pin(self._reference, plan, grid, self.table, self.rare)
         return self._pinned[key]
 
 
-def _no_rows(layout: Layout, n_segments: int) -> Ints:
-    return np.zeros((2, n_segments, len(layout.columns)), dtype=np.int64)
+def _rare(reference: Reference, names: Sequence[str]) -> Floats:
+    rare = [reference.rare_rows(name) for name in names]
+    none = np.zeros((2, 0, len(reference.layout.columns)))
+    return np.stack(rare, axis=1).astype(np.float64) if rare else none
 
 
 def _aligned(layout: Layout, stack: Stack, names: tuple[str, ...]) -> Stack:

@@ -1,8 +1,8 @@
 """The null distribution of statistics that are sums over cells: psi, js, hellinger, tvd.
 
-Given the cells' proportions p, both sides' counts are Poisson(n p) and Poisson(m p), conditioned on their totals. So the
-moments of a sum over cells follow from what one cell adds, which depends on the count that the smaller side expects and
-on the ratio of the sizes alone: it is summed up once for a grid of both, and looked up afterwards.
+Given the cells' proportions p, both sides' counts are Poisson(n p) and Poisson(m p), conditioned on their totals. So
+the moments of a sum over cells follow from what one cell adds, which depends on the count that the smaller side expects
+and on the ratio of the sizes alone: it is summed up once for a grid of both, and looked up afterwards.
 
 - Mean: linear in the cells; conditioning takes (1 - p) of each, exactly so where counts are large.
 - Variance: that of the Poisson sum, less what its covariance with each total explains (Holst 1972; Morris 1975).
@@ -10,8 +10,8 @@ on the ratio of the sizes alone: it is summed up once for a grid of both, and lo
 
 The distribution is then Pearson's type III (a shifted gamma) with these three moments, or the gamma of the first two
 where its tail is the larger: few cells with few expected rows are lumpier than either. Nothing is drawn, no seed is
-needed, and sparse cells need no other way. Measured on 20,000 draws a case, 2 to 100 cells, even to Zipf, sides of 50 to
-50,000 rows, nominal 5, 1 and 0.1 %: 4.5 to 5.4, 0.8 to 1.2 and 0.06 to 0.15 % of unchanged windows; where one of two
+needed, and sparse cells need no other way. Measured on 20,000 draws a case, 2 to 100 cells, even to Zipf, sides of 50
+to 50,000 rows, nominal 5, 1 and 0.1 %: 4.5 to 5.4, 0.8 to 1.2 and 0.06 to 0.15 % of unchanged windows; where one of two
 cells expects fewer than three rows the few values that the statistic takes show (5 % may be 2 or 13 %, 0.1 % at most
 0.15 %).
 

@@ -1,7 +1,8 @@
 """What changed, in words and two numbers: the direction of a verdict, and the quantity before and after.
 
-A verdict's method says which quantity to look at: rates have their own; of a numeric column it is the mean or the standard
-deviation, or the share of the cell that changed most where neither moved; of a categorical one the share of a category.
+A verdict's method says which quantity to look at: rates have their own; of a numeric column it is the mean or the
+standard deviation, or the share of the cell that changed most where neither moved; of a categorical one the share of a
+category.
 """
 
 from typing import Final
@@ -10,11 +11,11 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Codes, Floats
-from detectors.baseline import Baseline
+from detectors.baseline import Baseline, Counts
 from detectors.columns import Kind
 from detectors.plan import Plan, plan_bins
 from detectors.reference import WHOLE, Reference
-from detectors.score import EVENTS, ScoreColumns
+from detectors.score import ScoreColumns
 from detectors.stack import Stack
 from detectors.tables import Table, tabulate
 from detectors.verdict import VerdictColumns
@@ -76,14 +77,14 @@ class _Changes:
 
 
 def changes(
-    reference: Reference, window: Stack, baseline: Stack | None, scores: ScoreColumns, verdicts: VerdictColumns
+    reference: Reference, window: Stack, baseline: Counts | None, scores: ScoreColumns, verdicts: VerdictColumns
 ) -> ChangeColumns:
     """What changed in the drifted rows of a window's verdicts; "none" in the others."""
     found = _Changes(len(verdicts))
     rows = np.flatnonzero(verdicts.drifted)
     if rows.size:
         names = window.names
-        other = Baseline.pinned(reference, names) if baseline is None else Baseline.of(reference, baseline, names)
+        other = Baseline.matching(reference, baseline, names)
         live = tabulate(reference.layout, window)
         look = _Look(reference, other, live, window)
         for row in rows.tolist():

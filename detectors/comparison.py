@@ -15,8 +15,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     counts: (rows, cells) int64, padded with empty cells on the right; (rows, 0) for rates.
     n: (rows,) int64, what the method divides by. "bins" and "cells" of a numeric column: valid values; "bins" of a
         categorical one: valid and nulls, because nulls are a cell; "rates": valid, nulls and invalid.
-    nulls, invalid, unseen, outside, outer: (rows,) int64. `unseen` is 0 for numeric columns; `outside`, what lies out of
-        the reference's range, and `outer`, that and what lies in the outermost cell of either end of it, are 0 for
+    nulls, invalid, unseen, outside, outer: (rows,) int64. `unseen` is 0 for numeric columns; `outside`, what lies out
+        of the reference's range, and `outer`, that and what lies in the outermost cell of either end of it, are 0 for
         categorical ones.
     minimum, maximum: (rows,) float64 of the valid values; +inf and -inf without any, NaN for categorical columns.
     mean, m2: (rows,) float64 of the valid values, and the sum of squared deviations from it; 0 without any, NaN for
@@ -48,10 +48,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     kind: of all rows.
     reference, current: both sides, in the same cells.
-    expected: (rows, cells) for "bins", else (rows, 0): the cells' proportions when nothing has changed, as the reference
-        side tells them; see `detectors.tables.null_proportions`.
-    singles, doubles: (rows,) int64 for "rates", rows of the reference whose category one row of the whole has, or two;
-        0 for numeric columns, other grids, and references that are live windows.
+    expected: (rows, cells) for "bins", else (rows, 0): the cells' proportions when nothing has changed, as the
+        reference side tells them; see `detectors.tables.null_proportions`.
+    singles, doubles: (rows,) float64 for "rates", rows of the reference whose category one row of the whole has, or
+        two; 0 for numeric columns, other grids, and references that are live windows.
     single_valued: (rows, cells) True where a cell can hold one value only.
     edges: (rows, cells + 1) for "cells", else (rows, 0): cell i is `(edges[i], edges[i + 1]]`; the outer two are
         -inf and +inf, and padding repeats +inf.
@@ -65,8 +65,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     reference: Side
     current: Side
     expected: Floats
-    singles: Ints
-    doubles: Ints
+    singles: Floats
+    doubles: Floats
     single_valued: Bools
     edges: Floats
     cell_means: Floats

@@ -3,16 +3,16 @@
 Rows that come one after another resemble each other, so windows differ by more than independent rows would make them.
 A reference with times is cut into panes of a window's length, and each is compared with the rest. Every method gives a
 *dispersion*: its squared statistic over what independent rows make it on average. The mean of that over the panes is
-the *design effect*: the factor by which dependence divides the rows. With P panes it is known with some P - 1 degrees of
-freedom, so that the calibrated distributions have heavier tails than those of theory: F where theory has a chi-square,
-Student's t where it has a normal distribution.
+the *design effect*: the factor by which dependence divides the rows. With P panes it is known with some P - 1 degrees
+of freedom, so that the calibrated distributions have heavier tails than those of theory: F where theory has a
+chi-square, Student's t where it has a normal distribution.
 
 References
 ----------
 Kish (1965), Survey Sampling, Wiley, section 5.4. Rao & Scott (1981), The analysis of categorical data from complex
 sample surveys, Journal of the American Statistical Association 76(374), 221-230. Thomas & Rao (1987), Small-sample
-comparisons of level and power for simple goodness-of-fit statistics under cluster sampling, ibid. 82(398), 630-636: F in
-the place of the chi-square.
+comparisons of level and power for simple goodness-of-fit statistics under cluster sampling, ibid. 82(398), 630-636: F
+in the place of the chi-square.
 """
 
 import msgspec

@@ -11,8 +11,8 @@ by every method, in every column and segment. The mean dispersion over the panes
 - A window with more rows than a pane usually has is given more of it, in proportion: what moves all rows of an hour
   together does not average out when the hour is busier.
 
-Where the reference is too short for 32 panes of the window's length, shorter ones are taken, and the design effect grows by
-what it grew from panes of half their length: an extrapolation, which promises no rate.
+Where the reference is too short for 32 panes of the window's length, shorter ones are taken, and the design effect
+grows by what it grew from panes of half their length: an extrapolation, which promises no rate.
 """
 
 from collections.abc import Mapping, Sequence

@@ -85,7 +85,7 @@ def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Pla
 
 def _n_own_cells(counts: Ints) -> int:
     """How many of the categories, largest first, are cells of their own."""
-    return int(counts.size if counts.size <= FEW else min(np.sum(counts >= MIN_ROWS), MAX_CELLS))
+    return counts.size if counts.size <= FEW else min(int(np.sum(counts >= MIN_ROWS)), MAX_CELLS)
 
 
 def plan_cells(reference: Reference, columns: Ints) -> Plan:

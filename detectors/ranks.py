@@ -11,8 +11,8 @@ from detectors.compiled import compiled
 
 @compiled
 def rank_moments(reference: Any, n_reference: Any, current: Any, n_current: Any, out: Any) -> None:
-    """Fill `out` (4, rows): the live side's mean less the reference's of the pooled mid-rank u and of (u - 1/2)^2, and the
-    variances of both in the pooled values. Zeros where a side is empty."""
+    """Fill `out` (4, rows): the live side's mean less the reference's of the pooled mid-rank u and of (u - 1/2)^2, and
+    the variances of both in the pooled values. Zeros where a side is empty."""
     for row in range(reference.shape[0]):
         m, n = float(n_reference[row]), float(n_current[row])
         out[:, row] = 0.0

@@ -50,9 +50,9 @@ def rate_scores(comparison: Comparison, before: Ints, after: Ints, design: Desig
 def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffect) -> Floats:
     """(rows,) two-sided p-values of "both rates are the same".
 
-    The pooled z-test where ten are expected on the smaller side, of what happened and of what did not; else the rarer of
-    the two is taken as Poisson, and given the sum of both sides the live one is binomial. Counts are divided by the design
-    effect.
+    The pooled z-test where ten are expected on the smaller side, of what happened and of what did not; else the rarer
+    of the two is taken as Poisson, and given the sum of both sides the live one is binomial. Counts are divided by the
+    design effect.
     """
     from scipy import special
 
@@ -73,11 +73,11 @@ def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffec
     return np.where(common, normal, np.minimum(2.0 * np.minimum(upper, lower), 1.0))
 
 
-def new_rows_p(new: Ints, n: Ints, singles: Ints, doubles: Ints, m: Ints, design: DesignEffect) -> Floats:
+def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, design: DesignEffect) -> Floats:
     """(rows,) P(`new` or more of n rows are of categories that m rows of the reference lack), one-sided.
 
-    The reference's estimate of that share is singles / m, with the variance (singles (1 - singles / m) + 2 doubles) / m^2.
-    With few singles the share is taken as gamma-distributed, and the count is negative binomial.
+    The reference's estimate of that share is singles / m, with the variance (singles (1 - singles / m) + 2 doubles) /
+    m^2. With few singles the share is taken as gamma-distributed, and the count is negative binomial.
     """
     from scipy import special
 

@@ -92,8 +92,8 @@ class Reference:
         )  # fmt: skip
 
     def study(self, length_ms: int | None, season: str = "") -> PaneStudy | None:
-        """What panes show of windows of this length (milliseconds), or else of the nearest one; None where the reference
-        has no times, and for None.
+        """What panes show of windows of this length (milliseconds), or else of the nearest one; None where the
+        reference has no times, and for None.
 
         `season` names the kind of season within which panes were compared; "" is all of the reference.
         """

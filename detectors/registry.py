@@ -28,8 +28,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
         least 0, in the unit of the statistic. What thresholds are compared with.
     p_value: (rows,) in [0, 1] under "both sides are independent samples of one distribution"; NaN where the statistic
         is, and where the comparison is not testable and the method spares itself the work.
-    p_panes: (rows,) likewise, when rows depend on each other as much as the design effect says; NaN where it says they do
-        not, or none was given.
+    p_panes: (rows,) likewise, when rows depend on each other as much as the design effect says; NaN where it says they
+        do not, or none was given.
     dispersion: (rows,) at least 0, with mean 1 under the null hypothesis of `p_value`: the squared statistic over its
         mean. NaN of methods that panes do not calibrate.
     silent: (rows,) True where neither side holds anything of what the method counts: no evidence, and no row.
@@ -77,8 +77,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def debiased(squared: Floats, null_mean: Floats) -> Floats:
-    """sqrt(squared - null_mean), 0 where that is negative: a distance without what unchanged data make of it. Subtracting
-    from the distance itself would take most of the power of a threshold."""
+    """sqrt(squared - null_mean), 0 where that is negative: a distance without what unchanged data make of it.
+    Subtracting from the distance itself would take most of the power of a threshold."""
     root: Floats = np.sqrt(np.maximum(squared - null_mean, 0.0))
     return root
 
@@ -122,7 +122,7 @@ class Method(Protocol):
         ...
 
     def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
-        """Score all rows at once; a row's result depends on no other row. `design` is the method's own design effect."""
+        """Score all rows at once; a row's result depends on no other. `design` is the method's own design effect."""
         ...
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Bools, Codes, Floats, Ints
-from detectors.baseline import Baseline
+from detectors.baseline import Baseline, Counts
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
@@ -35,9 +35,10 @@ EVENTS: Final = "@coverage"
 """The column under which whole events are scored."""
 Calibration = Literal["theory", "panes", "extrapolated"]
 CALIBRATIONS: Final[tuple[Calibration, ...]] = ("theory", "panes", "extrapolated")
-Reason = Literal["", "few events", "absent"]
-REASONS: Final[tuple[Reason, ...]] = ("", "few events", "absent")
-"""Why columns of a segment were not scored: the segment has too few events, or they do not speak of the columns."""
+Reason = Literal["", "few events", "absent", "nothing to compare with"]
+REASONS: Final[tuple[Reason, ...]] = ("", "few events", "absent", "nothing to compare with")
+"""Why columns of a segment were not scored: the segment has too few events, they do not speak of the columns, or the
+side to compare with is not there."""
 _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
 
 _PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
@@ -129,14 +130,14 @@ def score_stack(
     min_samples: int = MIN_SAMPLES,
     *,
     study: PaneStudy | None = None,
-    baseline: Stack | None = None,
+    baseline: Counts | None = None,
 ) -> ScoreColumns:
     """As `score`, of a window that was added up from its panes as stacks in the reference's cells.
 
     Parameters
     ----------
     study: what panes of the window's length show of dependence; None: rows are taken as independent.
-    baseline: what to compare with in the reference's place, in its cells.
+    baseline: what to compare with in the reference's place.
     """
     layout = reference.layout
     check_settings(layout, settings)
@@ -144,7 +145,11 @@ def score_stack(
     parts = []
     for start in range(0, max(n, 1), at_once):
         part = window.part(start, start + at_once)
-        side = _pinned_of(reference, part.names) if baseline is None else Baseline.of(reference, baseline, part.names)
+        side = (
+            _pinned_of(reference, part.names)
+            if baseline is None
+            else Baseline.matching(reference, baseline, part.names)
+        )
         parts.append(_Part(reference, part, side, settings, min_samples, study))
     return _joined(reference, settings, window.names, parts)
 

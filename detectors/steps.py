@@ -22,8 +22,8 @@ def largest_steps(
     dispersion: Any,
 ) -> None:
     """Fill `statistic` (rows,), the largest difference D of the two distribution functions at a cell's end, `bound`
-    (rows,), the largest of min(r, l) over the cells that may hold more than one value, and `dispersion` (rows,), the sum
-    of r D^2 over that of r F (1 - F), F the reference's distribution function; NaN where the latter is 0.
+    (rows,), the largest of min(r, l) over the cells that may hold more than one value, and `dispersion` (rows,), the
+    sum of r D^2 over that of r F (1 - F), F the reference's distribution function; NaN where the latter is 0.
 
     A side without rows counts as one of one row. Differences are taken as integers while their products fit, so that
     one division rounds once.

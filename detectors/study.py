@@ -15,11 +15,12 @@ from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
 from detectors.reference import WHOLE, Reference
 from detectors.registry import get
 from detectors.stack import Stack
-from detectors.tables import compare, tabulate
+from detectors.tables import compare
 
 _LEAST_ROWS: Final = 10  # of a pane's segment, or of the rest, for its statistics to be looked at
 _ERRORS: Final = 2.0  # standard errors by which a design effect exceeds 1 to count
-# How steady a method's dispersion is over independent panes: its variance is 2 over this. 1 is a squared normal variable.
+# How steady a method's dispersion is over independent panes: its variance is 2 over this. 1 is a squared normal
+# variable.
 _STEADINESS: Final = {"ks": 2.5, "bins": 4.0, "rates": 2.0}
 _DIGITS: Final = 6  # means are sums of floats: what is kept must not depend on the order of the rows
 
@@ -96,7 +97,8 @@ def study(
 def mean_excess(made: PaneStudy) -> float:
     """How far the design effects of the whole exceed 1, over all methods and columns."""
     whole = made.segments.index(WHOLE)
-    return float(np.mean([np.mean(effects[whole]) - 1.0 for effects in made.effects.values()] or [0.0]))
+    excess = [float(np.mean(effects[whole])) - 1.0 for effects in made.effects.values()]
+    return sum(excess) / max(len(excess), 1)
 
 
 def _plan(reference: Reference, kind: Kind, grid: str, columns: Ints) -> Plan:

@@ -111,8 +111,8 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
 
     side: Side
     expected: Floats
-    singles: Ints
-    doubles: Ints
+    singles: Floats
+    doubles: Floats
     single_valued: Bools
     edges: Floats
     cell_means: Floats
@@ -121,7 +121,7 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
     range_std: Floats
 
 
-def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Ints) -> Pinned:
+def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats) -> Pinned:
     """The rows of a plan for every segment of the side that is compared with.
 
     Parameters
@@ -139,7 +139,7 @@ def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Ints) 
         per_column[:, numeric] = np.where(filled, moments, np.nan)
     segments = table.counts.shape[0]
     count_rare = grid == "rates" and plan.kind is Kind.CATEGORICAL
-    none = np.zeros(plan.columns.size * segments, dtype=np.int64)
+    none = np.zeros(plan.columns.size * segments)
     singles, doubles = rare[:, :, plan.columns].reshape(2, -1) if count_rare else (none, none)
     minimum, maximum, std = np.tile(per_column[:, plan.columns], (1, segments))
     side = table.side(plan, grid)
@@ -218,8 +218,8 @@ def compare_events(reference: Ints, live: Ints, min_samples: int = 1) -> Compari
         reference=_events(reference),
         current=_events(live),
         expected=none,
-        singles=np.zeros(1, dtype=np.int64),
-        doubles=np.zeros(1, dtype=np.int64),
+        singles=np.zeros(1),
+        doubles=np.zeros(1),
         single_valued=np.ones((1, 3), dtype=np.bool_),
         edges=none,
         cell_means=none,

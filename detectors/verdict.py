@@ -2,16 +2,16 @@
 
 1. The p-values of a column's methods are joined by Simes's rule, which holds for the dependence that such statistics
    have: one method more does not mean one alarm more.
-2. The joined p-values of all columns and segments of the window are one family of Benjamini and Hochberg's: nor does one
-   segment more.
-3. A column has drifted where its q-value is at most alpha, and some method that is itself significant finds an effect that
-   matters.
+2. The joined p-values of all columns and segments of the window are one family of Benjamini and Hochberg's: nor does
+   one segment more.
+3. A column has drifted where its q-value is at most alpha, and some method that is itself significant finds an effect
+   that matters.
 
 References
 ----------
 Simes (1986), An improved Bonferroni procedure for multiple tests of significance, Biometrika 73(3), 751-754; under
-positive dependence: Sarkar (1998), Annals of Statistics 26(2), 494-504. Benjamini & Hochberg (1995), Controlling the false
-discovery rate, Journal of the Royal Statistical Society B 57(1), 289-300.
+positive dependence: Sarkar (1998), Annals of Statistics 26(2), 494-504. Benjamini & Hochberg (1995), Controlling the
+false discovery rate, Journal of the Royal Statistical Society B 57(1), 289-300.
 """
 
 from collections.abc import Sequence

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from detectors.settings import Setting
 from monitor.config.schema import Config, Kafka
+from monitor.evaluation.compare import Compare
 from monitor.evaluation.watched import Watched
 from monitor.events.models import Limits, ModelSpec
 from monitor.reference.opened import References
@@ -42,6 +43,15 @@ def watched(config: Config, references: References) -> list[Watched]:
                 for d in model.drift
             ),
             alpha=model.alpha,
+            compare=tuple(
+                Compare(
+                    trailing_ms=one.trailing_ms or 0,
+                    season=one.season,
+                    timezone=one.timezone,
+                    version=one.version or "",
+                )
+                for one in model.compare
+            ),
             references=references[model.name],
         )
         for model in config.models

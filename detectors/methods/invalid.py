@@ -22,9 +22,9 @@ class Invalid:
 
     Effect: sqrt(statistic^2 - p (1 - p) (1/n + 1/m)), p the pooled rate.
 
-    p-value: two-sided; the pooled z-test, whose square is Pearson's chi-square of the 2 x 2 table, where ten are expected
-    on the smaller side, else the binomial distribution of rare counts given their sum; see `detectors.rates`. Assumes
-    independent rows. Dependent ones: counts are divided by the panes' design effect, and z is Student's t.
+    p-value: two-sided; the pooled z-test, whose square is Pearson's chi-square of the 2 x 2 table, where ten are
+    expected on the smaller side, else the binomial distribution of rare counts given their sum; see `detectors.rates`.
+    Assumes independent rows. Dependent ones: counts are divided by the panes' design effect, and z is Student's t.
 
     Edge cases: both rates 0, or both 1, give 0 and p = 1; a side without rows gives NaN.
 

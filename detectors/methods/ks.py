@@ -33,8 +33,8 @@ class KolmogorovSmirnov:
 
     Effect: sqrt(D^2 - E D^2), E D^2 = (pi^2 / 12) (1/n + 1/m), the mean square of the Kolmogorov distribution.
 
-    Dependent rows: the design effect is from the squared distances at all edges, weighed with the reference's shares, over
-    sum r F (1 - F), their mean under independence: steadier than that of the largest distance alone.
+    Dependent rows: the design effect is from the squared distances at all edges, weighed with the reference's shares,
+    over sum r F (1 - F), their mean under independence: steadier than that of the largest distance alone.
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 

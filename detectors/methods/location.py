@@ -16,22 +16,22 @@ from detectors.significance import effective_size
 class Location:
     """Whether live values tend to be larger or smaller: Wilcoxon, Mann and Whitney's rank test, from the grid.
 
-    The most power of all methods here against a shift, on any distribution and with any outliers. Prefer `mean` where the
-    mean itself is what matters, `spread` for a change of width, `ks` and `js` for any other change of shape.
+    The most power of all methods here against a shift, on any distribution and with any outliers. Prefer `mean` where
+    the mean itself is what matters, `spread` for a change of width, `ks` and `js` for any other change of shape.
 
     Parameters: none. `default_threshold` 0.2, Cohen's "small": of normal values, a shift of a fifth of their standard
     deviation.
 
     Statistic: the difference of the two sides' mean pooled mid-ranks over the mid-ranks' standard deviation, signed:
-    positive where live values are larger. In [-1.74, 1.74]; +-0.98 d for a small shift by d standard deviations of normal
-    values. Values in one cell of the grid are ties, which costs one part in 65,000 of the power.
+    positive where live values are larger. In [-1.74, 1.74]; +-0.98 d for a small shift by d standard deviations of
+    normal values. Values in one cell of the grid are ties, which costs one part in 65,000 of the power.
 
     Effect: sqrt(statistic^2 - (1/n + 1/m)), the latter its mean square on unchanged data.
 
-    p-value: two-sided, the statistic times sqrt(n m / (n + m)) as a standard normal variable: `scipy.stats.mannwhitneyu`
-    (asymptotic, tie-corrected, no continuity correction) of the cells, up to a factor sqrt((n + m) / (n + m - 1)) of z.
-    Assumes independent rows and some ten on either side. Dependent ones: Student's t with the panes' design effect
-    (`detectors.dependence`).
+    p-value: two-sided, the statistic times sqrt(n m / (n + m)) as a standard normal variable:
+    `scipy.stats.mannwhitneyu` (asymptotic, tie-corrected, no continuity correction) of the cells, up to a factor
+    sqrt((n + m) / (n + m - 1)) of z. Assumes independent rows and some ten on either side. Dependent ones: Student's t
+    with the panes' design effect (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 

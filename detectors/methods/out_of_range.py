@@ -38,8 +38,11 @@ class OutOfRange:
 
     Effect: sqrt(statistic^2 - E), E its mean square on unchanged data, with K's mean 2 n / m and variance.
 
-    Dependent rows: a value out of the range brings others. The design effect is that of the rate of values in the outermost
-    cell of either end, by which K, n and m are divided.
+    Where the window is compared with live panes, which did not draw the range and have values out of it, it is the test
+    of two rates, as `missing` is.
+
+    Dependent rows: a value out of the range brings others. The design effect is that of the rate of values in the
+    outermost cell of either end, by which K, n and m are divided.
 
     Edge cases: nothing outside gives 0 and p = 1; a side without rows gives NaN.
 
@@ -68,14 +71,16 @@ class OutOfRange:
         rate = np.abs(current.outside / rows - reference.outside / np.maximum(reference.n, 1))
         mean = 2.0 * n / np.maximum(m, 1)
         tails = rate_scores(comparison, reference.outer, current.outer, design)
+        rates = rate_scores(comparison, reference.outside, current.outside, design)
+        live = reference.outside > 0  # the other side did not draw the range: then both rates are of one kind
         independent = exceedance_sf(current.outside.astype(np.float64), m.astype(np.float64), n.astype(np.float64))
         dependent = exceedance_sf(current.outside / design.ratio, m / design.ratio, n / design.ratio)
         return Scores.of(
             comparison,
             statistic=rate,
-            effect=debiased(rate**2, (mean + 1.5 * mean**2) * design.ratio / rows**2),
-            p_value=independent,
-            p_panes=design.only_dependent(dependent),
+            effect=np.where(live, rates.effect, debiased(rate**2, (mean + 1.5 * mean**2) * design.ratio / rows**2)),
+            p_value=np.where(live, rates.p_value, independent),
+            p_panes=np.where(live, rates.p_panes, design.only_dependent(dependent)),
             dispersion=tails.dispersion,
             silent=current.outside + reference.outside == 0,
         )

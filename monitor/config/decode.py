@@ -14,7 +14,7 @@ import msgspec
 from monitor.config import paths
 from monitor.config.document import Node
 from monitor.config.environment import expand, has_variable
-from monitor.config.forms import form_of
+from monitor.config.forms import FORMS, form_of
 from monitor.config.nearest import nearest
 from monitor.config.scalars import WORDS, found, read_scalar
 from monitor.config.sections import sections_of_keys
@@ -98,7 +98,12 @@ class SettingsDecoder:
             return self._list(node, arguments[0], path)
         if origin is dict:
             return self._dict(node, arguments[0], arguments[1], path)
-        if isinstance(type_, type) and issubclass(type_, msgspec.Struct) and form is None:
+        # A struct with a form may also be written as a text.
+        if (
+            isinstance(type_, type)
+            and issubclass(type_, msgspec.Struct)
+            and (form is None or isinstance(node.value, dict))
+        ):
             return self._struct(node, type_, path)
         return self._scalar(node, type_, path, meta, hidden=hidden)
 
@@ -178,6 +183,9 @@ class SettingsDecoder:
 
     def _list(self, node: Node, item_type: Any, path: str) -> Any:
         if not isinstance(node.value, list):
+            if get_origin(item_type) is Annotated and form_of(get_args(item_type)[1]) is FORMS["compare"]:
+                item = self._value(node, item_type, path)  # one comparison needs no list
+                return item if item is _BAD else (item,)
             return self._unexpected(path, "expected a list ([a, b])", node)
         items = tuple([self._value(item, item_type, paths.of_item(path, i)) for i, item in enumerate(node.value)])
         return _BAD if any(item is _BAD for item in items) else items

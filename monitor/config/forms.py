@@ -150,10 +150,20 @@ def client_key(text: str) -> str:
     return text
 
 
+def compare(text: str) -> object:
+    """The one text in the place of a comparison's keys."""
+    from monitor.config.schema import PINNED  # which reads its forms here
+
+    if text != "pinned":
+        raise FormError("expected pinned, or one of the keys trailing, season and version", nearest(text, ["pinned"]))
+    return PINNED
+
+
 FORMS: Mapping[str, Form] = {
     "bins": Form(expected="10, or a power of two from 2 to 256", of=int, read=bins),
     "client_key": Form(expected="the name of a librdkafka setting", read=client_key),
     "column": Form(expected="the name of a column", read=column),
+    "compare": Form(expected="pinned, or one of the keys trailing, season and version", read=compare),
     "destination": Form(expected="the name of a destination", read=destination),
     "duration": Form(expected=durations.EXAMPLE, read=duration),
     "listen": Form(expected="host:port, or off", read=listen),

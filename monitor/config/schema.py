@@ -17,6 +17,7 @@ from monitor.config.spans import Span
 from monitor.config.variants import Variants
 from monitor.events.mapping import Mapping
 from monitor.eventtime.calendar_shape import CalendarShape
+from monitor.eventtime.seasons import Season
 from monitor.eventtime.windows import FixedShape, WindowShape, pane_length_ms
 from sinks.registry import destination_types, own_destination_types, settings_of
 from sinks.secret import Secret
@@ -114,6 +115,29 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             msgspec.structs.force_setattr(self, "threshold", default_threshold(self.method))
 
 
+class CompareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What windows are compared with: one of the keys, or ``pinned`` in the place of all."""
+
+    trailing_ms: Annotated[int | None, Meta(ge=1, extra={"form": "duration"})] = field(name="trailing", default=None)
+    """The model's own panes of so long before the window, of all versions."""
+    season: Season | None = None
+    """The reference's rows of the seasons that the window has a part of."""
+    timezone: Annotated[str, Meta(extra={"form": "timezone"})] = "UTC"
+    """Whose clocks tell the season."""
+    version: Annotated[str | None, Meta(extra={"form": "name"})] = None
+    """The same window of this other version of the model."""
+
+    def __post_init__(self) -> None:
+        n = sum(value is not None for value in (self.trailing_ms, self.season, self.version))
+        if n > 1 or (n == 0 and self.timezone != "UTC"):
+            raise ValueError("needs just one of the keys trailing, season and version")
+        if self.timezone != "UTC" and self.season is None:
+            raise ValueError("timezone belongs to season")
+
+
+PINNED = CompareSettings()
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One monitored model."""
 
@@ -143,6 +167,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     segment has too few."""
     alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
     """Largest q-value that counts as significant, between 0 and 1: the share of false verdicts among a window's."""
+    compare: tuple[Annotated[CompareSettings, Meta(extra={"form": "compare"})], ...] = (PINNED,)
+    """What windows are compared with; of several each has verdicts of its own."""
     drift: tuple[Drift, ...] = field(
         default_factory=lambda: (
             *(Drift(method=name) for name in DEFAULT_METHODS),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from detectors.baseline import Counts
 from detectors.change import ChangeColumns, changes
 from detectors.panes import PaneStudy
 from detectors.reference import Reference
@@ -30,9 +31,9 @@ class ComparedWindow:
         min_samples: int,
         alpha: float,
         study: PaneStudy | None,
-        baseline: Stack | None = None,
+        baseline: Counts | None = None,
     ) -> "ComparedWindow":
-        """`window` and `baseline` are in the cells of `reference`, which is the baseline where there is no other."""
+        """`window` is in the cells of `reference`, which is the baseline where there is no other."""
         scores = score_stack(reference, window, settings, min_samples, study=study, baseline=baseline)
         found = verdicts(scores, alpha)
         return cls(scores=scores, verdicts=found, changes=changes(reference, window, baseline, scores, found))

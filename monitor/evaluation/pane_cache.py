@@ -1,7 +1,7 @@
 """What panes hold, stacked, from one message to the next: a window of seven days reads each day of it seven times."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from detectors.stack import Stack
@@ -40,6 +40,24 @@ class PaneCache:
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._n_bytes -= _size(*kept)
+
+
+class SumCache:
+    """Sums of stacks, each with the stacks that it was made from; the least recently used go first."""
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, tuple[tuple[Stack, ...], Stack]] = OrderedDict()
+
+    def get(self, key: Hashable, parts: tuple[Stack, ...], make: Callable[[], Stack]) -> Stack:
+        """The sum that was made from these very stacks, or else a new one."""
+        kept = self._kept.get(key)
+        if kept is None or len(kept[0]) != len(parts) or any(a is not b for a, b in zip(kept[0], parts, strict=True)):
+            kept = self._kept[key] = (parts, make())
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return kept[1]
 
 
 def _size(values: tuple[bytes | None, ...], stack: Stack) -> int:

@@ -137,6 +137,11 @@ class Panes:
                 self._gone.add(part_id)
 
     @property
+    def removed(self) -> frozenset[PaneId]:
+        """The panes that this message takes away."""
+        return frozenset(self._removed)
+
+    @property
     def empty(self) -> bool:
         """Nothing is kept, and nothing was taken away by this message."""
         return not self._ids and not self._removed and not self._gone

@@ -6,6 +6,8 @@ One partition of `drift.sketches` has one set of keys, and nothing else writes t
   that a value stays well below a broker's message limit whatever the number of columns.
 - `part`: per model and stretch of time, which panes live and which intervals were scored more than once.
 - `index`: per model, which parts there are (`monitor.evaluation.panes`).
+- `trail`: the sums of panes that no window needs any more, and `trails`, per model, which there are
+  (`monitor.evaluation.trail`).
 - `parked`: what one message brought of a model whose reference is missing (`monitor.evaluation.parking`).
 - `seal`: the clocks, the watermark of every model, and the offset up to which *everything* is done. It is written last.
 
@@ -112,6 +114,21 @@ class ModelIndex(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, int] = {}
 
 
+class BlockId(msgspec.Struct, frozen=True, kw_only=True, array_like=True, order=True):
+    """Panes of all versions on one reference, added up once no window needs them: see `monitor.evaluation.trail`."""
+
+    start_ms: int
+    block_ms: int
+    reference: str
+    n_chunks: int
+
+
+class TrailIndex(msgspec.Struct, frozen=True, kw_only=True):
+    """Which blocks a model has."""
+
+    blocks: tuple[BlockId, ...] = ()
+
+
 class ParkedShare(msgspec.Struct, frozen=True, kw_only=True):
     """What the message at `offset` brought of a model that waits. `low_ms`: the smallest clock before the message."""
 
@@ -128,10 +145,11 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     next: int = 0
 
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Of all values of the state. The seal says it: every transaction writes one, so it is that of the last writer.
 
-2: sketches of format 2, models that wait, versions that are told apart. What has 1 is read.
+3: blocks of trailing panes. 2: sketches of format 2, models that wait, versions that are told apart. What has 1 or 2 is
+    read.
 """
 
 
@@ -159,7 +177,7 @@ class _Version(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = STATE_VERSION
 
 
-T = TypeVar("T", PaneChunk, IndexPart, ModelIndex, ParkedShare)
+T = TypeVar("T", PaneChunk, IndexPart, ModelIndex, ParkedShare, TrailIndex)
 
 SEAL_KEY = b"seal"
 PANES_A_PART = 64
@@ -188,12 +206,22 @@ def part_key(model: str, part: PartId) -> bytes:
     return _encoder.encode(("part", model, part))
 
 
+def trail_key(model: str) -> bytes:
+    """The key of the index of a model's blocks."""
+    return _encoder.encode(("trails", model))
+
+
+def block_key(model: str, block: BlockId, chunk: int) -> bytes:
+    """The key of one chunk of a block."""
+    return _encoder.encode(("trail", model, block, chunk))
+
+
 def parked_key(model: str, number: int) -> bytes:
     """The key of one share of a model that waits."""
     return _encoder.encode(("parked", model, number))
 
 
-def pack(value: PaneChunk | IndexPart | ModelIndex | ParkedShare | Seal) -> bytes:
+def pack(value: PaneChunk | IndexPart | ModelIndex | ParkedShare | TrailIndex | Seal) -> bytes:
     """A state value as bytes."""
     return zstandard.ZstdCompressor(level=1).compress(_encoder.encode(value))
 

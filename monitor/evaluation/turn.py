@@ -2,17 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from detectors.profile import profiles
 from detectors.reference import REST, Reference
 from detectors.sketch import Sketch
 from detectors.stack import Stack, added, stacked
+from monitor.evaluation.baselines import Baselines, study_of
 from monitor.evaluation.chunks import Chunking
 from monitor.evaluation.compared import ComparedWindow
 from monitor.evaluation.panes import Group, Panes
 from monitor.evaluation.results import Results, RowGroup, Source
 from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, pane_keys, read
+from monitor.evaluation.trail import Trail
 from monitor.evaluation.watched import Watched
 from monitor.evaluation.window_columns import WindowColumns
 from monitor.eventtime.windows import Window, last_end_ms, longest_ms
@@ -55,10 +58,14 @@ class Turn:
         self._chunkings: dict[str, Chunking] = {}
         self._decoded: dict[PaneId, dict[str, Sketch]] = {}
         self._stacks: dict[PaneId, Stack] = {}  # of panes that the message adds to
+        self._trail = Trail(model, state, source.offset)
+        self._baselines = Baselines(model, self._panes, self._trail, self._stack)
         if before_ms is not None:
             # By the watermark before the message. Were it repeated, the windows that it closes would find their panes
             # gone by the one after it.
             self._panes.forget(before_ms - model.horizon_ms)
+            self._trail.take(self._panes.removed)
+            self._trail.forget(before_ms - model.horizon_ms)
 
     # Absorb -----------------------------------------------------------------------------------------------------------
 
@@ -168,7 +175,13 @@ class Turn:
         before_ms = self._before_ms
         if before_ms is None:
             return {}
-        return self._windows(self._touched, before_ms - self._model.retention_ms, before_ms, reopened=True)
+        due = self._windows(self._touched, before_ms - self._model.retention_ms, before_ms, reopened=True)
+        compared_with = {one.version for one in self._model.compare if one.version}
+        for (version, reference), window in [key for key in due if key[0][0] in compared_with]:
+            inside = self._panes.starting(window.start_ms, window.end_ms)
+            others = {pane.version for pane in inside if pane.reference == reference} - {version}
+            due |= {((other, reference), window): True for other in others}
+        return due
 
     def _windows(
         self, panes: Iterable[PaneId], after_ms: int | None, until_ms: int, *, reopened: bool
@@ -193,17 +206,24 @@ class Turn:
         self.n_windows += 1
         reference, model = self._reference(group[1]), self._model
         whole = added(reference.layout, panes)
-        compared = ComparedWindow.of(
-            reference,
-            whole,
-            model.settings,
-            min_samples=model.min_samples,
-            alpha=model.alpha,
-            study=reference.study(window.end_ms - window.start_ms),
-        )
-        part = RowGroup(model=model.name, group=group, interval=window, revision=revision, compare="pinned")
-        self.results.compared.append((part, compared))
-        self.results.windows.append((part, WindowColumns.of(whole, compared.scores)))
+        part = RowGroup(model=model.name, group=group, interval=window, revision=revision)
+        scores = None
+        for compare in model.compare:
+            side = None if compare.pinned else self._baselines.side(compare, reference, group, window)
+            if side is None and not compare.pinned:
+                continue
+            compared = ComparedWindow.of(
+                reference,
+                whole,
+                model.settings,
+                min_samples=model.min_samples,
+                alpha=model.alpha,
+                study=study_of(compare, reference, window.end_ms - window.start_ms),
+                baseline=side,
+            )
+            self.results.compared.append((replace(part, compare=compare.name), compared))
+            scores = scores or compared.scores
+        self.results.windows.append((part, WindowColumns.of(whole, scores)))
 
     def _profile(self, pane: PaneId, *, reopened: bool) -> None:
         group, interval = (pane.version, pane.reference), _interval(pane)
@@ -262,6 +282,7 @@ class Turn:
         """
         model = self._model
         return [
+            *self._trail.writes(),
             *self._panes.writes(lateness_ms=model.lateness_ms, horizon_ms=model.horizon_ms),
             *(
                 (pane_key(model.name, *chunk_id), pack(chunk))

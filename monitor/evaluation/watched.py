@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from detectors.reference import REST, Reference, segment_name
 from detectors.settings import Setting
-from monitor.evaluation.pane_cache import PaneCache
+from monitor.evaluation.compare import Compare
+from monitor.evaluation.pane_cache import PaneCache, SumCache
 from monitor.eventtime.windows import WindowShape, longest_ms, pane_length_ms
 
 
@@ -24,9 +25,11 @@ class Watched:
     min_samples: int
     settings: tuple[Setting, ...]
     alpha: float
+    compare: tuple[Compare, ...] = (Compare(),)
     references: Mapping[str, Reference]
     max_versions: int = 50
     cache: PaneCache = field(default_factory=PaneCache, compare=False, repr=False)
+    sums: SumCache = field(default_factory=SumCache, compare=False, repr=False)
 
     @property
     def pane_ms(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.arrays import Codes, Ints
 from detectors.reference import WHOLE
-from detectors.score import ScoreColumns
+from detectors.score import REASONS, ScoreColumns
 from detectors.stack import Stack
 
 
@@ -25,19 +25,26 @@ class WindowColumns:
     reason: Codes
 
     @classmethod
-    def of(cls, window: Stack, scores: ScoreColumns) -> "WindowColumns":
+    def of(cls, window: Stack, scores: ScoreColumns | None) -> "WindowColumns":
         """Of a window that was added up from its panes, and of what could be scored of it.
 
-        A segment that the reference has too few rows of can never be scored, and has no row.
+        A segment that the reference has too few rows of can never be scored, and has no row. `scores` is None where
+        there was nothing to compare with.
         """
-        rows = np.flatnonzero((scores.scored + scores.not_scored > 0) | (np.array(window.names) == WHOLE))
+        if scores is None:
+            none, n = np.zeros(len(window.names), dtype=np.int64), len(window.names)
+            scored, not_scored, reason = none, none, np.full(n, REASONS.index("nothing to compare with"))
+            rows = np.arange(n)
+        else:
+            scored, not_scored, reason = scores.scored, scores.not_scored, scores.reason
+            rows = np.flatnonzero((scored + not_scored > 0) | (np.array(window.names) == WHOLE))
         events, with_features, with_prediction, both = np.ascontiguousarray(window.events[rows].T)
         return cls(
             segments=window.names,
             segment=rows.astype(np.int32),
-            columns_scored=scores.scored[rows],
-            columns_not_scored=scores.not_scored[rows],
-            reason=scores.reason[rows],
+            columns_scored=scored[rows],
+            columns_not_scored=not_scored[rows],
+            reason=reason[rows].astype(np.int32),
             events=events,
             with_features=with_features,
             with_prediction=with_prediction,

@@ -4,8 +4,9 @@ A file of any size needs the memory of one column (eight bytes a row, and what s
 of a batch of rows. CSV and JSON lines are copied into a temporary Parquet file first; it is removed whatever happens.
 
 Timestamps are not needed. Where rows have them, the reference's own panes show how much unchanged windows differ
-(`detectors.panes`); where they have none, rows are taken as independent. Rows of all versions count together; rows that name another model are left
-out. The same rows in any order and from any of the formats make the same reference (the same digest).
+(`detectors.panes`); where they have none, rows are taken as independent. Rows of all versions count together; rows that
+name another model are left out. The same rows in any order and from any of the formats make the same reference (the
+same digest).
 """
 
 import tempfile
@@ -25,17 +26,18 @@ from monitor.config.schema import ColumnKind, Model
 from monitor.errors import InputError
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.eventtime.seasons import seasons_of
 from monitor.files.read import format_of, open_table
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
 from monitor.reference.columns import FilePlaces, chunks, find_places
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
-from monitor.reference.prediction import in_one_place
 from monitor.reference.panes import pane_plans
+from monitor.reference.prediction import in_one_place
 from monitor.reference.rare import RareRows, other_rows
 from monitor.reference.rows import rows_of, segment_values
 from monitor.reference.sketches import row_times, sketch_rows
-from monitor.reference.studies import pane_studies, studied_methods
+from monitor.reference.studies import pane_studies, studied_methods, wanted_seasons
 
 BuildProgress = Callable[[str, float], None]
 """Takes what is being done, and the fraction of it that is done, 0 to 1."""
@@ -115,8 +117,18 @@ def build_reference(
         times_ms = row_times(table, places.timestamp, keep, n_rows, partial(progress, "times"))
         plans = pane_plans(times_ms[times_ms >= 0], (window.shape.usual_ms for window in model.windows))
         panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
+        seasons = wanted_seasons(model)
+        seasons_of_rows = [
+            np.where(times_ms >= 0, seasons_of(times_ms, kind, timezone), -1) for kind, timezone in seasons
+        ]
         sketches, groups, segments = sketch_rows(
-            table, places, layout, dimensions, keep, partial(progress, "counting"), panes_of_rows
+            table,
+            places,
+            layout,
+            dimensions,
+            keep,
+            partial(progress, "counting"),
+            (*panes_of_rows, *seasons_of_rows),
         )
         others = [
             other_rows(index, column, partial(chunks, table, leaf, keep))
@@ -134,8 +146,11 @@ def build_reference(
         sketches=sketches,
         cell_means=cell_means,
         rare=rare.of_reference(sketches),
+        seasons={kind: found for (kind, _), found in zip(seasons, groups[len(plans) :], strict=True)},
     )
-    reference = bare.with_studies(pane_studies(bare, studied_methods(model), plans, groups, rare, panes_of_rows))
+    reference = bare.with_studies(
+        pane_studies(bare, studied_methods(model), plans, groups[: len(plans)], rare, panes_of_rows, seasons)
+    )
     return BuiltReference(
         reference=reference,
         inferred=tuple(

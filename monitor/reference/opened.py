@@ -37,6 +37,12 @@ def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]
         if kinds.get(name) is not wanted:
             have = f"as {kinds[name].value}" if name in kinds else "not at all"
             yield Problem(path=f"{path}.columns.{name}", message=f"{kind} here, but the reference holds it {have}")
+    for number, compare in enumerate(model.compare):
+        if compare.season is not None and compare.season not in reference.seasons:
+            yield Problem(
+                path=f"{path}.compare[{number}].season",
+                message=f"the reference was built without {compare.season}, or its rows have no times",
+            )
     for number, drift in enumerate(model.drift):
         for name in drift.columns or ():
             if name not in kinds:

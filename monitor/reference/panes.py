@@ -48,8 +48,8 @@ def pane_plans(times_ms: Ints, lengths_ms: Iterable[int]) -> list[PanePlan]:
 
     Returns
     -------
-    By length; none for a length that the reference does not reach even with the shortest panes. The plan of half the pane
-    follows one that is shorter than its windows, and has the same `length_ms`.
+    By length; none for a length that the reference does not reach even with the shortest panes. The plan of half the
+    pane follows one that is shorter than its windows, and has the same `length_ms`.
     """
     plans: list[PanePlan] = []
     if not times_ms.size:
@@ -69,7 +69,7 @@ def pane_plans(times_ms: Ints, lengths_ms: Iterable[int]) -> list[PanePlan]:
 
 
 def _filled(times_ms: Ints, pane_ms: int) -> Ints:
-    """The starts of the panes that have rows, but for the first and the last, which may be cut off by the reference's ends."""
+    """The starts of the panes that have rows, without those that the reference's ends cut off."""
     starts: Ints = np.unique(times_ms // pane_ms) * pane_ms
     first, last = int(times_ms.min()), int(times_ms.max())
     whole = (starts >= first - pane_ms // 10) & (starts + pane_ms <= last + pane_ms // 10 + 1)

@@ -129,7 +129,6 @@ class RareRows:
     def _by_segment(self, rows: Ints) -> dict[str, int]:
         counts = {WHOLE: rows.size}
         for names, segment in zip(self._names, self._segments, strict=True):
-            for name, n in zip(names, np.bincount(segment[rows], minlength=len(names)).tolist(), strict=True):
-                if n:
-                    counts[name] = n
+            sizes = np.bincount(segment[rows], minlength=len(names)).tolist()
+            counts |= {name: n for name, n in zip(names, sizes, strict=True) if n}
         return counts

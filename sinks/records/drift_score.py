@@ -6,8 +6,8 @@ RECORD = Record(
     name="drift_score",
     table="drift_scores",
     file="drift.parquet",
-    meaning="One method's evidence on one column of one segment in one window. Columns that cannot be scored have no row, "
-    "nor has a method of whose matter neither side holds anything; see `windows`.",
+    meaning="One method's evidence on one column of one segment in one window. Columns that cannot be scored have no "
+    "row, nor has a method of whose matter neither side holds anything; see `windows`.",
     version=2,
     month_of="window_start_ms",
     fields=(

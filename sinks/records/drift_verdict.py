@@ -19,7 +19,7 @@ RECORD = Record(
             name="column",
             type=TEXT,
             key=True,
-            meaning="a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features together",
+            meaning="a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features",
         ),
         Field(name="window_start_ms", type=TIME, unit=TIME_UNIT, key=True, meaning="first instant of the window"),
         Field(name="window_end_ms", type=TIME, unit=TIME_UNIT, key=True, meaning="end of the window, exclusive"),

@@ -33,7 +33,8 @@ RECORD = Record(
             name="reason",
             type=TEXT,
             default="",
-            meaning="why there are such: `few events` of the segment, or `absent`: events that do not speak of them",
+            meaning="why there are such: `few events` of the segment, `absent`: events that do not speak of them, or "
+            "`nothing to compare with`",
         ),
         Field(name="revision", type=COUNT, meaning="1, and one more with each correction"),
     ),
