@@ -3,7 +3,8 @@
 By Šidák's inequality P(no cell reaches t) is at least the product of what each cell alone gives, and not much more where
 no two cells hold nearly all; two cells alone differ by the same amount, and are one. A cell's tails are those of Pearson's
 type III, a shifted gamma with the variance and the skewness of the difference of two counts (a rare cell of a small window is
-skewed), by Wilson and Hilferty's cube root.
+skewed), by Wilson and Hilferty's cube root where it is
+little.
 
 References
 ----------
@@ -18,6 +19,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 
+_SKEWED: Final = 0.3  # beyond it the cube root is too rough
 _STEP: Final = 0.25
 _PLACES: Final = np.arange(_STEP / 2.0, 6.0, _STEP)  # for moments: in the widest cell's standard deviations
 
@@ -64,4 +66,8 @@ def _upper(z: Floats, skewness: Floats) -> Floats:
     skew = np.where(np.abs(skewness) > 1e-3, skewness, 1e-3)
     root = np.cbrt(np.maximum(1.0 + z * skew / 2.0, 0.0))
     tail: Floats = special.ndtr(-(root - 1.0 + skew**2 / 36.0) * 6.0 / skew)
+    rare = np.abs(skew) > _SKEWED
+    shape = 4.0 / skew[rare] ** 2
+    place = np.maximum(shape + z[rare] * np.sqrt(shape) * np.sign(skew[rare]), 0.0)
+    tail[rare] = np.where(skew[rare] > 0.0, special.gammaincc(shape, place), special.gammainc(shape, place))
     return tail

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Bools, Floats, Ints
+from detectors.cells_null import null_moments
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
@@ -34,7 +35,8 @@ class ChiSquare:
     over its pooled proportion, less what unchanged data make of it. Of a two-cell table whose rates p and p + d differ, it
     is some d / sqrt(p (1 - p)).
 
-    p-value: chi-square with (merged cells - 1) degrees of freedom. Assumes independent rows. Dependent ones: an F
+    p-value: chi-square with (merged cells - 1) degrees of freedom; where the tail expects fewer than 5, the three moments
+    of the cells themselves (`detectors.cells_null`). Assumes independent rows. Dependent ones: an F
     distribution with the panes' design effect (`detectors.dependence`).
 
     Edge cases: one cell left gives 0 and p = 1; a side without values gives NaN.
@@ -63,24 +65,36 @@ class ChiSquare:
         n, m = (np.maximum(side.n, 1)[:, None].astype(float) for side in (comparison.reference, comparison.current))
         small, home = _merging(_expected(comparison), _tail(comparison))
         a, b = _merge(reference, small, home), _merge(current, small, home)
+        null = null_moments(chi2_term, _merge(comparison.expected, small, home), comparison.n_current, comparison.n_reference)
         # Of a 2 x B table: sum over cells of (m a - n b)^2 / (n m (a + b)).
         total = a + b
         filled = total > 0.0
         terms = np.divide((m * a - n * b) ** 2, n * m * total, out=np.zeros_like(a), where=filled)
         statistic = np.sum(terms, axis=1)
         df = np.sum(filled, axis=1) - 1
-        mean = np.maximum(df, 0).astype(np.float64)
+        # What the cells expect is too little for the chi-square only where the tail is a cell, or nothing else is.
+        least = np.min(total * np.minimum(n, m) / (n + m), axis=1, where=filled, initial=np.inf)
+        sparse = least < MINIMUM_EXPECTED
+        mean = np.where(sparse, null.mean, np.maximum(df, 0))
+        variance = np.where(sparse, null.variance, 2.0 * np.maximum(df, 0))
         with np.errstate(divide="ignore", invalid="ignore"):
             effect = debiased(statistic, mean * design.ratio) / np.sqrt(n * m / (n + m))[:, 0]
-            dispersion = statistic / np.where(df > 0, mean, np.nan)
+            dispersion = statistic / np.where(mean > 0.0, mean, np.nan)
         return Scores.of(
             comparison,
             statistic=statistic,
             effect=effect,
-            p_value=chi2_sf(statistic, df),
-            p_panes=design.quadratic_sf(statistic, mean, 2.0 * mean),
+            p_value=np.where(sparse, null.sf(statistic), chi2_sf(statistic, df)),
+            p_panes=design.quadratic_sf(statistic, mean, variance),
             dispersion=dispersion,
         )
+
+
+def chi2_term(live: Floats, reference: Floats, ratio: float) -> Floats:
+    """What a cell adds to the statistic; see `detectors.cells_null`."""
+    both = live + reference
+    term: Floats = np.divide((live - ratio * reference) ** 2, ratio * both, out=np.zeros(both.shape), where=both > 0.0)
+    return term
 
 
 def _expected(comparison: Comparison) -> Floats:
