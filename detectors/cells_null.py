@@ -34,8 +34,8 @@ from detectors.arrays import Floats, Ints
 CellTerm = Callable[[Floats, Floats, float], Floats]
 """(live counts, reference counts, n / m) -> what a cell adds to the statistic times n m / (n + m), elementwise."""
 
-_COUNTS: Final = np.geomspace(1e-3, 300.0, 90)  # expected on the smaller side; beyond it the moments stand still
-_RATIOS: Final = np.geomspace(1e-3, 1.0, 16)  # of the smaller size to the larger
+COUNTS: Final = np.geomspace(1e-3, 300.0, 90)  # expected on the smaller side; beyond it the moments stand still
+RATIOS: Final = np.geomspace(1e-3, 1.0, 16)  # of the smaller size to the larger
 _QUADRATURE_FROM: Final = 400.0
 
 
@@ -50,6 +50,12 @@ class NullMoments(msgspec.Struct, frozen=True, kw_only=True):
     mean: Floats
     variance: Floats
     third: Floats
+
+    def squared(self) -> tuple[Floats, Floats]:
+        """(rows,) the mean and the variance of the square, the latter as far as three moments tell."""
+        mean = self.mean**2 + self.variance
+        variance = 4.0 * self.mean**2 * self.variance + 4.0 * self.mean * self.third + 2.0 * self.variance**2
+        return mean, variance
 
     def sf(self, x: Floats) -> Floats:
         """(rows,) P(statistic >= x); 1 where nothing is free to differ."""
@@ -76,20 +82,25 @@ def null_moments(term: CellTerm, p: Floats, n: Ints, m: Ints) -> NullMoments:
     """
     small, large = np.minimum(n, m).astype(np.float64), np.maximum(n, m).astype(np.float64)
     ratio = small / np.maximum(large, 1.0)
-    mean, variance, third, with_small, with_large = _looked_up(term, p * small[:, None], ratio, 1.0 - p)
+    return conditioned(looked_up(_table(term), p * small[:, None], ratio, 1.0 - p), small, large)
+
+
+def conditioned(sums: Floats, small: Floats, large: Floats) -> NullMoments:
+    """From sums over independent Poisson cells (5, rows), as the table has them, to those of fixed totals; `small` and
+    `large` are (rows,) the sizes of the two sides."""
+    mean, variance, third, with_small, with_large = sums
     with np.errstate(divide="ignore", invalid="ignore"):
         explained = np.nan_to_num(with_small**2 / small) + np.nan_to_num(with_large**2 / large)
     return NullMoments(mean=mean, variance=np.maximum(variance - explained, 1e-9 * variance), third=third)
 
 
-def _looked_up(term: CellTerm, expected: Floats, ratio: Floats, free: Floats) -> Floats:
+def looked_up(table: Floats, expected: Floats, ratio: Floats, free: Floats) -> Floats:
     """(5, rows) the table's values of each cell, linear between its places in the logarithms, summed over cells."""
     from detectors.interpolate import summed_cells  # brings Numba
 
-    table = _table(term)
     out = np.zeros((5, expected.shape[0]))
-    low, step = float(np.log(_COUNTS[0])), float(np.log(_COUNTS[1] / _COUNTS[0]))
-    ratio_low, ratio_step = float(np.log(_RATIOS[0])), float(np.log(_RATIOS[1] / _RATIOS[0]))
+    low, step = float(np.log(COUNTS[0])), float(np.log(COUNTS[1] / COUNTS[0]))
+    ratio_low, ratio_step = float(np.log(RATIOS[0])), float(np.log(RATIOS[1] / RATIOS[0]))
     summed_cells(
         np.ascontiguousarray(expected), ratio, np.ascontiguousarray(free), table, low, step, ratio_low, ratio_step, out
     )
@@ -99,13 +110,13 @@ def _looked_up(term: CellTerm, expected: Floats, ratio: Floats, free: Floats) ->
 @functools.cache
 def _table(term: CellTerm) -> Floats:
     """(counts, ratios, 5): mean, variance, third moment, and the covariances with the smaller and the larger count."""
-    table = np.empty((_COUNTS.size, _RATIOS.size, 5))
-    sides = [_poisson(expected) for expected in _COUNTS]
-    for i, small in enumerate(_COUNTS):
+    table = np.empty((COUNTS.size, RATIOS.size, 5))
+    sides = [poisson(expected) for expected in COUNTS]
+    for i, small in enumerate(COUNTS):
         x, x_weight = sides[i]
-        for j, ratio in enumerate(_RATIOS):
+        for j, ratio in enumerate(RATIOS):
             large = small / ratio
-            y, y_weight = _poisson(large)
+            y, y_weight = poisson(large)
             weight = x_weight[:, None] * y_weight
             value = term(x[:, None], y[None, :], float(ratio))
             mean = np.sum(weight * value)
@@ -120,7 +131,7 @@ def _table(term: CellTerm) -> Floats:
     return table
 
 
-def _poisson(expected: float) -> tuple[Floats, Floats]:
+def poisson(expected: float) -> tuple[Floats, Floats]:
     """Counts and their probabilities; beyond some hundred, Gauss-Hermite places with a Cornish-Fisher correction."""
     if expected >= _QUADRATURE_FROM:
         place, weight = np.polynomial.hermite_e.hermegauss(24)

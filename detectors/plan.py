@@ -31,7 +31,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     starts: (n_groups,) first fine cell of each group, over the whole layout; empty when every cell is a group.
     index: (n_rows, width).
     with_nulls: whether nulls are a cell.
-    single_valued: (n_rows, width).
+    single_valued: (n_rows, width); in "bins" of a categorical column the first that is False is the tail.
     edges: (n_rows, width + 1) for "cells", else (n_rows, 0).
     cell_means: (n_rows, width) for "cells", else (n_rows, 0).
     """
@@ -128,8 +128,12 @@ def _plan(
 ) -> Plan:
     n_groups = layout.n_cells if starts is None else starts.size
     index = np.full((len(rows), max((row.size for row in rows), default=0)), n_groups + len(layout.columns))
+    single = np.zeros(index.shape, dtype=np.bool_)
     for i, row in enumerate(rows):
         index[i, : row.size] = row
+        if with_nulls:
+            single[i, : row.size] = True
+            single[i, row.size - 2] = False
     none = np.empty((columns.size, 0))
     return Plan(
         kind=kind,
@@ -137,7 +141,7 @@ def _plan(
         starts=np.empty(0, dtype=np.int64) if starts is None else starts,
         index=index.astype(np.int64),
         with_nulls=with_nulls,
-        single_valued=np.zeros(index.shape, dtype=np.bool_),
+        single_valued=single,
         edges=none,
         cell_means=none,
     )

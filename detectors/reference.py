@@ -87,6 +87,7 @@ class Reference:
         self.rare: dict[str, Ints] = dict(rare or {})
         self.studies: tuple[PaneStudy, ...] = tuple(studies)
         self.seasons: dict[str, Mapping[int, Mapping[str, Sketch]]] = dict(seasons or {})
+        self.derived = derived
 
     def with_studies(self, studies: Iterable[PaneStudy]) -> "Reference":
         """The same reference with what its panes show."""
@@ -123,7 +124,6 @@ class Reference:
                 known, own = whole[cells][:-2], counts[cells][:-2]
                 rare[:, index] = own[known == 1].sum(), own[known == 2].sum()
         return rare
-        self.derived = derived
 
     @property
     def n(self) -> int:

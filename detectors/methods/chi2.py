@@ -5,11 +5,14 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Bools, Floats, Ints
+from detectors.cells_null import null_moments
 from detectors.columns import Kind
 from detectors.comparison import Comparison
-from detectors.registry import Scores, register
+from detectors.dependence import DesignEffect
+from detectors.registry import Scores, debiased, register
 from detectors.significance import chi2_sf
-from detectors.sparse import MINIMUM_EXPECTED, expected
+
+MINIMUM_EXPECTED: Final = 5.0
 
 
 @register
@@ -23,11 +26,18 @@ class ChiSquare:
 
     Statistic: at least 0, unbounded; sum of (observed - expected)^2 / expected over both sides, expected from the
     pooled proportions. Cells whose smaller expected count is below 5 are merged into one; if that is still below 5 it
-    joins the cell with the smallest expected count among the others (the first of equals). The rule looks at pooled
-    counts only, never at the difference. Then it equals `scipy.stats.chi2_contingency(correction=False)` of the merged
-    table.
+    joins the cell with the smallest expected count among the others (the first of equals). The tail of a categorical
+    column, with what the reference never held, is not merged: new categories must show, however few. The rule looks at
+    pooled counts only, never at the difference. Then it equals `scipy.stats.chi2_contingency(correction=False)` of the
+    merged table.
 
-    p-value: chi-square with (merged cells - 1) degrees of freedom. Assumes independent rows.
+    Effect: sqrt((statistic - df) / (n m / (n + m))), at least 0: the root of the squared differences of proportions, each
+    over its pooled proportion, less what unchanged data make of it. Of a two-cell table whose rates p and p + d differ, it
+    is some d / sqrt(p (1 - p)).
+
+    p-value: chi-square with (merged cells - 1) degrees of freedom; where the tail expects fewer than 5, the three moments
+    of the cells themselves (`detectors.cells_null`). Assumes independent rows. Dependent ones: an F
+    distribution with the panes' design effect (`detectors.dependence`).
 
     Edge cases: one cell left gives 0 and p = 1; a side without values gives NaN.
 
@@ -49,28 +59,67 @@ class ChiSquare:
     default_threshold = 0.0
     symmetric = True
 
-    def score(self, comparison: Comparison) -> Scores:
+    def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
         """Score all rows at once."""
         reference, current = comparison.reference.counts.astype(float), comparison.current.counts.astype(float)
         n, m = (np.maximum(side.n, 1)[:, None].astype(float) for side in (comparison.reference, comparison.current))
-        small, home = _merging(expected(comparison))
+        small, home = _merging(_expected(comparison), _tail(comparison))
         a, b = _merge(reference, small, home), _merge(current, small, home)
+        null = null_moments(chi2_term, _merge(comparison.expected, small, home), comparison.n_current, comparison.n_reference)
         # Of a 2 x B table: sum over cells of (m a - n b)^2 / (n m (a + b)).
         total = a + b
         filled = total > 0.0
         terms = np.divide((m * a - n * b) ** 2, n * m * total, out=np.zeros_like(a), where=filled)
-        statistic = np.where(comparison.empty, np.nan, np.sum(terms, axis=1))
-        p_value = np.where(comparison.empty, np.nan, chi2_sf(statistic, np.sum(filled, axis=1) - 1))
-        return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
+        statistic = np.sum(terms, axis=1)
+        df = np.sum(filled, axis=1) - 1
+        # What the cells expect is too little for the chi-square only where the tail is a cell, or nothing else is.
+        least = np.min(total * np.minimum(n, m) / (n + m), axis=1, where=filled, initial=np.inf)
+        sparse = least < MINIMUM_EXPECTED
+        mean = np.where(sparse, null.mean, np.maximum(df, 0))
+        variance = np.where(sparse, null.variance, 2.0 * np.maximum(df, 0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            effect = debiased(statistic, mean * design.ratio) / np.sqrt(n * m / (n + m))[:, 0]
+            dispersion = statistic / np.where(mean > 0.0, mean, np.nan)
+        return Scores.of(
+            comparison,
+            statistic=statistic,
+            effect=effect,
+            p_value=np.where(sparse, null.sf(statistic), chi2_sf(statistic, df)),
+            p_panes=design.quadratic_sf(statistic, mean, variance),
+            dispersion=dispersion,
+        )
 
 
-def _merging(counts: Floats) -> tuple[Bools, Ints]:
+def chi2_term(live: Floats, reference: Floats, ratio: float) -> Floats:
+    """What a cell adds to the statistic; see `detectors.cells_null`."""
+    both = live + reference
+    term: Floats = np.divide((live - ratio * reference) ** 2, ratio * both, out=np.zeros(both.shape), where=both > 0.0)
+    return term
+
+
+def _expected(comparison: Comparison) -> Floats:
+    """(rows, cells) what the smaller side would hold in each cell if both sides had the pooled proportions."""
+    m, n = (np.maximum(side.n, 1).astype(np.float64) for side in (comparison.reference, comparison.current))
+    pooled = comparison.reference.counts + comparison.current.counts
+    counts: Floats = pooled * (np.minimum(m, n) / (m + n))[:, None]
+    return counts
+
+
+def _tail(comparison: Comparison) -> Bools:
+    """(rows, cells) True in the cell of a categorical column that is never merged away."""
+    tail = np.zeros(comparison.single_valued.shape, dtype=np.bool_)
+    if comparison.kind is Kind.CATEGORICAL:
+        tail[np.arange(tail.shape[0]), np.argmin(comparison.single_valued, axis=1)] = True
+    return tail
+
+
+def _merging(counts: Floats, tail: Bools) -> tuple[Bools, Ints]:
     """By expected counts: which cells (rows, cells) leave their place, and the cell (rows,) that takes them in."""
-    small = counts < MINIMUM_EXPECTED
+    small = (counts < MINIMUM_EXPECTED) & ~tail
     pooled = np.sum(np.where(small, counts, 0.0), axis=1)
-    smallest_other = np.argmin(np.where(small, np.inf, counts), axis=1)
+    smallest_other = np.argmin(np.where(small | tail, np.inf, counts), axis=1)
     first_small = np.argmax(small, axis=1)
-    enough = (pooled >= MINIMUM_EXPECTED) | np.all(small, axis=1)
+    enough = (pooled >= MINIMUM_EXPECTED) | np.all(small | tail, axis=1)
     return small, np.where(enough, first_small, smallest_other)
 
 

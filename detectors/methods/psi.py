@@ -5,12 +5,12 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats
-from detectors.calibration import calibrated
 from detectors.columns import Kind
 from detectors.comparison import Comparison
+from detectors.dependence import DesignEffect
+from detectors.floored_null import floored_moments
 from detectors.registry import Scores, register
-from detectors.significance import chi2_sf, effective_size
-from detectors.sparse import filled_cells, sparse
+from detectors.significance import effective_size
 
 FLOOR: Final = 1e-4
 
@@ -28,13 +28,16 @@ class Psi:
     Statistic: at least 0, unbounded. A zero proportion counts as 1e-4, and nothing is renormalised. Exact: it is the
     PSI of the raw values in the reference's quantile cells.
 
-    p-value: PSI / (1/n + 1/m) is asymptotically chi-square with B - 1 degrees of freedom, B the cells that either side
-    fills. Where the cells are too sparse for that (`detectors.sparse`), and so wherever a proportion below the floor is
-    likely to come out as none, it comes from dealing the rows again, with a fitted tail (`detectors.calibration`, with
-    its levels): the floor is then part of both, the PSI and what it is compared with. Assumes independent rows.
+    Effect: PSI - E PSI, at least 0, E that of unchanged data of these sizes: PSI is a square already.
+
+    p-value: PSI / (1/n + 1/m) is asymptotically chi-square with B - 1 degrees of freedom, B the filled cells. Its first
+    three moments are taken from the cells themselves, with the floor in them (`detectors.floored_null`): the floor is
+    part of both, the PSI and what it is compared with. Assumes independent rows. Dependent ones: an F distribution with
+    the panes' design effect (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN; a category the reference
-    never held is in the cell `unseen`.
+    never held is in the last cell
+    but one, the tail.
 
     >>> import numpy as np
     >>> from detectors.examples import compare
@@ -53,19 +56,30 @@ class Psi:
     default_threshold = 0.1
     symmetric = True
 
-    def score(self, comparison: Comparison) -> Scores:
+    def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
         """Score all rows at once."""
         reference, current = comparison.reference, comparison.current
-        index = _index(reference.proportions(), current.proportions())
-        statistic = np.where(comparison.empty, np.nan, index)
-        scaled = index * effective_size(current.n, reference.n)
-        p_value = np.where(comparison.empty, np.nan, chi2_sf(scaled, filled_cells(comparison) - 1))
-        few = sparse(comparison)
-        p_value = np.where(few, calibrated(comparison, statistic, _index, few), p_value)
-        return Scores(statistic=statistic, p_value=p_value, error_bound=np.zeros_like(statistic))
+        r, l = reference.proportions(), current.proportions()  # noqa: E741  # the design's letters
+        index = np.sum(psi_term(l, r, np.array(FLOOR)), axis=1)
+        size = effective_size(current.n, reference.n)
+        x = index * size
+        null = floored_moments(psi_term, comparison.expected, current.n, reference.n, FLOOR)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            effect = np.maximum(index - null.mean * design.ratio / size, 0.0)
+            dispersion = x / null.mean
+        return Scores.of(
+            comparison,
+            statistic=index,
+            effect=effect,
+            p_value=null.sf(x),
+            p_panes=design.quadratic_sf(x, null.mean, null.variance),
+            dispersion=dispersion,
+        )
 
 
-def _index(r: Floats, l: Floats) -> Floats:  # noqa: E741  # the design's letters
-    filled = (r > 0.0) | (l > 0.0)
-    r, l = np.where(r > 0.0, r, FLOOR), np.where(l > 0.0, l, FLOOR)  # noqa: E741
-    return np.asarray(np.sum(np.where(filled, (l - r) * np.log(l / r), 0.0), axis=-1), dtype=np.float64)
+def psi_term(l: Floats, r: Floats, floor: Floats) -> Floats:  # noqa: E741  # the design's letters
+    """What a cell adds, in any unit that the three share: 0 where both sides are empty."""
+    l, r = np.where((l == 0.0) & (r > 0.0), floor, l), np.where((r == 0.0) & (l > 0.0), floor, r)  # noqa: E741
+    filled = (l > 0.0) & (r > 0.0)
+    term: Floats = np.where(filled, (l - r) * np.log(np.where(filled, l, 1.0) / np.where(filled, r, 1.0)), 0.0)
+    return term

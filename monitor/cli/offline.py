@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
+from monitor.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def check_config(config_path: Path) -> None:
     """Validate the configuration and everything it names."""
+    from monitor.reference.limits import limits
     from monitor.reference.opened import open_references
 
     config = load(config_path)
@@ -30,9 +32,11 @@ def check_config(config_path: Path) -> None:
         layout = reference.layout
         console.print(
             f"{model.name}: {len(layout.numeric)} numeric and {len(layout.categorical)} categorical columns, "
-            f"{reference.n:,} reference rows, {len(reference.sketches)} segments, "
+            f"{reference.n:,} reference rows, {counted(len(reference.sketches), 'segment')}, "
             f"panes of {format_duration(model.pane_ms)}, reference {reference.digest[:12]}"
         )
+        for sentence in limits(model, reference):
+            console.print(f"  {sentence}")
     console.print(f"{config_path}: ok")
 
 
@@ -53,6 +57,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     import time
 
     from monitor import models
+    from monitor.cli.replayed import show_replayed
     from monitor.files.read import iter_decoded
     from monitor.reference.opened import open_references
     from monitor.replay.replay import Replay, run_replay
@@ -66,15 +71,11 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     with bar(f"replaying {predictions.name}") as show:
         report = run_replay(_watched(parts, show), replay, out, close=close)
     console = results()
-    console.print(
-        f"{report.n_events:,} events, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
-        f"{report.windows:,} windows scored, {report.n_drifted:,} of {report.n_scores:,} scores drifted"
-    )
+    show_replayed(console, config, config_path, report, out)
     if not close:
         console.print(
             "windows that are not over at the end of the file are left open; --close scores them", style="dim"
         )
-    console.print(f"written: {out}/drift.parquet, quality.parquet, windows.parquet, rejects.jsonl")
 
 
 def _watched(parts: "Iterable[FilePart]", show: Callable[[float], None]) -> "Iterator[Decoded]":

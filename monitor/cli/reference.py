@@ -11,7 +11,9 @@ from monitor.config.nearest import nearest
 from monitor.config.schema import Config, Model
 from monitor.errors import InputError
 from monitor.reference.build import BuiltReference, build_reference
+from monitor.reference.limits import limits
 from monitor.reference.store import write_reference
+from monitor.wording import counted
 
 
 def build(config_path: Path, data: Path, version: str, model_name: str) -> None:
@@ -49,7 +51,11 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
         console.print(f"segment {name}: {_of_values(len(values), built.n_values[name])}")
     if built.reference.derived is not None:
         console.print(f"multivariate: {built.reference.derived.features.size} numeric features that vary, together")
-    console.print(f"{len(built.reference.sketches)} segments; written: {model.reference} ({digest[:12]})")
+    if 0 < built.n_without_time < built.reference.n:
+        console.print(f"{built.n_without_time:,} rows have no time that can be read; they lie in no pane")
+    for sentence in limits(model, built.reference):
+        console.print(sentence)
+    console.print(f"{counted(len(built.reference.sketches), 'segment')}; written: {model.reference} ({digest[:12]})")
 
 
 def _of_values(n: int, n_all: int) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from detectors.arrays import Ints
 from detectors.columns import Kind
-from detectors.grid import coarse_cells
+from detectors.plan import plan_bins
 from detectors.reference import Reference
 from sinks.records import RECORDS
 
@@ -25,12 +27,10 @@ def reference_batch(references: Iterable[Reference]) -> pa.RecordBatch:
 
 def _rows_of(reference: Reference) -> Iterator[dict[str, Any]]:
     layout = reference.layout
-    whole = reference.sketches[""]
+    coarse = _coarse_cells(reference)
     for index, column in enumerate(layout.columns):
-        numeric = column.kind is Kind.NUMERIC
         cells = layout.cells(index)
-        edges = layout.column_edges(layout.numeric.index(index)) if numeric else None
-        decile = range(column.n_cells) if edges is None else coarse_cells(edges, whole.counts[cells], 10).tolist()
+        decile = coarse[index].tolist()
         for segment, sketch in reference.sketches.items():
             counts = sketch.counts[cells].tolist()
             yield {
@@ -45,5 +45,20 @@ def _rows_of(reference: Reference) -> Iterator[dict[str, Any]]:
                 "edges": column.edges,
                 "categories": column.categories,
                 "counts": counts,
-                "decile": list(decile),
+                "decile": decile,
             }
+
+
+def _coarse_cells(reference: Reference) -> list[Ints]:
+    """By column, (n_cells,) the cell that each lies in where methods compare "bins"; from 0, without gaps."""
+    layout = reference.layout
+    plans = {
+        Kind.NUMERIC: plan_bins(reference, Kind.NUMERIC, layout.numeric_indices, 10),
+        Kind.CATEGORICAL: plan_bins(reference, Kind.CATEGORICAL, layout.categorical_indices, 10),
+    }
+    coarse = []
+    for index, column in enumerate(layout.columns):
+        cells = layout.cells(index)
+        group = np.searchsorted(plans[column.kind].starts, np.arange(cells.start, cells.stop), side="right")
+        coarse.append(group - group[0])
+    return coarse

@@ -33,9 +33,9 @@ LATENESS_MS = 15 * 60_000
 DRIFT_SCORE, PROFILE = RECORDS["drift_score"], RECORDS["column_profile"]
 SCORE = {
     "model": "m", "version": "1", "segment": "", "column": "amount", "method": "psi", "window_start_ms": 0,
-    "window_end_ms": HOUR_MS, "reference": "abc", "statistic": 0.1, "p_value": 0.5, "q_value": math.nan,
-    "threshold": 0.2, "drifted": False, "insufficient": False, "n_reference": 100, "n_current": 10, "error_bound": 0.0,
-    "revision": 1,
+    "window_end_ms": HOUR_MS, "reference": "abc", "compare": "pinned", "statistic": 0.1, "effect": 0.05,
+    "p_value": 0.5, "calibration": "theory", "threshold": 0.2, "n_reference": 100, "n_current": 10,
+    "error_bound": math.nan, "revision": 1,
 }  # fmt: skip
 
 

@@ -193,8 +193,8 @@ def bridge(tmp_path: Path) -> Iterator[str]:
 
 SCORE = {
     "model": "m", "version": "1", "segment": "größe=ü", "column": "x", "method": "psi", "window_start_ms": 1,
-    "window_end_ms": 3_600_001, "reference": "ab", "statistic": -0.0, "p_value": float("inf"), "q_value": 0.02,
-    "threshold": 0.2, "drifted": True, "insufficient": False, "n_reference": 2**64 - 1, "n_current": 500,
+    "window_end_ms": 3_600_001, "reference": "ab", "compare": "pinned", "statistic": -0.0, "effect": 0.0,
+    "p_value": float("inf"), "calibration": "theory", "threshold": 0.2, "n_reference": 2**64 - 1, "n_current": 500,
     "error_bound": 0.0, "revision": 1,
 }  # fmt: skip
 REJECT = Reject(

@@ -32,7 +32,8 @@ def test_numbers_have_no_gap_and_every_statement_may_run_twice() -> None:
         assert migration.statements
         for statement in migration.statements:
             assert re.match(
-                r"CREATE (TABLE IF NOT EXISTS|OR REPLACE (VIEW|FUNCTION)) |ALTER TABLE \w+ (ADD|COMMENT) COLUMN IF ",
+                r"CREATE (TABLE IF NOT EXISTS|OR REPLACE (VIEW|FUNCTION)) "
+                r"|ALTER TABLE \w+\s+((ADD|COMMENT|DROP|MODIFY) COLUMN IF|MODIFY COMMENT) ",
                 statement,
             )
 
@@ -53,6 +54,41 @@ def test_a_failure_in_the_middle_is_made_good_by_running_it_again(bare: Client) 
     first = migrations()[0]
     bare.command(first.statements[0])
     assert migrate(bare) == migrations()
+
+
+def test_every_statement_runs_twice_and_gives_the_same(bare: Client) -> None:
+    for migration in migrations():
+        for statement in [statement for statement in migration.statements for _ in range(2)]:
+            bare.command(statement)
+    assert draft(bare) == []
+
+
+def test_scores_of_the_release_before_are_kept_and_corrected(bare: Client) -> None:
+    """Rows from before `compare` joined the key: they were compared with the pinned reference, and so they read."""
+    for migration in migrations():
+        if migration.number == 5:
+            bare.command(
+                "INSERT INTO drift_scores (model, column, method, window_end, statistic, q_value, drifted, revision) "
+                "VALUES ('m', 'x', 'psi', 1, 0.5, 0.01, true, 1), ('m', 'y', 'psi', 1, 0.5, 0.01, true, 1)"
+            )
+        for statement in migration.statements:
+            bare.command(statement)
+    bare.command(
+        "INSERT INTO drift_scores (model, column, method, window_end, compare, statistic, effect, revision) VALUES "
+        "('m', 'x', 'psi', 1, 'pinned', 0.6, 0.4, 2), ('m', 'x', 'psi', 1, 'trailing 28d', 0.1, 0.0, 1)"
+    )
+    for step in ("SYSTEM STOP MERGES", "OPTIMIZE TABLE drift_scores FINAL"):  # before and after rows are merged
+        if step.startswith("OPTIMIZE"):
+            bare.command("SYSTEM START MERGES")
+        bare.command(step)
+        rows = bare.query(
+            "SELECT column, compare, calibration, statistic, effect, revision FROM drift_scores_latest ORDER BY ALL"
+        ).result_rows
+        assert rows == [
+            ("x", "pinned", "theory", 0.6, 0.4, 2),
+            ("x", "trailing 28d", "theory", 0.1, 0.0, 1),
+            ("y", "pinned", "theory", 0.5, 0.0, 1),
+        ]
 
 
 def test_a_database_that_is_ahead_is_accepted(bare: Client) -> None:

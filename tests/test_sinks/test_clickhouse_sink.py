@@ -24,8 +24,9 @@ from sinks.records.split import row_bytes, split
 HOUR_MS = 3_600_000
 SCORE = {
     "model": "m", "version": "1", "segment": "", "column": "x", "method": "psi", "window_start_ms": 0,
-    "window_end_ms": HOUR_MS, "reference": "ab", "statistic": 0.5, "p_value": 0.01, "q_value": 0.02, "threshold": 0.2,
-    "drifted": True, "insufficient": False, "n_reference": 1000, "n_current": 500, "error_bound": 0.0, "revision": 1,
+    "window_end_ms": HOUR_MS, "reference": "ab", "compare": "pinned", "statistic": 0.5, "effect": 0.4,
+    "p_value": 0.01, "calibration": "theory", "threshold": 0.2, "n_reference": 1000, "n_current": 500,
+    "error_bound": 0.0, "revision": 1,
 }  # fmt: skip
 PROFILE = {
     "model": "m", "version": "1", "segment": "", "column": "x", "pane_start_ms": 0, "pane_end_ms": HOUR_MS,
@@ -108,7 +109,7 @@ def test_what_is_part_of_the_key_makes_another_row(
 # A row's figures are a function of its key and revision, as they are of the input in real life.
 revised = st.builds(
     lambda column, revision: (
-        {**SCORE, "column": column, "revision": revision, "statistic": revision / 7, "drifted": revision % 2 == 0},
+        {**SCORE, "column": column, "revision": revision, "statistic": revision / 7},
         {**PROFILE, "column": column, "revision": revision, "n": revision, "counts": [revision, 0, 1]},
     ),
     st.sampled_from("abc"),
@@ -288,8 +289,8 @@ def test_write_before_setup_and_after_close_is_refused(dsn: str, client: Client)
 
 
 def test_a_nan_is_a_nan_in_sql(sink: ClickHouseSink, client: Client) -> None:
-    sink.write([of("drift_score", {**SCORE, "q_value": math.nan})])
-    assert client.command("SELECT isNaN(q_value) FROM drift_scores_latest") == 1
+    sink.write([of("drift_score", {**SCORE, "p_value": math.nan})])
+    assert client.command("SELECT isNaN(p_value) FROM drift_scores_latest") == 1
 
 
 def test_the_sink_hides_its_password() -> None:

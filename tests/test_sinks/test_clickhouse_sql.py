@@ -122,6 +122,7 @@ def between(client: Client, first: int, last: int, *, model: str = "m", segment:
 
 
 DECILE = [0, 0, 1, 1, 2, 3, 3]
+LARGEST = [0, 1, 2, 2]  # the tail is all that is smaller, `other` and `unseen`
 small = st.integers(0, 50)
 
 
@@ -146,7 +147,7 @@ def test_any_range_of_panes_equals_numpy_on_their_sum(
     empty()
     numbers, words, nulls = pinned
     old = profile("number", "numeric", 0, [9] * 7, 9, revision=0)  # counts for nothing
-    words_reference = reference("word", "categorical", words, nulls, list(range(4)))
+    words_reference = reference("word", "categorical", words, nulls, LARGEST)
     write(sink, [words_reference])
     write(
         sink,
@@ -166,10 +167,13 @@ def test_any_range_of_panes_equals_numpy_on_their_sum(
 
     cells = np.array(DECILE)
     live_number = np.bincount(cells, weights=np.sum([pane[0] for pane in inside], axis=0)).astype(np.int64)
-    live_word = np.append(np.sum([pane[1] for pane in inside], axis=0), sum(pane[2] for pane in inside))
+    largest = np.array(LARGEST)
+    live_word = np.bincount(largest, weights=np.sum([pane[1] for pane in inside], axis=0)).astype(np.int64)
+    live_word = np.append(live_word, sum(pane[2] for pane in inside))
+    pinned_word = np.append(np.bincount(largest, weights=words).astype(np.int64), nulls)
     expected = [
         ("number", np.bincount(cells, weights=numbers).astype(np.int64), live_number, sum(numbers)),
-        ("word", np.append(words, nulls), live_word, sum(words)),
+        ("word", pinned_word, live_word, sum(words)),
     ]
     for row, (column, pinned_cells, live_cells, n_reference) in zip(got, expected, strict=True):
         assert row[0] == column
@@ -206,3 +210,18 @@ def test_categories_of_two_thousand_cells_are_compared(sink: ClickHouseSink, cli
     ((_, _, _, _, _, got_psi, got_js),) = between(client, 0, 1)
     assert got_psi == pytest.approx(psi(np.append(pinned, 5), np.append(live, 9)), abs=1e-9)
     assert got_js == pytest.approx(js(np.append(pinned, 5), np.append(live, 9)), abs=1e-9)
+
+
+def test_a_reference_that_is_written_again_is_compared_in_its_newer_coarse_cells(
+    sink: ClickHouseSink, client: Client
+) -> None:
+    """The release before wrote each category as its own; rows of both lie side by side until ClickHouse merges them."""
+    client.command("SYSTEM STOP MERGES references")
+    write(sink, [reference("x", "categorical", [50, 30, 9, 1, 0], 0, [0, 1, 2, 3, 4])])
+    write(sink, [reference("x", "categorical", [50, 30, 9, 1, 0], 0, [0, 1, 2, 2, 2])])
+    write(sink, [profile("x", "categorical", 0, [50, 30, 0, 0, 10], 0)])
+    try:
+        ((_, _, _, _, _, got_psi, _),) = between(client, 0, 1)
+    finally:
+        client.command("SYSTEM START MERGES references")
+    assert got_psi == pytest.approx(0.0, abs=1e-12), "the tail has ten rows on both sides"

@@ -24,17 +24,17 @@ from sinks.records import RECORDS, Field, Record, Source, decode, encode
 from sinks.records.document import document
 
 SCORE = RECORDS["drift_score"]
-EFFECT = Field(name="effect", type=pa.float64(), meaning="the statistic, debiased", unit="per cent", default=0.5)
-SINCE = Field(
-    name="calibration", type=pa.dictionary(pa.int32(), pa.string()), meaning="theory or 'panes'", default="theory"
+POWER = Field(name="power", type=pa.float64(), meaning="the chance to find it", unit="per cent", default=0.5)
+SOURCE = Field(
+    name="source", type=pa.dictionary(pa.int32(), pa.string()), meaning="a book or 'a paper'", default="a book"
 )
-CHANGED = msgspec.structs.replace(SCORE, fields=(*SCORE.fields[:-1], EFFECT, SCORE.fields[-1], SINCE))
+CHANGED = msgspec.structs.replace(SCORE, fields=(*SCORE.fields[:-1], POWER, SCORE.fields[-1], SOURCE))
 ROW = {
     "model": "m", "version": "1", "segment": "", "column": "x", "method": "psi", "window_start_ms": 0,
-    "window_end_ms": 1, "reference": "ab", "statistic": 0.5, "p_value": 0.01, "q_value": 0.02, "threshold": 0.2,
-    "drifted": True, "insufficient": False, "n_reference": 1000, "n_current": 500, "error_bound": 0.0, "revision": 1,
+    "window_end_ms": 1, "reference": "ab", "compare": "pinned", "statistic": 0.5, "effect": 0.4, "p_value": 0.01,
+    "calibration": "panes", "threshold": 0.2, "n_reference": 1000, "n_current": 500, "error_bound": 0.0, "revision": 1,
 }  # fmt: skip
-NEW_ROW = {**ROW, "column": "y", "effect": 0.25, "calibration": "panes"}
+NEW_ROW = {**ROW, "column": "y", "power": 0.25, "source": "a paper"}
 EVERYWHERE = ("sinks.records.registry.records", "sinks.records.wire.records")
 
 
@@ -61,8 +61,8 @@ def test_a_field_that_is_added_in_one_place_reaches_clickhouse_by_the_migration_
             sink.write([batch_of(SCORE, [ROW])])
         records = request.getfixturevalue("changed")
         statements = draft(client, records)
-        path = write(statements, tmp_path, "effect")
-        assert path.name == "0001_effect.sql", "the next number in its folder"
+        path = write(statements, tmp_path, "power")
+        assert path.name == "0001_power.sql", "the next number in its folder"
         for statement in Migration(number=1, name="x", sql=path.read_text(), checksum="").statements:
             client.command(statement)
             client.command(statement)  # it may run twice
@@ -70,11 +70,11 @@ def test_a_field_that_is_added_in_one_place_reaches_clickhouse_by_the_migration_
         with contextlib.closing(ClickHouseSink(dsn)) as sink:
             sink.setup()
             assert sink.write([batch_of(CHANGED, [NEW_ROW])]) == Written()
-        assert read(client, "drift_score") == [{**ROW, "effect": 0.5, "calibration": "theory"}, NEW_ROW]
+        assert read(client, "drift_score") == [{**ROW, "power": 0.5, "source": "a book"}, NEW_ROW]
         ((comment,),) = client.query(
-            "SELECT comment FROM system.columns WHERE table = 'drift_scores' AND name = 'effect'"
+            "SELECT comment FROM system.columns WHERE table = 'drift_scores' AND name = 'power'"
         ).result_rows
-        assert comment == "the statistic, debiased (per cent)"
+        assert comment == "the chance to find it (per cent)"
 
 
 def test_it_reaches_parquet_the_wire_and_the_documentation(changed: Mapping[str, Record], tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_it_reaches_parquet_the_wire_and_the_documentation(changed: Mapping[str,
     file.write(decode(encode(batch_of(CHANGED, [NEW_ROW]), Source(topic="t", partition=0, offset=0))))
     file.close()
     assert pq.read_table(tmp_path / "drift.parquet").to_pylist() == [NEW_ROW]
-    line = "| `effect` | float64 | the statistic, debiased; per cent; `0.5` in rows from before the field was there |"
+    line = "| `power` | float64 | the chance to find it; per cent; `0.5` in rows from before the field was there |"
     assert line in document(changed).splitlines()
 
 
@@ -105,7 +105,7 @@ def test_what_would_take_away_or_change_a_column_is_left_to_a_person(tmp_path: P
 
     own: Any = SCORE.fields
     other_type = msgspec.structs.replace(own[-1], type=pa.float64())
-    without_default = msgspec.structs.replace(EFFECT, default=None)
+    without_default = msgspec.structs.replace(POWER, default=None)
     with contextlib.closing(connect(f"chdb://{tmp_path}")) as client:
         migrations.migrate(client)
         for fields in (own[:-1], (*own[:-1], other_type), (own[1], own[0], *own[2:]), (*own, without_default)):

@@ -19,9 +19,9 @@ SOURCE = Source(topic="s.drift.sketches", partition=3, offset=2**40)
 DRIFT_SCORE = RECORDS["drift_score"]
 SCORE: Mapping[str, Any] = {
     "model": "flight-delay", "version": "3", "segment": "", "column": "distance", "method": "psi",
-    "window_start_ms": 0, "window_end_ms": 3_600_000, "reference": "ab", "statistic": 0.3, "p_value": 0.001,
-    "q_value": 0.002, "threshold": 0.2, "drifted": True, "insufficient": False, "n_reference": 27_004, "n_current": 812,
-    "error_bound": 0.0, "revision": 1,
+    "window_start_ms": 0, "window_end_ms": 3_600_000, "reference": "ab", "compare": "pinned", "statistic": 0.3,
+    "effect": 0.29, "p_value": 0.001, "calibration": "panes", "threshold": 0.2, "n_reference": 27_004,
+    "n_current": 812, "error_bound": 0.0, "revision": 1,
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def with_column(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.Record
 
 
 def test_every_file_with_a_record_is_found() -> None:
-    assert {"column_profile", "drift_score", "late_dropped", "reference_column", "reject"} <= set(RECORDS)
+    assert {"column_profile", "drift_score", "drift_verdict", "late_dropped", "reference_column", "reject"} <= set(RECORDS)
     assert all(name == record.name for name, record in RECORDS.items())
 
 
@@ -106,7 +106,7 @@ def test_a_damaged_message_gives_a_batch_or_bad_record(data: st.DataObject) -> N
         ("window_end_ms", pa.array([LAST_MS + 1])),
         ("statistic", pa.array(["0.3"])),
         ("statistic", pa.array([None], pa.float64())),
-        ("drifted", pa.array([1])),
+        ("effect", pa.array([1])),
         ("column", pa.array([None], pa.dictionary(pa.int32(), pa.string()))),
         ("column", pa.array(["distance"])),
     ],
@@ -144,8 +144,8 @@ def test_fields_of_a_later_release_are_passed_over() -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        Field(name="effect", type=pa.float64(), meaning="debiased", default=0.0),
-        Field(name="calibration", type=pa.dictionary(pa.int32(), pa.string()), meaning="which", default="theory"),
+        Field(name="power", type=pa.float64(), meaning="to find it", default=0.0),
+        Field(name="source", type=pa.dictionary(pa.int32(), pa.string()), meaning="which", default="a book"),
         Field(name="ranks", type=pa.list_(pa.uint64()), meaning="of the columns", default=[]),
     ],
 )
@@ -159,13 +159,13 @@ def test_a_message_of_the_release_before_has_the_default_of_a_field_that_is_new(
 
 def test_a_later_version_is_newer_and_not_corrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as later:
-        record = msgspec.structs.replace(DRIFT_SCORE, version=2)
+        record = msgspec.structs.replace(DRIFT_SCORE, version=3)
         know(later, record)
         newer = encode(batch_of(record, [SCORE]), SOURCE)
         assert decode(newer).num_rows == 1
-    with pytest.raises(NewerRecord, match=r"version 2 of .*'drift_score'.* reads up to 1") as caught:
+    with pytest.raises(NewerRecord, match=r"version 3 of .*'drift_score'.* reads up to 2") as caught:
         decode(newer)
-    assert caught.value.version == 2
+    assert caught.value.version == 3
 
 
 def test_a_record_that_this_release_does_not_know_is_newer() -> None:

@@ -1,0 +1,111 @@
+"""What `driftline replay` says at its end: what drifted, how much was looked at, and what to do next."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from monitor.config.schema import Config
+from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
+from monitor.replay.replay import ReplayReport
+from monitor.wording import counted
+from sinks.records import RECORDS
+
+MOST_LINES: Final = 20
+_VERDICTS: Final = RECORDS["drift_verdict"].file
+_SCORES: Final = RECORDS["drift_score"].file
+_WINDOWS: Final = RECORDS["window"].file
+_BECAUSE: Final = {"few events": "for want of events", "absent": "because no event spoke of them"}
+
+
+def show_replayed(console: Console, config: Config, config_path: Path, report: ReplayReport, out: Path) -> None:
+    """Print the end of a replay into `out`."""
+    sizes = {
+        model.name: [(window.shape.usual_ms, str(window.size)) for window in model.windows] for model in config.models
+    }
+    found = drifted_columns(pq.read_table(out / _VERDICTS, columns=list(READ)), sizes)
+    _show_drifted(console, found, out)
+    console.print(
+        f"{counted(report.n_events, 'event')}, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
+        f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} drifted"
+        f"{_not_scored(out / _WINDOWS)}."
+    )
+    console.print(f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl")
+    console.print(_next(report, found, config_path))
+
+
+def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -> None:
+    if not found:
+        return
+    console.print("What drifted, largest effect first:")
+    several = {name: len({getattr(one, name) for one in found}) > 1 for name in ("model", "version", "compare")}
+    rows = [
+        (
+            *(getattr(one, name) or "no version" for name, shown in several.items() if shown),
+            one.column,
+            _where(one),
+            _when(one),
+            f"{one.quantity} {_figure(one.quantity, one.before)} -> {_figure(one.quantity, one.after)} ({one.direction})",
+            f"{one.method} {one.effect:.3g}, threshold {one.threshold:.3g}",
+        )
+        for one in found[:MOST_LINES]
+    ]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    for row in rows:
+        console.print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if len(found) > MOST_LINES:
+        console.print(f"  and {len(found) - MOST_LINES:,} more: {out / _VERDICTS}")
+
+
+def _where(one: DriftedColumn) -> str:
+    place = one.segment or "all rows"
+    if not one.n_other_segments:
+        return place
+    return f"{place} and {counted(one.n_other_segments, 'segment')}"
+
+
+def _when(one: DriftedColumn) -> str:
+    windows = f"{counted(one.n_windows, 'window')} of {one.size}"
+    first = _instant(one.first_ms)
+    return f"since {first}, {windows}" if one.lasts else f"{first} to {_instant(one.end_ms)}, {windows}"
+
+
+def _instant(time_ms: int) -> str:
+    """In UTC, to the minute; the day alone where that is all."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+
+
+def _figure(quantity: str, value: float) -> str:
+    """To three digits; shares in per cent."""
+    if value != value:  # NaN
+        return "none"
+    return f"{100 * value:.3g} %" if quantity.startswith("share") else f"{value:.3g}"
+
+
+def _not_scored(path: Path) -> str:
+    """How many columns, a segment and window each, had no verdict, and why."""
+    table = pq.read_table(path, columns=["columns_not_scored", "reason"])
+    reasons = table["reason"].cast(pa.string())
+    parts = []
+    for reason, because in _BECAUSE.items():
+        own = table["columns_not_scored"].filter(pc.equal(reasons, pa.scalar(reason)))
+        n = pc.sum(own).as_py() or 0
+        if n:
+            parts.append(f"{n:,} {because}")
+    return f"; columns of segments not scored: {', '.join(parts)}" if parts else ""
+
+
+def _next(report: ReplayReport, found: Sequence[DriftedColumn], config_path: Path) -> str:
+    if not report.windows:
+        return "No window was scored."
+    if not found:
+        return f"Nothing drifted. Next: driftline up {config_path} watches a stream with this configuration."
+    return (
+        f"Next: {_SCORES} has the evidence by method. Where a change is meant to stay, build the reference from data that "
+        f"has it: driftline reference build {config_path} --data FILE"
+    )

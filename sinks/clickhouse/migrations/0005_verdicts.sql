@@ -1,0 +1,116 @@
+-- Verdicts apart from their evidence. Written by hand: `drift_scores` loses what only a verdict can say.
+--
+-- A column that joins the sorting key must be new in the same ALTER and have no default; it gets its default afterwards.
+-- Rows from before have none on disk, so they read as `pinned`, which is what they were compared with.
+
+CREATE TABLE IF NOT EXISTS drift_verdicts
+(
+    `model` LowCardinality(String) COMMENT 'the model\'s name',
+    `version` LowCardinality(String) COMMENT 'the model\'s version, as its events say',
+    `segment` LowCardinality(String) COMMENT '`dimension=value`; empty: the whole',
+    `column` LowCardinality(String) COMMENT 'a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features together',
+    `window_start` DateTime64(3, 'UTC') COMMENT 'first instant of the window' CODEC(DoubleDelta, ZSTD(1)),
+    `window_end` DateTime64(3, 'UTC') COMMENT 'end of the window, exclusive' CODEC(DoubleDelta, ZSTD(1)),
+    `reference` LowCardinality(String) COMMENT 'digest of the reference whose cells were compared',
+    `compare` LowCardinality(String) COMMENT 'what the window was compared with: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`',
+    `drifted` Bool COMMENT 'the effect reaches its threshold, and significantly so',
+    `p_value` Float64 COMMENT 'in [0, 1]: Simes over the column\'s methods' CODEC(ZSTD(1)),
+    `q_value` Float64 COMMENT 'in [0, 1]: Benjamini-Hochberg over the window\'s columns and segments' CODEC(ZSTD(1)),
+    `method` LowCardinality(String) COMMENT 'the method that says most',
+    `effect` Float64 COMMENT 'its debiased effect, at least 0 (the method\'s own unit)' CODEC(ZSTD(1)),
+    `threshold` Float64 COMMENT 'the smallest effect that counts (the method\'s own unit)' CODEC(ZSTD(1)),
+    `direction` LowCardinality(String) COMMENT '`up`, `down`, `wider`, `narrower`, `reshaped`, `new category`, `category gone`, `category up`, `category down`, `more missing`, `fewer missing`, `more invalid`, `fewer invalid`, `above range`, `below range`, `fewer features`, `fewer predictions`; `none` where nothing drifted',
+    `quantity` LowCardinality(String) COMMENT 'what changed most: `mean`, `share of UA`; empty where nothing drifted',
+    `before` Float64 COMMENT 'its value in what was compared with; else NaN (the quantity\'s)' CODEC(ZSTD(1)),
+    `after` Float64 COMMENT 'its value in the window; else NaN (the quantity\'s)' CODEC(ZSTD(1)),
+    `n_reference` UInt64 COMMENT 'the method\'s, of what was compared with (values)' CODEC(T64, ZSTD(1)),
+    `n_current` UInt64 COMMENT 'the method\'s, of the window (values)' CODEC(T64, ZSTD(1)),
+    `revision` UInt64 COMMENT '1, and one more with each correction' CODEC(T64, ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(revision)
+PARTITION BY toYYYYMM(window_start)
+ORDER BY (model, version, segment, column, window_start, window_end, reference, compare)
+TTL toDateTime(inserted_at) + toIntervalDay(400)
+COMMENT 'The verdict on one column of one segment in one window: what all methods say together, corrected over all columns and segments of the window. `drift_scores` has the evidence.';
+
+CREATE OR REPLACE VIEW drift_verdicts_latest AS
+SELECT * EXCEPT (inserted_at) FROM drift_verdicts FINAL;
+
+ALTER TABLE drift_scores
+    ADD COLUMN IF NOT EXISTS `compare` LowCardinality(String) COMMENT 'what the window was compared with: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`' AFTER `reference`,
+    MODIFY ORDER BY (model, version, segment, column, method, window_start, window_end, reference, compare);
+
+ALTER TABLE drift_scores MODIFY COLUMN IF EXISTS `compare` DEFAULT 'pinned';
+
+ALTER TABLE drift_scores ADD COLUMN IF NOT EXISTS `effect` Float64 DEFAULT 0.0 COMMENT 'the statistic\'s size without what unchanged data of these sizes make of it, at least 0 (the method\'s own unit)' CODEC(ZSTD(1)) AFTER `statistic`;
+
+ALTER TABLE drift_scores ADD COLUMN IF NOT EXISTS `calibration` LowCardinality(String) DEFAULT 'theory' COMMENT 'which of the two it is: `theory`, `panes`, or `extrapolated` from panes shorter than the window' AFTER `p_value`;
+
+ALTER TABLE drift_scores DROP COLUMN IF EXISTS `q_value`;
+
+ALTER TABLE drift_scores DROP COLUMN IF EXISTS `drifted`;
+
+ALTER TABLE drift_scores DROP COLUMN IF EXISTS `insufficient`;
+
+ALTER TABLE drift_scores COMMENT COLUMN IF EXISTS `statistic` 'how far the two sides are apart; of methods with a sign, positive where the window has more (the method\'s own unit)';
+
+ALTER TABLE drift_scores COMMENT COLUMN IF EXISTS `p_value` 'in [0, 1]: the larger of theory\'s and of the reference\'s panes\'';
+
+ALTER TABLE drift_scores MODIFY COMMENT 'One method\'s evidence on one column of one segment in one window. Columns that cannot be scored have no row, nor has a method of whose matter neither side holds anything; see `windows`.';
+
+CREATE OR REPLACE VIEW drift_scores_latest AS
+SELECT * EXCEPT (inserted_at) FROM drift_scores FINAL;
+
+ALTER TABLE windows ADD COLUMN IF NOT EXISTS `columns_scored` UInt64 DEFAULT 0 COMMENT 'that have a verdict (columns)' CODEC(T64, ZSTD(1)) AFTER `both`;
+
+ALTER TABLE windows ADD COLUMN IF NOT EXISTS `columns_not_scored` UInt64 DEFAULT 0 COMMENT 'that the reference could score, and this window cannot (columns)' CODEC(T64, ZSTD(1)) AFTER `columns_scored`;
+
+ALTER TABLE windows ADD COLUMN IF NOT EXISTS `reason` LowCardinality(String) DEFAULT '' COMMENT 'why there are such: `few events` of the segment, or `absent`: events that do not speak of them' AFTER `columns_not_scored`;
+
+CREATE OR REPLACE VIEW windows_latest AS
+SELECT * EXCEPT (inserted_at) FROM windows FINAL;
+
+ALTER TABLE references COMMENT COLUMN IF EXISTS `decile` 'the coarse cell of each cell, from 0, the same in every segment: deciles; categorical: the largest categories, and one tail of all others';
+
+-- The cells that PSI and JS compare: the coarse cells and, of a categorical column, nulls last.
+CREATE OR REPLACE FUNCTION driftline_cells AS (kind, counts, nulls, decile) ->
+    if(kind = 'categorical', arrayPushBack(driftline_coarse(counts, decile), nulls), driftline_coarse(counts, decile));
+
+-- As before, but for `decile`: a reference that was written by the release before is written again by this one, and the
+-- newer row has the coarse cells of its categorical columns.
+CREATE OR REPLACE VIEW drift_between AS
+SELECT
+    version, reference, column, kind, n_panes, n, nulls, invalid, n_reference,
+    driftline_psi(reference_cells, live_cells) AS psi,
+    driftline_js(reference_cells, live_cells) AS js
+FROM
+(
+    -- A step of its own: functions are written out where they are used, and their arguments with them, each time.
+    SELECT
+        live.version AS version, live.reference AS reference, live.column AS column, live.kind AS kind,
+        live.n_panes AS n_panes, live.n AS n, live.nulls AS nulls, live.invalid AS invalid, pinned.n AS n_reference,
+        driftline_cells(live.kind, pinned.counts, pinned.nulls, pinned.decile) AS reference_cells,
+        driftline_cells(live.kind, live.counts, live.nulls, pinned.decile) AS live_cells
+    FROM
+    (
+        SELECT
+            version, reference, column,
+            any(kind) AS kind, count() AS n_panes, sum(p.n) AS n, sum(p.nulls) AS nulls, sum(p.invalid) AS invalid,
+            sumForEach(p.counts) AS counts
+        FROM column_profiles_latest AS p
+        WHERE model = {model:String} AND segment = {segment:String}
+            AND pane_start >= {from_time:DateTime64(3, 'UTC')} AND pane_end <= {to_time:DateTime64(3, 'UTC')}
+        GROUP BY version, reference, column
+    ) AS live
+    INNER JOIN
+    (
+        -- A reference may be known under several version labels; its content is the same under each.
+        SELECT
+            reference, column, any(r.n) AS n, any(r.nulls) AS nulls, any(r.counts) AS counts,
+            argMax(r.decile, r.inserted_at) AS decile
+        FROM references AS r
+        WHERE model = {model:String} AND segment = {segment:String}
+        GROUP BY reference, column
+    ) AS pinned ON live.reference = pinned.reference AND live.column = pinned.column
+);
