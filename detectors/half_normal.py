@@ -28,11 +28,12 @@ MEAN: Final = float(np.sqrt(2.0 / np.pi))
 """Of the absolute value of a standard normal variable."""
 THIRD: Final = float(np.sqrt(2.0 / np.pi) * (4.0 / np.pi - 1.0))
 """Its third central moment."""
-_TAKEN_BACK: Final = 0.5  # 0.57 for weakly, 0.43 for fully correlated variables
+TAKEN_BACK: Final = 0.5
+"""0.57 for weakly, 0.43 for fully correlated variables."""
 
 
 def third_of_squares(trace: Floats) -> Floats:
     """(rows,) what pairs and triples add to the third cumulant: `trace` is that of (S R)^3 less that of S^3, S the
     standard deviations and R the correlations."""
-    third: Floats = _TAKEN_BACK * MEAN**3 * trace
+    third: Floats = TAKEN_BACK * MEAN**3 * trace
     return third
