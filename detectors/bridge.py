@@ -115,9 +115,7 @@ def absolute_steps(reference: Any, current: Any, places: Any, distance: Any, mom
                     pairs += 2.0 * _SHARES[k] * part * shared[k]
                     shared[k] += part
                 weight, rest = part / own, (1.0 - h) ** 2
-                third += (
-                    3.0 * weight * rest * (below_own + part * below) + 6.0 * weight * rest * below_pairs
-                )
+                third += 3.0 * weight * rest * (below_own + part * below) + 6.0 * weight * rest * below_pairs
                 below_pairs += part * below
                 below += weight * h * h
                 below_own += part * weight * h * h

