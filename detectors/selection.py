@@ -20,6 +20,7 @@ import numpy as np
 from detectors.arrays import Floats, Ints
 from detectors.columns import Kind
 from detectors.comparison import Comparison
+from detectors.half_normal import MEAN
 
 _REACH: Final = 1.5  # of s to either side, in which categories are counted
 
@@ -60,9 +61,20 @@ def selection_noise(comparison: Comparison) -> Floats:
 
 
 def widened(comparison: Comparison) -> Floats:
-    """(rows, cells) by what factor choosing widens the differences of the cells: of the tail; 1 elsewhere."""
+    """(rows, cells) by what factor choosing widens the absolute differences of the cells, on average; 1 of numeric columns.
+
+    The tail's is offset: its absolute value has the mean of a folded normal distribution. Of the chosen cells it is the
+    squares that grow, alike.
+    """
+    from scipy import special
+
     factor = np.ones(comparison.reference.counts.shape)
-    if comparison.kind is Kind.CATEGORICAL:
-        rows = np.arange(factor.shape[0])
-        factor[rows, np.argmin(comparison.single_valued, axis=1)] = np.sqrt(1.0 + selection_noise(comparison)[0])
+    if comparison.kind is not Kind.CATEGORICAL:
+        return factor
+    offset, spread = selection_noise(comparison)
+    rows, tail = np.arange(factor.shape[0]), np.argmin(comparison.single_valued, axis=1)
+    own = np.arange(factor.shape[1]) < tail[:, None]
+    factor = np.where(own, np.sqrt(1.0 + spread / np.maximum(tail, 1))[:, None], factor)
+    folded = MEAN * np.exp(-offset / 2.0) + np.sqrt(offset) * (1.0 - 2.0 * special.ndtr(-np.sqrt(offset)))
+    factor[rows, tail] = folded / MEAN
     return factor
