@@ -68,6 +68,7 @@ def make_watched(reference: Reference, **changes: object) -> Watched:
         "lateness_ms": MINUTE_MS,
         "retention_ms": 60 * MINUTE_MS,
         "min_samples": 5,
+        "alpha": 0.05,
         "settings": (Setting(method="psi", threshold=0.2), Setting(method="ks", threshold=0.1)),
         "references": {reference.digest: reference},
     }
