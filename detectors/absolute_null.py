@@ -1,9 +1,9 @@
 """The null distribution of a sum of absolute differences over cells: tvd.
 
-A cell's own moments are those of the absolute difference of two Poisson counts, from a table as in `detectors.cells_null`;
-what the sum shares with the two totals, which are given, is taken off its variance. What the cells share in pairs, because
-what one gains the others lose, is that of correlated normal variables (`detectors.half_normal`): it matters where few cells
-hold many rows each, and there they are normal.
+A cell's own moments are those of the absolute difference of two Poisson counts, from a table as in
+`detectors.cells_null`; what the sum shares with the two totals, which are given, is taken off its variance. What the
+cells share in pairs, because what one gains the others lose, is that of correlated normal variables
+(`detectors.half_normal`): it matters where few cells hold many rows each, and there they are normal.
 """
 
 import functools

@@ -1,10 +1,9 @@
 """The null distribution of the largest absolute difference of proportions of a cell: linf.
 
-By Šidák's inequality P(no cell reaches t) is at least the product of what each cell alone gives, and not much more where
-no two cells hold nearly all; two cells alone differ by the same amount, and are one. A cell's tails are those of Pearson's
-type III, a shifted gamma with the variance and the skewness of the difference of two counts (a rare cell of a small window is
-skewed), by Wilson and Hilferty's cube root where it is
-little.
+By Šidák's inequality P(no cell reaches t) is at least the product of what each cell alone gives, and not much more
+where no two cells hold nearly all; two cells alone differ by the same amount, and are one. A cell's tails are those of
+Pearson's type III, a shifted gamma with the variance and the skewness of the difference of two counts (a rare cell of a
+small window is skewed), by Wilson and Hilferty's cube root where it is little.
 
 References
 ----------

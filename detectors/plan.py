@@ -73,7 +73,7 @@ def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Pla
             if categorical:
                 first = np.arange(_n_own_cells(counts[cells][:-2]) + 1)
             else:
-                group = coarse_cells(np.array(layout.columns[column].edges), counts[cells], bins)
+                group = coarse_cells(single_valued(layout.columns[column]), counts[cells], bins)
                 first = np.flatnonzero(np.diff(group, prepend=-1))
             rows.append(np.arange(n_groups, n_groups + first.size))
         starts.append(first + cells.start)
@@ -97,7 +97,7 @@ def plan_cells(reference: Reference, columns: Ints) -> Plan:
     means = np.full(plan.index.shape, np.nan)
     for i, column in enumerate(columns.tolist()):
         own = np.array(layout.columns[column].edges)
-        single[i, : own.size + 1] = single_valued(own)
+        single[i, : own.size + 1] = single_valued(layout.columns[column])
         edges[i, 0] = -np.inf
         edges[i, 1 : own.size + 1] = own
         means[i, : own.size + 1] = reference.cell_means[layout.cells(column)]

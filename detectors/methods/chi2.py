@@ -31,12 +31,12 @@ class ChiSquare:
     pooled counts only, never at the difference. Then it equals `scipy.stats.chi2_contingency(correction=False)` of the
     merged table.
 
-    Effect: sqrt((statistic - df) / (n m / (n + m))), at least 0: the root of the squared differences of proportions, each
-    over its pooled proportion, less what unchanged data make of it. Of a two-cell table whose rates p and p + d differ, it
-    is some d / sqrt(p (1 - p)).
+    Effect: sqrt((statistic - df) / (n m / (n + m))), at least 0: the root of the squared differences of proportions,
+    each over its pooled proportion, less what unchanged data make of it. Of a two-cell table whose rates p and p + d
+    differ, it is some d / sqrt(p (1 - p)).
 
-    p-value: chi-square with (merged cells - 1) degrees of freedom; where the tail expects fewer than 5, the three moments
-    of the cells themselves (`detectors.cells_null`). Assumes independent rows. Dependent ones: an F
+    p-value: chi-square with (merged cells - 1) degrees of freedom; where the tail expects fewer than 5, the three
+    moments of the cells themselves (`detectors.cells_null`). Assumes independent rows. Dependent ones: an F
     distribution with the panes' design effect (`detectors.dependence`).
 
     Edge cases: one cell left gives 0 and p = 1; a side without values gives NaN.
