@@ -26,8 +26,8 @@ import numpy as np
 
 from detectors.arrays import Floats
 
-_EXACT_BELOW: Final = 141
-_EXACT_LOW_BELOW: Final = 300
+_EXACT_BELOW: Final = 20
+_EXACT_LOW_BELOW: Final = 20
 _LOW: Final = 0.6
 _TAIL: Final = 3.0
 _NEGLIGIBLE: Final = 0.1  # P(sqrt(n) D <= 0.1) is below 1e-50 for every n that reaches the series

@@ -91,7 +91,26 @@ def study(
             name: _rows_of(_effects(values, rows, whole_at, _steadiness(name), growth))
             for name, values in dispersion.items()
         },
+        nus={
+            name: _rows_of(_nus(values, whole_at)) for name, values in dispersion.items() if get(name).grid == "bins"
+        },
     )
+
+
+def _nus(dispersion: Floats, whole: int) -> Floats:
+    """(segments, columns) 2 mean^2 / variance over panes: the whole's own, all segments' together."""
+    there = ~np.isnan(dispersion)
+    n = there.sum(axis=0)
+    mean = _means(dispersion, there)
+    square = np.sum(np.where(there, (dispersion - mean) ** 2, 0.0), axis=0) / np.maximum(n - 1, 1) / mean**2
+    others = np.arange(dispersion.shape[1]) != whole
+    known = n > 8
+    if others.any():
+        shared = np.sum(np.where(known, square, 0.0)[others], axis=0) / np.maximum(known[others].sum(axis=0), 1)
+        square[others] = shared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nu = 2.0 / square
+    return np.round(np.where(np.isfinite(nu) & (nu > 0.0), nu, 1e9), _DIGITS)
 
 
 def mean_excess(made: PaneStudy) -> float:
