@@ -18,7 +18,7 @@ in the place of the chi-square.
 import msgspec
 import numpy as np
 
-from detectors.arrays import Floats
+from detectors.arrays import Floats, Ints
 
 
 class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +39,10 @@ class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
     def none(cls, n_rows: int) -> "DesignEffect":
         """Independent rows."""
         return cls(ratio=np.ones(n_rows), df=np.ones(n_rows), nu=np.full(n_rows, np.inf))
+
+    def of_rows(self, rows: Ints) -> "DesignEffect":
+        """Some of the rows."""
+        return DesignEffect(ratio=self.ratio[rows], df=self.df[rows], nu=self.nu[rows])
 
     def only_dependent(self, p_value: Floats) -> Floats:
         """(rows,) the p-values where panes show dependence, NaN elsewhere."""

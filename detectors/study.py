@@ -18,6 +18,7 @@ from detectors.stack import Stack
 from detectors.tables import compare
 
 _LEAST_ROWS: Final = 10  # of a pane's segment, or of the rest, for its statistics to be looked at
+_NEVER: Final = 1 << 62
 _ERRORS: Final = 2.0  # standard errors by which a design effect exceeds 1 to count
 # How steady a method's dispersion is over independent panes: its variance is 2 over this. 1 is a squared normal
 # variable.
@@ -74,7 +75,8 @@ def study(
                 if key not in plans:
                     plans[key] = _plan(reference, kind, method.grid, columns)
                 plan = plans[key]
-                comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live)
+                # Not testable: nobody reads the p-values, and methods may spare themselves the work.
+                comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live, _NEVER)
                 scores = method.score(comparison, DesignEffect.none(comparison.n_reference.size))
                 values = scores.dispersion.reshape(len(names), columns.size)
                 found[number][:, columns] = np.where(usable[:, columns], values, np.nan)
@@ -91,9 +93,7 @@ def study(
             name: _rows_of(_effects(values, rows, whole_at, _steadiness(name), growth))
             for name, values in dispersion.items()
         },
-        nus={
-            name: _rows_of(_nus(values, whole_at)) for name, values in dispersion.items() if get(name).grid == "bins"
-        },
+        nus={name: _rows_of(_nus(values, whole_at)) for name, values in dispersion.items() if get(name).grid == "bins"},
     )
 
 

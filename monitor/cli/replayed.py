@@ -35,7 +35,9 @@ def show_replayed(console: Console, config: Config, config_path: Path, report: R
         f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} drifted"
         f"{_not_scored(out / _WINDOWS)}."
     )
-    console.print(f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl")
+    console.print(
+        f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl"
+    )
     console.print(_next(report, found, config_path))
 
 
