@@ -39,12 +39,12 @@ class Baseline:
     events: (segments, 4) as `Stack.events`.
     """
 
-    def __init__(self, reference: Reference, stack: Stack, rare: Floats) -> None:
+    def __init__(self, reference: Reference, stack: Stack, rare: Floats, own: bool) -> None:
         self.names = stack.names
         self.events = stack.events
         self.table: Table = tabulate(reference.layout, stack)
         self.rare = rare
-        self._reference = reference
+        self._reference, self._own = reference, own
         self._pinned: dict[Any, Pinned] = {}
 
     @classmethod
@@ -52,7 +52,7 @@ class Baseline:
         """The reference's own segments of these names."""
         empty = Sketch.empty(reference.layout)
         stack = stacked(reference.layout, {name: reference.sketches.get(name, empty) for name in names})
-        return cls(reference, stack, _rare(reference, stack.names))
+        return cls(reference, stack, _rare(reference, stack.names), own=True)
 
     @classmethod
     def of(cls, reference: Reference, stack: Stack, names: tuple[str, ...]) -> "Baseline":
@@ -61,6 +61,7 @@ class Baseline:
             reference,
             _aligned(reference.layout, stack, names),
             np.zeros((2, len(names), len(reference.layout.columns))),
+            own=False,
         )
 
     @classmethod
@@ -69,7 +70,7 @@ class Baseline:
         side = cls.of(reference, stack, names)
         whole = cls.pinned(reference, names)
         share = side.table.spoken / np.maximum(whole.table.spoken, 1)
-        side.rare = whole.rare * share
+        side.rare, side._own = whole.rare * share, True
         return side
 
     @classmethod
@@ -82,7 +83,7 @@ class Baseline:
     def pin(self, key: Any, plan: Plan, grid: Grid) -> Pinned:
         """The side of a comparison that this is, made once."""
         if key not in self._pinned:
-            self._pinned[key] = pin(self._reference, plan, grid, self.table, self.rare)
+            self._pinned[key] = pin(self._reference, plan, grid, self.table, self.rare, self._own)
         return self._pinned[key]
 
 

@@ -51,6 +51,10 @@ class NullMoments(msgspec.Struct, frozen=True, kw_only=True):
     variance: Floats
     third: Floats
 
+    def shifted(self, by: Floats) -> "NullMoments":
+        """As a chi-square variable's moments are by a noncentrality, (rows,)."""
+        return NullMoments(mean=self.mean + by, variance=self.variance + 4.0 * by, third=self.third + 24.0 * by)
+
     def squared(self) -> tuple[Floats, Floats]:
         """(rows,) the mean and the variance of the square, the latter as far as three moments tell."""
         mean = self.mean**2 + self.variance

@@ -114,7 +114,8 @@ def atom_cells(edges: Floats, ordered: Floats) -> Ints:
 def adjacent_cells(edges: Floats) -> Ints:
     """The cells that can hold one float64 only: what atoms were in references that do not name them."""
     with np.errstate(over="ignore", under="ignore"):  # beyond the largest float64 lies +inf, which is no edge
-        return np.flatnonzero(np.nextafter(edges[:-1], np.inf) == edges[1:]).astype(np.int64) + 1
+        cells: Ints = np.flatnonzero(np.nextafter(edges[:-1], np.inf) == edges[1:]).astype(np.int64) + 1
+    return cells
 
 
 def single_valued(column: Column) -> Bools:

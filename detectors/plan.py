@@ -10,6 +10,7 @@ from detectors.columns import Kind
 from detectors.grid import coarse_cells, single_valued
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
+from detectors.selection import excess
 
 MAX_CELLS: Final = 100
 """Categories that are compared one by one."""
@@ -32,6 +33,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     index: (n_rows, width).
     with_nulls: whether nulls are a cell.
     single_valued: (n_rows, width); in "bins" of a categorical column the first that is False is the tail.
+    chosen: (2, n_rows) see `detectors.selection`; zeros but for "bins" of categorical columns.
     edges: (n_rows, width + 1) for "cells", else (n_rows, 0).
     cell_means: (n_rows, width) for "cells", else (n_rows, 0).
     """
@@ -42,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     index: Ints
     with_nulls: bool = False
     single_valued: Bools
+    chosen: Floats
     edges: Floats
     cell_means: Floats
 
@@ -65,13 +68,16 @@ def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Pla
     chosen = set(columns.tolist())
     starts: list[Ints] = []
     rows = []
+    excesses = []
     n_groups = 0
     for column in range(len(layout.columns)):
         cells = layout.cells(column)
         first = np.zeros(1, dtype=np.int64)  # a column that is not asked for is one group
         if column in chosen:
             if categorical:
-                first = np.arange(_n_own_cells(counts[cells][:-2]) + 1)
+                n_own = _n_own_cells(counts[cells][:-2])
+                first = np.arange(n_own + 1)
+                excesses.append(excess(counts[cells][:-2], n_own))
             else:
                 group = coarse_cells(single_valued(layout.columns[column]), counts[cells], bins)
                 first = np.flatnonzero(np.diff(group, prepend=-1))
@@ -80,7 +86,7 @@ def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Pla
         n_groups += first.size
     if categorical:
         rows = [np.append(row, n_groups + column) for row, column in zip(rows, columns, strict=True)]
-    return _plan(layout, kind, columns, rows, starts=np.concatenate(starts), with_nulls=categorical)
+    return _plan(layout, kind, columns, rows, starts=np.concatenate(starts), with_nulls=categorical, excesses=excesses)
 
 
 def _n_own_cells(counts: Ints) -> int:
@@ -107,6 +113,7 @@ def plan_cells(reference: Reference, columns: Ints) -> Plan:
         starts=plan.starts,
         index=plan.index,
         single_valued=single,
+        chosen=plan.chosen,
         edges=edges,
         cell_means=means,
     )
@@ -125,6 +132,7 @@ def _plan(
     *,
     starts: Ints | None = None,
     with_nulls: bool = False,
+    excesses: list[tuple[float, float]] | None = None,
 ) -> Plan:
     n_groups = layout.n_cells if starts is None else starts.size
     index = np.full((len(rows), max((row.size for row in rows), default=0)), n_groups + len(layout.columns))
@@ -142,6 +150,7 @@ def _plan(
         index=index.astype(np.int64),
         with_nulls=with_nulls,
         single_valued=single,
+        chosen=np.array(excesses).T if excesses else np.zeros((2, columns.size)),
         edges=none,
         cell_means=none,
     )

@@ -84,14 +84,14 @@ def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffec
 def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, design: DesignEffect) -> Floats:
     """(rows,) P(`new` or more of n rows are of categories that m rows of the reference lack), one-sided.
 
-    The reference's estimate of that share is singles / m, with the variance (singles (1 - singles / m) + 2 doubles) /
+    The reference's estimate of that share is singles / m, with the variance (singles (1 - singles / m) + doubles) /
     m^2. With few singles the share is taken as gamma-distributed, and the count is negative binomial.
     """
     from scipy import special
 
     x, rows = new / design.ratio, np.maximum(n, 1) / design.ratio
     once, twice, of = singles / design.ratio, doubles / design.ratio, np.maximum(m, 1) / design.ratio
-    spread = 1.0 + 2.0 * twice / np.maximum(once, 1.0)
+    spread = 1.0 + twice / np.maximum(once, 1.0)
     shape = (once + 1.0) / spread
     odds = rows * spread / of
     few = np.where(x > 0, special.betainc(np.maximum(x, 1e-12), shape, odds / (1.0 + odds)), 1.0)
@@ -103,5 +103,5 @@ def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, de
 def new_rate_variance(rows: Floats, singles: Floats, doubles: Floats, m: Floats) -> Floats:
     """(rows,) of the live rate of new categories less singles / m."""
     share = np.minimum((singles + 1.0) / (m + 2.0), 1.0)
-    variance: Floats = share * (1.0 - share) / rows + (singles * (1.0 - singles / m) + 2.0 * doubles + 1.0) / m**2
+    variance: Floats = share * (1.0 - share) / rows + (singles * (1.0 - singles / m) + doubles + 1.0) / m**2
     return variance

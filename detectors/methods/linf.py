@@ -9,6 +9,7 @@ from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
 from detectors.largest_null import largest_sf, squared_moments
 from detectors.registry import Scores, debiased, register
+from detectors.selection import widened
 from detectors.significance import cross_difference
 
 
@@ -56,7 +57,7 @@ class Chebyshev:
         reference, current = comparison.reference, comparison.current
         difference, scale = cross_difference(reference.counts, reference.n[:, None], current.counts, current.n[:, None])
         statistic = np.max(np.abs(difference), axis=1, initial=0.0) / scale[:, 0]
-        sides = (comparison.expected, current.n, reference.n)
+        sides = (comparison.expected, current.n, reference.n, widened(comparison))
         square, variance = squared_moments(*sides)
         with np.errstate(divide="ignore", invalid="ignore"):
             dispersion = statistic**2 / square

@@ -9,6 +9,7 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
 from detectors.registry import Scores, debiased, register
+from detectors.selection import widened
 from detectors.significance import cross_difference, effective_size
 
 
@@ -54,7 +55,7 @@ class TotalVariation:
         difference, scale = cross_difference(reference.counts, reference.n[:, None], current.counts, current.n[:, None])
         statistic = np.sum(np.abs(difference), axis=1) / (2.0 * scale[:, 0])
         size = effective_size(current.n, reference.n)
-        null = absolute_moments(comparison.expected, current.n, reference.n)
+        null = absolute_moments(comparison.expected, current.n, reference.n, widened(comparison))
         x = 2.0 * statistic * np.sqrt(size)
         square, variance = null.squared()
         with np.errstate(divide="ignore", invalid="ignore"):
