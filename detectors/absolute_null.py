@@ -26,7 +26,10 @@ def absolute_moments(p: Floats, n: Ints, m: Ints) -> NullMoments:
     p: (rows, cells) proportions under the null hypothesis.
     n, m: (rows,) the sizes of the two sides.
     """
-    small, large = np.maximum(np.minimum(n, m), 1).astype(np.float64), np.maximum(np.maximum(n, m), 1).astype(np.float64)
+    small, large = (
+        np.maximum(np.minimum(n, m), 1).astype(np.float64),
+        np.maximum(np.maximum(n, m), 1).astype(np.float64),
+    )
     mean, third, with_small, with_large = _cells(p * small[:, None], small / large)
     root, deviation = np.sqrt(p), np.sqrt(p * (1.0 - p))
     explained = np.sum(with_small * root, axis=1) ** 2 / small + np.sum(with_large * root, axis=1) ** 2 / large

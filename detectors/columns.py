@@ -41,7 +41,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    name: unique in a reference; "@score" and "@label" are the prediction's.
+    name: unique in a reference; "@score" and "@label" are the prediction's, and `detectors.derived` has some more.
     kind: numeric or categorical.
     edges: (n_cells - 1,) strictly increasing float64; empty when the reference holds no value. `edges[0]` may be
         -inf (a reference whose smallest value is the smallest float64), no other edge is infinite.

@@ -44,7 +44,9 @@ def floored_moments(term: FlooredTerm, p: Floats, n: Ints, m: Ints, floor: float
         own = np.flatnonzero(first == index)
         between = place[own] - index
         cells = (p[own] * small[own, None], ratio[own], 1.0 - p[own])
-        sums[:, own] = looked_up(tables[index], *cells) * (1.0 - between) + looked_up(tables[index + 1], *cells) * between
+        sums[:, own] = (
+            looked_up(tables[index], *cells) * (1.0 - between) + looked_up(tables[index + 1], *cells) * between
+        )
     return conditioned(sums, small, large)
 
 
@@ -80,16 +82,18 @@ def _cell(
     floors = _FLOORS[:, None]
     if zero_a.any():
         edge = term(np.zeros(1), b[None, ~zero_b], floors)
-        parts.append((edge, (x_weight[zero_a] * y_weight[~zero_b])[None], np.full((1, 1), -small), y[None, ~zero_b] - large))
+        parts.append(
+            (edge, (x_weight[zero_a] * y_weight[~zero_b])[None], np.full((1, 1), -small), y[None, ~zero_b] - large)
+        )
     if zero_b.any():
         edge = term(a[None, ~zero_a], np.zeros(1), floors)
-        parts.append((edge, (y_weight[zero_b] * x_weight[~zero_a])[None], x[None, ~zero_a] - small, np.full((1, 1), -large)))
+        parts.append(
+            (edge, (y_weight[zero_b] * x_weight[~zero_a])[None], x[None, ~zero_a] - small, np.full((1, 1), -large))
+        )
     sums = np.zeros((5, _FLOORS.size))
     for part, w, off_x, off_y in parts:
         axes = tuple(range(1, part.ndim))
         for k, factor in enumerate((part, part**2, part**3, part * off_x, part * off_y)):
             sums[k] += np.sum(w * factor, axis=axes)
     mean, square, cube, with_x, with_y = sums
-    return np.stack(
-        [mean, square - mean**2, cube - 3.0 * mean * square + 2.0 * mean**3, with_x, with_y], axis=1
-    )
+    return np.stack([mean, square - mean**2, cube - 3.0 * mean * square + 2.0 * mean**3, with_x, with_y], axis=1)

@@ -20,19 +20,19 @@ from detectors.arrays import Floats
 
 _SERIES: Final = (1 / 2, 1 / 24, 1 / 80, 5 / 896)
 SQUARES: Final = tuple(
-    (power, 2.0 / np.pi * share)
-    for power, share in [*enumerate(_SERIES, 1), (8, np.pi / 2.0 - 1.0 - sum(_SERIES))]
+    (power, 2.0 / np.pi * share) for power, share in [*enumerate(_SERIES, 1), (8, np.pi / 2.0 - 1.0 - sum(_SERIES))]
 )
 """(power of r^2, factor): the covariance as a sum; the last stands for all that follow, and is right at r = 1."""
 MEAN: Final = float(np.sqrt(2.0 / np.pi))
 """Of the absolute value of a standard normal variable."""
 THIRD: Final = float(np.sqrt(2.0 / np.pi) * (4.0 / np.pi - 1.0))
 """Its third central moment."""
-_TAKEN_BACK: Final = 0.5  # 0.57 for weakly, 0.43 for fully correlated variables
+TAKEN_BACK: Final = 0.5
+"""0.57 for weakly, 0.43 for fully correlated variables."""
 
 
 def third_of_squares(trace: Floats) -> Floats:
     """(rows,) what pairs and triples add to the third cumulant: `trace` is that of (S R)^3 less that of S^3, S the
     standard deviations and R the correlations."""
-    third: Floats = _TAKEN_BACK * MEAN**3 * trace
+    third: Floats = TAKEN_BACK * MEAN**3 * trace
     return third

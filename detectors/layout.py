@@ -8,6 +8,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.columns import Column, Kind
+from detectors.derived import is_derived
 from detectors.errors import ConfigurationError, UnknownColumn, nearest
 from detectors.lookup import Lookup
 
@@ -23,7 +24,8 @@ class Layout:
     offsets: (n_columns + 1,) int64; column c has the cells `offsets[c]:offsets[c + 1]`.
     n_cells: of all columns together.
     numeric_indices, categorical_indices: the same two as int64 arrays.
-    features, prediction: the indices of either, by name: the prediction's begin with "@".
+    derived: the indices of the columns that no event has, by name; see `detectors.derived`.
+    features, prediction: the indices of either, by name: the prediction's are the others that begin with "@".
 
     Two layouts with the same columns are equal.
 
@@ -34,15 +36,18 @@ class Layout:
 
     def __init__(self, columns: Iterable[Column]) -> None:
         self.columns: tuple[Column, ...] = tuple(columns)
-        self._index = {column.name: index for index, column in enumerate(self.columns)}
+        names = [column.name for column in self.columns]
+        self._index = {name: index for index, name in enumerate(names)}
         if len(self._index) != len(self.columns):
-            names = [column.name for column in self.columns]
             raise ConfigurationError(f"two columns have one name: {sorted({n for n in names if names.count(n) > 1})}")
         kinds = [column.kind for column in self.columns]
         self.numeric: tuple[int, ...] = tuple(i for i, kind in enumerate(kinds) if kind is Kind.NUMERIC)
         self.categorical: tuple[int, ...] = tuple(i for i, kind in enumerate(kinds) if kind is Kind.CATEGORICAL)
-        self.prediction: tuple[int, ...] = tuple(i for i, c in enumerate(self.columns) if c.name.startswith("@"))
-        self.features: tuple[int, ...] = tuple(i for i in range(len(self.columns)) if i not in set(self.prediction))
+        self.derived: tuple[int, ...] = tuple(i for i, name in enumerate(names) if is_derived(name))
+        self.prediction: tuple[int, ...] = tuple(
+            i for i, name in enumerate(names) if name.startswith("@") and not is_derived(name)
+        )
+        self.features: tuple[int, ...] = tuple(i for i, name in enumerate(names) if not name.startswith("@"))
         self.offsets: Ints = _offsets([column.n_cells for column in self.columns])
         self.n_cells: int = int(self.offsets[-1])
         self.numeric_indices: Ints = np.array(self.numeric, dtype=np.int64)
@@ -68,6 +73,13 @@ class Layout:
     def column_edges(self, position: int) -> Floats:
         """(n_cells - 1,) the edges of the numeric column at `position` in `numeric`."""
         return self._edges[position]
+
+    @functools.cached_property
+    def observed(self) -> "Layout":
+        """The columns that events have: all but the derived ones."""
+        if not self.derived:
+            return self
+        return Layout(column for index, column in enumerate(self.columns) if index not in self.derived)
 
     @functools.cached_property
     def lookup(self) -> Lookup:

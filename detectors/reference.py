@@ -16,6 +16,7 @@ import zstandard
 
 from detectors.arrays import Floats, Ints
 from detectors.columns import Column, Kind
+from detectors.derived import DERIVED_COLUMNS, Derived
 from detectors.errors import ConfigurationError, DetectorError, LayoutMismatch, MalformedReference
 from detectors.grid import locate, quantile_grid
 from detectors.layout import Layout
@@ -28,7 +29,7 @@ MAX_CATEGORIES: Final = 1_000
 MAX_SEGMENT_VALUES: Final = 50
 _MAGIC: Final = b"DRIFTREF"
 _VERSION: Final = 3
-_READ: Final = (2, 3)
+_READABLE: Final = (2, 3)
 _LIMIT_BYTES: Final = 1 << 32  # a reference is megabytes; a header that claims more is corrupt
 
 
@@ -52,6 +53,7 @@ class Reference:
     rare: by segment, see `rare_rows`.
     studies: what its own panes show of windows of some lengths; empty where it has no times.
     seasons: by the kind of season ("hour_of_week"), then by its number, the sketches of the rows of that season.
+    derived: how the last columns of `layout` follow from the others; None: it has no derived columns.
     n: rows of the whole.
     """
 
@@ -67,6 +69,7 @@ class Reference:
         rare: Mapping[str, Ints] | None = None,
         studies: Iterable[PaneStudy] = (),
         seasons: Mapping[str, Mapping[int, Mapping[str, Sketch]]] | None = None,
+        derived: Derived | None = None,
     ) -> None:
         if WHOLE not in sketches:
             raise ConfigurationError('a reference needs the sketch of the whole, under the name ""')
@@ -74,6 +77,7 @@ class Reference:
             raise LayoutMismatch("a segment of the reference was counted in other cells")
         if cell_means.shape != (layout.n_cells,):
             raise ConfigurationError(f"{cell_means.shape[0]} cell means where {layout.n_cells} belong")
+        _check_derived(layout, derived)
         self.model = model
         self.version = version
         self.layout = layout
@@ -83,12 +87,14 @@ class Reference:
         self.rare: dict[str, Ints] = dict(rare or {})
         self.studies: tuple[PaneStudy, ...] = tuple(studies)
         self.seasons: dict[str, Mapping[int, Mapping[str, Sketch]]] = dict(seasons or {})
+        self.derived = derived
 
     def with_studies(self, studies: Iterable[PaneStudy]) -> "Reference":
         """The same reference with what its panes show."""
         return Reference(
             model=self.model, version=self.version, layout=self.layout, dimensions=self.dimensions,
             sketches=self.sketches, cell_means=self.cell_means, rare=self.rare, studies=studies, seasons=self.seasons,
+            derived=self.derived,
         )  # fmt: skip
 
     def study(self, length_ms: int | None, season: str = "") -> PaneStudy | None:
@@ -161,6 +167,8 @@ class Reference:
                 counted = (sketch.counts, sketch.nulls, sketch.invalid)
                 add(_raw(kind), season.to_bytes(8, "little"), _raw(name), sketch.n.to_bytes(8, "little"))
                 add(*(part.astype("<i8").tobytes() for part in counted))
+        if self.derived is not None:
+            add(self.derived.encode())
         return digest.hexdigest()
 
     def _season_keys(self) -> Iterator[tuple[str, int, str]]:
@@ -186,6 +194,7 @@ class Reference:
                 for kind, season, name in self._season_keys()
                 for rest in ((season, _raw(name)),)
             ],
+            derived=b"" if self.derived is None else self.derived.encode(),
         )
         body = zstandard.ZstdCompressor(level=9).compress(msgspec.msgpack.encode(record))
         return _MAGIC + bytes([_VERSION]) + hashlib.sha256(body).digest() + body
@@ -203,8 +212,9 @@ class Reference:
             raise MalformedReference("this is no Driftline reference file")
         if len(data) < header + 32:
             raise MalformedReference("the reference file is truncated")
-        if data[len(_MAGIC)] not in _READ:
-            raise MalformedReference(f"reference format {data[len(_MAGIC)]}; this release reads {_VERSION}")
+        if data[len(_MAGIC)] not in _READABLE:
+            readable = " and ".join(map(str, _READABLE))
+            raise MalformedReference(f"reference format {data[len(_MAGIC)]}; this release reads {readable}")
         body = data[header + 32 :]
         if hashlib.sha256(body).digest() != data[header : header + 32]:
             raise MalformedReference("the reference file is truncated or corrupt")
@@ -225,6 +235,7 @@ class Reference:
                 },
                 studies=record.studies,
                 seasons=_seasons(record.seasons, layout),
+                derived=Derived.decode(record.derived) if record.derived else None,
             )
         except (zstandard.ZstdError, msgspec.DecodeError, ValueError, DetectorError) as error:
             raise MalformedReference(f"the reference file is corrupt: {error}") from error
@@ -284,7 +295,7 @@ class _ColumnRecord(msgspec.Struct, frozen=True, array_like=True):
     others: tuple[bytes, ...]
 
 
-class _Record(msgspec.Struct, frozen=True):
+class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
     model: bytes
     version: bytes
     digest: str
@@ -295,6 +306,7 @@ class _Record(msgspec.Struct, frozen=True):
     rare: dict[bytes, bytes] = {}
     studies: list[PaneStudy] = []
     seasons: list[tuple[str, int, bytes, bytes]] = []
+    derived: bytes = b""
 
 
 def _seasons(
@@ -304,6 +316,20 @@ def _seasons(
     for kind, season, name, data in entries:
         seasons.setdefault(kind, {}).setdefault(season, {})[_text(name)] = Sketch.decode(data, layout)
     return seasons
+
+
+def _check_derived(layout: Layout, derived: Derived | None) -> None:
+    """Either the layout ends with the derived columns and there are weights for them, or neither."""
+    n_observed = len(layout.columns) - len(layout.derived)
+    names = tuple(column.name for column in layout.columns[n_observed:])
+    if names != (DERIVED_COLUMNS if derived is not None else ()):
+        raise ConfigurationError("the derived columns of a reference and its weights for them do not fit")
+    if any(layout.columns[index].kind is not Kind.NUMERIC for index in layout.derived):
+        raise ConfigurationError("a derived column of the reference is not numeric")
+    if derived is not None:
+        positions = [layout.numeric[i] if i < len(layout.numeric) else -1 for i in derived.features.tolist()]
+        if not set(positions) <= set(layout.features):
+            raise ConfigurationError("derived columns follow from what is no numeric feature")
 
 
 def _column_record(column: Column) -> _ColumnRecord:

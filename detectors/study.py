@@ -147,7 +147,8 @@ def _means(values: Floats, there: Floats) -> Floats:
     """Over the first axis, of what is there; NaN of nothing."""
     n = np.sum(there, axis=0)
     sums = np.sum(np.where(there, values, 0.0), axis=0)
-    return np.divide(sums, n, out=np.full(n.shape, np.nan), where=n > 0)
+    means: Floats = np.divide(sums, n, out=np.full(n.shape, np.nan), where=n > 0)
+    return means
 
 
 def _rows_of(values: Floats) -> tuple[tuple[float, ...], ...]:

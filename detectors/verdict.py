@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Bools, Codes, Floats, Ints
+from detectors.derived import verdict_column
 from detectors.score import ScoreColumns
 from detectors.significance import benjamini_hochberg
 
@@ -61,7 +62,7 @@ class VerdictColumns(msgspec.Struct, frozen=True, kw_only=True):
 def verdict_columns(columns: Sequence[str]) -> tuple[tuple[str, ...], Codes]:
     """The columns that verdicts are given on, and which of them each column belongs to: columns that are parts of one,
     `@joint.1` and `@joint.2`, share `@joint`."""
-    groups = [name.rpartition(".")[0] if name.startswith("@joint.") else name for name in columns]
+    groups = [verdict_column(name) for name in columns]
     names = tuple(dict.fromkeys(groups))
     place = {name: position for position, name in enumerate(names)}
     return names, np.array([place[group] for group in groups], dtype=np.int32)

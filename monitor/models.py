@@ -18,7 +18,7 @@ def model_specs(config: Config, references: References) -> list[ModelSpec]:
     return [
         ModelSpec(
             name=model.name,
-            layout=references[model.name].current.layout,
+            layout=references[model.name].current.layout.observed,
             dimensions=references[model.name].current.dimensions,
             task=model.task,
             mapping=model.mapping,

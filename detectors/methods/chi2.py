@@ -65,7 +65,9 @@ class ChiSquare:
         n, m = (np.maximum(side.n, 1)[:, None].astype(float) for side in (comparison.reference, comparison.current))
         small, home = _merging(_expected(comparison), _tail(comparison))
         a, b = _merge(reference, small, home), _merge(current, small, home)
-        null = null_moments(chi2_term, _merge(comparison.expected, small, home), comparison.n_current, comparison.n_reference)
+        null = null_moments(
+            chi2_term, _merge(comparison.expected, small, home), comparison.n_current, comparison.n_reference
+        )
         # Of a 2 x B table: sum over cells of (m a - n b)^2 / (n m (a + b)).
         total = a + b
         filled = total > 0.0

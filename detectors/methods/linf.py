@@ -28,7 +28,7 @@ class Chebyshev:
 
     p-value: 1 - P(no cell's difference reaches D), by Šidák's product of the cells' own distributions; see
     `detectors.largest_null`. Measured on unchanged windows, 2 to 100 cells, even to Zipf, sides of 50 to 50,000 rows:
-    LEVELS. Assumes independent rows. Dependent ones: an F distribution of the square, with the panes' design effect
+    3 to 6 % at 5 %, 0.5 to 1.4 % at 1 %; 1 to 3 % at 5 % where no cell expects ten rows and D takes few values. Assumes independent rows. Dependent ones: an F distribution of the square, with the panes' design effect
     (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.

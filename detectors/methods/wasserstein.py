@@ -3,16 +3,15 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.arrays import Floats, Ints
-from detectors.calibration import tail_p
+from detectors.cells_null import NullMoments
 from detectors.columns import Kind
 from detectors.comparison import Comparison
-from detectors.permutation import DRAWS, generator
-from detectors.registry import Scores, register
-
-Exponents = NDArray[np.int32]  # of two
+from detectors.dependence import DesignEffect
+from detectors.placement import Exponents, Placement, placement
+from detectors.registry import Scores, debiased, register
+from detectors.significance import effective_size
 
 
 @register
@@ -24,21 +23,24 @@ class Wasserstein:
 
     Parameters: none. `default_threshold` 0.1: a tenth of a standard deviation.
 
-    Statistic: at least 0, at most the largest float64. Every value counts at the mean of the whole reference's values
-    in its cell; in a cell without any, at the cell's middle; below (above) the reference's range, midway between the
-    live extreme and the reference's. The standard deviation is the whole reference's in every segment, so that segments
-    compare. A constant reference has none: its magnitude is the unit then (a relative change), and 1 for a constant 0;
-    the same where the standard deviation overflows.
+    Statistic: at least 0, at most the largest float64. A value in the reference's range counts at the mean of the whole
+    reference's values in its cell; what lies outside, at its own mean, which follows from the sketch's mean
+    (`detectors.placement`). The difference of the two means, which is exact, is the least that it can be. So a shift out of the range, whatever its size, is measured
+    as of the raw values. The standard deviation is the whole reference's in every segment, so that segments compare. A constant reference has none: its
+    magnitude is the unit then (a relative change), and 1 for a constant 0; the same where the standard deviation
+    overflows.
 
-    Error bound: that of the raw values differs by at most the sum over cells of (l + r) times the largest distance from
+    Error bound: that of the raw values differs by at most the sum over cells of l or r times the largest distance from
     a cell's place to its ends: no value is counted farther from itself (triangle inequality). A cell of one value adds
     0.
 
-    p-value: seeded draws under the pooled proportions, with a fitted tail; see `detectors.calibration`. With hundreds
-    of cells dealing the rows would take 10 ms a column, so the draws are of their Gaussian limit, a Brownian bridge at
-    the cells' ends with the exact covariance (1/n + 1/m) (F(s) - F(s) F(t)), s <= t. Assumes independent rows and a few
-    hundred on both sides. Measured at 5 % on unchanged windows: 4 to 6 % on normal and lognormal data from 200 rows on
-    either side; 3 to 7 % on a Pareto tail of index 1.5 and 3 to 10 % on Cauchy's, where one cell decides.
+    Effect: sqrt(W^2 - E W^2), E that of unchanged data of these sizes.
+
+    p-value: Pearson's type III distribution with the mean, variance and third moment of the Gaussian limit, a Brownian
+    bridge at the cells' ends with the covariance (1/n + 1/m) (F(s) - F(s) F(t)), s <= t, of the pooled proportions; see
+    `detectors.bridge`. Assumes independent rows and a few hundred on both sides. Measured on unchanged windows at 5 %:
+    4 to 7 % of normal, lognormal and t(3)
+    data from 200 rows on either side; 3 to 14 % on tails of index 1.5 and 1 (Pareto, Cauchy), where one cell decides. Dependent rows: an F distribution of the square, with the panes' design effect (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 
@@ -61,33 +63,52 @@ class Wasserstein:
     default_threshold = 0.1
     symmetric = False  # the reference draws the grid and gives the unit
 
-    def score(self, comparison: Comparison) -> Scores:
+    def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
         """Score all rows at once."""
+        from detectors.bridge import absolute_steps  # loads Numba, which only what computes needs
+
         reference, current = comparison.reference, comparison.current
-        places, lower, upper, exponent = _scaled(*_places(comparison))
-        n, m = np.maximum(reference.n, 1)[:, None], np.maximum(current.n, 1)[:, None]
-        difference = np.cumsum(current.counts, axis=1) / m - np.cumsum(reference.counts, axis=1) / n
-        with np.errstate(invalid="ignore"):  # a side without values has infinite extremes; its row is NaN in the end
-            distance = np.sum(np.abs(difference[:, :-1]) * np.diff(places, axis=1), axis=1)
-            reach = np.where(comparison.single_valued, 0.0, np.maximum(places - lower, upper - places))
-            bound = np.sum((reference.proportions() + current.proportions()) * reach, axis=1)
-        p_value = np.full(distance.shape, np.nan)
-        for row in np.flatnonzero(comparison.testable):
-            p_value[row] = _bridge_p(reference.counts[row], current.counts[row], places[row], float(distance[row]))
+        where = placement(comparison)
+        distance, moments = np.empty(reference.n.size), np.empty((3, reference.n.size))
+        absolute_steps(*_side_by_side(comparison, where), distance, moments)
+        bound = np.sum(
+            reference.proportions() * where.reference_reach + current.proportions() * where.current_reach, axis=1
+        )
+        size = effective_size(current.n, reference.n)
+        mean, variance, third = moments
+        null = NullMoments(mean=np.where(mean > 0.0, 1.0, 0.0), variance=variance, third=third)
+        square, spread = null.squared()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = np.where(mean > 0.0, distance * np.sqrt(size) / mean, distance)
+            share = debiased(np.ones(x.size), square * design.ratio / x**2)  # of the distance
+            dispersion = x**2 / square
         unit = _unit(comparison)
-        return Scores(
-            statistic=np.where(comparison.empty, np.nan, _in_units(distance, exponent, unit)),
-            p_value=p_value,
-            error_bound=np.where(comparison.empty, np.nan, _in_units(bound, exponent, unit)),
+        apart = np.abs(np.ldexp(current.mean, -where.exponent) - np.ldexp(reference.mean, -where.exponent))
+        distance = np.maximum(distance, apart)
+        return Scores.of(
+            comparison,
+            statistic=_in_units(distance, where.exponent, unit),
+            effect=_in_units(distance * np.nan_to_num(share), where.exponent, unit),
+            p_value=null.sf(x),
+            p_panes=design.quadratic_sf(x**2, square, spread),
+            dispersion=dispersion,
+            error_bound=_in_units(bound, where.exponent, unit),
         )
 
 
-def _scaled(places: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats, Floats, Exponents]:
-    """All three over 2^exponent, (rows,), that of the row's largest magnitude: exact, and no difference overflows."""
-    magnitude = np.maximum(np.abs(lower), np.abs(upper))
-    _, exponent = np.frexp(np.max(magnitude, axis=1, where=np.isfinite(magnitude), initial=0.0))
-    by = -exponent[:, None]
-    return np.ldexp(places, by), np.ldexp(lower, by), np.ldexp(upper, by), exponent
+def _side_by_side(comparison: Comparison, where: Placement) -> tuple[Ints, Ints, Floats]:
+    """Counts of both sides and the places, (rows, 2 * cells): each side's own cell, the one at the smaller place first."""
+    shape = (where.current.shape[0], -1)
+    none = np.zeros_like(comparison.current.counts)
+    swapped = where.current < where.reference
+    reference, current = comparison.reference.counts, comparison.current.counts
+    pairs = (
+        (np.where(swapped, none, reference), np.where(swapped, reference, none)),
+        (np.where(swapped, current, none), np.where(swapped, none, current)),
+        (np.minimum(where.current, where.reference), np.maximum(where.current, where.reference)),
+    )
+    before, after, places = (np.stack(pair, axis=2).reshape(shape) for pair in pairs)
+    return before, after, places
 
 
 def _in_units(scaled: Floats, exponent: Exponents, unit: Floats) -> Floats:
@@ -104,34 +125,3 @@ def _unit(comparison: Comparison) -> Floats:
     usable = ~constant & np.isfinite(comparison.range_std) & (comparison.range_std > np.finfo(float).tiny)
     unit = np.where(usable, comparison.range_std, magnitude)
     return np.where(unit > np.finfo(float).tiny, unit, 1.0)  # NaN, a reference without values, compares as False
-
-
-def _places(comparison: Comparison) -> tuple[Floats, Floats, Floats]:
-    """(rows, cells) where the values of each cell count, and the closed range they can lie in; padding repeats the
-    end."""
-    low, high = comparison.range_minimum[:, None], comparison.range_maximum[:, None]
-    with np.errstate(invalid="ignore"):  # a side without values has infinite extremes; its row is NaN in the end
-        least = np.fmin(low, comparison.current.minimum[:, None])
-        most = np.fmax(high, comparison.current.maximum[:, None])
-    lower, upper = comparison.edges[:, :-1], comparison.edges[:, 1:]
-    below, above = np.isneginf(lower), np.isposinf(upper)
-    lower = np.where(below, least, np.where(above, high, lower))
-    upper = np.where(above, most, np.where(below, low, upper))
-    with np.errstate(invalid="ignore"):
-        middle = lower / 2.0 + upper / 2.0  # the sum of both could overflow
-    places = np.where(np.isnan(comparison.cell_means), middle, comparison.cell_means)
-    return places, lower, upper
-
-
-def _bridge_p(reference: Ints, current: Ints, places: Floats, observed: float) -> float:
-    """P(distance >= observed) when both sides are samples of the pooled proportions."""
-    filled = (reference > 0) | (current > 0)
-    reference, current, places = reference[filled], current[filled], places[filled]
-    n, m = int(reference.sum()), int(current.sum())
-    pooled = (reference + current) / (n + m)
-    # W(F) - F W(1): a Brownian motion W in the time F, tied down at F = 1. Its covariance is that of the difference of
-    # two empirical distribution functions, up to the factor 1/n + 1/m.
-    motion = np.cumsum(generator(reference, current).standard_normal((DRAWS, pooled.size)) * np.sqrt(pooled), axis=1)
-    bridge = motion[:, :-1] - motion[:, -1:] * np.cumsum(pooled)[:-1]
-    draws = np.einsum("dc,c->d", np.abs(bridge), np.diff(places))  # no BLAS: its threads cost more than they give here
-    return tail_p(draws * np.sqrt(1.0 / n + 1.0 / m), observed)

@@ -26,6 +26,8 @@ STEP_MS: Final = 36
 SEED: Final = 20_260_101
 CONFIG: Final = "driftline.yaml"
 """Of pairs that need no broker. The others have a file of their own each: none changes what another measures."""
+MULTIVARIATE: Final = "multivariate.yaml"
+"""The same model with derived columns."""
 JSON: Final = "events.jsonl"
 ARROW: Final = "events.arrow"
 SITES: Final = tuple(f"site-{letter}" for letter in "abcdefgh")
@@ -126,11 +128,14 @@ def configure(
 
 
 def prepare(folder: Path, size: Size) -> None:
-    """Write configuration, reference and messages into `folder`."""
-    config = configure(folder / CONFIG)
+    """Write configurations, references and messages into `folder`."""
     data = folder / "reference.parquet"
     pq.write_table(table(size.reference_rows, first=10_000_000), data)
-    write_reference(config.models[0].reference, build_reference(config.models[0], data).reference)
+    for config in (
+        configure(folder / CONFIG),
+        configure(folder / MULTIVARIATE, model={"multivariate": True, "reference": "multivariate.ref"}),
+    ):
+        write_reference(config.models[0].reference, build_reference(config.models[0], data).reference)
     rows = table(size.events)
     (folder / JSON).write_bytes(b"\n".join(json_messages(rows)))
     (folder / ARROW).write_bytes(msgspec.msgpack.encode(list(arrow_messages(rows, size.arrow_rows))))

@@ -26,8 +26,8 @@ Work = Callable[[], int]
 class _Pipeline:
     """From messages to sketches as ingest does it, without Kafka."""
 
-    def __init__(self, folder: Path) -> None:
-        config = load(folder / data.CONFIG)
+    def __init__(self, folder: Path, configuration: str = data.CONFIG) -> None:
+        config = load(folder / configuration)
         references = open_references(config)
         self.reference: Reference = references[data.MODEL].current
         self.spec = model_specs(config, references)[0]
@@ -55,7 +55,16 @@ def _in_batches(messages: list[bytes], at_once: int) -> list[list[bytes]]:
 
 def json(material: Material) -> Work:
     """JSON, one event a message, to sketches."""
-    pipeline = _Pipeline(material.folder)
+    return _json(material, data.CONFIG)
+
+
+def json_multivariate(material: Material) -> Work:
+    """The same with derived columns."""
+    return _json(material, data.MULTIVARIATE)
+
+
+def _json(material: Material, configuration: str) -> Work:
+    pipeline = _Pipeline(material.folder, configuration)
     batches = _in_batches(data.read_json(material.folder), pipeline.batch_events)
     return lambda: sum(pipeline.sketch(pipeline.decode(batch)) for batch in batches)
 
@@ -85,7 +94,16 @@ def _struct(reference: Reference) -> type[msgspec.Struct]:
 
 def arrow(material: Material) -> Work:
     """Arrow messages to sketches."""
-    pipeline = _Pipeline(material.folder)
+    return _arrow(material, data.CONFIG)
+
+
+def arrow_multivariate(material: Material) -> Work:
+    """The same with derived columns."""
+    return _arrow(material, data.MULTIVARIATE)
+
+
+def _arrow(material: Material, configuration: str) -> Work:
+    pipeline = _Pipeline(material.folder, configuration)
     messages = data.read_arrow(material.folder)
     return lambda: pipeline.sketch(pipeline.decode(messages))
 

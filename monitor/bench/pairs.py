@@ -78,6 +78,24 @@ DECODING: Final = (
         ),
     ),
 )
+MULTIVARIATE: Final = tuple(
+    Pair(
+        title=f"multivariate, {which}",
+        case=f"{case}_multivariate",
+        beside=case,
+        figures=(
+            Figure(
+                name=f"{which} decode + sketch with `multivariate: true`",
+                unit=RATE,
+                yardstick="the same without it",
+                ours="rate",
+                theirs="rate",
+                target=Target(value=target, of="ratio"),
+            ),
+        ),
+    )
+    for which, case, target in (("JSON", "json", 0.7), ("Arrow", "arrow", 0.5))
+)
 KAFKA: Final = Pair(
     title="Kafka",
     case="ingest",
@@ -237,7 +255,7 @@ IDLE: Final = Pair(
     ),
 )
 
-PAIRS: Final = (*DECODING, KAFKA, LATENCY, SCORING, RESULTS, *FLIGHTS, MEMORY, CHECK, IDLE)
+PAIRS: Final = (*DECODING, *MULTIVARIATE, KAFKA, LATENCY, SCORING, RESULTS, *FLIGHTS, MEMORY, CHECK, IDLE)
 
 PEERS: Final = tuple(
     Pair(

@@ -27,6 +27,8 @@ CASES: Final[Mapping[str, str]] = {
     "sketch": "decoding.sketch",
     "binning": "decoding.binning",
     "arrow": "decoding.arrow",
+    "json_multivariate": "decoding.json_multivariate",
+    "arrow_multivariate": "decoding.arrow_multivariate",
     "ingest": "kafka.ingest",
     "consume": "kafka.consume",
     "latency": "latency.close_to_row",

@@ -49,6 +49,8 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
     console.print(table, soft_wrap=False)
     for name, values in built.reference.dimensions.items():
         console.print(f"segment {name}: {_of_values(len(values), built.n_values[name])}")
+    if built.reference.derived is not None:
+        console.print(f"multivariate: {built.reference.derived.features.size} numeric features that vary, together")
     if 0 < built.n_without_time < built.reference.n:
         console.print(f"{built.n_without_time:,} rows have no time that can be read; they lie in no pane")
     for sentence in limits(model, built.reference):

@@ -149,6 +149,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The reference file; in the file relative to the configuration's folder."""
     columns: dict[ColumnName, ColumnKind] = {}
     """Kinds that overrule those inferred when the reference is built."""
+    multivariate: bool = False
+    """Whether columns that are derived from all numeric features together are watched too; see `detectors.derived`.
+    The reference is built with them."""
     mapping: Mapping = field(default_factory=Mapping)
     segments: tuple[Segment, ...] = ()
     """Dimensions whose values are scored apart, beside the whole."""

@@ -27,7 +27,8 @@ class Batch:
     timestamps_ms
         (n,) int64, event time, milliseconds since 1970 UTC, not negative.
     numeric
-        (n_numeric, n) float64, rows as `layout.numeric`; NULL, INVALID and ABSENT as in `detectors.columns`.
+        (n_numeric, n) float64, rows as `numeric` of the layout that events have, `Layout.observed`; NULL, INVALID and
+        ABSENT as in `detectors.columns`.
     codes
         (n_categorical, n) int32, rows as `layout.categorical`; a cell of the column or a negative code.
     segments

@@ -26,7 +26,8 @@ class ModelSpec:
     name
         as events give it in `model`.
     layout
-        the reference's columns; `@score` (numeric) and `@label` (categorical) take the prediction.
+        the reference's columns that events have (`Layout.observed`); `@score` (numeric) and `@label` (categorical) take
+        the prediction.
     dimensions
         the reference's segment dimensions and the values that are segments of their own.
     task

@@ -19,6 +19,8 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Bools, Floats
+from detectors.columns import Column
+from detectors.derived import is_derived
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
@@ -31,18 +33,20 @@ from monitor.files.read import format_of, open_table
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
 from monitor.reference.columns import FilePlaces, chunks, find_places
+from monitor.reference.derived import DerivedColumns, derive_columns
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
 from monitor.reference.panes import pane_plans
 from monitor.reference.prediction import in_one_place
 from monitor.reference.rare import RareRows, other_rows
 from monitor.reference.rows import rows_of, segment_values
-from monitor.reference.sketches import row_times, sketch_rows
+from monitor.reference.sketches import batches_of, row_times, sketch_rows
 from monitor.reference.studies import pane_studies, studied_methods, wanted_seasons
 
 BuildProgress = Callable[[str, float], None]
 """Takes what is being done, and the fraction of it that is done, 0 to 1."""
 
 _PREDICTION: Final[dict[str, ColumnKind]] = {SCORE: "numeric", LABEL: "categorical"}
+_UNFIT: Final = {"": "it has no name", **dict.fromkeys(_PREDICTION, "the name is the prediction's own")}
 
 
 def _unwatched(what: str, fraction: float) -> None:
@@ -105,7 +109,11 @@ def build_reference(
         keep, versions = rows_of(table, places, model, partial(progress, "versions"))
         n_rows = table.n_rows if keep is None else int(keep.sum())
         examined = _examine_all(table, places, model, keep, n_rows, progress)
-        layout, cell_means = _layout(path, examined)
+        watched = _watched(path, examined)
+        extra = None
+        if model.multivariate:
+            extra = _derive(table, places, watched, keep, n_rows, Path(folder), progress)
+        layout, cell_means = _layout(watched, extra)
         numeric = {layout.columns[index].name for index in layout.numeric}
         found = {
             name: segment_values(
@@ -114,6 +122,7 @@ def build_reference(
             for name, leaves in places.dimensions.items()
         }
         dimensions = {name: values for name, (values, _) in found.items()}
+        derived = extra.derived if extra is not None else None
         times_ms = row_times(table, places.timestamp, keep, n_rows, partial(progress, "times"))
         plans = pane_plans(times_ms[times_ms >= 0], (window.shape.usual_ms for window in model.windows))
         panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
@@ -127,6 +136,7 @@ def build_reference(
             layout,
             dimensions,
             keep,
+            derived,
             partial(progress, "counting"),
             (*panes_of_rows, *seasons_of_rows),
         )
@@ -135,7 +145,7 @@ def build_reference(
             for index, column in enumerate(layout.columns)
             if column.others and (leaf := places.leaf_of(column.name)) is not None
         ]
-    _check_unchanged(path, sketches[WHOLE], examined, n_rows)
+    _check_unchanged(path, sketches[WHOLE], watched, extra, n_rows)
     nulls = dict(zip((column.name for column in layout.columns), sketches[WHOLE].nulls.tolist(), strict=True))
     rare = RareRows(layout, dimensions, sketches[WHOLE], segments, others)
     bare = Reference(
@@ -147,6 +157,7 @@ def build_reference(
         cell_means=cell_means,
         rare=rare.of_reference(sketches),
         seasons={kind: found for (kind, _), found in zip(seasons, groups[len(plans) :], strict=True)},
+        derived=derived,
     )
     reference = bare.with_studies(
         pane_studies(bare, studied_methods(model), plans, groups[: len(plans)], rare, panes_of_rows, seasons)
@@ -184,11 +195,11 @@ def _examine_all(
     table: TableFile, places: FilePlaces, model: Model, keep: Bools | None, n_rows: int, progress: BuildProgress
 ) -> list[Examined]:
     examined = [
-        left_out(name, "it has no name" if name == "" else "the name is the prediction's own")
+        left_out(name, _UNFIT.get(name, "the name is that of a derived column"))
         for name in places.features
-        if name == "" or name in _PREDICTION
+        if name in _UNFIT or is_derived(name)
     ]
-    leaves = [(name, leaf) for name, leaf in places.features.items() if name and name not in _PREDICTION]
+    leaves = [(name, leaf) for name, leaf in places.features.items() if not (name in _UNFIT or is_derived(name))]
     leaves += [(name, leaf) for name, leaf in ((SCORE, places.score), (LABEL, places.label)) if leaf is not None]
     for done, (name, leaf) in enumerate(leaves):
 
@@ -210,25 +221,66 @@ def _examine_all(
     return examined
 
 
-def _layout(path: Path, examined: Sequence[Examined]) -> tuple[Layout, Floats]:
-    kept = [one for one in examined if one.column is not None]
-    if not kept:
+def _watched(path: Path, examined: Sequence[Examined]) -> list[tuple[Column, Examined]]:
+    """The columns that are not left out."""
+    watched = [(one.column, one) for one in examined if one.column is not None]
+    if not watched:
         raise InputError(f"{path} has no column that can be watched", hint="what `mapping` names is no feature")
-    layout = Layout(one.column for one in kept if one.column is not None)
+    return watched
+
+
+def _derive(
+    table: TableFile,
+    places: FilePlaces,
+    watched: Sequence[tuple[Column, Examined]],
+    keep: Bools | None,
+    n_rows: int,
+    folder: Path,
+    progress: BuildProgress,
+) -> DerivedColumns:
+    layout = Layout(column for column, _ in watched)
+    spreads = {
+        position: spread
+        for position, index in enumerate(layout.numeric)
+        if index in layout.features and (spread := watched[index][1].spread) is not None
+    }
+    return derive_columns(
+        table.path,
+        lambda what: batches_of(table, places, layout, {}, keep, partial(progress, what)),
+        spreads,
+        n_rows,
+        folder,
+    )
+
+
+def _layout(watched: Sequence[tuple[Column, Examined]], extra: DerivedColumns | None) -> tuple[Layout, Floats]:
+    columns = [column for column, _ in watched]
+    means = [one.means for _, one in watched]
+    if extra is not None:
+        columns += extra.columns
+        means += extra.means
+    layout = Layout(columns)
     cell_means = np.full(layout.n_cells, np.nan)
-    for index, one in enumerate(kept):
-        if one.means is not None:
-            cell_means[layout.cells(index)] = one.means
+    for index, own in enumerate(means):
+        if own is not None:
+            cell_means[layout.cells(index)] = own
     return layout, cell_means
 
 
-def _check_unchanged(path: Path, sketch: Sketch, examined: Sequence[Examined], n_rows: int) -> None:
+def _check_unchanged(
+    path: Path,
+    sketch: Sketch,
+    watched: Sequence[tuple[Column, Examined]],
+    extra: DerivedColumns | None,
+    n_rows: int,
+) -> None:
     """The columns were read one by one and then all together: both must have seen the same rows.
 
     What was read one by one does not tell an absent value from a null.
     """
-    kept = [one.inferred for one in examined if one.column is not None]
+    expected = [(one.inferred.n, one.inferred.nulls) for _, one in watched]
+    if extra is not None:
+        expected += [(extra.n, n_rows - extra.n)] * len(extra.columns)
     empty = sketch.n - sketch.valid - sketch.invalid
-    counted = list(zip(sketch.valid.tolist(), empty.tolist(), strict=True))
-    if sketch.n != n_rows or [(one.n, one.nulls) for one in kept] != counted:
+    if sketch.n != n_rows or expected != list(zip(sketch.valid.tolist(), empty.tolist(), strict=True)):
         raise InputError(f"{path} changed while it was read", hint="build the reference again")

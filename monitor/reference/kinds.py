@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.arrays import Floats
+from detectors.axes import Spread
 from detectors.columns import Column
 from detectors.reference import MAX_CATEGORIES, categorical_column, numeric_column
 from monitor.config.schema import ColumnKind
@@ -73,11 +74,15 @@ class InferredColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
-    """A column, as the layout has it, and the means of its cells; None for a column that is left out."""
+    """A column, as the layout has it, and the means of its cells; None for a column that is left out.
+
+    `spread` is that of a numeric column's values; None where there are none.
+    """
 
     inferred: InferredColumn
     column: Column | None = None
     means: Floats | None = None
+    spread: Spread | None = None
 
 
 class TooMany(Exception):  # noqa: N818 - a finding, not a fault
@@ -202,7 +207,7 @@ def _numeric(name: str, type_: pa.DataType, why: str, chunks: Chunks, n_rows: in
         note="; ".join(notes),
         identifier=identifier,
     )
-    return Examined(inferred=inferred, column=column, means=means)
+    return Examined(inferred=inferred, column=column, means=means, spread=Spread.of(finite) if n else None)
 
 
 def _inferred_categorical(name: str, kind: Literal["categorical", "boolean"], why: str, chunks: Chunks) -> Examined:

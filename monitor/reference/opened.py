@@ -31,6 +31,9 @@ def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]
             path=f"{path}.segments",
             message=f"the reference was built with segments {list(reference.dimensions)}, not {list(model.segments)}",
         )
+    if model.multivariate != (reference.derived is not None):
+        here, built = ("true", "without") if model.multivariate else ("false", "with")
+        yield Problem(path=f"{path}.multivariate", message=f"{here} here, but the reference was built {built} it")
     kinds = {column.name: column.kind for column in reference.layout.columns}
     for name, kind in model.columns.items():
         wanted = Kind.NUMERIC if kind == "numeric" else Kind.CATEGORICAL

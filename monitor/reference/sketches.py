@@ -5,7 +5,7 @@ wants timestamps, which a reference does not need: every row gets the same one.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from detectors.arrays import Bools, Codes, Ints
 from detectors.columns import CODE_INVALID, CODE_NULL, Kind
+from detectors.derived import Derived
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
@@ -41,6 +42,7 @@ def sketch_rows(
     layout: Layout,
     dimensions: Mapping[str, tuple[str, ...]],
     keep: Bools | None,
+    derived: Derived | None,
     progress: Progress,
     groupings: Sequence[Ints] = (),
 ) -> tuple[dict[str, Sketch], list[Groups], Codes]:
@@ -56,6 +58,8 @@ def sketch_rows(
         The values that are segments of their own.
     keep
         (n_rows,) the rows to count; None: all.
+    derived
+        The reference's; None: the layout has no derived columns.
     progress
         Of the pass.
     groupings
@@ -65,10 +69,9 @@ def sketch_rows(
     -------
     The sketches of all rows; for each grouping those of each group; and (n_dimensions, n) the segment of each row.
     """
-    rows = _Rows(places, layout, dimensions)
     empty = Sketch.empty(layout)
     totals = {WHOLE: empty}
-    # Only the layout and the dimensions of this one are looked at.
+    # Only the columns and the dimensions of this one are looked at.
     blank = Reference(
         model="",
         version="",
@@ -76,17 +79,12 @@ def sketch_rows(
         dimensions=dimensions,
         sketches={WHOLE: empty},
         cell_means=np.full(layout.n_cells, np.nan),
+        derived=derived,
     )
-    at_once = min(max(_BATCH_BYTES // (8 * len(layout.columns)), 1_000), _MOST_ROWS)
     groups: list[Groups] = [{} for _ in groupings]
     segments: list[Codes] = []
-    start, done = 0, 0
-    for raw in table.iter_batches(rows.selectors, at_once, progress):
-        kept = raw if keep is None else raw.filter(pa.array(keep[start : start + raw.num_rows]))
-        start += raw.num_rows
-        if not kept.num_rows:
-            continue
-        batch = rows.batch(kept)
+    done = 0
+    for batch in batches_of(table, places, layout.observed, dimensions, keep, progress):
         segments.append(batch.segments)
         for key, sketch in sketch_batch(batch, blank, pane_ms=1):
             _add(totals, key.segment, sketch)
@@ -100,6 +98,25 @@ def sketch_rows(
         done += batch.n
     none = np.zeros((len(dimensions), 0), dtype=np.int32)
     return totals, groups, np.concatenate([none, *segments], axis=1)
+
+
+def batches_of(
+    table: TableFile,
+    places: FilePlaces,
+    layout: Layout,
+    dimensions: Mapping[str, tuple[str, ...]],
+    keep: Bools | None,
+    progress: Progress,
+) -> Iterator[Batch]:
+    """Read the file once, as batches of a layout of columns that it has; the parameters are those of `sketch_rows`."""
+    rows = _Rows(places, layout, dimensions)
+    at_once = min(max(_BATCH_BYTES // (8 * len(layout.columns)), 1_000), _MOST_ROWS)
+    start = 0
+    for raw in table.iter_batches(rows.selectors, at_once, progress):
+        kept = raw if keep is None else raw.filter(pa.array(keep[start : start + raw.num_rows]))
+        start += raw.num_rows
+        if kept.num_rows:
+            yield rows.batch(kept)
 
 
 def _add(sketches: dict[str, Sketch], segment: str, sketch: Sketch) -> None:

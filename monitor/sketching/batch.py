@@ -6,12 +6,13 @@ part stay in bounded memory.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.accumulate import accumulate
+from detectors.derive import with_derived
 from detectors.reference import REST, WHOLE, Reference, segment_name
 from detectors.sketch import Sketch
 from monitor.events.batch import Batch
@@ -30,9 +31,11 @@ class SketchKey:
 
 
 def sketch_batch(batch: Batch, reference: Reference, pane_ms: int) -> Iterator[tuple[SketchKey, Sketch]]:
-    """The sketches of `batch` on the reference's grid. No key comes twice."""
+    """The sketches of `batch` on the reference's grid, its derived columns with them. No key comes twice."""
     if batch.n == 0:
         return
+    if reference.derived is not None:
+        batch = replace(batch, numeric=with_derived(reference.derived, batch.numeric))
     names = [(WHOLE,)] + [
         tuple(segment_name(dimension, value) for value in (*values, REST))
         for dimension, values in reference.dimensions.items()

@@ -1,6 +1,7 @@
 """Windows of the calendar tile time in every zone, and agree with dates that are counted one by one."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -85,7 +86,7 @@ def windows_of(shape: CalendarShape, first: int, last: int) -> set[Window]:
     while day.year < last:
         number = (day.year - 1970) * 12 + day.month - 1 if shape.months else (day - date(1969, 12, 29)).days
         if not shape.months or day.day == 1:
-            starts.append((number, beginning(day, shape)))
+            starts.append((number, beginning(day, shape.offset_ms, shape.timezone)))
         day += timedelta(days=1)
     begins = dict(starts)
     return {
@@ -95,12 +96,13 @@ def windows_of(shape: CalendarShape, first: int, last: int) -> set[Window]:
     }
 
 
-def beginning(day: date, shape: CalendarShape) -> int:
-    """The first quarter of an hour or second after it, around a local time, at which clocks show it or later."""
-    wall = datetime(day.year, day.month, day.day) + timedelta(milliseconds=shape.offset_ms)
+@cache
+def beginning(day: date, offset_ms: int, timezone: str) -> int:
+    """The first instant, to half a minute, at which clocks show a local time or a later one."""
+    wall = datetime(day.year, day.month, day.day) + timedelta(milliseconds=offset_ms)
     utc = wall.replace(tzinfo=UTC) - timedelta(hours=26)
     for step in (timedelta(minutes=15), timedelta(seconds=30)):
-        while utc.astimezone(RULES[shape.timezone]).replace(tzinfo=None) < wall:
+        while utc.astimezone(RULES[timezone]).replace(tzinfo=None) < wall:
             utc += step
         utc -= step
     return int((utc + timedelta(seconds=30)).timestamp() * 1000)
@@ -115,9 +117,9 @@ def test_windows_agree_with_dates_that_are_counted_one_by_one(
     for _ in range(20):
         start_ms = data.draw(st.integers(ms(year, 1, 1), ms(year + 1, 1, 1)))
         inside = Window(start_ms=start_ms, end_ms=start_ms + data.draw(st.integers(1, 3 * DAY_MS)))
-        after_ms = start_ms + data.draw(st.integers(-DAY_MS, 40 * DAY_MS))
-        until_ms = after_ms + data.draw(st.integers(0, 100 * DAY_MS))
         holding = sorted(w for w in expected if w.start_ms <= start_ms < w.end_ms)
+        near = st.sampled_from([w.end_ms for w in holding]) | st.integers(start_ms - DAY_MS, start_ms + 100 * DAY_MS)
+        after_ms, until_ms = sorted((data.draw(near), data.draw(near)))
         assert list(shape.containing(start_ms)) == holding[::-1]
         assert shape.last_end_ms(start_ms) == holding[-1].end_ms
         around = [w for w in holding if w.end_ms >= inside.end_ms]

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 import pytest
@@ -11,6 +12,7 @@ from support.brokers import Broker
 
 from monitor.config.schema import Kafka
 from monitor.kafka import compaction
+from monitor.kafka.clients import OWN_MESSAGE_BYTES
 from monitor.kafka.topics import ensure_topics
 
 
@@ -19,6 +21,14 @@ def settings_of(admin: AdminClient, topic: str) -> dict[str, str | None]:
     answer: Future[dict[str, ConfigEntry]]
     (answer,) = admin.describe_configs(asked, request_timeout=10).values()
     return {name: entry.value for name, entry in answer.result().items()}
+
+
+def wait_for_settings(admin: AdminClient, topic: str, expected: Mapping[str, str]) -> None:
+    """A broker tells of a change once it has heard of it from the controller, which is after the change is answered."""
+    deadline_s = time.monotonic() + 30.0
+    while not (found := settings_of(admin, topic)).items() >= expected.items():
+        assert time.monotonic() < deadline_s, {name: found.get(name) for name in expected}
+        time.sleep(0.05)  # between two looks at the condition
 
 
 def kafka_of(broker: Broker) -> Kafka:
@@ -35,8 +45,23 @@ def test_a_new_topic_of_state_and_one_that_was_there_have_the_settings(transacti
     for made in admin.create_topics([NewTopic(old, 1, 1, config=by_a_person)], operation_timeout=30).values():
         made.result(timeout=40)
     ensure_topics(kafka, compacted=(old, new))
-    assert settings_of(admin, new).items() >= compaction.SETTINGS.items()
-    assert settings_of(admin, old).items() >= {**compaction.SETTINGS, **by_a_person}.items(), "what a person set stays"
+    wait_for_settings(admin, new, compaction.SETTINGS)
+    wait_for_settings(admin, old, {**compaction.SETTINGS, **by_a_person})  # what a person set stays
+
+
+def test_what_is_older_than_minutes_or_larger_than_a_few_messages_lies_in_closed_segments(
+    transactional_kafka: Broker,
+) -> None:
+    """Only those are compacted, and by default Kafka closes one after a week or a gigabyte. As the broker has it."""
+    kafka = kafka_of(transactional_kafka)
+    topic = f"{kafka.topic_prefix}-state"
+    ensure_topics(kafka, compacted=(topic,))
+    found = settings_of(AdminClient({"bootstrap.servers": kafka.bootstrap_servers}), topic)
+    assert found["cleanup.policy"] == "compact"
+    assert float(found["segment.ms"] or "nan") <= 5 * 60_000
+    assert OWN_MESSAGE_BYTES <= float(found["segment.bytes"] or "nan") <= 2 * OWN_MESSAGE_BYTES
+    assert float(found["min.cleanable.dirty.ratio"] or "nan") <= 0.1
+    assert float(found["max.compaction.lag.ms"] or "nan") <= 30 * 60_000
 
 
 @pytest.mark.long

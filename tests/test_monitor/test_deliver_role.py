@@ -31,6 +31,34 @@ from sinks.records.record import VERSION_KEY
 
 N = 200
 TYPE = {"type": "json-lines", "folder": "files"}
+FREEZES = '''
+"""Writes like `acme_lines`, and freezes a process at once: the broker, before the rows' offsets are committed."""
+
+import os
+import signal
+
+import acme_lines
+
+
+class Settings(acme_lines.Settings, frozen=True, kw_only=True):
+    """Which process."""
+
+    pid: int
+
+    def open(self):
+        return Freezes(self)
+
+
+class Freezes(acme_lines.JsonLines):
+    def __init__(self, settings):
+        super().__init__(settings)
+        self._pid = settings.pid
+
+    def write(self, batches):
+        written = super().write(batches)
+        os.kill(self._pid, signal.SIGSTOP)
+        return written
+'''
 
 
 @pytest.fixture
@@ -210,15 +238,22 @@ def test_a_member_that_another_took_the_place_of_ends_instead_of_idling(
         assert isinstance(workers["here"].error, RestartError)
 
 
-def test_sigterm_is_heard_while_the_broker_is_frozen(apache_kafka: ApacheKafka, install: Install) -> None:
-    installation = install(apache_kafka, here={**TYPE, "records": ["late_dropped"]})
+@pytest.mark.parametrize("where", ["idle", "between writing and committing"])
+def test_sigterm_is_heard_while_the_broker_is_frozen(
+    apache_kafka: ApacheKafka, install: Install, plugins: Path, where: str
+) -> None:
+    assert apache_kafka.pid is not None
+    install_plugin(plugins, "acme-freezes", {"acme_freezes": FREEZES}, {"freezes": "acme_freezes:Settings"})
+    kind = TYPE if where == "idle" else {**TYPE, "type": "freezes", "pid": apache_kafka.pid}
+    installation = install(apache_kafka, here={**kind, "records": ["late_dropped"]})
+    send(installation, range(3))
     installation.start("deliver", "deliver-0", "here")
     written = installation.folder / "files" / "late_dropped.jsonl"
-    send(installation, range(3))
-    installation.wait_for(written.exists, "the role to work")
-    assert apache_kafka.pid is not None
-    os.kill(apache_kafka.pid, signal.SIGSTOP)
     try:
+        installation.wait_for(written.exists, "the role to work")
+        if where == "idle":
+            installation.wait_for(lambda: caught_up(installation, "here"), "the role to commit")
+        os.kill(apache_kafka.pid, signal.SIGSTOP)
         process = installation.processes["deliver-0"]
         process.send_signal(signal.SIGTERM)
         started_s = time.monotonic()

@@ -26,6 +26,7 @@ from monitor.kafka.progress import GroupProgress
 from monitor.process.health import Health
 from monitor.process.supervisor import RoleCommand, Supervisor
 from monitor.roles.ingest import Ingest
+from monitor.sketching.ingest_step import IngestStep
 
 PARTITIONS = 2
 GIVE_UP_S = 120.0
@@ -135,9 +136,12 @@ def caught_up(config: Config) -> Callable[[], bool]:
     return look
 
 
+@pytest.mark.parametrize("commits", [True, False])
 def test_a_worker_whose_place_another_took_ends_and_does_not_idle_as_if_all_were_well(
-    transactional_kafka: Broker, tmp_path: Path
+    transactional_kafka: Broker, tmp_path: Path, commits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not commits:  # or its next commit may be refused before its consumer says that it has been given up
+        monkeypatch.setattr(IngestStep, "take", lambda *_: None)
     config = load(configure(tmp_path, transactional_kafka))
     with running(config, Health("ingest")) as worker:
         join_once(config)
