@@ -7,7 +7,7 @@ from support.flow import MINUTE_MS, Event, make_reference, make_watched, message
 from support.machine import Machine, clock
 
 from detectors.sketch import Sketch
-from detectors.tables import Stack, added, stacked
+from detectors.stack import Stack, added, stacked
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.pane_cache import PaneCache
 
