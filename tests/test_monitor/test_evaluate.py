@@ -148,15 +148,15 @@ def test_a_newer_message_stops_the_role_unread_and_what_came_before_it_is_commit
 def test_a_state_that_a_newer_release_wrote_stops_the_role() -> None:
     bench = Bench(make_watched(REFERENCE))
     bench.state.data[SEAL_KEY] = seal_of_a_newer_release()
-    with pytest.raises(StoppedError, match=r"offset 0: the state has version 3, .* up to 2"):
+    with pytest.raises(StoppedError, match=r"offset 0: the state has version 4, .* up to 3"):
         asyncio.run(bench.role.process([bench.event(0)]))
-    with pytest.raises(StoppedError, match="partition 0: the state has version 3"):
+    with pytest.raises(StoppedError, match="partition 0: the state has version 4"):
         asyncio.run(bench.role.take_up(0))
     assert (bench.producer.sent, bench.acked) == ([], [])
 
 
 def seal_of_a_newer_release() -> bytes:
-    return zstandard.compress(msgspec.msgpack.encode({"schema_version": 3, "absorbed": {"what": "nobody knows"}}))
+    return zstandard.compress(msgspec.msgpack.encode({"schema_version": 4, "absorbed": {"what": "nobody knows"}}))
 
 
 def test_a_model_whose_reference_is_missing_waits_and_goes_on_when_it_is_there_without_a_message() -> None:

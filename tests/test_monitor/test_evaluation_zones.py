@@ -53,10 +53,10 @@ def last_of(machine: Machine) -> dict[tuple[object, ...], object]:
 
 def counts(machine: Machine) -> list[tuple[int, int, int, int]]:
     """Of each window of the whole, as it was scored: start, hours, events, revision."""
-    ks = [row for row in machine.scores if (row.segment, row.method) == ("", "ks")]
     return [
-        (row.window_start_ms, (row.window_end_ms - row.window_start_ms) // HOUR_MS, row.n_current, row.revision)
-        for row in ks
+        (row.window_start_ms, (row.window_end_ms - row.window_start_ms) // HOUR_MS, row.events, row.revision)
+        for row in machine.windows
+        if row.segment == ""
     ]
 
 
