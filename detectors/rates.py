@@ -30,6 +30,7 @@ def rate_scores(comparison: Comparison, before: Ints, after: Ints, design: Desig
     The statistic is |rate live - rate reference|.
     """
     m, n = comparison.n_reference, comparison.n_current
+    there = np.flatnonzero(before + after)
     numerator, denominator = cross_difference(before, m, after, n)
     difference = numerator / denominator
     size = 1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1)
@@ -40,11 +41,18 @@ def rate_scores(comparison: Comparison, before: Ints, after: Ints, design: Desig
         comparison,
         statistic=np.abs(difference),
         effect=debiased(difference**2, variance * design.ratio),
-        p_value=two_rates_p(before, m, after, n, DesignEffect.none(n.size)),
-        p_panes=design.only_dependent(two_rates_p(before, m, after, n, design)),
+        p_value=_of_rows(there, before, m, after, n, DesignEffect.none(n.size)),
+        p_panes=design.only_dependent(_of_rows(there[design.ratio[there] > 1.0], before, m, after, n, design)),
         dispersion=dispersion,
         silent=before + after == 0,
     )
+
+
+def _of_rows(rows: Ints, before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffect) -> Floats:
+    """`two_rates_p` of some rows, 1 in the others: most columns have no nulls on either side."""
+    p = np.ones(n.size)
+    p[rows] = two_rates_p(before[rows], m[rows], after[rows], n[rows], design.of_rows(rows))
+    return p
 
 
 def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffect) -> Floats:

@@ -18,6 +18,7 @@ from detectors.stack import Stack
 from detectors.tables import compare
 
 _LEAST_ROWS: Final = 10  # of a pane's segment, or of the rest, for its statistics to be looked at
+_NEVER: Final = 1 << 62
 _ERRORS: Final = 2.0  # standard errors by which a design effect exceeds 1 to count
 # How steady a method's dispersion is over independent panes: its variance is 2 over this. 1 is a squared normal
 # variable.
@@ -74,7 +75,8 @@ def study(
                 if key not in plans:
                     plans[key] = _plan(reference, kind, method.grid, columns)
                 plan = plans[key]
-                comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live)
+                # Not testable: nobody reads the p-values, and methods may spare themselves the work.
+                comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live, _NEVER)
                 scores = method.score(comparison, DesignEffect.none(comparison.n_reference.size))
                 values = scores.dispersion.reshape(len(names), columns.size)
                 found[number][:, columns] = np.where(usable[:, columns], values, np.nan)
@@ -91,7 +93,24 @@ def study(
             name: _rows_of(_effects(values, rows, whole_at, _steadiness(name), growth))
             for name, values in dispersion.items()
         },
+        nus={name: _rows_of(_nus(values, whole_at)) for name, values in dispersion.items() if get(name).grid == "bins"},
     )
+
+
+def _nus(dispersion: Floats, whole: int) -> Floats:
+    """(segments, columns) 2 mean^2 / variance over panes: the whole's own, all segments' together."""
+    there = ~np.isnan(dispersion)
+    n = there.sum(axis=0)
+    mean = _means(dispersion, there)
+    square = np.sum(np.where(there, (dispersion - mean) ** 2, 0.0), axis=0) / np.maximum(n - 1, 1) / mean**2
+    others = np.arange(dispersion.shape[1]) != whole
+    known = n > 8
+    if others.any():
+        shared = np.sum(np.where(known, square, 0.0)[others], axis=0) / np.maximum(known[others].sum(axis=0), 1)
+        square[others] = shared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nu = 2.0 / square
+    return np.round(np.where(np.isfinite(nu) & (nu > 0.0), nu, 1e9), _DIGITS)
 
 
 def mean_excess(made: PaneStudy) -> float:

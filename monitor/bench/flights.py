@@ -16,7 +16,8 @@ from detectors.grid import coarse_cells
 from detectors.reference import WHOLE, Reference
 from detectors.score import score_stack
 from detectors.sketch import Sketch
-from detectors.tables import Stack, added, stacked
+from detectors.stack import Stack, added, stacked
+from detectors.verdict import verdicts
 from monitor.bench import scoring
 from monitor.bench.size import Material
 from monitor.config.load import load
@@ -69,14 +70,21 @@ def sketch_alone(material: Material) -> Callable[[], int]:
 
 
 def score_all(material: Material) -> Callable[[], int]:
-    """Weeks of days, with p-values, q-values and verdicts; counts scores."""
+    """Weeks of days, with p-values and verdicts; counts scores."""
     config, references, decoded = _prepare(material)
     (model,) = watched(config, references)
     reference = references[model.name].current
-    weeks = [added(days) for days in _weeks(decoded, reference)]
+    weeks = [added(reference.layout, days) for days in _weeks(decoded, reference)]
+
+    study = reference.study(7 * DAY_MS)
 
     def work() -> int:
-        return sum(len(score_stack(reference, week, model.settings, model.min_samples)) for week in weeks)
+        n = 0
+        for week in weeks:
+            scores = score_stack(reference, week, model.settings, model.min_samples, study=study)
+            verdicts(scores, model.alpha)
+            n += len(scores)
+        return n
 
     return work
 
@@ -87,7 +95,7 @@ def loop(material: Material) -> Callable[[], int]:
     reference = next(iter(references.values())).current
     layout = reference.layout
     whole = reference.sketches[WHOLE].counts
-    weeks = [added(days) for days in _weeks(decoded, reference)]
+    weeks = [added(reference.layout, days) for days in _weeks(decoded, reference)]
     coarse = [coarse_cells(layout.column_edges(k), whole[layout.cells(i)], 10) for k, i in enumerate(layout.numeric)]
 
     def work() -> int:

@@ -12,6 +12,7 @@ from detectors.grid import coarse_cells
 from detectors.reference import WHOLE
 from detectors.score import score
 from detectors.settings import Setting
+from detectors.verdict import verdicts
 from monitor.bench.columns import make_reference, make_window
 from monitor.bench.size import Material
 
@@ -20,10 +21,15 @@ _FLOOR: Final = 1e-4
 
 
 def score_all(material: Material) -> Callable[[], int]:
-    """One window of numeric columns by four methods, with p-values, q-values and verdicts."""
+    """One window of numeric columns by four methods, with p-values and verdicts."""
     reference = make_reference(material.size.columns, material.size.pane_events)
     sketches = {WHOLE: make_window(reference, material.size.pane_events)}
-    return lambda: len(score(reference, sketches, SETTINGS)) // len(SETTINGS)
+
+    def work() -> int:
+        scores = score(reference, sketches, SETTINGS)
+        return len(verdicts(scores))
+
+    return work
 
 
 def loop(material: Material) -> Callable[[], int]:

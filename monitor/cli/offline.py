@@ -71,11 +71,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     with bar(f"replaying {predictions.name}") as show:
         report = run_replay(_watched(parts, show), replay, out, close=close)
     console = results()
-    show_replayed(console, config, config_path, report, out)
-    if not close:
-        console.print(
-            "windows that are not over at the end of the file are left open; --close scores them", style="dim"
-        )
+    show_replayed(console, config, config_path, report, out, closed=close)
 
 
 def _watched(parts: "Iterable[FilePart]", show: Callable[[float], None]) -> "Iterator[Decoded]":

@@ -20,11 +20,17 @@ MOST_LINES: Final = 20
 _VERDICTS: Final = RECORDS["drift_verdict"].file
 _SCORES: Final = RECORDS["drift_score"].file
 _WINDOWS: Final = RECORDS["window"].file
-_BECAUSE: Final = {"few events": "for want of events", "absent": "because no event spoke of them"}
+_BECAUSE: Final = {
+    "few events": "for want of events",
+    "absent": "because no event spoke of them",
+    "nothing to compare with": "for want of anything to compare with",
+}
 
 
-def show_replayed(console: Console, config: Config, config_path: Path, report: ReplayReport, out: Path) -> None:
-    """Print the end of a replay into `out`."""
+def show_replayed(
+    console: Console, config: Config, config_path: Path, report: ReplayReport, out: Path, *, closed: bool
+) -> None:
+    """Print the end of a replay into `out`; `closed`: windows that are not over were scored too."""
     sizes = {
         model.name: [(window.shape.usual_ms, str(window.size)) for window in model.windows] for model in config.models
     }
@@ -35,7 +41,13 @@ def show_replayed(console: Console, config: Config, config_path: Path, report: R
         f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} drifted"
         f"{_not_scored(out / _WINDOWS)}."
     )
-    console.print(f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl")
+    if not closed:
+        console.print(
+            "windows that are not over at the end of the file are left open; --close scores them", style="dim"
+        )
+    console.print(
+        f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl"
+    )
     console.print(_next(report, found, config_path))
 
 
@@ -84,7 +96,9 @@ def _figure(quantity: str, value: float) -> str:
     """To three digits; shares in per cent."""
     if value != value:  # NaN
         return "none"
-    return f"{100 * value:.3g} %" if quantity.startswith("share") else f"{value:.3g}"
+    if quantity.startswith("share"):
+        return f"{100 * value:.3g} %"
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def _not_scored(path: Path) -> str:

@@ -6,9 +6,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from monitor.demo.findings import Findings, MonthFinding
+from monitor.demo.findings import Findings
 
-_BAR_CELLS = 12
+_BAR_CELLS = 8
 
 
 def show_findings(console: Console, findings: Findings, n_open: int, elapsed_s: float) -> None:
@@ -20,38 +20,41 @@ def show_findings(console: Console, findings: Findings, n_open: int, elapsed_s: 
         f"rejected, {findings.n_late:,} too late, {n_open:,} in a day that is not over"
     )
     console.print(
-        f"[bold]{findings.n_windows:,}[/] windows scored: {findings.n_scores:,} scores, "
-        f"{findings.n_insufficient:,} of them insufficient (too few flights to tell)"
+        f"[bold]{findings.n_windows:,}[/] windows scored: {findings.n_verdicts:,} verdicts by {findings.n_scores:,} scores, "
+        f"{findings.n_drifted:,} drifted; {findings.n_columns_unscored:,} columns not scored, in {findings.n_unscored:,} "
+        "windows of segments with too few flights"
     )
     console.print(
         f"[bold]{rate:,.0f}[/] events/s from the first event sent to the last row in ClickHouse ({elapsed_s:.0f} s)"
     )
     console.print()
-    title = "Drift against January by month (PSI; drift from 0.2), and 7-day windows with drift"
+    title = "Drift against January, by the 7-day windows of all flights that end in each month"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("month")
     table.add_column("flights", justify="right")
     table.add_column("drifted most", no_wrap=True)
-    table.add_column("", min_width=_BAR_CELLS)
-    table.add_column("score", justify="right")
-    table.add_column("weeks", justify="right")
-    highest = max((month.top[0][1] for month in findings.months if month.top), default=1.0)
+    table.add_column("columns", min_width=_BAR_CELLS)
+    table.add_column("score (PSI)", justify="right")
+    table.add_column("score drifted", justify="right")
+    most = max((month.columns_drifted for month in findings.months), default=1)
     for month in findings.months:
         table.add_row(
             calendar.month_abbr[month.month],
             f"{month.n:,}",
-            ", ".join(f"{name} {psi:.2f}" for name, psi in month.top),
-            _bar(month, highest),
+            ", ".join(f"{name} {direction}" for name, direction, _ in month.top),
+            f"{_bar(month.columns_drifted, most)} {month.columns_drifted}",
             f"{month.score_psi:.2f}",
-            f"{month.drifted} of {month.windows}",
+            f"{month.score_drifted} of {month.windows}",
         )
     console.print(table)
-    for segment, column, statistic in findings.segments:
-        console.print(f"  {column} moved most in [bold]{segment}[/]: PSI up to {statistic:.2f} in a week")
+    for one in findings.segments:
+        console.print(
+            f"  the score moved most in [bold]{one.segment}[/]: {one.quantity} {one.direction}, {one.before:.2f} -> "
+            f"{one.after:.2f} in the week to {one.week_end}"
+        )
 
 
-def _bar(month: MonthFinding, highest: float) -> str:
-    value = month.top[0][1] if month.top else 0.0
+def _bar(value: int, highest: int) -> str:
     eighths = round(value / highest * _BAR_CELLS * 8) if highest > 0 else 0
     full, rest = divmod(eighths, 8)
     return "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")

@@ -6,6 +6,7 @@ the default mapping whatever the configured one is:
 | column | what |
 |---|---|
 | `model`, `version` | of any type |
+| `timestamp` | milliseconds since 1970 UTC; null where it cannot be read |
 | `features` | a struct: the features object of a nested event, what no other key names of a flat one |
 | `prediction` | a struct of `score` and `label` |
 | `segments` | a struct |
@@ -31,7 +32,7 @@ from monitor.events.mapping import MODEL, SEGMENTS, Mapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.reasons import Reason
-from monitor.events.values import clean, number
+from monitor.events.values import clean, number, timestamp
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
 
@@ -39,7 +40,6 @@ MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 4 * 1024 * 1024
 _MAX_COLUMNS: Final = 10_000
 
-_TOP: Final = (MODEL, "version")
 _STRUCTS: Final = ("features", "prediction", SEGMENTS)
 _INT64: Final = range(-(2**63), 2**63)
 _NUMBERS: Final = {int, float}
@@ -177,7 +177,11 @@ class JsonlTable:
         version = resolve(event, self._paths.version)
         segments = event.get(SEGMENTS)
         return {
-            "": {MODEL: event.get(MODEL), "version": None if version is UNSET else version},
+            "": {
+                MODEL: event.get(MODEL),
+                "version": None if version is UNSET else version,
+                "timestamp": timestamp(resolve(event, self._paths.timestamp)),
+            },
             "features": features,
             "prediction": self._prediction(event, flat),
             SEGMENTS: segments if isinstance(segments, dict) else {},
@@ -208,6 +212,7 @@ class _Paths:
     def __init__(self, mapping: Mapping) -> None:
         self.features = path_of(mapping.features)
         self.version = path_of(mapping.version)
+        self.timestamp = path_of(mapping.timestamp)
         self.score = path_of(mapping.score)
         self.label = path_of(mapping.label)
         self._flat_score, self._flat_label = mapping.flat_score, mapping.flat_label

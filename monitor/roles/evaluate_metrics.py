@@ -7,20 +7,23 @@ worker contradicts that worker's.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 from prometheus_client import Counter
 
+from detectors.reference import WHOLE
 from monitor import telemetry
+from monitor.evaluation.compare import Compare
 from monitor.evaluation.evaluator import Step
 from monitor.kafka.topics import partition_of_model
 from sinks.records import record_of
 
 log = structlog.get_logger()
 
+_PINNED: Final = Compare().name
 SAY_AGAIN_S = 60.0
 """How often the log says the same of a model, in seconds."""
 
@@ -31,7 +34,8 @@ class EvaluateMetrics:
     def __init__(self, n_partitions: int) -> None:
         self._n_partitions = n_partitions
         self._watermarks_ms: dict[str, int] = {}
-        self._drift: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
+        self._drift: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        self._pinned: set[str] = set()
         self._lags: set[tuple[str, str, str]] = set()
         self._waiting: dict[str, str] = {}
         self._said_s: dict[str, float] = {}
@@ -64,7 +68,7 @@ class EvaluateMetrics:
                     for model, n in zip(*_values(batch, "model", "n"), strict=True):
                         telemetry.LATE_DROPPED.labels(model).inc(n)
                 elif record == "drift_verdict":
-                    self._show(batch.filter(pc.equal(batch.column("segment").cast(pa.string()), pa.scalar(""))))
+                    self._show(batch)
         self.turned()
 
     def turned(self) -> None:
@@ -97,7 +101,7 @@ class EvaluateMetrics:
             telemetry.WATERMARK_DELAY.remove(model)
         for model in [model for model in self._drift if self._partition(model) not in partitions]:
             for labels in self._drift.pop(model):
-                telemetry.DRIFT_STATISTIC.remove(*labels)
+                telemetry.DRIFT_EFFECT.remove(*labels)
                 telemetry.DRIFTED.remove(*labels)
 
         for model in [model for model in self._waiting if self._partition(model) not in partitions]:
@@ -124,14 +128,22 @@ class EvaluateMetrics:
             del self._waiting[model]
             telemetry.WAITING_FOR_REFERENCE.labels(model).set(0)
 
-    def _show(self, scores: pa.RecordBatch) -> None:
-        """The last score of each column and method; those of the whole."""
-        keys = zip(*_values(scores, "model", "column", "method"), strict=True)
-        figures = zip(*_values(scores, "statistic", "drifted"), strict=True)
-        for labels, (statistic, drifted) in dict(zip(keys, figures, strict=True)).items():
+    def _show(self, verdicts: pa.RecordBatch) -> None:
+        """Count verdicts, and show each column's last one of the whole, beside the pinned reference if there is one."""
+        told = pa.Table.from_batches([verdicts.select(["model", "drifted"])]).group_by(["model", "drifted"])
+        for row in told.aggregate([([], "count_all")]).to_pylist():
+            telemetry.VERDICTS.labels(row["model"], str(row["drifted"]).lower()).inc(row["count_all"])
+        whole = verdicts.filter(pc.equal(verdicts.column("segment").cast(pa.string()), pa.scalar(WHOLE)))
+        keys = zip(*_values(whole, "model", "column"), strict=True)
+        figures = zip(*_values(whole, "compare", "drifted", "effect", "threshold"), strict=True)
+        for labels, (compare, drifted, effect, threshold) in zip(keys, figures, strict=True):
+            if compare == _PINNED:
+                self._pinned.add(labels[0])
+            elif labels[0] in self._pinned:
+                continue
             self._drift[labels[0]].add(labels)
-            telemetry.DRIFT_STATISTIC.labels(*labels).set(statistic)
             telemetry.DRIFTED.labels(*labels).set(drifted)
+            telemetry.DRIFT_EFFECT.labels(*labels).set(effect / threshold)
 
     def _partition(self, model: str) -> int:
         return partition_of_model(model, self._n_partitions)

@@ -9,7 +9,8 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from detectors.profile import ProfileColumns
-from detectors.score import ScoreColumns
+from detectors.score import CALIBRATIONS, ScoreColumns
+from detectors.verdict import VerdictColumns
 from sinks.records import FIRST_MS, LAST_MS, Field, Record, record_of
 
 TEXTS = st.one_of(
@@ -82,12 +83,23 @@ def objects_of(batches: Iterable[pa.RecordBatch], name: str) -> list[SimpleNames
 
 
 def score_objects(scores: ScoreColumns) -> list[SimpleNamespace]:
+    """A window's evidence as objects, for assertions."""
+    names = ("statistic", "effect", "p_value", "threshold", "n_reference", "n_current", "error_bound")
+    columns = {name: getattr(scores, name).tolist() for name in names}
+    columns["calibration"] = [CALIBRATIONS[code] for code in scores.calibration]
+    return _objects(scores, columns)
+
+
+def verdict_objects(verdicts: VerdictColumns) -> list[SimpleNamespace]:
     """A window's verdicts as objects, for assertions."""
-    names = ("statistic", "p_value", "q_value", "threshold", "drifted", "insufficient", "n_reference", "n_current")
-    columns = {name: getattr(scores, name).tolist() for name in (*names, "error_bound")}
-    columns["segment"] = [scores.segments[code] for code in scores.segment]
-    columns["column"] = [scores.columns[code] for code in scores.column]
-    columns["method"] = [scores.methods[code] for code in scores.method]
+    names = ("drifted", "p_value", "q_value", "effect", "threshold", "n_reference", "n_current")
+    return _objects(verdicts, {name: getattr(verdicts, name).tolist() for name in names})
+
+
+def _objects(own: ScoreColumns | VerdictColumns, columns: dict[str, list[Any]]) -> list[SimpleNamespace]:
+    columns["segment"] = [own.segments[code] for code in own.segment]
+    columns["column"] = [own.columns[code] for code in own.column]
+    columns["method"] = [own.methods[code] for code in own.method]
     return [SimpleNamespace(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import msgspec
 import numpy as np
-from support.batches import score_objects
+from support.batches import score_objects, verdict_objects
 
 from detectors.accumulate import accumulate
 from detectors.columns import CODE_NULL
@@ -15,6 +15,7 @@ from detectors.reference import REST, Reference, categorical_column, numeric_col
 from detectors.score import score
 from detectors.settings import Setting
 from detectors.sketch import Sketch
+from detectors.verdict import verdicts
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch
 from monitor.eventtime.watermark import Clock
@@ -25,6 +26,8 @@ from monitor.sketching.messages import SketchMessage
 
 MINUTE_MS = 60_000
 SITES = ("north", "south")
+VERDICT = "(verdict)"
+"""In the place of a method, in the keys of rows."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -68,6 +71,7 @@ def make_watched(reference: Reference, **changes: object) -> Watched:
         "lateness_ms": MINUTE_MS,
         "retention_ms": 60 * MINUTE_MS,
         "min_samples": 5,
+        "alpha": 0.05,
         "settings": (Setting(method="psi", threshold=0.2), Setting(method="ks", threshold=0.1)),
         "references": {reference.digest: reference},
     }
@@ -123,7 +127,7 @@ def windows_of(event: Event, model: Watched) -> set[Window]:
 def scores_of(
     events: Mapping[Window, Sequence[Event]], reference: Reference, model: Watched
 ) -> dict[tuple[object, ...], SimpleNamespace]:
-    """What each window scores with its events."""
+    """What each window scores with its events: a row a method, and the verdict under the method `VERDICT`."""
     rows: dict[tuple[object, ...], SimpleNamespace] = {}
     for window, mine in events.items():
         for version in (0, 1):
@@ -135,8 +139,11 @@ def scores_of(
             sketches: Mapping[str, Sketch] = {
                 k.segment: s for k, s in sketch_batch(make_batch(shifted, reference), reference, 1)
             }
-            for row in score_objects(score(reference, sketches, model.settings, model.min_samples)):
+            scores = score(reference, sketches, model.settings, model.min_samples)
+            for row in score_objects(scores):
                 rows[str(version + 1), window, row.segment, row.column, row.method] = row
+            for row in verdict_objects(verdicts(scores, model.alpha)):
+                rows[str(version + 1), window, row.segment, row.column, VERDICT] = row
     return rows
 
 
@@ -145,7 +152,7 @@ def last_revisions(rows: Sequence[SimpleNamespace]) -> dict[tuple[object, ...], 
     last: dict[tuple[object, ...], SimpleNamespace] = {}
     for row in rows:
         window = Window(start_ms=row.window_start_ms, end_ms=row.window_end_ms)
-        key = (row.version, window, row.segment, row.column, row.method)
+        key = (row.version, window, row.segment, row.column, VERDICT if hasattr(row, "quantity") else row.method)
         if key not in last or row.revision >= last[key].revision:
             last[key] = row
     return last

@@ -195,36 +195,6 @@ class Installation:
         self.log.close()
 
 
-SCORE_COLUMNS = (
-    "model, version, reference, segment, column, method, toUnixTimestamp64Milli(window_start) AS start, "
-    "toUnixTimestamp64Milli(window_end) AS stop, statistic, p_value, q_value, threshold, drifted, insufficient, "
-    "n_reference, n_current, error_bound"
-)
-
-
-def score_rows(installation: Installation) -> list[tuple[Any, ...]]:
-    """The last revision of every score that ClickHouse holds, in the order of their keys."""
-    rows = installation.query(f"SELECT {SCORE_COLUMNS} FROM drift_scores_latest ORDER BY 1, 2, 3, 4, 5, 6, 7, 8")
-    return [_comparable(row) for row in rows]
-
-
-def _comparable(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """NaN equals nothing, itself included; here it stands for "no figure", and that is the same everywhere."""
-    return tuple("no figure" if isinstance(value, float) and value != value else value for value in row)
-
-
-def parquet_rows(path: Path) -> list[tuple[Any, ...]]:
-    """The rows that `replay` wrote, in the same order and form."""
-    import pyarrow.parquet as pq
-
-    names = [
-        "model", "version", "reference", "segment", "column", "method", "window_start_ms", "window_end_ms", "statistic",
-        "p_value", "q_value", "threshold", "drifted", "insufficient", "n_reference", "n_current", "error_bound",
-    ]  # fmt: skip
-    rows = [_comparable(tuple(row[name] for name in names)) for row in pq.read_table(path, columns=names).to_pylist()]
-    return sorted(rows, key=lambda row: tuple(part.encode() if isinstance(part, str) else part for part in row[:8]))
-
-
 _KEY = "model, version, reference, segment, column, kind"
 _FIGURES = (
     "cityHash64(n, nulls, invalid, counts, arrayMap(x -> toString(x), arrayConcat([minimum, maximum], quantiles))) "

@@ -62,6 +62,14 @@ class Machine:
         return objects_of(self.sent, "drift_score")
 
     @property
+    def verdicts(self) -> list[SimpleNamespace]:
+        return objects_of(self.sent, "drift_verdict")
+
+    @property
+    def windows(self) -> list[SimpleNamespace]:
+        return objects_of(self.sent, "window")
+
+    @property
     def profiles(self) -> list[SimpleNamespace]:
         return objects_of(self.sent, "column_profile")
 

@@ -204,15 +204,13 @@ def test_predictions_and_features_as_events_of_their_own_show_no_drift(tmp_path:
     data = write(tmp_path / "events.jsonl", "\n".join(json.dumps(event) for event in apart))
     config = Installation(tmp_path / "replay", "127.0.0.1:1", "replay", [section]).path
     replay_file(config, data, tmp_path / "out", close=True)
-    scores = [row for row in pq.read_table(tmp_path / "out" / "drift.parquet").to_pylist() if row["segment"] == ""]
-    assert len(scores) > 100
-    assert [row for row in scores if row["drifted"]] == []
+    verdicts, scores, windows = (whole(tmp_path / "out" / name) for name in ("verdicts", "drift", "windows"))
+    assert len(verdicts) > 100
+    assert [row for row in verdicts if row["drifted"]] == []
     coverage = [row for row in scores if row["column"] == "@coverage"]
     assert len(coverage) > 10
-    assert sum(row["insufficient"] for row in coverage) <= 2, "the windows at the ends alone"
+    assert len(windows) - len(coverage) <= 2, "the windows at the ends alone have too few events"
     assert {row["statistic"] for row in coverage} == {0.0}
-    windows = [row for row in pq.read_table(tmp_path / "out" / "windows.parquet").to_pylist() if row["segment"] == ""]
-    assert len(windows) == len(coverage)
     for row in windows:
         assert row["with_features"] == row["with_prediction"] == row["events"] / 2
         assert row["both"] == 0
@@ -227,6 +225,12 @@ def test_a_pipeline_that_loses_every_tenth_event_of_features_shows_in_the_covera
     data = write(tmp_path / "events.jsonl", "\n".join(json.dumps(event) for event in events))
     config = Installation(tmp_path / "replay", "127.0.0.1:1", "replay", [section]).path
     replay_file(config, data, tmp_path / "out", close=False)
-    scores = [row for row in pq.read_table(tmp_path / "out" / "drift.parquet").to_pylist() if row["segment"] == ""]
-    assert {row["column"] for row in scores if row["drifted"]} == {"@coverage"}
+    verdicts, scores = (whole(tmp_path / "out" / name) for name in ("verdicts", "drift"))
+    assert {row["column"] for row in verdicts if row["drifted"]} == {"@coverage"}
+    assert {row["direction"] for row in verdicts if row["drifted"]} == {"fewer features"}
     assert all(abs(row["statistic"] - 0.1) < 0.01 for row in scores if row["column"] == "@coverage")
+
+
+def whole(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file that are of no segment."""
+    return [row for row in pq.read_table(path.with_suffix(".parquet")).to_pylist() if row["segment"] == ""]

@@ -22,7 +22,8 @@ import structlog
 import typer
 from stamina.instrumentation import set_on_retry_hooks
 from support.events import rows
-from support.installation import parquet_rows
+from support.results import parquet_rows
+from support.results import replayed as replayed_rows
 
 from monitor.cli import app as command_line
 from monitor.errors import (
@@ -381,8 +382,12 @@ def test_a_process_of_its_own_says_the_same(run: Run, arguments: tuple[str, ...]
 def test_check_says_what_it_found(run: Run, data: Path) -> None:
     said = run("check", data / "driftline.yaml")
     assert (said.code, said.err) == (0, "")
-    model, ok = said.out.splitlines()
+    model, calibration, ok = said.out.splitlines()
     assert model.startswith("m: 3 numeric and 3 categorical columns, 4,000 reference rows, 4 segments, panes of 1h")
+    assert (
+        calibration
+        == "  windows of 1h are longer than the reference can show: their p-values are extrapolated from its 32 panes of 15m"
+    )
     assert ok == f"{data / 'driftline.yaml'}: ok"
 
 
@@ -413,7 +418,7 @@ def test_every_format_gives_the_same_reference_and_the_same_results(run: Run, da
         replayed = run("replay", config, "--predictions", data / f"live.{kind}", "--out", out)
         assert (replayed.code, replayed.err) == (0, "")
         assert f"{N_LIVE:,} events, 0 rejected, 0 too late" in replayed.out
-        results.append(repr(parquet_rows(out / "drift.parquet")))
+        results.append(repr(replayed_rows(out)))
     assert len(digests) == 1
     assert results[0] == results[1] == results[2]
     assert "'psi'" in results[0]
@@ -426,9 +431,11 @@ def test_replay_scores_the_open_windows_when_it_is_told_to_close(run: Run, data:
     assert "--close" not in closed.out
     open_rows, closed_rows = (parquet_rows(tmp_path / name / "drift.parquet") for name in ("open", "closed"))
     assert set(map(repr, open_rows)) < set(map(repr, closed_rows))
-    n_windows = len({row[6:8] for row in closed_rows})
+    n_windows, n_open = (
+        len({(row["window_start_ms"], row["window_end_ms"]) for row in found}) for found in (closed_rows, open_rows)
+    )
     assert f"; {n_windows} windows scored, " in closed.out
-    assert n_windows > len({row[6:8] for row in open_rows})
+    assert n_windows > n_open
 
 
 def test_migrate_applies_what_is_missing_and_then_nothing(run: Run, data: Path, tmp_path: Path) -> None:

@@ -62,10 +62,11 @@ def test_the_example_loads_without_any_variable_set() -> None:
     assert model.pane_ms == DAY_MS
     assert model.reference == EXAMPLE.parent / "references" / "flights.ref"
     assert config.state_dir == EXAMPLE.parent / ".driftline"
-    assert [(entry.method, entry.threshold, entry.columns) for entry in model.drift] == [
-        ("psi", 0.2, None),
-        ("ks", 0.1, ("distance",)),
-        ("js", 0.1, None),
+    assert [(entry.method, entry.threshold, entry.verdict, entry.columns) for entry in model.drift] == [
+        ("psi", 0.2, False, None),
+        ("ks", 0.1, True, ("distance",)),
+        ("js", 0.1, True, None),
+        ("missing", 0.01, True, None),
     ]
 
 
@@ -94,15 +95,21 @@ def test_the_example_tells_the_defaults() -> None:
     assert list(config.destinations) == list(bare.destinations) == ["clickhouse"]
     said, default = config.destinations["clickhouse"], bare.destinations["clickhouse"]
     assert msgspec.structs.replace(said, dsn=default.dsn) == default == ClickHouse()
-    for key in ("mapping", "lateness_ms", "retention_ms", "max_ahead_ms", "max_versions", "min_samples"):
+    for key in ("mapping", "lateness_ms", "retention_ms", "max_ahead_ms", "max_versions", "min_samples", "alpha"):
         assert getattr(model, key) == getattr(bare.models[0], key), key
     assert bare.models[0] == Model(name="m", reference=Path("r"))
     assert bare.models[0].mapping == Mapping()
     assert bare.models[0].drift == (
-        Drift(method="psi", threshold=0.2),
-        Drift(method="ks", threshold=0.1),
-        Drift(method="js", threshold=0.1),
+        Drift(method="location", threshold=0.2),
+        Drift(method="spread", threshold=0.2),
+        Drift(method="ks", threshold=0.08),
+        Drift(method="js", threshold=0.08),
+        Drift(method="missing", threshold=0.01),
+        Drift(method="invalid", threshold=0.01),
+        Drift(method="unseen", threshold=0.005),
+        Drift(method="out_of_range", threshold=0.005),
         Drift(method="coverage", threshold=0.05),
+        Drift(method="psi", threshold=0.2, verdict=False),
     )
 
 
@@ -127,10 +134,16 @@ def test_a_configuration_with_every_section_loads() -> None:
             retention: 14d
             min_samples: 200
             drift:                           # for every column; `columns:` under an entry narrows it
-              - {method: psi, threshold: 0.2}
-              - {method: ks, threshold: 0.1}
-              - {method: js, threshold: 0.1}
+              - {method: location}
+              - {method: spread}
+              - {method: ks}
+              - {method: js}
+              - {method: missing}
+              - {method: invalid}
+              - {method: unseen}
+              - {method: out_of_range}
               - {method: coverage}
+              - {method: psi, threshold: 0.2, verdict: false}
         kafka:
           bootstrap_servers: "localhost:9092"
           topics: {predictions: [predictions], features: [features], labels: [labels]}

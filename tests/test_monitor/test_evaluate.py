@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import msgspec
+import pyarrow as pa
 import pytest
 import zstandard
 from confluent_kafka import TopicPartition
@@ -147,15 +148,15 @@ def test_a_newer_message_stops_the_role_unread_and_what_came_before_it_is_commit
 def test_a_state_that_a_newer_release_wrote_stops_the_role() -> None:
     bench = Bench(make_watched(REFERENCE))
     bench.state.data[SEAL_KEY] = seal_of_a_newer_release()
-    with pytest.raises(StoppedError, match=r"offset 0: the state has version 3, .* up to 2"):
+    with pytest.raises(StoppedError, match=r"offset 0: the state has version 4, .* up to 3"):
         asyncio.run(bench.role.process([bench.event(0)]))
-    with pytest.raises(StoppedError, match="partition 0: the state has version 3"):
+    with pytest.raises(StoppedError, match="partition 0: the state has version 4"):
         asyncio.run(bench.role.take_up(0))
     assert (bench.producer.sent, bench.acked) == ([], [])
 
 
 def seal_of_a_newer_release() -> bytes:
-    return zstandard.compress(msgspec.msgpack.encode({"schema_version": 3, "absorbed": {"what": "nobody knows"}}))
+    return zstandard.compress(msgspec.msgpack.encode({"schema_version": 4, "absorbed": {"what": "nobody knows"}}))
 
 
 def test_a_model_whose_reference_is_missing_waits_and_goes_on_when_it_is_there_without_a_message() -> None:
@@ -185,13 +186,18 @@ N = 4
 
 
 def step(model: str, watermark_ms: int) -> Step:
-    row = {
-        "model": model, "version": "1", "segment": "", "column": "c", "method": "psi", "window_start_ms": 0,
-        "window_end_ms": 1, "reference": "r", "statistic": 0.5, "p_value": 0.0, "q_value": 0.0, "threshold": 0.2,
-        "drifted": True, "insufficient": False, "n_reference": 1, "n_current": 1, "error_bound": 0.0, "revision": 1,
+    return Step(seal=(b"", b""), watermarks_ms={model: watermark_ms}, results=[verdict_batch(model)])
+
+
+def verdict_batch(model: str, *rows: Mapping[str, Any]) -> pa.RecordBatch:
+    """Verdicts of a model, one that has drifted but for what each row says."""
+    drifted = {
+        "model": model, "version": "1", "segment": "", "column": "c", "window_start_ms": 0, "window_end_ms": 1,
+        "reference": "r", "compare": "pinned", "drifted": True, "p_value": 0.0, "q_value": 0.0, "method": "ks",
+        "effect": 0.25, "threshold": 0.1, "direction": "up", "quantity": "mean", "before": 0.0, "after": 1.0,
+        "n_reference": 1, "n_current": 1, "revision": 1,
     }  # fmt: skip
-    batch = batch_of(RECORDS["drift_score"], [row])
-    return Step(seal=(b"", b""), watermarks_ms={model: watermark_ms}, results=[batch])
+    return batch_of(RECORDS["drift_verdict"], [{**drifted, **row} for row in rows or [{}]])
 
 
 def gauge(name: str, **labels: str) -> float | None:
@@ -212,7 +218,7 @@ def test_the_watermark_delay_grows_while_no_message_comes(monkeypatch: pytest.Mo
 def test_gauges_of_partitions_that_are_elsewhere_are_taken_away() -> None:
     metrics, here = EvaluateMetrics(N), partition_of_model("moves", N)
     lag = {"role": "evaluate", "topic": "moves", "partition": str(here)}
-    drift = {"model": "moves", "column": "c", "method": "psi"}
+    drift = {"model": "moves", "column": "c"}
     metrics.done([step("moves", 0)], here, 0.1)
     metrics.lags("moves", {here: 3})
     metrics.holds({here})
@@ -223,8 +229,27 @@ def test_gauges_of_partitions_that_are_elsewhere_are_taken_away() -> None:
     metrics.turned()
     assert gauge("driftline_consumer_lag", **lag) is None
     assert gauge("driftline_drifted", **drift) is None
-    assert gauge("driftline_drift_statistic", **drift) is None
+    assert gauge("driftline_drift_effect", **drift) is None
     assert gauge("driftline_watermark_delay_seconds", model="moves") is None
+
+
+def test_the_gauges_are_of_the_whole_beside_the_pinned_reference_and_every_verdict_is_counted() -> None:
+    metrics, here = EvaluateMetrics(N), partition_of_model("shown", N)
+    trailing = {"compare": "trailing 28d", "drifted": False, "effect": 0.0}
+    rows = [{}, trailing, {"segment": "site=north", "effect": 0.9}, {"column": "d", **trailing}]
+    metrics.done([Step(seal=(b"", b""), results=[verdict_batch("shown", *rows)])], here, 0.1)
+    assert gauge("driftline_drifted", model="shown", column="c") == 1
+    assert gauge("driftline_drift_effect", model="shown", column="c") == 2.5
+    assert gauge("driftline_drifted", model="shown", column="d") is None, "this model is compared with its reference"
+    assert gauge("driftline_verdicts_total", model="shown", drifted="true") == 2
+    assert gauge("driftline_verdicts_total", model="shown", drifted="false") == 2
+
+
+def test_a_model_that_is_not_compared_with_its_reference_shows_what_it_is_compared_with() -> None:
+    metrics, here = EvaluateMetrics(N), partition_of_model("trails", N)
+    row = {"compare": "trailing 28d", "effect": 0.02}
+    metrics.done([Step(seal=(b"", b""), results=[verdict_batch("trails", row)])], here, 0.1)
+    assert gauge("driftline_drift_effect", model="trails", column="c") == pytest.approx(0.2)
 
 
 def test_a_model_that_waits_and_one_of_too_many_versions_are_told_of_at_most_once_a_minute(

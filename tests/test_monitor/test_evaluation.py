@@ -30,11 +30,12 @@ from sinks.records import source_of
 
 FIGURES = (
     "statistic",
+    "effect",
     "p_value",
+    "calibration",
     "q_value",
     "threshold",
     "drifted",
-    "insufficient",
     "n_reference",
     "n_current",
     "error_bound",
@@ -75,7 +76,7 @@ def assert_equal(
 ) -> None:
     assert rows.keys() == expected.keys()
     for key, want in expected.items():
-        for figure in FIGURES:
+        for figure in figures_of(want):
             got, wanted = getattr(rows[key], figure), getattr(want, figure)
             assert got == wanted or (got != got and wanted != wanted), (key, figure, got, wanted)
 
@@ -91,7 +92,7 @@ def test_any_split_and_any_order_inside_the_retention_gives_the_results_of_the_r
 ) -> None:
     machine = run_all(split(events, sizes, partitions))
     until_ms = max(e.time_ms for e in events) - MODEL.lateness_ms
-    assert_equal(last_revisions(machine.scores), expected_scores(events, REFERENCE, MODEL, until_ms))
+    assert_equal(last_of(machine), expected_scores(events, REFERENCE, MODEL, until_ms))
     assert not machine.late
 
 
@@ -130,7 +131,7 @@ def test_a_window_counts_what_comes_until_the_retention_after_its_end_and_the_re
         watermark_ms = advanced(watermark_ms, clocks.low_ms(), model.lateness_ms)
     assert watermark_ms is not None
     over = {window: part for window, part in inside.items() if window.end_ms <= watermark_ms}
-    assert_equal(last_revisions(machine.scores), scores_of(over, REFERENCE, model))
+    assert_equal(last_of(machine), scores_of(over, REFERENCE, model))
     assert sum(row.n for row in machine.late) == n_late
 
 
@@ -171,20 +172,30 @@ def test_a_crash_at_any_moment_with_or_without_the_local_disk_changes_nothing(
 
 
 def last_figures(machine: Machine) -> dict[tuple[object, ...], str]:
-    return {key: repr([getattr(row, f) for f in FIGURES]) for key, row in last_revisions(machine.scores).items()}
+    return {key: repr([getattr(row, f) for f in figures_of(row)]) for key, row in last_of(machine).items()}
+
+
+def figures_of(row: SimpleNamespace) -> list[str]:
+    """Of a score, or of a verdict."""
+    return [figure for figure in FIGURES if hasattr(row, figure)]
+
+
+def last_of(machine: Machine) -> dict[tuple[object, ...], SimpleNamespace]:
+    """The last revisions of all that was scored, and of the verdicts on it."""
+    return last_revisions([*machine.scores, *machine.verdicts])
 
 
 def assert_repeats_are_equal(sent: Sequence[pa.RecordBatch]) -> None:
     """A row of the same key, revision and source offset is the same row, however often it was sent."""
     seen: dict[tuple[object, ...], str] = {}
     for batch in sent:
-        for row in objects_of([batch], "drift_score"):
+        for row in [*objects_of([batch], "drift_score"), *objects_of([batch], "drift_verdict")]:
             key = (
                 source_of(batch).offset,
                 row.version,
                 row.segment,
                 row.column,
-                row.method,
+                "" if hasattr(row, "quantity") else row.method,
                 row.window_start_ms,
                 row.window_end_ms,
             )

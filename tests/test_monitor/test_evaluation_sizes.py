@@ -43,8 +43,8 @@ def profile(number: int, unseen: Sequence[str]) -> dict[str, Any]:
 def score(number: int, version: str) -> dict[str, Any]:
     return {
         "model": "m", "version": version, "segment": "", "column": f"c{number}", "method": "psi",
-        "window_start_ms": 0, "window_end_ms": 1, "reference": "r", "statistic": 0.0, "p_value": 1.0, "q_value": 1.0,
-        "threshold": 0.2, "drifted": False, "insufficient": False, "n_reference": 1, "n_current": 1,
+        "window_start_ms": 0, "window_end_ms": 1, "reference": "r", "compare": "pinned", "statistic": 0.0,
+        "effect": 0.0, "p_value": 1.0, "calibration": "theory", "threshold": 0.2, "n_reference": 1, "n_current": 1,
         "error_bound": 0.0, "revision": 1,
     }  # fmt: skip
 

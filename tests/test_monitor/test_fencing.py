@@ -14,7 +14,8 @@ import pytest
 from support.brokers import Broker
 from support.evaluate_group import EvaluateGroup
 from support.events import encoded, model_section
-from support.installation import Installation, parquet_rows, profiles_that_differ, score_rows
+from support.installation import Installation, profiles_that_differ
+from support.results import assert_same, delivered, replayed
 
 from monitor.cli.offline import replay_file
 
@@ -69,7 +70,7 @@ def sleep_take_over_wake_and_crash(installation: Installation, tmp_path: Path, r
     installation.wait_until_done(timeout_s=LONG_S)
     installation.stop()
 
-    assert score_rows(installation) == parquet_rows(tmp_path / "out" / "drift.parquet")
+    assert_same(delivered(installation), replayed(tmp_path / "out"))
     n_profiles, *differ = profiles_that_differ(installation, tmp_path / "out" / "quality.parquet")
     assert n_profiles > 100
     assert differ == [0, 0], "every event is in its pane once"

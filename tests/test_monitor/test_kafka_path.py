@@ -15,8 +15,10 @@ import msgspec
 import pytest
 from support.brokers import Broker
 from support.events import BAD_EVERY, encoded, model_section
-from support.installation import Installation, parquet_rows, profiles_that_differ, score_rows
+from support.installation import Installation, profiles_that_differ
 from support.refusing import Refusing
+from support.results import Results, assert_same, delivered
+from support.results import replayed as read_replayed
 
 from monitor import wiring
 from monitor.cli.offline import replay_file
@@ -47,14 +49,14 @@ def install(kafka: Broker, tmp_path: Path) -> Iterator[Callable[[dict[str, Any]]
         installation.close()
 
 
-def replayed(section: dict[str, Any], data: Path, folder: Path) -> tuple[list[tuple[Any, ...]], Path]:
-    """What `driftline replay` finds in a file of events: the rows of scores, and the file of profiles."""
+def replayed(section: dict[str, Any], data: Path, folder: Path) -> tuple[Results, Path]:
+    """What `driftline replay` finds in a file of events: its rows, and the file of profiles."""
     config = Installation(folder / "replay", "127.0.0.1:1", "replay", [section]).path
     replay_file(config, data, folder / "out", close=False)
-    return parquet_rows(folder / "out" / "drift.parquet"), folder / "out" / "quality.parquet"
+    return read_replayed(folder / "out"), folder / "out" / "quality.parquet"
 
 
-Flights = tuple[dict[str, Any], list[bytes], list[tuple[Any, ...]], Path]
+Flights = tuple[dict[str, Any], list[bytes], Results, Path]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,8 @@ def year_of_flights(tmp_path_factory: pytest.TempPathFactory) -> Flights:
     (folder / "events.jsonl").write_bytes(b"\n".join(events))
     rows, quality = replayed(section, folder / "events.jsonl", folder)
     assert len(events) > 300_000
-    assert len({row[6:8] for row in rows}) == 668, "a window a day of each of the two shapes"
+    windows = {(row["window_start_ms"], row["window_end_ms"]) for row in rows["window"]}
+    assert len(windows) == 668, "a window a day of each of the two shapes"
     return section, events, rows, quality
 
 
@@ -89,7 +92,7 @@ def test_a_year_of_flights_gives_the_rows_of_replay(
     installation.send(events, PARTITIONS)
     installation.wait_until_done()
     installation.stop()
-    assert score_rows(installation) == expected
+    assert_same(delivered(installation), expected)
     n_profiles, *differ = profiles_that_differ(installation, quality)
     assert n_profiles > 100_000
     assert differ == [0, 0]
@@ -109,7 +112,7 @@ def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
     data = tmp_path / "events.jsonl"
     data.write_bytes(b"\n".join(encoded(N_EVENTS, seed=5, hours=HOURS, shift=1.0)))
     expected, quality = replayed(section, data, tmp_path)
-    assert any(row[12] for row in expected), "the shift is found"
+    assert any(row["drifted"] for row in expected["drift_verdict"]), "the shift is found"
 
     installation = install(section)
     installation.start("ingest", "ingest-0")
@@ -129,7 +132,7 @@ def test_a_clickhouse_that_refuses_for_a_minute_costs_nothing_but_delay(
         thread.join()
     installation.stop()
     assert sink.refused >= 3
-    assert score_rows(installation) == expected
+    assert_same(delivered(installation), expected)
     assert profiles_that_differ(installation, quality)[1:] == (0, 0)
     rejected = installation.query("SELECT reason, count() FROM rejects FINAL GROUP BY reason")
     assert rejected == [("undecodable", N_EVENTS // BAD_EVERY)]

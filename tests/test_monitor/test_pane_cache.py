@@ -7,7 +7,7 @@ from support.flow import MINUTE_MS, Event, make_reference, make_watched, message
 from support.machine import Machine, clock
 
 from detectors.sketch import Sketch
-from detectors.tables import Stack, added, stacked
+from detectors.stack import Stack, added, stacked
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.pane_cache import PaneCache
 
@@ -75,7 +75,7 @@ def test_stacks_of_any_segments_add_up_as_sketches_merge(panes: list[dict[str, i
                 sketch.minimum[:], sketch.maximum[:] = -n, n
             own[name] = sketch
         sketches.append(own)
-    total = added([stacked(REFERENCE.layout, own) for own in sketches])
+    total = added(REFERENCE.layout, [stacked(REFERENCE.layout, own) for own in sketches])
     merged: dict[str, Sketch] = {}
     for own in sketches:
         for name, sketch in own.items():

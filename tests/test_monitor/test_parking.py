@@ -34,7 +34,7 @@ def messages_of(minutes: Sequence[tuple[float, int, bool]], *, clock_minute: int
 def shown(machine: Machine) -> tuple[dict[tuple[object, ...], object], list[object]]:
     """What ClickHouse would show: the last revision of each score, and what came too late."""
     scores = {
-        (key, row.reference): (row.statistic, row.n_current, row.drifted)
+        (key, row.reference): (row.statistic, row.n_current, row.p_value)
         for digest in (REFERENCE.digest, OTHER.digest)
         for key, row in last_revisions([row for row in machine.scores if row.reference == digest]).items()
     }

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from support.batches import batch_of
 from support.events import BAD_EVERY, START_MS, encoded, model_section, rows
-from support.installation import Installation, parquet_rows
+from support.installation import Installation
+from support.results import assert_same, parquet_rows
+from support.results import replayed as replayed_rows
 from support.zones import ms
 
 from monitor import models
@@ -72,7 +74,7 @@ def profiles(out: Path) -> list[dict[str, Any]]:
 
 def assert_same_files(first: Path, second: Path) -> None:
     """Counts to the bit, means and deviations to 1e-12; how they came about (revisions) does not matter."""
-    assert repr(parquet_rows(first / "drift.parquet")) == repr(parquet_rows(second / "drift.parquet"))
+    assert_same(replayed_rows(first), replayed_rows(second))
     one, two = profiles(first), profiles(second)
     assert len(one) == len(two) > 0
     for row, other in zip(one, two, strict=True):
@@ -180,9 +182,12 @@ def test_the_report_agrees_with_the_files(config: Config, tmp_path: Path) -> Non
     report = replayed(config, [*events[N // 2 :], *events[: N // 2]], tmp_path / "out")
     table = pq.read_table(tmp_path / "out" / "drift.parquet").to_pylist()
     assert report.n_scores == len(table)
-    assert report.n_drifted == sum(row["drifted"] for row in table) > 0
+    verdicts = pq.read_table(tmp_path / "out" / "verdicts.parquet").to_pylist()
+    assert report.n_verdicts == len(verdicts)
+    assert report.n_drifted == sum(row["drifted"] for row in verdicts) > 0
     assert report.n_profiles == len(profiles(tmp_path / "out"))
-    assert report.windows == len({(row["window_start_ms"], row["window_end_ms"]) for row in table})
+    windows = pq.read_table(tmp_path / "out" / "windows.parquet").to_pylist()
+    assert report.windows == len({(row["window_start_ms"], row["window_end_ms"]) for row in windows})
     rejects = [msgspec.json.decode(line) for line in (tmp_path / "out" / "rejects.jsonl").read_bytes().splitlines()]
     assert len(rejects) == report.n_rejected
     assert {reject["reason"] for reject in rejects} == {"undecodable"}
@@ -195,7 +200,10 @@ def test_without_close_the_windows_that_are_not_over_stay_open(config: Config, t
     replayed(config, events, tmp_path / "open", close=False)
     replayed(config, events, tmp_path / "closed", close=True)
     latest_ms = max(row["timestamp"] for row in rows(N, seed=4, hours=HOURS))
-    ends = {name: {row[7] for row in parquet_rows(tmp_path / name / "drift.parquet")} for name in ("open", "closed")}
+    ends = {
+        name: {row["window_end_ms"] for row in parquet_rows(tmp_path / name / "drift.parquet")}
+        for name in ("open", "closed")
+    }
     assert max(ends["open"]) <= latest_ms - LATENESS_MS
     assert max(ends["closed"]) > latest_ms
     assert ends["open"] == {end for end in ends["closed"] if end <= latest_ms - LATENESS_MS}

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from support.brokers import Broker
 from support.events import BAD_EVERY, encoded, model_section
-from support.installation import Installation, parquet_rows, profiles_that_differ, score_rows
+from support.installation import Installation, profiles_that_differ
+from support.results import assert_same, delivered, replayed
 
 from monitor.cli.offline import replay_file
 
@@ -40,7 +41,7 @@ def test_every_event_is_counted_once_whatever_is_killed(installation: Installati
     data = tmp_path / "events.jsonl"
     data.write_bytes(b"\n".join(encoded(N_EVENTS, seed=9, hours=HOURS, shift=1.0)))
     replay_file(installation.path, data, tmp_path / "out", close=False)
-    expected = parquet_rows(tmp_path / "out" / "drift.parquet")
+    expected = replayed(tmp_path / "out")
 
     for worker in WORKERS:
         installation.start(worker.split("-")[0], worker)
@@ -78,7 +79,7 @@ def test_every_event_is_counted_once_whatever_is_killed(installation: Installati
     installation.wait_until_done(timeout_s=400)
     installation.stop()
 
-    assert score_rows(installation) == expected
+    assert_same(delivered(installation), expected)
     rejected = installation.query("SELECT reason, count() FROM rejects FINAL GROUP BY reason")
     assert rejected == [("undecodable", N_EVENTS // BAD_EVERY)]
     late = installation.query("SELECT count() FROM late_dropped FINAL")

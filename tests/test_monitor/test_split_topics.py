@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 from support.brokers import Broker
 from support.events import model_section, rows
-from support.installation import Installation, parquet_rows, score_rows
+from support.installation import Installation
+from support.results import assert_same, delivered, replayed
 
 from monitor.cli.offline import replay_file
 from monitor.kafka.progress import GroupProgress
@@ -40,7 +41,7 @@ def test_predictions_and_features_on_topics_of_their_own_show_no_drift(kafka: Br
             installation.wait_for(progress.caught_up, "ingest to read all features", 240.0)
         installation.wait_until_done()
         installation.stop()
-        found = score_rows(installation)
+        found = delivered(installation)
         windows = installation.query(
             "SELECT sum(events), sum(with_features), sum(with_prediction), sum(both) FROM windows_latest "
             "WHERE window_end - window_start = 3600"
@@ -50,9 +51,9 @@ def test_predictions_and_features_on_topics_of_their_own_show_no_drift(kafka: Br
     replay = Installation(tmp_path / "replay", "127.0.0.1:1", "replay", [section])
     replay.close()
     replay_file(replay.path, data, tmp_path / "out", close=False)
-    assert found == parquet_rows(tmp_path / "out" / "drift.parquet")
-    assert len(found) > 100
-    assert [row for row in found if row[12]] == [], "no drift"
+    assert_same(found, replayed(tmp_path / "out"))
+    assert len(found["drift_verdict"]) > 100
+    assert [row for row in found["drift_verdict"] if row["drifted"]] == []
     ((n_events, with_features, with_prediction, both),) = windows
     assert (with_features, with_prediction, both) == (n_events / 2, n_events / 2, 0)
     assert n_events > N

@@ -20,8 +20,8 @@ N = 100
 PARTITIONS = 2
 SCORE = {
     "model": MODEL, "version": "1", "reference": "r", "segment": "", "column": "age", "method": "psi",
-    "window_start_ms": START_MS, "window_end_ms": START_MS + 3_600_000, "statistic": 0.25, "p_value": 0.01,
-    "q_value": 0.02, "threshold": 0.2, "drifted": True, "insufficient": False, "n_reference": 10, "n_current": 20,
+    "window_start_ms": START_MS, "window_end_ms": START_MS + 3_600_000, "compare": "pinned", "statistic": 0.25,
+    "effect": 0.2, "p_value": 0.01, "calibration": "theory", "threshold": 0.2, "n_reference": 10, "n_current": 20,
     "error_bound": 0.0, "revision": 1,
 }  # fmt: skip
 LATE = {"model": MODEL, "version": "1", "pane_start_ms": START_MS, "n": 1, "source_topic": "s", "source_partition": 0}

@@ -77,7 +77,7 @@ def test_ten_thousand_versions_take_the_room_of_fifty_and_their_events_are_all_c
     profiled = [row for row in machine.profiles if _whole(row)]
     assert len(profiled) == 51
     assert (sum(row.n for row in profiled), n_rest) == (N_IDS, N_IDS - 50)
-    assert len({row.version for row in machine.scores}) == 51
+    assert len({row.version for row in machine.windows}) == 51
     assert len(machine.local) < 200
     assert sum(map(len, machine.local.values())) < 1_000_000
 
