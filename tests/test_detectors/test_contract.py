@@ -11,7 +11,6 @@ import pytest
 import detectors
 import detectors.methods
 from detectors.accumulate import accumulate
-from detectors.columns import Kind
 from detectors.dependence import DesignEffect
 from detectors.errors import UnknownMethod
 from detectors.layout import Layout

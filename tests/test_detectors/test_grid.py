@@ -11,8 +11,10 @@ from hypothesis.extra import numpy as stnp
 
 from detectors.columns import Column, Kind
 from detectors.errors import InvalidSetting
+from detectors.examples import compare
 from detectors.grid import BINS, SLACK, atom_cells, coarse_cells, locate, quantile_grid, single_valued
 from detectors.reference import numeric_column
+from detectors.registry import methods
 
 pytestmark = pytest.mark.filterwarnings("error")
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -87,7 +89,9 @@ def test_an_atom_takes_in_what_rounding_makes_of_it_and_no_neighbour(values):
             assert not np.isfinite(neighbour) or cells_of(values, np.array([neighbour]))[0] != own
 
 
-WIDE = stnp.arrays(np.float64, st.integers(1, 400), elements=st.floats(-1e30, 1e30, width=64).filter(lambda x: not 0 < abs(x) < 1e-30))
+WIDE = stnp.arrays(
+    np.float64, st.integers(1, 400), elements=st.floats(-1e30, 1e30, width=64).filter(lambda x: not 0 < abs(x) < 1e-30)
+)
 
 
 @given(WIDE)
@@ -155,3 +159,21 @@ def test_atoms_take_at_most_524_cells():
 def test_bins_that_are_no_subset_of_the_grid_are_refused(bins):
     with pytest.raises(InvalidSetting, match="bins must be one of"):
         coarse_cells(np.zeros(3, dtype=bool), np.array([0, 5, 0]), bins)
+
+
+@pytest.mark.parametrize("draw", ["normal", "lognormal", "uniform", "choice", "integers"])
+@pytest.mark.parametrize("name", [name for name, method in methods().items() if Kind.NUMERIC in method.kinds])
+def test_the_same_rows_in_float32_are_no_change_to_any_method(draw, name):
+    rng = np.random.default_rng(20130101)
+    values = {
+        "normal": lambda: rng.normal(size=5_000),
+        "lognormal": lambda: rng.lognormal(size=5_000),
+        "uniform": lambda: rng.random(5_000),
+        "choice": lambda: rng.choice([0.05, 0.075, 0.1, 0.2], 5_000),
+        "integers": lambda: rng.integers(10, 51, 5_000) / 10,
+    }[draw]()
+    rounded = values.astype(np.float32)
+    for reference, live in ((values, rounded), (rounded, values)):
+        scores = compare(name, reference.astype(np.float64), live.astype(np.float64))
+        assert abs(scores.statistic[0]) < 1e-6
+        assert scores.p_value[0] > 0.99

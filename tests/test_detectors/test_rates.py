@@ -60,9 +60,13 @@ def good_turing_p(new, n, singles, doubles, m):
     return float(np.mean(stats.poisson.sf(new - 1, n * places)))
 
 
-@pytest.mark.parametrize(("unseen", "singles", "pairs"), [(30, 10, 0), (8, 10, 0), (12, 10, 20), (1, 0, 0), (40, 30, 10)])
+@pytest.mark.parametrize(
+    ("unseen", "singles", "pairs"), [(30, 10, 0), (8, 10, 0), (12, 10, 20), (1, 0, 0), (40, 30, 10)]
+)
 def test_few_unseen_values_are_compared_with_the_single_ones_of_the_reference(unseen, singles, pairs):
-    reference = {"a": 500, "b": 490} | {f"single {i}": 1 for i in range(singles)} | {f"pair {i}": 2 for i in range(pairs)}
+    reference = (
+        {"a": 500, "b": 490} | {f"single {i}": 1 for i in range(singles)} | {f"pair {i}": 2 for i in range(pairs)}
+    )
     ours = compare_categories("unseen", reference, {"a": 1_000 - unseen, "new": unseen})
     assert ours.statistic[0] == unseen / 1_000
     expected = good_turing_p(unseen, 1_000, singles, 2 * pairs, sum(reference.values()))

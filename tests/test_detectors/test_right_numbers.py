@@ -1,8 +1,7 @@
 """Scores against independent computations from raw values.
 
-Oracles: SciPy 1.17 (`jensenshannon`, `ks_2samp`, `wasserstein_distance`, `chi2_contingency`, `kstwo`, `chi2`, `ttest_ind`,
-`anderson_ksamp`, `cramervonmises_2samp`), NumPy
-2.4. Seed 20130101.
+Oracles: SciPy 1.17 (`jensenshannon`, `ks_2samp`, `wasserstein_distance`, `chi2_contingency`, `kstwo`, `chi2`,
+`ttest_ind`, `anderson_ksamp`, `cramervonmises_2samp`), NumPy 2.4. Seed 20130101.
 """
 
 import math
@@ -95,10 +94,10 @@ def raw_psi(r, l):  # noqa: E741
 
 RAW = {
     "psi": raw_psi,
-    "js": lambda r, l: distance.jensenshannon(r, l, base=2),
-    "hellinger": lambda r, l: math.sqrt(np.sum((np.sqrt(r / r.sum()) - np.sqrt(l / l.sum())) ** 2) / 2),
-    "tvd": lambda r, l: np.abs(r / r.sum() - l / l.sum()).sum() / 2,
-    "linf": lambda r, l: np.abs(r / r.sum() - l / l.sum()).max(),
+    "js": lambda a, b: distance.jensenshannon(a, b, base=2),
+    "hellinger": lambda a, b: math.sqrt(np.sum((np.sqrt(a / a.sum()) - np.sqrt(b / b.sum())) ** 2) / 2),
+    "tvd": lambda a, b: np.abs(a / a.sum() - b / b.sum()).sum() / 2,
+    "linf": lambda a, b: np.abs(a / a.sum() - b / b.sum()).max(),
 }
 
 
@@ -143,9 +142,11 @@ def test_psi_and_js_are_those_of_the_raw_values(references, name, size, bins):
 @pytest.mark.parametrize("size", [50, 500, 5_000])
 @pytest.mark.parametrize("method", ["psi", "js", "hellinger", "tvd", "linf"])
 def test_p_values_are_those_of_windows_drawn_from_the_reference(references, method, size, bins):
-    """Under the null hypothesis both sides are drawn: the share of 4,000 such pairs beyond the statistic is its p-value."""
+    """Both sides drawn from the reference: the share of 4,000 such pairs beyond the statistic is its p-value."""
     values, reference = references["normal"]
-    live = values[:: N_REFERENCE // size] + np.random.default_rng(3).normal(0.05, 0.3, size=values[:: N_REFERENCE // size].size)
+    live = values[:: N_REFERENCE // size] + np.random.default_rng(3).normal(
+        0.05, 0.3, size=values[:: N_REFERENCE // size].size
+    )
     ours = scores(method, reference, live, bins)
     r, l = raw_counts(values, live, bins)  # noqa: E741
     rng = np.random.default_rng(20130101)
@@ -268,11 +269,17 @@ def test_the_variance_is_the_logarithm_of_the_ratio_of_the_raw_ones(references, 
 def test_cramer_von_mises_and_anderson_darling_are_scipys_but_for_the_grid(references, name, size):
     values, reference = references[name]
     live = live_values(name, size)
-    ours, exact = scores("cramer_von_mises", reference, live), stats.cramervonmises_2samp(live, values, method="asymptotic")
+    ours, exact = (
+        scores("cramer_von_mises", reference, live),
+        stats.cramervonmises_2samp(live, values, method="asymptotic"),
+    )
     total = size + N_REFERENCE
     # SciPy's statistic has a small correction of Anderson's; T itself is what the sum over all values makes.
     ordered = np.sort(np.concatenate([live, values]))
-    gap = np.searchsorted(np.sort(live), ordered, "right") / size - np.searchsorted(np.sort(values), ordered, "right") / N_REFERENCE
+    gap = (
+        np.searchsorted(np.sort(live), ordered, "right") / size
+        - np.searchsorted(np.sort(values), ordered, "right") / N_REFERENCE
+    )
     assert ours.statistic[0] == pytest.approx(np.mean(gap**2) * size * N_REFERENCE / total, rel=0.02, abs=0.005)
     assert ours.p_value[0] == pytest.approx(exact.pvalue, abs=0.02)
     below = np.arange(1, total) / total

@@ -142,7 +142,11 @@ def test_a_segment_with_too_few_rows_has_no_rows_and_one_reason(reference):
 
 @pytest.mark.parametrize("segment", ["", "site=new"])
 def test_an_empty_window_and_a_segment_that_the_reference_lacks_have_no_rows(reference, segment):
-    live = Sketch.empty(reference.layout) if segment == "" else batch(reference.layout, np.random.default_rng(7), 3_000)[""]
+    live = (
+        Sketch.empty(reference.layout)
+        if segment == ""
+        else batch(reference.layout, np.random.default_rng(7), 3_000)[""]
+    )
     assert rows_of(reference, {segment: live}, SETTINGS) == []
 
 
@@ -195,7 +199,9 @@ def test_a_huge_sentinel_is_drift_and_finite(sentinel, share):
         cell_means=np.concatenate(means),
     )
     live = {"": count(np.where(rng.random((3, 5_000)) < share, sentinel, values))}
-    rows = rows_of(reference, live, [Setting(method="wasserstein", threshold=0.1), Setting(method="mean", threshold=0.1)])
+    rows = rows_of(
+        reference, live, [Setting(method="wasserstein", threshold=0.1), Setting(method="mean", threshold=0.1)]
+    )
     assert [row.method for row in rows] == ["wasserstein"] * 3 + ["mean"] * 3
     for row in rows:
         assert np.isfinite([row.statistic, row.effect, row.error_bound]).all()
