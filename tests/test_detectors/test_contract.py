@@ -81,7 +81,9 @@ def live(reference):
 
 def scored(name, comparison, ratio=1.0):
     n = comparison.n_current.size
-    return get(name).score(comparison, DesignEffect(ratio=np.full(n, ratio), df=np.full(n, 40.0)))
+    return get(name).score(
+        comparison, DesignEffect(ratio=np.full(n, ratio), df=np.full(n, 40.0), nu=np.full(n, np.inf))
+    )
 
 
 def compared(reference, live, name, kind, segments):

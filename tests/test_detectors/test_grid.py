@@ -172,6 +172,8 @@ def test_the_same_rows_in_float32_are_no_change_to_any_method(draw, name):
         "choice": lambda: rng.choice([0.05, 0.075, 0.1, 0.2], 5_000),
         "integers": lambda: rng.integers(10, 51, 5_000) / 10,
     }[draw]()
+    if draw not in ("choice", "integers"):  # two that float32 makes one number of cannot be told apart
+        values = values[np.unique(values.astype(np.float32), return_index=True)[1]]
     rounded = values.astype(np.float32)
     for reference, live in ((values, rounded), (rounded, values)):
         scores = compare(name, reference.astype(np.float64), live.astype(np.float64))
