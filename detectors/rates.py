@@ -85,7 +85,8 @@ def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, de
     """(rows,) P(`new` or more of n rows are of categories that m rows of the reference lack), one-sided.
 
     The reference's estimate of that share is singles / m, with the variance (singles (1 - singles / m) + doubles) /
-    m^2. With few singles the share is taken as gamma-distributed, and the count is negative binomial.
+    m^2. With few singles, or few new rows expected, the share is taken as gamma-distributed, and the count is
+    negative binomial.
     """
     from scipy import special
 
@@ -97,7 +98,8 @@ def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, de
     few = np.where(x > 0, special.betainc(np.maximum(x, 1e-12), shape, odds / (1.0 + odds)), 1.0)
     z = (x / rows - once / of) / np.sqrt(new_rate_variance(rows, once, twice, of))
     many = np.where(design.ratio > 1.0, special.stdtr(design.df, -z), special.ndtr(-z))
-    return np.where(once >= _MANY_SINGLES, many, few)
+    normal = (once >= _MANY_SINGLES) & (rows * once / of >= 2.0 * _FEW)
+    return np.where(normal, many, few)
 
 
 def new_rate_variance(rows: Floats, singles: Floats, doubles: Floats, m: Floats) -> Floats:
