@@ -76,5 +76,6 @@ def test_few_unseen_values_are_compared_with_the_single_ones_of_the_reference(un
 def test_many_unseen_values_are_compared_by_estys_normal_law():
     reference = {"a": 900} | {f"single {i}": 1 for i in range(80)} | {f"pair {i}": 2 for i in range(10)}
     ours = compare_categories("unseen", reference, {"a": 880, "new": 120})
-    variance = 0.08 * 0.92 / 1_000 + (80 * (1 - 80 / 1_000) + 20) / 1_000**2
-    assert ours.p_value[0] == pytest.approx(stats.norm.sf((0.12 - 0.08) / math.sqrt(variance)), rel=0.1)
+    share = (120 + 80) / 2_000  # of both sides together
+    variance = share * (1 - share) / 1_000 + (1_000 * share * (1 - share) + 20) / 1_000**2
+    assert ours.p_value[0] == pytest.approx(stats.norm.sf((0.12 - 0.08) / math.sqrt(variance)), rel=0.05)
