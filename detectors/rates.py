@@ -96,7 +96,7 @@ def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, de
     shape = (once + 1.0) / spread
     odds = rows * spread / of
     few = np.where(x > 0, special.betainc(np.maximum(x, 1e-12), shape, odds / (1.0 + odds)), 1.0)
-    # By the share that both sides together tell, as in a score test: few singles by chance would make the variance small.
+    # By the share of both sides together, as in a score test: few singles by chance would make the variance small.
     pooled = (x + once) / (rows + of) * of
     z = (x / rows - once / of) / np.sqrt(new_rate_variance(rows, pooled, twice, of))
     many = np.where(design.ratio > 1.0, special.stdtr(design.df, -z), special.ndtr(-z))
