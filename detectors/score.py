@@ -43,7 +43,6 @@ _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
 
 _PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
 _plans: "weakref.WeakKeyDictionary[Reference, dict[_PlanKey, Plan]]" = weakref.WeakKeyDictionary()
-_pinned: "weakref.WeakKeyDictionary[Reference, dict[tuple[str, ...], Baseline]]" = weakref.WeakKeyDictionary()
 
 
 class ScoreColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,11 +144,7 @@ def score_stack(
     parts = []
     for start in range(0, max(n, 1), at_once):
         part = window.part(start, start + at_once)
-        side = (
-            _pinned_of(reference, part.names)
-            if baseline is None
-            else Baseline.matching(reference, baseline, part.names)
-        )
+        side = Baseline.matching(reference, baseline, part.names)
         parts.append(_Part(reference, part, side, settings, min_samples, study))
     return _joined(reference, settings, window.names, parts)
 
@@ -281,16 +276,6 @@ def _enough(live: Table, min_samples: int, study: PaneStudy | None) -> Bools:
 def _few(min_samples: int) -> int:
     """Rows of one column in a segment that has enough, below which the column is not scored."""
     return max(min_samples // 2, 1)
-
-
-def _pinned_of(reference: Reference, names: tuple[str, ...]) -> Baseline:
-    """Kept for the next window, which mostly has the same segments."""
-    kept = _pinned.setdefault(reference, {})
-    if names not in kept:
-        if len(kept) >= 4:
-            kept.clear()
-        kept[names] = Baseline.pinned(reference, names)
-    return kept[names]
 
 
 def _plan(reference: Reference, key: _PlanKey) -> Plan:
