@@ -9,11 +9,11 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.layout import Layout
-from detectors.plan import Plan
+from detectors.plan import Grid, Plan
 from detectors.reference import Reference
 from detectors.sketch import Sketch
 from detectors.stack import Stack, stacked
-from detectors.tables import Grid, Pinned, Table, pin, tabulate
+from detectors.tables import Pinned, Table, pin, tabulate
 
 _MOST_SIDES: Final = 4
 

@@ -14,7 +14,7 @@ import numpy as np
 from detectors.arrays import Codes, Floats, Ints
 from detectors.baseline import Baseline, Counts
 from detectors.columns import Kind
-from detectors.plan import Plan, plan_bins
+from detectors.plan import Plan, plan_of
 from detectors.reference import WHOLE, Reference
 from detectors.score import ScoreColumns
 from detectors.stack import Stack
@@ -197,7 +197,7 @@ class _Look:
     def _shares_of(self, column: int) -> tuple[Plan, Ints, Floats, Floats]:
         """A column's plan; of each segment the cell whose share changed most; and (segments, cells) both sides' shares."""
         kind = self._layout.columns[column].kind
-        plan = plan_bins(self._reference, kind, np.array([column], dtype=np.int64), 10)
+        plan = plan_of(self._reference, (kind, "bins", (column,), 10))
         before, after = (
             counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             for counts in (plan.pick(side.counts, side.nulls)[:, 0] for side in (self._before, self._after))
