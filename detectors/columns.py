@@ -46,8 +46,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     kind: numeric or categorical.
     edges: (n_cells - 1,) strictly increasing float64; empty when the reference holds no value. `edges[0]` may be
         -inf (a reference whose smallest value is the smallest float64), no other edge is infinite.
-    atoms: the cells of a numeric column whose values are equal but for rounding, increasing. None where it is not said, as
-        in references of the format before: then the cells that have room for one float64 only.
+    atoms: the cells of a numeric column whose values are equal but for rounding, increasing. None where it is not said,
+        as in references of the format before: then the cells that have room for one float64 only.
     categories: at most 1,000, largest count first, ties by name.
     others: the reference's further categories, sorted. They are known, so they are `other` and not `unseen`.
     """

@@ -108,7 +108,8 @@ def atom_cells(edges: Floats, ordered: Floats) -> Ints:
     filled = np.flatnonzero(counts)
     ends = np.cumsum(counts)[filled]
     alone = ordered[ends - counts[filled]] == ordered[ends - 1]
-    return filled[alone & (counts[filled] * RESOLUTION >= ordered.size)].astype(np.int64)
+    cells: Ints = filled[alone & (counts[filled] * RESOLUTION >= ordered.size)]
+    return cells
 
 
 def adjacent_cells(edges: Floats) -> Ints:

@@ -15,7 +15,7 @@ from detectors.arrays import Floats
 from detectors.comparison import Comparison, Side
 
 Exponents = NDArray[np.int32]  # of two
-_SQUARE: Final = 1.6  # mean square over squared mean: 2 of an exponential tail, 1.6 of half a normal one
+_SQUARE: Final = 1.57  # mean square over squared mean, of half a normal distribution; 2 of an exponential one
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 """What choosing the largest categories of a sample does to their counts.
 
-The categories that are cells of their own are those with the largest counts in the reference: some of them by chance. In
-the next sample they are smaller, and the tail is larger. By Good's identity the categories with T rows and more hold
-T N_T rows too many, N_T the number of categories with exactly T. On the scale s = 2 sqrt(rows), where a count's standard
-deviation is 1, with D categories per unit of s at the cut, that is sqrt(T) D rows; and the squared deviations of the
-chosen cells from their true shares add up to -dD/ds more than sampling makes.
+The categories that are cells of their own are those with the largest counts in the reference: some of them by chance.
+In the next sample they are smaller, and the tail is larger. By Good's identity the categories with T rows and more hold
+T N_T rows too many, N_T the number of categories with exactly T. On the scale s = 2 sqrt(rows), where a count's
+standard deviation is 1, with D categories per unit of s at the cut, that is sqrt(T) D rows; and the squared deviations
+of the chosen cells from their true shares add up to -dD/ds more than sampling makes.
 
 References
 ----------
@@ -20,6 +20,7 @@ import numpy as np
 from detectors.arrays import Floats, Ints
 from detectors.columns import Kind
 from detectors.comparison import Comparison
+from detectors.half_normal import MEAN
 
 _REACH: Final = 1.5  # of s to either side, in which categories are counted
 
@@ -47,8 +48,8 @@ def excess(counts: Ints, n_own: int) -> tuple[float, float]:
 
 
 def selection_noise(comparison: Comparison) -> Floats:
-    """(2, rows) by how much choosing raises a statistic like a chi-square, on average: through the tail, and through the
-    cells that were chosen."""
+    """(2, rows) by how much choosing raises a statistic like a chi-square, on average: through the tail, and through
+    the cells that were chosen."""
     reference = comparison.reference
     share = comparison.n_current / np.maximum(comparison.n_current + comparison.n_reference, 1)
     rows = np.arange(reference.n.size)
@@ -60,9 +61,22 @@ def selection_noise(comparison: Comparison) -> Floats:
 
 
 def widened(comparison: Comparison) -> Floats:
-    """(rows, cells) by what factor choosing widens the differences of the cells: of the tail; 1 elsewhere."""
-    factor = np.ones(comparison.reference.counts.shape)
-    if comparison.kind is Kind.CATEGORICAL:
-        rows = np.arange(factor.shape[0])
-        factor[rows, np.argmin(comparison.single_valued, axis=1)] = np.sqrt(1.0 + selection_noise(comparison)[0])
+    """(rows, cells) by what factor choosing widens the absolute differences of the cells, on average; 1 of numeric
+    columns.
+
+    The tail's is offset: its absolute value has the mean of a folded normal distribution. Of the chosen cells it is the
+    squares that grow, alike.
+    """
+    from scipy import special
+
+    factor: Floats = np.ones(comparison.reference.counts.shape)
+    if comparison.kind is not Kind.CATEGORICAL:
+        return factor
+    offset, spread = selection_noise(comparison)
+    n_rows, n_cells = comparison.reference.counts.shape
+    rows, tail = np.arange(n_rows), np.argmin(comparison.single_valued, axis=1)
+    own = np.arange(n_cells) < tail[:, None]
+    factor = np.where(own, np.sqrt(1.0 + spread / np.maximum(tail, 1))[:, None], factor)
+    folded = MEAN * np.exp(-offset / 2.0) + np.sqrt(offset) * (1.0 - 2.0 * special.ndtr(-np.sqrt(offset)))
+    factor[rows, tail] = folded / MEAN
     return factor

@@ -114,7 +114,8 @@ def _tail(comparison: Comparison) -> Bools:
     """(rows, cells) True in the cell of a categorical column that is never merged away."""
     tail = np.zeros(comparison.single_valued.shape, dtype=np.bool_)
     if comparison.kind is Kind.CATEGORICAL:
-        tail[np.arange(tail.shape[0]), np.argmin(comparison.single_valued, axis=1)] = True
+        rows = np.arange(comparison.reference.n.size)
+        tail[rows, np.argmin(comparison.single_valued, axis=1)] = True
     return tail
 
 

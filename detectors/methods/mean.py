@@ -65,22 +65,23 @@ class Mean:
             error_r, error_l = reference.m2 / np.maximum(m - 1.0, 1.0) / m, current.m2 / np.maximum(n - 1.0, 1.0) / n
             error = error_r + error_l
             pooled = (reference.m2 + current.m2) / np.maximum(m + n - 2.0, 1.0)
-            varies = (pooled > 0.0) & (error > 0.0)
+            varies = (pooled > 0.0) & (error > 0.0) & np.isfinite(pooled) & np.isfinite(error)
             unit = np.where(varies, np.sqrt(pooled), np.where(larger > 0.0, larger, 1.0))
             largest = np.finfo(np.float64).max
             statistic = np.nan_to_num(np.clip(difference / unit, -largest, largest), nan=0.0)
             t = np.where(varies, difference / np.sqrt(np.where(varies, error, 1.0)), 0.0)
+            t = np.clip(np.nan_to_num(t), -1e150, 1e150)
             share_r, share_l = error_r / error, error_l / error
             df = 1.0 / (share_r**2 / np.maximum(m - 1.0, 1.0) + share_l**2 / np.maximum(n - 1.0, 1.0))
             noise = np.where(varies, error / pooled, 0.0)
-            size = np.minimum(np.abs(statistic), np.sqrt(largest))
-            p_value = 2.0 * special.stdtr(np.where(varies & np.isfinite(df), df, 1.0), -np.abs(np.nan_to_num(t)))
+            size = np.minimum(np.abs(statistic), 1e150)
+            p_value = 2.0 * special.stdtr(np.where(varies & np.isfinite(df), df, 1.0), -np.abs(t))
         constants = (pooled == 0.0) & (np.abs(statistic) > SLACK)
         return Scores.of(
             comparison,
             statistic=statistic,
             effect=np.where(np.abs(statistic) > size, np.abs(statistic), debiased(size**2, noise * design.ratio)),
             p_value=np.where(constants, 0.0, p_value),
-            p_panes=np.where(constants, np.nan, design.normal_sf(np.nan_to_num(t))),
-            dispersion=np.where(varies, np.nan_to_num(t) ** 2, np.nan),
+            p_panes=np.where(constants, np.nan, design.normal_sf(t)),
+            dispersion=np.where(varies, t**2, np.nan),
         )

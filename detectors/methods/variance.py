@@ -123,4 +123,7 @@ def _central(side: Side, places: Floats, where: Placement) -> tuple[Floats, Floa
 def _kurtosis(second: Floats, fourth: Floats) -> Floats:
     """(rows,) at least somewhat above the least that there is, 1 of two values with equal shares."""
     square = second**2
-    return np.maximum(np.divide(fourth, square, out=np.full(square.shape, 3.0), where=square > 0.0), _FLATTEST)
+    kurtosis: Floats = np.maximum(
+        np.divide(fourth, square, out=np.full(square.shape, 3.0), where=square > 0.0), _FLATTEST
+    )
+    return kurtosis

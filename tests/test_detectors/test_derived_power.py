@@ -7,6 +7,7 @@ Windows of 500 rows against 50,000. A verdict a column by Simes over `ks` and `j
 import numpy as np
 from support.multivariate import reference_of_rows, sketch_rows
 
+from detectors.dependence import DesignEffect
 from detectors.derive import with_derived
 from detectors.derived import verdict_column
 from detectors.reference import Reference
@@ -38,8 +39,12 @@ def found_in(windows, correlation, seed):
         sketches={"": whole, **dict.fromkeys(names, whole)}, derived=reference.derived,
     )  # fmt: skip
     shape = (windows, len(reference.layout.columns))  # and methods
+    none = DesignEffect.none(windows * len(reference.layout.columns))
     p_values = np.stack(
-        [get(name).score(comparison_of(pinned, live, get(name).grid)).p_value.reshape(shape) for name in ("ks", "js")],
+        [
+            get(name).score(comparison_of(pinned, live, get(name).grid), none).p_value.reshape(shape)
+            for name in ("ks", "js")
+        ],
         axis=2,
     )
     verdicts = [verdict_column(column.name) for column in reference.layout.columns]

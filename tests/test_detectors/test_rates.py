@@ -52,20 +52,29 @@ def test_rates_of_counts_whose_products_overflow_are_still_subtracted():
     assert statistic[0] == pytest.approx(0.3, rel=1e-12)
 
 
-def test_unseen_values_are_compared_with_the_share_of_single_ones_in_the_reference():
-    reference = {"a": 500, "b": 490} | {f"single {i}": 1 for i in range(10)}
-    for unseen, m, n in ((30, 1_000, 1_000), (8, 1_000, 1_000)):
-        ours = compare_categories("unseen", reference, {"a": n - unseen, "new": unseen})
-        expected = stats.chi2_contingency([[10, m - 10], [unseen, n - unseen]], correction=False).pvalue
-        assert ours.statistic[0] == unseen / n
-        assert ours.p_value[0] == pytest.approx(expected if unseen > 10 else 1.0, abs=1e-9)
+def good_turing_p(new, n, singles, doubles, m):
+    """The negative binomial of few singles: the share of what is new is gamma-distributed about singles / m."""
+    spread = 1.0 + doubles / max(singles, 1)
+    share = stats.gamma((singles + 1) / spread, scale=spread / m)
+    places = share.ppf((np.arange(20_000) + 0.5) / 20_000)
+    return float(np.mean(stats.poisson.sf(new - 1, n * places)))
 
 
-def test_single_values_beyond_the_kept_categories_are_known_where_all_are_single():
-    kept = {f"v{i:04}": 2 for i in range(1_000)}
-    for others, single in ((1, 20), (2, 0)):
-        reference = kept | {f"w{i}": others for i in range(20)}
-        ours = compare_categories("unseen", reference, {"v0001": 980, "new": 20})
-        m = 2_000 + 20 * others
-        expected = stats.chi2_contingency([[single, m - single], [20, 980]], correction=False).pvalue
-        assert ours.p_value[0] == pytest.approx(expected, abs=1e-9)
+@pytest.mark.parametrize(
+    ("unseen", "singles", "pairs"), [(30, 10, 0), (8, 10, 0), (12, 10, 20), (1, 0, 0), (40, 30, 10)]
+)
+def test_few_unseen_values_are_compared_with_the_single_ones_of_the_reference(unseen, singles, pairs):
+    reference = (
+        {"a": 500, "b": 490} | {f"single {i}": 1 for i in range(singles)} | {f"pair {i}": 2 for i in range(pairs)}
+    )
+    ours = compare_categories("unseen", reference, {"a": 1_000 - unseen, "new": unseen})
+    assert ours.statistic[0] == unseen / 1_000
+    expected = good_turing_p(unseen, 1_000, singles, 2 * pairs, sum(reference.values()))
+    assert ours.p_value[0] == pytest.approx(expected, rel=0.02)
+
+
+def test_many_unseen_values_are_compared_by_estys_normal_law():
+    reference = {"a": 900} | {f"single {i}": 1 for i in range(80)} | {f"pair {i}": 2 for i in range(10)}
+    ours = compare_categories("unseen", reference, {"a": 880, "new": 120})
+    variance = 0.08 * 0.92 / 1_000 + (80 * (1 - 80 / 1_000) + 20) / 1_000**2
+    assert ours.p_value[0] == pytest.approx(stats.norm.sf((0.12 - 0.08) / math.sqrt(variance)), rel=0.1)

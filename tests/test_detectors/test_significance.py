@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from detectors.calibration import tail_p
 from detectors.kolmogorov import ks_sf
-from detectors.permutation import DRAWS
 from detectors.significance import benjamini_hochberg, chi2_sf, effective_size, two_proportion_z
 
 SIZES = (1, 2, 10, 100, 140, 141, 150, 175, 200, 250, 299, 300, 400, 1_000, 3_000)
@@ -78,37 +76,3 @@ def test_z_squared_is_pearsons_chi_square(n_a, n_b, data):
     assert z[0] ** 2 == pytest.approx(expected.statistic, rel=1e-6, abs=1e-9)
     assert p[0] == pytest.approx(expected.pvalue, abs=1e-6)
     assert np.sign(z[0]) == np.sign(b / n_b - a / n_a)
-
-
-def test_the_fitted_tail_continues_the_draws_and_never_rises():
-    draws = np.random.default_rng(6).gamma(3.0, size=DRAWS)
-    grid = np.linspace(0.0, 60.0, 500)
-    p = np.array([tail_p(draws, x) for x in grid])
-    assert np.all(np.diff(p) <= 1e-12)
-    assert p[0] == 1.0
-    assert 0.0 < p[-1] < 1e-12  # far beyond 1 / (DRAWS + 1)
-
-
-def test_the_fitted_tail_is_near_the_true_one():
-    rng = np.random.default_rng(7)
-    at = stats.gamma.isf(1e-4, 3.0)
-    p = [tail_p(rng.gamma(3.0, size=DRAWS), at) for _ in range(200)]
-    assert 2e-5 < np.exp(np.mean(np.log(p))) < 5e-4
-
-
-@pytest.mark.parametrize("exponent", [-1070, -600, 500, 1010])
-def test_the_fitted_tail_is_the_same_in_any_unit(exponent):
-    draws = np.round(np.random.default_rng(6).gamma(3.0, size=DRAWS), 1) + 0.1
-    for observed in (2.0, 9.0, 20.0):
-        scaled = np.ldexp(np.round(draws * 16), exponent), float(np.ldexp(16 * observed, exponent))
-        assert tail_p(*scaled) == tail_p(np.round(draws * 16), 16 * observed)
-
-
-def test_what_lies_infinitely_far_beyond_the_draws_has_the_p_value_zero():
-    assert tail_p(np.random.default_rng(6).gamma(3.0, size=DRAWS) * 1e-300, 1e308) == 0.0
-
-
-@pytest.mark.parametrize("constant", [0.0, 2.0])
-def test_draws_without_spread_decide_by_counting_alone(constant):
-    assert tail_p(np.full(DRAWS, constant), constant) == 1.0
-    assert tail_p(np.full(DRAWS, constant), constant + 1.0) == 1 / (DRAWS + 1)
