@@ -16,7 +16,7 @@
 | driftline_windows_scored_total | counter | model | windows scored, re-opened ones each time |
 | driftline_verdicts_total | counter | model, drifted | verdicts on columns and segments, of re-opened windows each time |
 | driftline_drifted | gauge | model, column | 1 if the column has drifted in the last window scored, else 0 |
-| driftline_drift_effect | gauge | model, column | that verdict's effect over its threshold: from 1 on it matters |
+| driftline_drift_effect | gauge | model, column | that verdict's effect over its threshold: from 1 on it matters; 1 where that is 0 |
 | driftline_sink_rows_total | counter | sink, record | rows written, by kind of record |
 | driftline_sink_errors_total | counter | sink, kind | failed writes: unavailable (retried), rejected, bad_record |
 | driftline_role_restarts_total | counter | role | times the supervisor started a role again |

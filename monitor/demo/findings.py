@@ -81,10 +81,10 @@ def read_findings(dsn: str, n_months: int) -> Findings:
                 between,
             ).result_rows
             drifted = client.query(
-                "SELECT column, argMax(direction, effect / threshold), countIf(drifted) AS n, count() "
+                "SELECT column, argMaxIf(direction, effect / threshold, drifted), countIf(drifted) AS n, count() "
                 f"FROM drift_verdicts_latest WHERE segment = '' AND {_WEEKS} "
                 "AND window_end >= {from_time:DateTime64(3, 'UTC')} AND window_end < {to_time:DateTime64(3, 'UTC')} "
-                "GROUP BY column ORDER BY n DESC, max(effect / threshold) DESC, column",
+                "GROUP BY column ORDER BY n DESC, maxIf(effect / threshold, drifted) DESC, column",
                 between,
             ).result_rows
             windows = max((int(of) for *_, of in drifted), default=0)

@@ -68,8 +68,8 @@ def drifted_columns(verdicts: pa.Table, sizes: WindowSizes) -> list[DriftedColum
     numbers = {name: table[name].to_numpy() for name in _READ[len(_PLACE) :]}
     start, drifted = numbers["window_start_ms"], numbers["drifted"]
     size = _size_of(table, numbers["window_end_ms"] - start, sizes)
-    # An atom's threshold may be infinite, and a verdict's never 0.
-    strength = np.nan_to_num(numbers["effect"] / numbers["threshold"], posinf=np.finfo(float).max)
+    threshold = numbers["threshold"]  # 0: any effect matters
+    strength = np.divide(numbers["effect"], threshold, out=np.ones(threshold.size), where=threshold > 0.0)
     order = np.lexsort((start, size, *reversed(codes.values())))
     key = _changes([*(codes[name][order] for name in _PLACE), size[order]])
     runs = _last_runs(key, drifted[order], strength[order])
