@@ -1,9 +1,9 @@
 """The null distribution of a sum of absolute differences over cells: tvd.
 
-A cell's own moments are those of the absolute difference of two Poisson counts, from a table as in `detectors.cells_null`;
-what the sum shares with the two totals, which are given, is taken off its variance. What the cells share in pairs, because
-what one gains the others lose, is that of correlated normal variables (`detectors.half_normal`): it matters where few cells
-hold many rows each, and there they are normal.
+A cell's own moments are those of the absolute difference of two Poisson counts, from a table as in
+`detectors.cells_null`; what the sum shares with the two totals, which are given, is taken off its variance. What the
+cells share in pairs, because what one gains the others lose, is that of correlated normal variables
+(`detectors.half_normal`): it matters where few cells hold many rows each, and there they are normal.
 """
 
 import functools
@@ -18,20 +18,21 @@ from detectors.half_normal import SQUARES, third_of_squares
 _COUNTS: Final = np.geomspace(1e-5, 300.0, 100)  # expected on the smaller side; beyond it cells are normal
 
 
-def absolute_moments(p: Floats, n: Ints, m: Ints) -> NullMoments:
+def absolute_moments(p: Floats, n: Ints, m: Ints, widened: Floats) -> NullMoments:
     """Of sum |l - r| sqrt(n m / (n + m)), in which unit a cell's difference has the variance p (1 - p).
 
     Parameters
     ----------
     p: (rows, cells) proportions under the null hypothesis.
     n, m: (rows,) the sizes of the two sides.
+    widened: (rows, cells) a factor of each cell's standard deviation.
     """
     small, large = (
         np.maximum(np.minimum(n, m), 1).astype(np.float64),
         np.maximum(np.maximum(n, m), 1).astype(np.float64),
     )
     mean, third, with_small, with_large = _cells(p * small[:, None], small / large)
-    root, deviation = np.sqrt(p), np.sqrt(p * (1.0 - p))
+    root, deviation = np.sqrt(p), np.sqrt(p * (1.0 - p)) * widened
     explained = np.sum(with_small * root, axis=1) ** 2 / small + np.sum(with_large * root, axis=1) ** 2 / large
     variance = np.sum((1.0 - mean**2) * deviation**2, axis=1)
     # With q = p / (1 - p), the correlation of two cells is -sqrt(q_i q_j), every power of which is a product.

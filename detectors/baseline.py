@@ -1,18 +1,21 @@
 """The side that windows are compared with: the reference itself, some of its seasons, or live panes in its cells."""
 
+import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from detectors.arrays import Floats
 from detectors.layout import Layout
-from detectors.plan import Plan
+from detectors.plan import Grid, Plan
 from detectors.reference import Reference
 from detectors.sketch import Sketch
 from detectors.stack import Stack, stacked
-from detectors.tables import Grid, Pinned, Table, pin, tabulate
+from detectors.tables import Pinned, Table, pin, tabulate
+
+_MOST_SIDES: Final = 4
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,12 +42,12 @@ class Baseline:
     events: (segments, 4) as `Stack.events`.
     """
 
-    def __init__(self, reference: Reference, stack: Stack, rare: Floats) -> None:
+    def __init__(self, reference: Reference, stack: Stack, rare: Floats, own: bool) -> None:
         self.names = stack.names
         self.events = stack.events
         self.table: Table = tabulate(reference.layout, stack)
         self.rare = rare
-        self._reference = reference
+        self._reference, self._own = reference, own
         self._pinned: dict[Any, Pinned] = {}
 
     @classmethod
@@ -52,7 +55,7 @@ class Baseline:
         """The reference's own segments of these names."""
         empty = Sketch.empty(reference.layout)
         stack = stacked(reference.layout, {name: reference.sketches.get(name, empty) for name in names})
-        return cls(reference, stack, _rare(reference, stack.names))
+        return cls(reference, stack, _rare(reference, stack.names), own=True)
 
     @classmethod
     def of(cls, reference: Reference, stack: Stack, names: tuple[str, ...]) -> "Baseline":
@@ -61,6 +64,7 @@ class Baseline:
             reference,
             _aligned(reference.layout, stack, names),
             np.zeros((2, len(names), len(reference.layout.columns))),
+            own=False,
         )
 
     @classmethod
@@ -69,21 +73,30 @@ class Baseline:
         side = cls.of(reference, stack, names)
         whole = cls.pinned(reference, names)
         share = side.table.spoken / np.maximum(whole.table.spoken, 1)
-        side.rare = whole.rare * share
+        side.rare, side._own = whole.rare * share, True
         return side
 
     @classmethod
     def matching(cls, reference: Reference, counts: Counts | None, names: tuple[str, ...]) -> "Baseline":
-        """The segments of these names of `counts`, or of the reference where there are none."""
+        """The segments of these names of `counts`, or of the reference where there are none; the latter is kept for the
+        next window, which mostly has the same segments."""
         if counts is None:
-            return cls.pinned(reference, names)
+            kept = _pinned_sides.setdefault(reference, {})
+            if names not in kept:
+                if len(kept) >= _MOST_SIDES:
+                    kept.clear()
+                kept[names] = cls.pinned(reference, names)
+            return kept[names]
         return (cls.of if counts.live else cls.part_of)(reference, counts.stack, names)
 
     def pin(self, key: Any, plan: Plan, grid: Grid) -> Pinned:
         """The side of a comparison that this is, made once."""
         if key not in self._pinned:
-            self._pinned[key] = pin(self._reference, plan, grid, self.table, self.rare)
+            self._pinned[key] = pin(self._reference, plan, grid, self.table, self.rare, self._own)
         return self._pinned[key]
+
+
+_pinned_sides: "weakref.WeakKeyDictionary[Reference, dict[tuple[str, ...], Baseline]]" = weakref.WeakKeyDictionary()
 
 
 def _rare(reference: Reference, names: Sequence[str]) -> Floats:

@@ -1,12 +1,13 @@
-"""Functionals of the Brownian bridge at the ends of cells, compiled: what cramer_von_mises, anderson_darling and wasserstein
-are when nothing has changed.
+"""Functionals of the Brownian bridge at the ends of cells, compiled: what cramer_von_mises, anderson_darling and
+wasserstein are when nothing has changed.
 
-The difference of two empirical distribution functions times sqrt(n m / (n + m)) has the covariance C(s, t) = H(s) (1 - H(t)),
-s <= t, H the common distribution function. A weighted sum of its squares, with the weights w, is a sum of chi-square
-variables whose cumulants are tr(A), 2 tr(A^2) and 8 tr(A^3), A = w C; C is a product, so that one pass gives all three.
+The difference of two empirical distribution functions times sqrt(n m / (n + m)) has the covariance C(s, t) = H(s) (1 -
+H(t)), s <= t, H the common distribution function. A weighted sum of its squares, with the weights w, is a sum of
+chi-square variables whose cumulants are tr(A), 2 tr(A^2) and 8 tr(A^3), A = w C; C is a product, so that one pass gives
+all three.
 
-Source: Durbin & Knott (1972), Components of Cramér-von Mises statistics I, Journal of the Royal Statistical Society B 34(2),
-290-307.
+Source: Durbin & Knott (1972), Components of Cramér-von Mises statistics I, Journal of the Royal Statistical Society B
+34(2), 290-307.
 """
 
 from typing import Any, Final
@@ -24,8 +25,9 @@ _SHARES: Final = np.array([share for _, share in SQUARES])
 def squared_steps(
     reference: Any, n_reference: Any, current: Any, n_current: Any, anderson: bool, statistic: Any, moments: Any
 ) -> None:
-    """Fill `statistic` (rows,), the sum over the cells' ends of w D^2 n m / (n + m), D the difference of the distribution
-    functions, and `moments` (3, rows), its mean, variance and third central moment under the pooled proportions.
+    """Fill `statistic` (rows,), the sum over the cells' ends of w D^2 n m / (n + m), D the difference of the
+    distribution functions, and `moments` (3, rows), its mean, variance and third central moment under the pooled
+    proportions.
 
     w is half the pooled proportion of the two cells that meet at the end, divided by H (1 - H) for `anderson`.
     """
@@ -67,8 +69,8 @@ def squared_steps(
 @compiled
 def absolute_steps(reference: Any, current: Any, places: Any, distance: Any, moments: Any) -> None:
     """Fill `distance` (rows,), the area between the two distribution functions of values at `places`, (rows, cells) not
-    decreasing, and `moments` (3, rows): the mean of the area times sqrt(n m / (n + m)) under the pooled proportions, and its
-    variance and third central moment over the second and third power of that mean.
+    decreasing, and `moments` (3, rows): the mean of the area times sqrt(n m / (n + m)) under the pooled proportions,
+    and its variance and third central moment over the second and third power of that mean.
     """
     for row in range(reference.shape[0]):
         n_before, n_after = 0, 0

@@ -35,7 +35,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One column of a reference and the cells its values are counted in.
 
     A numeric column has `len(edges) + 1` cells: `(edges[i - 1], edges[i]]`, the outer two open. When the reference
-    holds any value, the first cell is exactly what lies below its range and the last exactly what lies above it.
+    holds any value, the first cell is what lies below its range and the last what lies above it, by more than rounding;
+    see `detectors.grid`.
 
     A categorical column has one cell for each of `categories`, then `other`, then `unseen`.
 
@@ -45,6 +46,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     kind: numeric or categorical.
     edges: (n_cells - 1,) strictly increasing float64; empty when the reference holds no value. `edges[0]` may be
         -inf (a reference whose smallest value is the smallest float64), no other edge is infinite.
+    atoms: the cells of a numeric column whose values are equal but for rounding, increasing. None where it is not said, as
+        in references of the format before: then the cells that have room for one float64 only.
     categories: at most 1,000, largest count first, ties by name.
     others: the reference's further categories, sorted. They are known, so they are `other` and not `unseen`.
     """
@@ -52,6 +55,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: Kind
     edges: tuple[float, ...] = ()
+    atoms: tuple[int, ...] | None = None
     categories: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 

@@ -52,7 +52,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         reference side tells them; see `detectors.tables.null_proportions`.
     singles, doubles: (rows,) float64 for "rates", rows of the reference whose category one row of the whole has, or
         two; 0 for numeric columns, other grids, and references that are live windows.
-    single_valued: (rows, cells) True where a cell can hold one value only.
+    chosen: (2, rows) for "bins" of categorical columns, what the reference's own cells hold too much of, because the
+        largest categories are chosen: rows, and squared deviations; see `detectors.selection`. Else zeros.
+    single_valued: (rows, cells) True where a cell can hold one value only, but for rounding; in "bins" of a categorical
+        column the first that is False is the tail.
     edges: (rows, cells + 1) for "cells", else (rows, 0): cell i is `(edges[i], edges[i + 1]]`; the outer two are
         -inf and +inf, and padding repeats +inf.
     cell_means: (rows, cells) mean of the whole reference's values in each cell, NaN without any.
@@ -67,6 +70,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     expected: Floats
     singles: Floats
     doubles: Floats
+    chosen: Floats
     single_valued: Bools
     edges: Floats
     cell_means: Floats

@@ -18,7 +18,7 @@ in the place of the chi-square.
 import msgspec
 import numpy as np
 
-from detectors.arrays import Floats
+from detectors.arrays import Floats, Ints
 
 
 class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,15 +28,21 @@ class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     ratio: (rows,) at least 1; 1 where the panes show no dependence, and theory stands alone.
     df: (rows,) panes less one, at least 1.
+    nu: (rows,) degrees of freedom of the statistic that the panes show; infinite where they do not say.
     """
 
     ratio: Floats
     df: Floats
+    nu: Floats
 
     @classmethod
     def none(cls, n_rows: int) -> "DesignEffect":
         """Independent rows."""
-        return cls(ratio=np.ones(n_rows), df=np.ones(n_rows))
+        return cls(ratio=np.ones(n_rows), df=np.ones(n_rows), nu=np.full(n_rows, np.inf))
+
+    def of_rows(self, rows: Ints) -> "DesignEffect":
+        """Some of the rows."""
+        return DesignEffect(ratio=self.ratio[rows], df=self.df[rows], nu=self.nu[rows])
 
     def only_dependent(self, p_value: Floats) -> Floats:
         """(rows,) the p-values where panes show dependence, NaN elsewhere."""
@@ -49,7 +55,7 @@ class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
 
         free = (mean > 0.0) & (variance > 0.0)
         mean, variance = np.where(free, mean, 1.0), np.where(free, variance, 1.0)
-        nu = 2.0 * mean**2 / variance
+        nu = np.minimum(2.0 * mean**2 / variance, self.nu)
         p = special.fdtrc(nu, nu * self.df, np.maximum(x, 0.0) / (mean * self.ratio))
         return self.only_dependent(np.where(free, p, 1.0))
 

@@ -1,8 +1,8 @@
 """The null distribution of a sum over cells in which an empty side counts as a floor: psi.
 
-As `detectors.cells_null`, whose table is made once for each of some floors: only a cell that is empty on one side depends
-on the floor, so that the counts in between are summed up once. Between two floors all is linear in the logarithm, as it
-is exactly for the mean of what a small floor adds.
+As `detectors.cells_null`, whose table is made once for each of some floors: only a cell that is empty on one side
+depends on the floor, so that the counts in between are summed up once. Between two floors all is linear in the
+logarithm, as it is exactly for the mean of what a small floor adds.
 """
 
 import functools

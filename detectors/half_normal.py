@@ -4,8 +4,8 @@ Of two standard normal variables with correlation r, the covariance of the absol
 
     (2 / pi) (sqrt(1 - r^2) + r arcsin(r) - 1) = (2 / pi) (r^2 / 2 + r^4 / 24 + r^6 / 80 + ...),
 
-where r^2 is often a product of what belongs to each, so that sums over pairs are products of sums. The third cumulant of
-a sum has no such form: its part that comes from pairs is taken from the second Hermite polynomial of each absolute
+where r^2 is often a product of what belongs to each, so that sums over pairs are products of sums. The third cumulant
+of a sum has no such form: its part that comes from pairs is taken from the second Hermite polynomial of each absolute
 value, H2(x) / sqrt(2 pi), as of a sum of squares, times a factor for what the higher ones take back.
 
 Source: Nabeya (1951), Absolute moments in 2-dimensional normal distribution, Annals of the Institute of Statistical

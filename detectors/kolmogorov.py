@@ -4,9 +4,10 @@
 
 | where, z = sqrt(n) D | how | distance from `kstwo.sf`, measured |
 |---|---|---|
-| n <= 140; n < 300 and z < 0.6 | `kstwo.sf` itself | 0 |
-| z >= 3 (p < 3e-8) | tail: 2 exp(-2 z^2 - 2 D / 3 - 1 / (18 n) - 4 n D^4 / 9) | below 1e-9 |
-| else | Pelz & Good's four terms | below 6e-7 at n = 141, below 2e-7 from n = 400 |
+| n < 60; n < 300 and n D^1.5 <= 1.4 | Durbin's matrix (`detectors.durbin`), exact | below 2e-9 |
+| n <= 140 | Pelz & Good's four terms, and what they leave out, measured at n = 140 | below 8e-7 |
+| z >= 3 (p < 3e-8), any n | tail: 2 exp(-2 z^2 - 2 D / 3 - 1 / (18 n) - 4 n D^4 / 9) | below 1e-9 |
+| else | Pelz & Good's four terms, as SciPy | below 1e-12 |
 
 So it agrees with SciPy 1.17 within 1e-6 everywhere. SciPy itself uses Pelz & Good in the middle of the range.
 
@@ -20,15 +21,17 @@ Maag & Dicaire (1971), On Kolmogorov-Smirnov type one-sample statistics, Biometr
 term in D^4 is the next one of the exponent, 4/9 as in Kullback's refinement of Pinsker's inequality.
 """
 
+import functools
 from typing import Final
 
 import numpy as np
 
 from detectors.arrays import Floats
 
-_EXACT_BELOW: Final = 141
+_EXACT_BELOW: Final = 60
 _EXACT_LOW_BELOW: Final = 300
-_LOW: Final = 0.6
+_CORRECTED_TO: Final = 140  # from there on SciPy takes the bare series too
+_LOW: Final = 1.4  # of n D^1.5: where SciPy takes the exact distribution of more than 140 rows
 _TAIL: Final = 3.0
 _NEGLIGIBLE: Final = 0.1  # P(sqrt(n) D <= 0.1) is below 1e-50 for every n that reaches the series
 _TERMS: Final = 18  # ceil(16 z / pi) at z = 3 is 16
@@ -51,15 +54,31 @@ def ks_sf(statistic: Floats, n: Floats) -> Floats:
     result = np.where(known, 1.0, np.nan)
     tail = known & (z >= _TAIL)
     result[tail] = _tail(statistic[tail], n[tail])
-    exact = known & ((n < _EXACT_BELOW) | ((n < _EXACT_LOW_BELOW) & (z < _LOW)))
+    d = np.where(known, statistic, 1.0)
+    exact = known & ~tail & ((n < _EXACT_BELOW) | ((n < _EXACT_LOW_BELOW) & (n * d**1.5 <= _LOW)))
     if exact.any():
-        from scipy import stats  # takes a second to import, and most windows are larger
+        from detectors.durbin import durbin_sf  # loads Numba, which only what computes needs
 
-        result[exact] = stats.kstwo.sf(statistic[exact], n[exact])
+        found = np.empty(int(exact.sum()))
+        durbin_sf(statistic[exact], n[exact], found)
+        result[exact] = found
     series = known & ~tail & ~exact & (z > _NEGLIGIBLE)
-    result[series] = 1.0 - _pelz_good(z[series], n[series])
+    place, error = _series_error()
+    left_out = np.where(n[series] <= _CORRECTED_TO, np.interp(z[series], place, error) / n[series] ** 2, 0.0)
+    result[series] = 1.0 - _pelz_good(z[series], n[series]) + left_out
     result[known & (statistic >= 1.0)] = 0.0
     return np.clip(result, 0.0, 1.0)
+
+
+@functools.cache
+def _series_error() -> tuple[Floats, Floats]:
+    """What the series leaves out, times n^2, at places z: its next term, which is measured and not derived."""
+    from detectors.durbin import durbin_sf
+
+    place = np.linspace(_NEGLIGIBLE, _TAIL, 200)
+    n, exact = np.full(place.size, float(_CORRECTED_TO)), np.empty(place.size)
+    durbin_sf(place / np.sqrt(n), n, exact)
+    return place, (exact - 1.0 + _pelz_good(place, n)) * _CORRECTED_TO**2
 
 
 def _tail(d: Floats, n: Floats) -> Floats:

@@ -1,10 +1,9 @@
 """The null distribution of the largest absolute difference of proportions of a cell: linf.
 
-By Šidák's inequality P(no cell reaches t) is at least the product of what each cell alone gives, and not much more where
-no two cells hold nearly all; two cells alone differ by the same amount, and are one. A cell's tails are those of Pearson's
-type III, a shifted gamma with the variance and the skewness of the difference of two counts (a rare cell of a small window is
-skewed), by Wilson and Hilferty's cube root where it is
-little.
+By Šidák's inequality P(no cell reaches t) is at least the product of what each cell alone gives, and not much more
+where no two cells hold nearly all; two cells alone differ by the same amount, and are one. A cell's tails are those of
+Pearson's type III, a shifted gamma with the variance and the skewness of the difference of two counts (a rare cell of a
+small window is skewed), by Wilson and Hilferty's cube root where it is little.
 
 References
 ----------
@@ -24,7 +23,7 @@ _STEP: Final = 0.25
 _PLACES: Final = np.arange(_STEP / 2.0, 6.0, _STEP)  # for moments: in the widest cell's standard deviations
 
 
-def largest_sf(t: Floats, p: Floats, n: Ints, m: Ints) -> Floats:
+def largest_sf(t: Floats, p: Floats, n: Ints, m: Ints, widened: Floats) -> Floats:
     """(rows,) P(largest difference >= t).
 
     Parameters
@@ -32,9 +31,10 @@ def largest_sf(t: Floats, p: Floats, n: Ints, m: Ints) -> Floats:
     t: (rows,) at least 0.
     p: (rows, cells) proportions under the null hypothesis.
     n, m: (rows,) the sizes of the two sides.
+    widened: (rows, cells) a factor of each cell's standard deviation.
     """
     one, other = 1.0 / np.maximum(n, 1), 1.0 / np.maximum(m, 1)
-    variance = p * (1.0 - p) * (one + other)[:, None]
+    variance = p * (1.0 - p) * (one + other)[:, None] * widened**2
     free = variance > 0.0
     deviation = np.sqrt(np.where(free, variance, 1.0))
     skewness = p * (1.0 - p) * (1.0 - 2.0 * p) * np.abs(one**2 - other**2)[:, None] / deviation**3
@@ -47,13 +47,14 @@ def largest_sf(t: Floats, p: Floats, n: Ints, m: Ints) -> Floats:
     return np.where(np.any(free, axis=1) & (t > 0.0), together, np.where(t > 0.0, 0.0, 1.0))
 
 
-def squared_moments(p: Floats, n: Ints, m: Ints) -> tuple[Floats, Floats]:
+def squared_moments(p: Floats, n: Ints, m: Ints, widened: Floats) -> tuple[Floats, Floats]:
     """(rows,) the mean and the variance of the largest difference's square."""
-    widest = np.sqrt(np.max(p * (1.0 - p), axis=1, initial=0.0) * (1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1)))
+    spread = np.max(p * (1.0 - p) * widened**2, axis=1, initial=0.0)
+    widest = np.sqrt(spread * (1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1)))
     mean, square = np.zeros(widest.size), np.zeros(widest.size)
     for place in _PLACES.tolist():
         t = place * widest
-        sf = np.where(widest > 0.0, largest_sf(t, p, n, m), 0.0)
+        sf = np.where(widest > 0.0, largest_sf(t, p, n, m, widened), 0.0)
         mean += 2.0 * t * sf * _STEP * widest
         square += 4.0 * t**3 * sf * _STEP * widest
     return mean, np.maximum(square - mean**2, 0.0)

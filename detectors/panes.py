@@ -48,6 +48,7 @@ class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     segments: tuple[str, ...]
     rows: tuple[float, ...]
     effects: Mapping[str, tuple[tuple[float, ...], ...]]
+    nus: Mapping[str, tuple[tuple[float, ...], ...]] = {}
     season: str = ""
 
     @property
@@ -73,7 +74,12 @@ class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         with np.errstate(divide="ignore", invalid="ignore"):
             busier = np.fmax(n_current.reshape(shape) / usual, 1.0)
         ratio = 1.0 + (ratio - 1.0) * busier
-        return DesignEffect(ratio=ratio.reshape(-1), df=np.full(ratio.size, max(self.n_panes - 1.0, 1.0)))
+        nu = np.full(shape, np.inf)
+        if method in self.nus:
+            nu = np.where(own[:, None] >= 0, np.array(self.nus[method])[own][:, columns], np.inf)
+        return DesignEffect(
+            ratio=ratio.reshape(-1), df=np.full(ratio.size, max(self.n_panes - 1.0, 1.0)), nu=nu.reshape(-1)
+        )
 
     def _arrays(self) -> dict[str, Floats]:
         kept: dict[str, Floats] | None = self.__dict__.get("arrays")

@@ -1,8 +1,8 @@
 """Where the values of each cell count, and how far from there they can be.
 
-Inside the reference's range a value counts at the mean of the whole reference's values in its cell. What lies outside is
-known by more than a count: the sum of all values is n times their mean, and what the cells inside hold of it is known, so
-that the mean of those outside follows.
+Inside the reference's range a value counts at the mean of the whole reference's values in its cell. What lies outside
+is known by more than a count: the sum of all values is n times their mean, and what the cells inside hold of it is
+known, so that the mean of those outside follows.
 """
 
 from typing import Final
@@ -19,8 +19,8 @@ _SQUARE: Final = 1.6  # mean square over squared mean: 2 of an exponential tail,
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """Of both sides. All but `exponent` are over 2^exponent, that of the row's largest magnitude: exact, and no difference
-    overflows.
+    """Of both sides. All but `exponent` are over 2^exponent, that of the row's largest magnitude: exact, and no
+    difference overflows.
 
     Attributes
     ----------
@@ -56,7 +56,8 @@ def _exponent(comparison: Comparison) -> Exponents:
     ends += [end for side in sides for end in (side.minimum, side.maximum)]
     magnitude = np.abs(np.stack([*ends], axis=1))
     _, exponent = np.frexp(np.max(magnitude, axis=1, where=np.isfinite(magnitude), initial=0.0))
-    return exponent
+    found: Exponents = exponent.astype(np.int32)
+    return found
 
 
 def _places(comparison: Comparison, side: Side, exponent: Exponents) -> tuple[Floats, Floats]:

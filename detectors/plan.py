@@ -1,6 +1,7 @@
 """Where the scorer finds each column's cells: index matrices drawn once per reference."""
 
-from typing import Final
+import weakref
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -10,6 +11,7 @@ from detectors.columns import Kind
 from detectors.grid import coarse_cells, single_valued
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
+from detectors.selection import excess
 
 MAX_CELLS: Final = 100
 """Categories that are compared one by one."""
@@ -32,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     index: (n_rows, width).
     with_nulls: whether nulls are a cell.
     single_valued: (n_rows, width); in "bins" of a categorical column the first that is False is the tail.
+    chosen: (2, n_rows) see `detectors.selection`; zeros but for "bins" of categorical columns.
     edges: (n_rows, width + 1) for "cells", else (n_rows, 0).
     cell_means: (n_rows, width) for "cells", else (n_rows, 0).
     """
@@ -42,6 +45,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     index: Ints
     with_nulls: bool = False
     single_valued: Bools
+    chosen: Floats
     edges: Floats
     cell_means: Floats
 
@@ -50,6 +54,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         groups = np.add.reduceat(counts, self.starts, axis=1) if self.starts.size else counts
         zero = np.zeros((counts.shape[0], 1), dtype=np.int64)
         return np.take(np.concatenate([groups, nulls, zero], axis=1), self.index, axis=1)
+
+
+Grid = Literal["bins", "cells", "rates", "events"]
+PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
+"""Kind, grid, the columns as indices in the layout, and the bins of a method on "bins"."""
+_plans: "weakref.WeakKeyDictionary[Reference, dict[PlanKey, Plan]]" = weakref.WeakKeyDictionary()
+
+
+def plan_of(reference: Reference, key: PlanKey) -> Plan:
+    """A plan, drawn once."""
+    plans = _plans.setdefault(reference, {})
+    if key not in plans:
+        kind, grid, columns, bins = key
+        chosen = np.array(columns, dtype=np.int64)
+        if grid == "bins":
+            plans[key] = plan_bins(reference, kind, chosen, bins)
+        elif grid == "cells":
+            plans[key] = plan_cells(reference, chosen)
+        else:
+            plans[key] = plan_rates(reference.layout, kind, chosen)
+    return plans[key]
 
 
 def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Plan:
@@ -65,22 +90,25 @@ def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Pla
     chosen = set(columns.tolist())
     starts: list[Ints] = []
     rows = []
+    excesses = []
     n_groups = 0
     for column in range(len(layout.columns)):
         cells = layout.cells(column)
         first = np.zeros(1, dtype=np.int64)  # a column that is not asked for is one group
         if column in chosen:
             if categorical:
-                first = np.arange(_n_own_cells(counts[cells][:-2]) + 1)
+                n_own = _n_own_cells(counts[cells][:-2])
+                first = np.arange(n_own + 1)
+                excesses.append(excess(counts[cells][:-2], n_own))
             else:
-                group = coarse_cells(np.array(layout.columns[column].edges), counts[cells], bins)
+                group = coarse_cells(single_valued(layout.columns[column]), counts[cells], bins)
                 first = np.flatnonzero(np.diff(group, prepend=-1))
             rows.append(np.arange(n_groups, n_groups + first.size))
         starts.append(first + cells.start)
         n_groups += first.size
     if categorical:
         rows = [np.append(row, n_groups + column) for row, column in zip(rows, columns, strict=True)]
-    return _plan(layout, kind, columns, rows, starts=np.concatenate(starts), with_nulls=categorical)
+    return _plan(layout, kind, columns, rows, starts=np.concatenate(starts), with_nulls=categorical, excesses=excesses)
 
 
 def _n_own_cells(counts: Ints) -> int:
@@ -97,7 +125,7 @@ def plan_cells(reference: Reference, columns: Ints) -> Plan:
     means = np.full(plan.index.shape, np.nan)
     for i, column in enumerate(columns.tolist()):
         own = np.array(layout.columns[column].edges)
-        single[i, : own.size + 1] = single_valued(own)
+        single[i, : own.size + 1] = single_valued(layout.columns[column])
         edges[i, 0] = -np.inf
         edges[i, 1 : own.size + 1] = own
         means[i, : own.size + 1] = reference.cell_means[layout.cells(column)]
@@ -107,6 +135,7 @@ def plan_cells(reference: Reference, columns: Ints) -> Plan:
         starts=plan.starts,
         index=plan.index,
         single_valued=single,
+        chosen=plan.chosen,
         edges=edges,
         cell_means=means,
     )
@@ -125,6 +154,7 @@ def _plan(
     *,
     starts: Ints | None = None,
     with_nulls: bool = False,
+    excesses: list[tuple[float, float]] | None = None,
 ) -> Plan:
     n_groups = layout.n_cells if starts is None else starts.size
     index = np.full((len(rows), max((row.size for row in rows), default=0)), n_groups + len(layout.columns))
@@ -142,6 +172,7 @@ def _plan(
         index=index.astype(np.int64),
         with_nulls=with_nulls,
         single_valued=single,
+        chosen=np.array(excesses).T if excesses else np.zeros((2, columns.size)),
         edges=none,
         cell_means=none,
     )

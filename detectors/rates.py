@@ -30,6 +30,7 @@ def rate_scores(comparison: Comparison, before: Ints, after: Ints, design: Desig
     The statistic is |rate live - rate reference|.
     """
     m, n = comparison.n_reference, comparison.n_current
+    there = np.flatnonzero(before + after)
     numerator, denominator = cross_difference(before, m, after, n)
     difference = numerator / denominator
     size = 1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1)
@@ -40,11 +41,18 @@ def rate_scores(comparison: Comparison, before: Ints, after: Ints, design: Desig
         comparison,
         statistic=np.abs(difference),
         effect=debiased(difference**2, variance * design.ratio),
-        p_value=two_rates_p(before, m, after, n, DesignEffect.none(n.size)),
-        p_panes=design.only_dependent(two_rates_p(before, m, after, n, design)),
+        p_value=_of_rows(there, before, m, after, n, DesignEffect.none(n.size)),
+        p_panes=design.only_dependent(_of_rows(there[design.ratio[there] > 1.0], before, m, after, n, design)),
         dispersion=dispersion,
         silent=before + after == 0,
     )
+
+
+def _of_rows(rows: Ints, before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffect) -> Floats:
+    """`two_rates_p` of some rows, 1 in the others: most columns have no nulls on either side."""
+    p = np.ones(n.size)
+    p[rows] = two_rates_p(before[rows], m[rows], after[rows], n[rows], design.of_rows(rows))
+    return p
 
 
 def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffect) -> Floats:
@@ -76,14 +84,14 @@ def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffec
 def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, design: DesignEffect) -> Floats:
     """(rows,) P(`new` or more of n rows are of categories that m rows of the reference lack), one-sided.
 
-    The reference's estimate of that share is singles / m, with the variance (singles (1 - singles / m) + 2 doubles) /
+    The reference's estimate of that share is singles / m, with the variance (singles (1 - singles / m) + doubles) /
     m^2. With few singles the share is taken as gamma-distributed, and the count is negative binomial.
     """
     from scipy import special
 
     x, rows = new / design.ratio, np.maximum(n, 1) / design.ratio
     once, twice, of = singles / design.ratio, doubles / design.ratio, np.maximum(m, 1) / design.ratio
-    spread = 1.0 + 2.0 * twice / np.maximum(once, 1.0)
+    spread = 1.0 + twice / np.maximum(once, 1.0)
     shape = (once + 1.0) / spread
     odds = rows * spread / of
     few = np.where(x > 0, special.betainc(np.maximum(x, 1e-12), shape, odds / (1.0 + odds)), 1.0)
@@ -95,5 +103,5 @@ def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, de
 def new_rate_variance(rows: Floats, singles: Floats, doubles: Floats, m: Floats) -> Floats:
     """(rows,) of the live rate of new categories less singles / m."""
     share = np.minimum((singles + 1.0) / (m + 2.0), 1.0)
-    variance: Floats = share * (1.0 - share) / rows + (singles * (1.0 - singles / m) + 2.0 * doubles + 1.0) / m**2
+    variance: Floats = share * (1.0 - share) / rows + (singles * (1.0 - singles / m) + doubles + 1.0) / m**2
     return variance

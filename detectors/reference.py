@@ -18,7 +18,7 @@ from detectors.arrays import Floats, Ints
 from detectors.columns import Column, Kind
 from detectors.derived import DERIVED_COLUMNS, Derived
 from detectors.errors import ConfigurationError, DetectorError, LayoutMismatch, MalformedReference
-from detectors.grid import locate, quantile_grid
+from detectors.grid import atom_cells, locate, quantile_grid
 from detectors.layout import Layout
 from detectors.panes import PaneStudy
 from detectors.sketch import Sketch
@@ -147,7 +147,10 @@ class Reference:
                 digest.update(len(part).to_bytes(8, "little") + part)
 
         add(_raw(self.model), self.layout.fingerprint)
-        add(msgspec.msgpack.encode([_column_record(column) for column in self.layout.columns]))
+        records = [_column_record(column) for column in self.layout.columns]
+        add(msgspec.msgpack.encode([(one.name, one.kind, one.edges, one.categories, one.others) for one in records]))
+        if any(record.atoms is not None for record in records):  # files of the format before do not name them
+            add(msgspec.msgpack.encode([record.atoms for record in records]))
         dimensions = [(_raw(name), [*map(_raw, values)]) for name, values in sorted(self.dimensions.items())]
         add(msgspec.msgpack.encode(dimensions))
         one_nan = np.where(np.isnan(self.cell_means), np.nan, self.cell_means + 0.0)  # and one 0, which is not -0.0
@@ -276,7 +279,8 @@ def numeric_column(name: str, values: Floats) -> tuple[Column, Floats]:
         means[filled] = np.clip(
             np.ldexp(sums / counts[filled], shift), ordered[starts], ordered[starts + counts[filled] - 1]
         )
-    return Column(name=name, kind=Kind.NUMERIC, edges=tuple(edges.tolist())), means
+    atoms = tuple(atom_cells(edges, ordered).tolist())
+    return Column(name=name, kind=Kind.NUMERIC, edges=tuple(edges.tolist()), atoms=atoms), means
 
 
 def categorical_column(name: str, counts: Mapping[str, int]) -> Column:
@@ -293,6 +297,7 @@ class _ColumnRecord(msgspec.Struct, frozen=True, array_like=True):
     edges: bytes
     categories: tuple[bytes, ...]
     others: tuple[bytes, ...]
+    atoms: tuple[int, ...] | None = None
 
 
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -335,7 +340,7 @@ def _check_derived(layout: Layout, derived: Derived | None) -> None:
 def _column_record(column: Column) -> _ColumnRecord:
     edges = np.array(column.edges, dtype="<f8").tobytes()
     categories, others = (tuple(map(_raw, part)) for part in (column.categories, column.others))
-    return _ColumnRecord(_raw(column.name), column.kind, edges, categories, others)
+    return _ColumnRecord(_raw(column.name), column.kind, edges, categories, others, column.atoms)
 
 
 def _column(record: _ColumnRecord) -> Column:
@@ -346,9 +351,17 @@ def _column(record: _ColumnRecord) -> Column:
         name=_text(record.name),
         kind=record.kind,
         edges=tuple(edges.tolist()),
+        atoms=_atoms(record, edges),
         categories=tuple(map(_text, record.categories)),
         others=tuple(map(_text, record.others)),
     )
+
+
+def _atoms(record: _ColumnRecord, edges: Floats) -> tuple[int, ...] | None:
+    atoms = record.atoms
+    if atoms is not None and (sorted(set(atoms)) != list(atoms) or any(not 0 < cell < edges.size for cell in atoms)):
+        raise MalformedReference(f"the atoms of {record.name!r} are no cells of it")
+    return atoms
 
 
 def _raw(text: str) -> bytes:

@@ -3,7 +3,6 @@
 Pure and deterministic: the same counts give the same scores to the bit, in the same order.
 """
 
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -18,13 +17,13 @@ from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
 from detectors.errors import LayoutMismatch
 from detectors.panes import PaneStudy
-from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
+from detectors.plan import Grid, PlanKey, plan_of
 from detectors.reference import WHOLE, Reference
 from detectors.registry import Scores, get
 from detectors.settings import Setting, check_settings
 from detectors.sketch import Sketch
 from detectors.stack import Stack, stacked
-from detectors.tables import Grid, Table, compare, compare_events, tabulate
+from detectors.tables import Table, compare, compare_events, tabulate
 
 __all__ = ["CALIBRATIONS", "MIN_SAMPLES", "ScoreColumns", "Setting", "comparison_of", "score", "score_stack"]
 
@@ -40,10 +39,6 @@ REASONS: Final[tuple[Reason, ...]] = ("", "few events", "absent", "nothing to co
 """Why columns of a segment were not scored: the segment has too few events, they do not speak of the columns, or the
 side to compare with is not there."""
 _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
-
-_PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
-_plans: "weakref.WeakKeyDictionary[Reference, dict[_PlanKey, Plan]]" = weakref.WeakKeyDictionary()
-_pinned: "weakref.WeakKeyDictionary[Reference, dict[tuple[str, ...], Baseline]]" = weakref.WeakKeyDictionary()
 
 
 class ScoreColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,11 +140,7 @@ def score_stack(
     parts = []
     for start in range(0, max(n, 1), at_once):
         part = window.part(start, start + at_once)
-        side = (
-            _pinned_of(reference, part.names)
-            if baseline is None
-            else Baseline.matching(reference, baseline, part.names)
-        )
+        side = Baseline.matching(reference, baseline, part.names)
         parts.append(_Part(reference, part, side, settings, min_samples, study))
     return _joined(reference, settings, window.names, parts)
 
@@ -161,7 +152,7 @@ def comparison_of(
     layout = reference.layout
     columns = layout.numeric if kind is Kind.NUMERIC else layout.categorical
     key = (kind, grid, columns, bins)
-    plan = _plan(reference, key)
+    plan = plan_of(reference, key)
     side = Baseline.pinned(reference, sorted(sketches))
     return compare(side.pin(key, plan, grid), plan, grid, tabulate(layout, stacked(layout, sketches)))
 
@@ -186,7 +177,7 @@ class _Part:
         self.scored = self.scorable & enough & (self._live.spoken >= _few(min_samples))
         few = window.events[:, 0] < _few(min_samples)
         self.reason = np.where(~(self.scorable & ~self.scored).any(axis=1), 0, np.where(few | ~enough[:, 0], 1, 2))
-        self._comparisons: dict[_PlanKey, Comparison] = {}
+        self._comparisons: dict[PlanKey, Comparison] = {}
         self.blocks = [block for setting in settings for block in self._setting(setting, window, min_samples)]
 
     def _setting(self, setting: Setting, window: Stack, min_samples: int) -> "list[_Block]":
@@ -200,7 +191,7 @@ class _Part:
                 continue
             key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
             if key not in self._comparisons:
-                plan = _plan(self._reference, key)
+                plan = plan_of(self._reference, key)
                 pinned = self._baseline.pin(key, plan, method.grid)
                 self._comparisons[key] = compare(pinned, plan, method.grid, self._live)
             comparison = self._comparisons[key]
@@ -281,30 +272,6 @@ def _enough(live: Table, min_samples: int, study: PaneStudy | None) -> Bools:
 def _few(min_samples: int) -> int:
     """Rows of one column in a segment that has enough, below which the column is not scored."""
     return max(min_samples // 2, 1)
-
-
-def _pinned_of(reference: Reference, names: tuple[str, ...]) -> Baseline:
-    """Kept for the next window, which mostly has the same segments."""
-    kept = _pinned.setdefault(reference, {})
-    if names not in kept:
-        if len(kept) >= 4:
-            kept.clear()
-        kept[names] = Baseline.pinned(reference, names)
-    return kept[names]
-
-
-def _plan(reference: Reference, key: _PlanKey) -> Plan:
-    plans = _plans.setdefault(reference, {})
-    if key not in plans:
-        kind, grid, columns, bins = key
-        chosen = np.array(columns, dtype=np.int64)
-        if grid == "bins":
-            plans[key] = plan_bins(reference, kind, chosen, bins)
-        elif grid == "cells":
-            plans[key] = plan_cells(reference, chosen)
-        else:
-            plans[key] = plan_rates(reference.layout, kind, chosen)
-    return plans[key]
 
 
 def _joined(

@@ -11,13 +11,14 @@ from detectors.columns import Kind
 from detectors.dependence import DesignEffect
 from detectors.layout import Layout
 from detectors.panes import PaneStudy
-from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
+from detectors.plan import plan_of
 from detectors.reference import WHOLE, Reference
 from detectors.registry import get
 from detectors.stack import Stack
 from detectors.tables import compare
 
 _LEAST_ROWS: Final = 10  # of a pane's segment, or of the rest, for its statistics to be looked at
+_NEVER: Final = 1 << 62
 _ERRORS: Final = 2.0  # standard errors by which a design effect exceeds 1 to count
 # How steady a method's dispersion is over independent panes: its variance is 2 over this. 1 is a squared normal
 # variable.
@@ -55,7 +56,7 @@ def study(
     rows = np.zeros(shape)
     dispersion = {name: np.full(shape, np.nan) for name in methods if get(name).grid != "events"}
     whole = Baseline.pinned(reference, names)
-    plans: dict[tuple[Kind, str], Plan] = {}
+
     for number, pane in enumerate(panes):
         live = Baseline.of(reference, pane, names).table
         if new_rows:
@@ -70,11 +71,10 @@ def study(
                 columns = layout.numeric_indices if kind is Kind.NUMERIC else layout.categorical_indices
                 if not columns.size:
                     continue
-                key = (kind, method.grid)
-                if key not in plans:
-                    plans[key] = _plan(reference, kind, method.grid, columns)
-                plan = plans[key]
-                comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live)
+                key = (kind, method.grid, tuple(columns.tolist()), 10)
+                plan = plan_of(reference, key)
+                # Not testable: nobody reads the p-values, and methods may spare themselves the work.
+                comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live, _NEVER)
                 scores = method.score(comparison, DesignEffect.none(comparison.n_reference.size))
                 values = scores.dispersion.reshape(len(names), columns.size)
                 found[number][:, columns] = np.where(usable[:, columns], values, np.nan)
@@ -91,7 +91,24 @@ def study(
             name: _rows_of(_effects(values, rows, whole_at, _steadiness(name), growth))
             for name, values in dispersion.items()
         },
+        nus={name: _rows_of(_nus(values, whole_at)) for name, values in dispersion.items() if get(name).grid == "bins"},
     )
+
+
+def _nus(dispersion: Floats, whole: int) -> Floats:
+    """(segments, columns) 2 mean^2 / variance over panes: the whole's own, all segments' together."""
+    there = ~np.isnan(dispersion)
+    n = there.sum(axis=0)
+    mean = _means(dispersion, there)
+    square = np.sum(np.where(there, (dispersion - mean) ** 2, 0.0), axis=0) / np.maximum(n - 1, 1) / mean**2
+    others = np.arange(dispersion.shape[1]) != whole
+    known = n > 8
+    if others.any():
+        shared = np.sum(np.where(known, square, 0.0)[others], axis=0) / np.maximum(known[others].sum(axis=0), 1)
+        square[others] = shared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nu = 2.0 / square
+    return np.round(np.where(np.isfinite(nu) & (nu > 0.0), nu, 1e9), _DIGITS)
 
 
 def mean_excess(made: PaneStudy) -> float:
@@ -99,12 +116,6 @@ def mean_excess(made: PaneStudy) -> float:
     whole = made.segments.index(WHOLE)
     excess = [float(np.mean(effects[whole])) - 1.0 for effects in made.effects.values()]
     return sum(excess) / max(len(excess), 1)
-
-
-def _plan(reference: Reference, kind: Kind, grid: str, columns: Ints) -> Plan:
-    if grid == "bins":
-        return plan_bins(reference, kind, columns, 10)
-    return plan_cells(reference, columns) if grid == "cells" else plan_rates(reference.layout, kind, columns)
 
 
 def _steadiness(method: str) -> float:

@@ -1,6 +1,6 @@
 """The counts of some segments as arrays over (segment, column): what comparisons are cut from."""
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,11 +10,9 @@ from detectors.arrays import Bools, Floats, Ints
 from detectors.columns import Kind
 from detectors.comparison import Comparison, Side
 from detectors.layout import Layout
-from detectors.plan import Plan
+from detectors.plan import Grid, Plan
 from detectors.reference import WHOLE, Reference
 from detectors.stack import Stack
-
-Grid = Literal["bins", "cells", "rates", "events"]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +111,7 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
     expected: Floats
     singles: Floats
     doubles: Floats
+    chosen: Floats
     single_valued: Bools
     edges: Floats
     cell_means: Floats
@@ -121,7 +120,7 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
     range_std: Floats
 
 
-def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats) -> Pinned:
+def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats, own: bool) -> Pinned:
     """The rows of a plan for every segment of the side that is compared with.
 
     Parameters
@@ -129,6 +128,7 @@ def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats
     reference: drew the grid.
     table: the reference's own counts, or those of live panes in its cells.
     rare: (2, segments, n_columns) as `Reference.rare_rows` gives them; zeros of live panes.
+    own: whether the counts are the reference's own.
     """
     whole = reference.sketches[WHOLE]
     per_column = np.full((3, len(reference.layout.columns)), np.nan)
@@ -148,6 +148,7 @@ def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats
         expected=_expected(side, table.names, plan.columns.size) if grid == "bins" else np.empty((side.n.size, 0)),
         singles=singles,
         doubles=doubles,
+        chosen=np.tile(plan.chosen, (1, segments)) * (side.n / max(whole.n, 1) if own else 0.0),
         single_valued=np.tile(plan.single_valued, (segments, 1)),
         edges=np.tile(plan.edges, (segments, 1)),
         cell_means=np.tile(plan.cell_means, (segments, 1)),
@@ -220,6 +221,7 @@ def compare_events(reference: Ints, live: Ints, min_samples: int = 1) -> Compari
         expected=none,
         singles=np.zeros(1),
         doubles=np.zeros(1),
+        chosen=np.zeros((2, 1)),
         single_valued=np.ones((1, 3), dtype=np.bool_),
         edges=none,
         cell_means=none,

@@ -55,7 +55,9 @@ WINDOWS_SCORED = Counter("driftline_windows_scored", "Windows scored, re-opened 
 VERDICTS = Counter("driftline_verdicts", "Verdicts on columns and segments", ["model", "drifted"])
 DRIFTED = Gauge("driftline_drifted", "1 if the column has drifted in the last window scored", ["model", "column"])
 DRIFT_EFFECT = Gauge(
-    "driftline_drift_effect", "Effect over threshold in the last window scored: from 1 on it matters", ["model", "column"]
+    "driftline_drift_effect",
+    "Effect over threshold in the last window scored: from 1 on it matters",
+    ["model", "column"],
 )
 SINK_ROWS = Counter("driftline_sink_rows", "Rows written, by kind of record", ["sink", "record"])
 SINK_ERRORS = Counter("driftline_sink_errors", "Failed writes", ["sink", "kind"])

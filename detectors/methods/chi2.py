@@ -5,14 +5,15 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Bools, Floats, Ints
-from detectors.cells_null import null_moments
+from detectors.cells_null import NullMoments, null_moments
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
 from detectors.registry import Scores, debiased, register
-from detectors.significance import chi2_sf
+from detectors.selection import selection_noise
 
 MINIMUM_EXPECTED: Final = 5.0
+_FEW: Final = 30.0  # expected in every cell, from which the statistic is as good as a chi-square
 
 
 @register
@@ -31,12 +32,12 @@ class ChiSquare:
     pooled counts only, never at the difference. Then it equals `scipy.stats.chi2_contingency(correction=False)` of the
     merged table.
 
-    Effect: sqrt((statistic - df) / (n m / (n + m))), at least 0: the root of the squared differences of proportions, each
-    over its pooled proportion, less what unchanged data make of it. Of a two-cell table whose rates p and p + d differ, it
-    is some d / sqrt(p (1 - p)).
+    Effect: sqrt((statistic - df) / (n m / (n + m))), at least 0: the root of the squared differences of proportions,
+    each over its pooled proportion, less what unchanged data make of it. Of a two-cell table whose rates p and p + d
+    differ, it is some d / sqrt(p (1 - p)).
 
-    p-value: chi-square with (merged cells - 1) degrees of freedom; where the tail expects fewer than 5, the three moments
-    of the cells themselves (`detectors.cells_null`). Assumes independent rows. Dependent ones: an F
+    p-value: chi-square with (merged cells - 1) degrees of freedom; where the tail expects fewer than 5, the three
+    moments of the cells themselves (`detectors.cells_null`). Assumes independent rows. Dependent ones: an F
     distribution with the panes' design effect (`detectors.dependence`).
 
     Edge cases: one cell left gives 0 and p = 1; a side without values gives NaN.
@@ -65,29 +66,31 @@ class ChiSquare:
         n, m = (np.maximum(side.n, 1)[:, None].astype(float) for side in (comparison.reference, comparison.current))
         small, home = _merging(_expected(comparison), _tail(comparison))
         a, b = _merge(reference, small, home), _merge(current, small, home)
-        null = null_moments(
-            chi2_term, _merge(comparison.expected, small, home), comparison.n_current, comparison.n_reference
-        )
+        expected = _merge(comparison.expected, small, home)
+        null = null_moments(chi2_term, expected, comparison.n_current, comparison.n_reference)
         # Of a 2 x B table: sum over cells of (m a - n b)^2 / (n m (a + b)).
         total = a + b
         filled = total > 0.0
         terms = np.divide((m * a - n * b) ** 2, n * m * total, out=np.zeros_like(a), where=filled)
         statistic = np.sum(terms, axis=1)
         df = np.sum(filled, axis=1) - 1
-        # What the cells expect is too little for the chi-square only where the tail is a cell, or nothing else is.
         least = np.min(total * np.minimum(n, m) / (n + m), axis=1, where=filled, initial=np.inf)
-        sparse = least < MINIMUM_EXPECTED
-        mean = np.where(sparse, null.mean, np.maximum(df, 0))
-        variance = np.where(sparse, null.variance, 2.0 * np.maximum(df, 0))
+        sparse = least < _FEW
+        free = np.maximum(df, 0).astype(np.float64)
+        null = NullMoments(
+            mean=np.where(sparse, null.mean, free),
+            variance=np.where(sparse, null.variance, 2.0 * free),
+            third=np.where(sparse, null.third, 8.0 * free),
+        ).shifted(np.where(free > 0.0, selection_noise(comparison).sum(axis=0), 0.0))
         with np.errstate(divide="ignore", invalid="ignore"):
-            effect = debiased(statistic, mean * design.ratio) / np.sqrt(n * m / (n + m))[:, 0]
-            dispersion = statistic / np.where(mean > 0.0, mean, np.nan)
+            effect = debiased(statistic, null.mean * design.ratio) / np.sqrt(n * m / (n + m))[:, 0]
+            dispersion = statistic / np.where(null.mean > 0.0, null.mean, np.nan)
         return Scores.of(
             comparison,
             statistic=statistic,
             effect=effect,
-            p_value=np.where(sparse, null.sf(statistic), chi2_sf(statistic, df)),
-            p_panes=design.quadratic_sf(statistic, mean, variance),
+            p_value=null.sf(statistic),
+            p_panes=design.quadratic_sf(statistic, null.mean, null.variance),
             dispersion=dispersion,
         )
 

@@ -16,23 +16,23 @@ from detectors.significance import effective_size
 class CramerVonMises:
     """Cramér-von Mises: the squared distance of the two distribution functions, averaged over the pooled values.
 
-    Adds up what `ks` takes the largest of: more power against a shift or a change over a wide range, and a design effect
-    that is steadier. Prefer `anderson_darling` where the tails matter, `location` against a pure shift.
+    Adds up what `ks` takes the largest of: more power against a shift or a change over a wide range, and a design
+    effect that is steadier. Prefer `anderson_darling` where the tails matter, `location` against a pure shift.
 
     Parameters: none. `default_threshold` 0.06: of normal values, a shift by a fifth of their standard deviation.
 
-    Statistic: T = n m / (n + m) times the mean of (F_l - F_r)^2, at least 0, unbounded: it grows with the rows. At the ends
-    of the grid's cells, each with half of the pooled rows of the two cells that meet there: within some 2 % of
-    `scipy.stats.cramervonmises_2samp` on continuous data of a few hundred rows, that on a column of few values is its own.
+    Statistic: T = n m / (n + m) times the mean of (F_l - F_r)^2, at least 0, unbounded: it grows with the rows. At the
+    ends of the grid's cells, each with half of the pooled rows of the two cells that meet there: within some 2 % of
+    `scipy.stats.cramervonmises_2samp` on continuous data of a few hundred rows, that on a column of few values is its
+    own.
 
     Effect: sqrt((T - E T) / (n m / (n + m))), at least 0, in [0, 1]: the root mean square distance of the distribution
     functions, less what unchanged data make of it.
 
     p-value: T is a weighted sum of chi-square variables, whose first three moments follow from the pooled cells, ties
-    included (`detectors.bridge`); Pearson's type III distribution has them. Measured on unchanged windows: 3 to 6 % at 5 %, 0.4 to 1.5 % at 1 %, on any distribution,
-    from 200 rows on.
-    Assumes independent rows and some twenty on either side. Dependent ones: an F distribution with the panes' design
-    effect (`detectors.dependence`).
+    included (`detectors.bridge`); Pearson's type III distribution has them. Measured on unchanged windows: 3 to 6 % at
+    5 %, 0.4 to 1.5 % at 1 %, on any distribution, from 200 rows on. Assumes independent rows and some twenty on either
+    side. Dependent ones: an F distribution with the panes' design effect (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 

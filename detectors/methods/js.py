@@ -10,6 +10,7 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
 from detectors.registry import Scores, debiased, register
+from detectors.selection import selection_noise
 from detectors.significance import effective_size
 
 
@@ -59,6 +60,7 @@ class JensenShannon:
         size = effective_size(current.n, reference.n)
         x = 8.0 * divergence * size
         null = null_moments(divergence_term, comparison.expected, current.n, reference.n)
+        null = null.shifted(selection_noise(comparison).sum(axis=0))
         with np.errstate(divide="ignore", invalid="ignore"):
             effect = debiased(divergence / np.log(2.0), null.mean * design.ratio / (8.0 * np.log(2.0) * size))
             dispersion = x / null.mean

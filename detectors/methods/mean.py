@@ -7,6 +7,7 @@ import numpy as np
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
+from detectors.grid import SLACK
 from detectors.registry import Scores, debiased, register
 
 
@@ -25,9 +26,10 @@ class Mean:
 
     Effect: sqrt(d^2 - (s_r^2 / m + s_l^2 / n) / s^2), the latter its mean square on unchanged data.
 
-    p-value: Welch's t-test, two-sided, with Satterthwaite's degrees of freedom: `scipy.stats.ttest_ind(equal_var=False)`.
-    Two different constants give 0. Assumes independent rows, and enough of them for their means to be normal. Dependent
-    ones: Student's t with the panes' design effect (`detectors.dependence`).
+    p-value: Welch's t-test, two-sided, with Satterthwaite's degrees of freedom:
+    `scipy.stats.ttest_ind(equal_var=False)`. Two constants that differ by more than rounding give 0. Assumes
+    independent rows, and enough of them for their means to be normal. Dependent ones: Student's t with the panes'
+    design effect (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN; variances that overflow give
     p = 1.
@@ -40,8 +42,8 @@ class Mean:
     (-0.5, True)
 
     Source: Welch (1947), The generalization of Student's problem when several different population variances are
-    involved, Biometrika 34(1-2), 28-35; Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd edition,
-    Erlbaum, section 2.2.
+    involved, Biometrika 34(1-2), 28-35; Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd
+    edition, Erlbaum, section 2.2.
     """
 
     name = "mean"
@@ -73,7 +75,7 @@ class Mean:
             noise = np.where(varies, error / pooled, 0.0)
             size = np.minimum(np.abs(statistic), np.sqrt(largest))
             p_value = 2.0 * special.stdtr(np.where(varies & np.isfinite(df), df, 1.0), -np.abs(np.nan_to_num(t)))
-        constants = (pooled == 0.0) & (difference != 0.0)
+        constants = (pooled == 0.0) & (np.abs(statistic) > SLACK)
         return Scores.of(
             comparison,
             statistic=statistic,

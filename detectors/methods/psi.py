@@ -10,6 +10,7 @@ from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
 from detectors.floored_null import floored_moments
 from detectors.registry import Scores, register
+from detectors.selection import selection_noise
 from detectors.significance import effective_size
 
 FLOOR: Final = 1e-4
@@ -64,6 +65,7 @@ class Psi:
         size = effective_size(current.n, reference.n)
         x = index * size
         null = floored_moments(psi_term, comparison.expected, current.n, reference.n, FLOOR)
+        null = null.shifted(selection_noise(comparison).sum(axis=0))
         with np.errstate(divide="ignore", invalid="ignore"):
             effect = np.maximum(index - null.mean * design.ratio / size, 0.0)
             dispersion = x / null.mean

@@ -9,6 +9,7 @@ from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
 from detectors.registry import Scores, debiased, register
+from detectors.selection import widened
 from detectors.significance import cross_difference, effective_size
 
 
@@ -25,10 +26,10 @@ class TotalVariation:
 
     Effect: sqrt(TVD^2 - E TVD^2), E that of unchanged data of these sizes.
 
-    p-value: Pearson's type III distribution with the first three moments of the sum. See
-    `detectors.absolute_null`. Measured on unchanged windows, 2 to 100 cells, even to Zipf,
-    sides of 50 to 50,000 rows: 4 to 6 % at 5 %, 0.4 to 1.1 % at 1 %, at most 0.15 % at 0.1 %. Assumes independent rows. Dependent ones: an F
-    distribution of the square, with the panes' design effect (`detectors.dependence`).
+    p-value: Pearson's type III distribution with the first three moments of the sum. See `detectors.absolute_null`.
+    Measured on unchanged windows, 2 to 100 cells, even to Zipf, sides of 50 to 50,000 rows: 4 to 6 % at 5 %, 0.4 to 1.1
+    % at 1 %, at most 0.15 % at 0.1 %. Assumes independent rows. Dependent ones: an F distribution of the square, with
+    the panes' design effect (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 
@@ -54,7 +55,7 @@ class TotalVariation:
         difference, scale = cross_difference(reference.counts, reference.n[:, None], current.counts, current.n[:, None])
         statistic = np.sum(np.abs(difference), axis=1) / (2.0 * scale[:, 0])
         size = effective_size(current.n, reference.n)
-        null = absolute_moments(comparison.expected, current.n, reference.n)
+        null = absolute_moments(comparison.expected, current.n, reference.n, widened(comparison))
         x = 2.0 * statistic * np.sqrt(size)
         square, variance = null.squared()
         with np.errstate(divide="ignore", invalid="ignore"):

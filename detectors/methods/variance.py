@@ -23,21 +23,23 @@ class Variance:
 
     Parameters: none. `default_threshold` 0.2: a variance larger by 22 %, a standard deviation by 10 %.
 
-    Statistic: ln(s_l^2 / s_r^2), signed: positive where live values vary more. Exact, up to the rounding of variances. Where
-    a side is constant, its variance counts as 2^-52 of its squared magnitude, or of the other side's variance: what rounding
-    would leave.
+    Statistic: ln(s_l^2 / s_r^2), signed: positive where live values vary more. Exact, up to the rounding of variances.
+    Where a side is constant, its variance counts as 2^-52 of its squared magnitude, or of the other side's variance:
+    what rounding would leave.
 
-    Effect: sqrt(statistic^2 - v), v = (k_l - 1) / n + (k_r - 1) / m its variance on unchanged data, k = E (x - mean)^4 / s^4
-    the kurtosis (3 of normal values), each side's the larger of its own and that of both together.
+    Effect: sqrt(statistic^2 - v), v = (k_l - 1) / n + (k_r - 1) / m its variance on unchanged data, k = E (x - mean)^4
+    / s^4 the kurtosis (3 of normal values), each side's the larger of its own and that of both together.
 
-    p-value: two-sided, normal: (s_l^2 - s_r^2) over its standard error, Welch's test of the squared deviations. Their variance,
-    E (x - mean)^4 - s^4, is in no sketch, so it is taken from the grid's cells at their places (`detectors.placement`) with
-    the side's own extreme values, of each side and of both together, and the larger counts on each side: a rare far value
-    that only one side happens to have widens the error of both. Measured on unchanged windows: 3 to 5 % at 5 % on normal and uniform data from 200 rows
-    on, 0 to 4 % on lognormal, t(3), Pareto (1.5) and Cauchy data. Assumes
-    independent rows. Dependent ones: Student's t with the panes' design effect (`detectors.dependence`).
+    p-value: two-sided, normal: (s_l^2 - s_r^2) over its standard error, Welch's test of the squared deviations. Their
+    variance, E (x - mean)^4 - s^4, is in no sketch, so it is taken from the grid's cells at their places
+    (`detectors.placement`) with the side's own extreme values, of each side and of both together, and the larger counts
+    on each side: a rare far value that only one side happens to have widens the error of both. Measured on unchanged
+    windows: 3 to 5 % at 5 % on normal and uniform data from 200 rows on, 0 to 4 % on lognormal, t(3), Pareto (1.5) and
+    Cauchy data. Assumes independent rows. Dependent ones: Student's t with the panes' design effect
+    (`detectors.dependence`).
 
-    Edge cases: constant on both sides gives 0 and p = 1; a side without values gives NaN; variances that overflow give 0.
+    Edge cases: constant on both sides gives 0 and p = 1; a side without values gives NaN; variances that overflow give
+    0.
 
     >>> import numpy as np
     >>> from detectors.examples import compare
@@ -47,8 +49,8 @@ class Variance:
     (0.4, True)
 
     Source: Layard (1973), Robust large-sample tests for homogeneity of variances, Journal of the American Statistical
-    Association 68(341), 195-198; Shoemaker (2003), Fixing the F test for equal variances, The American Statistician 57(2),
-    105-114.
+    Association 68(341), 195-198; Shoemaker (2003), Fixing the F test for equal variances, The American Statistician
+    57(2), 105-114.
     """
 
     name = "variance"

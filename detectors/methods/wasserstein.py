@@ -25,10 +25,10 @@ class Wasserstein:
 
     Statistic: at least 0, at most the largest float64. A value in the reference's range counts at the mean of the whole
     reference's values in its cell; what lies outside, at its own mean, which follows from the sketch's mean
-    (`detectors.placement`). The difference of the two means, which is exact, is the least that it can be. So a shift out of the range, whatever its size, is measured
-    as of the raw values. The standard deviation is the whole reference's in every segment, so that segments compare. A constant reference has none: its
-    magnitude is the unit then (a relative change), and 1 for a constant 0; the same where the standard deviation
-    overflows.
+    (`detectors.placement`). The difference of the two means, which is exact, is the least that it can be. So a shift
+    out of the range, whatever its size, is measured as of the raw values. The standard deviation is the whole
+    reference's in every segment, so that segments compare. A constant reference has none: its magnitude is the unit
+    then (a relative change), and 1 for a constant 0; the same where the standard deviation overflows.
 
     Error bound: that of the raw values differs by at most the sum over cells of l or r times the largest distance from
     a cell's place to its ends: no value is counted farther from itself (triangle inequality). A cell of one value adds
@@ -39,8 +39,9 @@ class Wasserstein:
     p-value: Pearson's type III distribution with the mean, variance and third moment of the Gaussian limit, a Brownian
     bridge at the cells' ends with the covariance (1/n + 1/m) (F(s) - F(s) F(t)), s <= t, of the pooled proportions; see
     `detectors.bridge`. Assumes independent rows and a few hundred on both sides. Measured on unchanged windows at 5 %:
-    4 to 7 % of normal, lognormal and t(3)
-    data from 200 rows on either side; 3 to 14 % on tails of index 1.5 and 1 (Pareto, Cauchy), where one cell decides. Dependent rows: an F distribution of the square, with the panes' design effect (`detectors.dependence`).
+    4 to 7 % of normal, lognormal and t(3) data from 200 rows on either side; 3 to 14 % on tails of index 1.5 and 1
+    (Pareto, Cauchy), where one cell decides. Dependent rows: an F distribution of the square, with the panes' design
+    effect (`detectors.dependence`).
 
     Edge cases: constant and unchanged gives 0 and p = 1; a side without values gives NaN.
 
@@ -97,7 +98,8 @@ class Wasserstein:
 
 
 def _side_by_side(comparison: Comparison, where: Placement) -> tuple[Ints, Ints, Floats]:
-    """Counts of both sides and the places, (rows, 2 * cells): each side's own cell, the one at the smaller place first."""
+    """Counts of both sides and the places, (rows, 2 * cells): each side's own cell, the one at the smaller place
+    first."""
     shape = (where.current.shape[0], -1)
     none = np.zeros_like(comparison.current.counts)
     swapped = where.current < where.reference

@@ -45,7 +45,9 @@ def show_replayed(
         console.print(
             "windows that are not over at the end of the file are left open; --close scores them", style="dim"
         )
-    console.print(f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl")
+    console.print(
+        f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl"
+    )
     console.print(_next(report, found, config_path))
 
 

@@ -16,9 +16,9 @@ import pytest
 from support.brokers import Broker
 from support.events import BAD_EVERY, encoded, model_section
 from support.installation import Installation, profiles_that_differ
+from support.refusing import Refusing
 from support.results import Results, assert_same, delivered
 from support.results import replayed as read_replayed
-from support.refusing import Refusing
 
 from monitor import wiring
 from monitor.cli.offline import replay_file

@@ -15,8 +15,8 @@ from support.brokers import Broker
 from support.environments import Environment
 from support.events import encoded, model_section
 from support.installation import Installation, profiles_that_differ
-from support.results import parquet_rows, score_rows
 from support.releases import release_before
+from support.results import parquet_rows, score_rows
 
 from monitor.cli.offline import replay_file
 from monitor.errors import StoppedError

@@ -36,7 +36,9 @@ def with_column(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.Record
 
 
 def test_every_file_with_a_record_is_found() -> None:
-    assert {"column_profile", "drift_score", "drift_verdict", "late_dropped", "reference_column", "reject"} <= set(RECORDS)
+    assert {"column_profile", "drift_score", "drift_verdict", "late_dropped", "reference_column", "reject"} <= set(
+        RECORDS
+    )
     assert all(name == record.name for name, record in RECORDS.items())
 
 

@@ -1,0 +1,1 @@
+"""`make verdicts`: what verdicts say of unchanged and of changed data, simulated; writes `docs/verdicts.md`."""
