@@ -41,7 +41,10 @@ def loop(material: Material) -> Callable[[], int]:
     layout, whole = reference.layout, reference.sketches[WHOLE]
     live = make_window(reference, material.size.pane_events)
     fine = [(whole.counts[layout.cells(i)], live.counts[layout.cells(i)]) for i in layout.numeric]
-    deciles = [coarse_cells(single_valued(layout.columns[i]), pinned, 10) for i, (pinned, _) in zip(layout.numeric, fine, strict=True)]
+    deciles = [
+        coarse_cells(single_valued(layout.columns[i]), pinned, 10)
+        for i, (pinned, _) in zip(layout.numeric, fine, strict=True)
+    ]
 
     def work() -> int:
         for (pinned, current), coarse in zip(fine, deciles, strict=True):

@@ -20,9 +20,9 @@ def show_findings(console: Console, findings: Findings, n_open: int, elapsed_s: 
         f"rejected, {findings.n_late:,} too late, {n_open:,} in a day that is not over"
     )
     console.print(
-        f"[bold]{findings.n_windows:,}[/] windows scored: {findings.n_verdicts:,} verdicts by {findings.n_scores:,} scores, "
-        f"{findings.n_drifted:,} drifted; {findings.n_columns_unscored:,} columns not scored, in {findings.n_unscored:,} "
-        "windows of segments with too few flights"
+        f"[bold]{findings.n_windows:,}[/] windows scored: {findings.n_verdicts:,} verdicts by {findings.n_scores:,} "
+        f"scores, {findings.n_drifted:,} drifted; {findings.n_columns_unscored:,} columns not scored, in "
+        f"{findings.n_unscored:,} windows of segments with too few flights"
     )
     console.print(
         f"[bold]{rate:,.0f}[/] events/s from the first event sent to the last row in ClickHouse ({elapsed_s:.0f} s)"

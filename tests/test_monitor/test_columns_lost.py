@@ -1,4 +1,4 @@
-"""Broken columns are drift by default, and what cannot be scored is said once: a replay with hardly any configuration."""
+"""Broken columns are drift by default, and what cannot be scored is said once: replays by the default configuration."""
 
 from collections import Counter
 from collections.abc import Callable

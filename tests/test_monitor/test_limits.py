@@ -32,7 +32,9 @@ def numbers(n: int) -> Any:
 
 
 def times(n: int, hours: float) -> Any:
-    return (1_700_000_000_000 // HOUR_MS * HOUR_MS + np.linspace(0, hours * HOUR_MS, n, endpoint=False)).astype(np.int64)
+    return (1_700_000_000_000 // HOUR_MS * HOUR_MS + np.linspace(0, hours * HOUR_MS, n, endpoint=False)).astype(
+        np.int64
+    )
 
 
 def test_what_has_too_few_rows_is_named_once(tmp_path: Path) -> None:
@@ -72,7 +74,8 @@ def test_windows_that_the_reference_has_panes_of_are_told_from_longer_ones(tmp_p
     reference = built(tmp_path, model, {"x": numbers(4_000), "timestamp": times(4_000, 40.0)}).reference
     assert limits(model, reference) == [
         "windows of 1h are calibrated by the reference's 40 panes of 1h",
-        "windows of 1d are longer than the reference can show: their p-values are extrapolated from its 52 panes of 45m",
+        "windows of 1d are longer than the reference can show: their p-values are extrapolated from its "
+        "52 panes of 45m",
     ]
 
 

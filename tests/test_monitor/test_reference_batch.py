@@ -51,9 +51,7 @@ def test_psi_and_js_in_sql_are_those_of_the_methods_whatever_the_number_of_categ
         live.counts[cells] = rng.multinomial(3_000, shares / shares.sum())
         live.nulls[index] = 40
     window = {WHOLE: live}
-    group = RowGroup(
-        model="m", group=("1", reference.digest), interval=Window(start_ms=0, end_ms=DAY_MS), revision=1
-    )
+    group = RowGroup(model="m", group=("1", reference.digest), interval=Window(start_ms=0, end_ms=DAY_MS), revision=1)
     dsn = f"chdb://{tmp_path / 'db'}"
     with contextlib.closing(connect(dsn)) as client:
         migrate(client)
