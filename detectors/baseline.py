@@ -1,18 +1,21 @@
 """The side that windows are compared with: the reference itself, some of its seasons, or live panes in its cells."""
 
+import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from detectors.arrays import Floats
 from detectors.layout import Layout
-from detectors.plan import Plan
+from detectors.plan import Grid, Plan
 from detectors.reference import Reference
 from detectors.sketch import Sketch
 from detectors.stack import Stack, stacked
-from detectors.tables import Grid, Pinned, Table, pin, tabulate
+from detectors.tables import Pinned, Table, pin, tabulate
+
+_MOST_SIDES: Final = 4
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,9 +78,15 @@ class Baseline:
 
     @classmethod
     def matching(cls, reference: Reference, counts: Counts | None, names: tuple[str, ...]) -> "Baseline":
-        """The segments of these names of `counts`, or of the reference where there are none."""
+        """The segments of these names of `counts`, or of the reference where there are none; the latter is kept for the
+        next window, which mostly has the same segments."""
         if counts is None:
-            return cls.pinned(reference, names)
+            kept = _pinned_sides.setdefault(reference, {})
+            if names not in kept:
+                if len(kept) >= _MOST_SIDES:
+                    kept.clear()
+                kept[names] = cls.pinned(reference, names)
+            return kept[names]
         return (cls.of if counts.live else cls.part_of)(reference, counts.stack, names)
 
     def pin(self, key: Any, plan: Plan, grid: Grid) -> Pinned:
@@ -85,6 +94,9 @@ class Baseline:
         if key not in self._pinned:
             self._pinned[key] = pin(self._reference, plan, grid, self.table, self.rare, self._own)
         return self._pinned[key]
+
+
+_pinned_sides: "weakref.WeakKeyDictionary[Reference, dict[tuple[str, ...], Baseline]]" = weakref.WeakKeyDictionary()
 
 
 def _rare(reference: Reference, names: Sequence[str]) -> Floats:

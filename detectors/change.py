@@ -5,15 +5,16 @@ standard deviation, or the share of the cell that changed most where neither mov
 category.
 """
 
+import math
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from detectors.arrays import Codes, Floats
+from detectors.arrays import Codes, Floats, Ints
 from detectors.baseline import Baseline, Counts
 from detectors.columns import Kind
-from detectors.plan import Plan, plan_bins
+from detectors.plan import Plan, plan_of
 from detectors.reference import WHOLE, Reference
 from detectors.score import ScoreColumns
 from detectors.stack import Stack
@@ -42,6 +43,7 @@ DIRECTIONS: Final = (
 )
 """In the order of the codes. `reshaped`: neither the mean nor the width tells it; `quantity` names the range of values
 whose share changed most."""
+_TINY: Final = float(np.finfo(float).tiny)
 _CODE: Final = {name: code for code, name in enumerate(DIRECTIONS)}
 
 
@@ -109,7 +111,10 @@ class _Look:
         self._before, self._after = baseline.table, live
         self._events = baseline.events, window.events
         self._whole = reference.sketches[WHOLE]
-        self._plans: dict[int, Plan] = {}
+        self._shares: dict[int, tuple[Plan, Ints, Floats, Floats]] = {}
+        self._moments = [
+            (side.mean, np.sqrt(side.m2 / np.maximum(side.valid, 1))) for side in (self._before, self._after)
+        ]
 
     def at(self, segment: int, column: int, method: str, statistic: float) -> tuple[str, str, float, float]:
         if column == len(self._layout.columns):
@@ -152,13 +157,10 @@ class _Look:
 
     def _moved(self, segment: int, column: int, method: str, statistic: float) -> tuple[str, str, float, float]:
         place = (segment, column)
-        n = [max(int(side.valid[place]), 1) for side in (self._before, self._after)]
-        means = [float(side.mean[place]) for side in (self._before, self._after)]
-        widths = [
-            float(np.sqrt(side.m2[place] / rows)) for side, rows in zip((self._before, self._after), n, strict=True)
-        ]
-        scale = max(widths[0], np.finfo(float).tiny)
-        shift, stretch = (means[1] - means[0]) / scale, np.log(max(widths[1], 1e-300) / scale)
+        means = [float(mean[place]) for mean, _ in self._moments]
+        widths = [float(width[place]) for _, width in self._moments]
+        scale = max(widths[0], _TINY)
+        shift, stretch = (means[1] - means[0]) / scale, math.log(max(widths[1], _TINY) / scale)
         spread_said = method in ("spread", "variance")
         if not spread_said and (abs(shift) >= 0.1 or method == "mean") and abs(shift) >= abs(stretch) / 3.0:
             return ("up" if shift > 0 else "down"), "mean", means[0], means[1]
@@ -171,23 +173,19 @@ class _Look:
     def _cell(self, segment: int, column: int) -> tuple[str, str, float, float]:
         """The cell whose share changed most."""
         own = self._layout.columns[column]
-        if column not in self._plans:
-            self._plans[column] = plan_bins(self._reference, own.kind, np.array([column], dtype=np.int64), 10)
-        plan = self._plans[column]
-        shares = []
-        for side in (self._before, self._after):
-            counts = plan.pick(side.counts[segment : segment + 1], side.nulls[segment : segment + 1])[0, 0]
-            shares.append(counts / max(int(counts.sum()), 1))
-        cell = int(np.argmax(np.abs(shares[1] - shares[0])))
-        before, after = float(shares[0][cell]), float(shares[1][cell])
+        if column not in self._shares:
+            self._shares[column] = self._shares_of(column)
+        plan, largest, shares_before, shares_after = self._shares[column]
+        cell = int(largest[segment])
+        before, after = float(shares_before[segment, cell]), float(shares_after[segment, cell])
         if own.kind is Kind.NUMERIC:
             return "reshaped", f"share of values {self._range_of(plan, column, cell)}", before, after
         last = plan.index.shape[1] - 1
         if cell == last:
             return ("more missing" if after > before else "fewer missing"), "share missing", before, after
         if cell == last - 1:
-            n_known = sum(1 for _ in own.categories) - (last - 1)
-            what = "share of all other categories" if n_known > 0 or own.others else "share of new categories"
+            known = len(own.categories) > last - 1 or own.others
+            what = "share of all other categories" if known else "share of new categories"
             if before == 0.0:
                 return "new category", what, before, after
             return ("category up" if after > before else "category down"), what, before, after
@@ -195,6 +193,16 @@ class _Look:
         if after == 0.0:
             return "category gone", f"share of {name}", before, after
         return ("category up" if after > before else "category down"), f"share of {name}", before, after
+
+    def _shares_of(self, column: int) -> tuple[Plan, Ints, Floats, Floats]:
+        """A column's plan; of each segment the cell whose share changed most; and (segments, cells) both sides' shares."""
+        kind = self._layout.columns[column].kind
+        plan = plan_of(self._reference, (kind, "bins", (column,), 10))
+        before, after = (
+            counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            for counts in (plan.pick(side.counts, side.nulls)[:, 0] for side in (self._before, self._after))
+        )
+        return plan, np.argmax(np.abs(after - before), axis=1), before, after
 
     def _range_of(self, plan: Plan, column: int, cell: int) -> str:
         edges = self._layout.columns[column].edges

@@ -1,6 +1,7 @@
 """Where the scorer finds each column's cells: index matrices drawn once per reference."""
 
-from typing import Final
+import weakref
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -53,6 +54,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         groups = np.add.reduceat(counts, self.starts, axis=1) if self.starts.size else counts
         zero = np.zeros((counts.shape[0], 1), dtype=np.int64)
         return np.take(np.concatenate([groups, nulls, zero], axis=1), self.index, axis=1)
+
+
+Grid = Literal["bins", "cells", "rates", "events"]
+PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
+"""Kind, grid, the columns as indices in the layout, and the bins of a method on "bins"."""
+_plans: "weakref.WeakKeyDictionary[Reference, dict[PlanKey, Plan]]" = weakref.WeakKeyDictionary()
+
+
+def plan_of(reference: Reference, key: PlanKey) -> Plan:
+    """A plan, drawn once."""
+    plans = _plans.setdefault(reference, {})
+    if key not in plans:
+        kind, grid, columns, bins = key
+        chosen = np.array(columns, dtype=np.int64)
+        if grid == "bins":
+            plans[key] = plan_bins(reference, kind, chosen, bins)
+        elif grid == "cells":
+            plans[key] = plan_cells(reference, chosen)
+        else:
+            plans[key] = plan_rates(reference.layout, kind, chosen)
+    return plans[key]
 
 
 def plan_bins(reference: Reference, kind: Kind, columns: Ints, bins: int) -> Plan:

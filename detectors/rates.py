@@ -107,5 +107,6 @@ def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, de
 def new_rate_variance(rows: Floats, singles: Floats, doubles: Floats, m: Floats) -> Floats:
     """(rows,) of the live rate of new categories less singles / m."""
     share = np.minimum((singles + 1.0) / (m + 2.0), 1.0)
-    variance: Floats = share * (1.0 - share) / rows + (singles * (1.0 - singles / m) + doubles + 1.0) / m**2
+    met_once = singles * np.maximum(1.0 - singles / m, 0.0)
+    variance: Floats = share * (1.0 - share) / rows + (met_once + doubles + 1.0) / m**2
     return variance

@@ -3,7 +3,6 @@
 Pure and deterministic: the same counts give the same scores to the bit, in the same order.
 """
 
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -15,35 +14,26 @@ from detectors.arrays import Bools, Codes, Floats, Ints
 from detectors.baseline import Baseline, Counts
 from detectors.columns import Kind
 from detectors.comparison import Comparison
-from detectors.dependence import DesignEffect
 from detectors.errors import LayoutMismatch
+from detectors.evidence import CALIBRATIONS, Evidence
 from detectors.panes import PaneStudy
-from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
-from detectors.reference import WHOLE, Reference
-from detectors.registry import Scores, get
+from detectors.plan import Grid, plan_of
+from detectors.reference import Reference
 from detectors.settings import Setting, check_settings
 from detectors.sketch import Sketch
 from detectors.stack import Stack, stacked
-from detectors.tables import Grid, Table, compare, compare_events, tabulate
+from detectors.tables import compare, tabulate
 
 __all__ = ["CALIBRATIONS", "MIN_SAMPLES", "ScoreColumns", "Setting", "comparison_of", "score", "score_stack"]
 
 MIN_SAMPLES: Final = 50
-MIN_VALUES: Final = 10
-"""Valid values on either side, below which a method that looks at values is left out of a column's verdict."""
 EVENTS: Final = "@coverage"
 """The column under which whole events are scored."""
-Calibration = Literal["theory", "panes", "extrapolated"]
-CALIBRATIONS: Final[tuple[Calibration, ...]] = ("theory", "panes", "extrapolated")
 Reason = Literal["", "few events", "absent", "nothing to compare with"]
 REASONS: Final[tuple[Reason, ...]] = ("", "few events", "absent", "nothing to compare with")
 """Why columns of a segment were not scored: the segment has too few events, they do not speak of the columns, or the
 side to compare with is not there."""
 _CELLS_AT_ONCE: Final = 2_000_000  # of a comparison matrix: 16 MB
-
-_PlanKey = tuple[Kind, Grid, tuple[int, ...], int]
-_plans: "weakref.WeakKeyDictionary[Reference, dict[_PlanKey, Plan]]" = weakref.WeakKeyDictionary()
-_pinned: "weakref.WeakKeyDictionary[Reference, dict[tuple[str, ...], Baseline]]" = weakref.WeakKeyDictionary()
 
 
 class ScoreColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,12 +135,8 @@ def score_stack(
     parts = []
     for start in range(0, max(n, 1), at_once):
         part = window.part(start, start + at_once)
-        side = (
-            _pinned_of(reference, part.names)
-            if baseline is None
-            else Baseline.matching(reference, baseline, part.names)
-        )
-        parts.append(_Part(reference, part, side, settings, min_samples, study))
+        side = Baseline.matching(reference, baseline, part.names)
+        parts.append(Evidence(reference, part, side, settings, min_samples, study))
     return _joined(reference, settings, window.names, parts)
 
 
@@ -161,154 +147,13 @@ def comparison_of(
     layout = reference.layout
     columns = layout.numeric if kind is Kind.NUMERIC else layout.categorical
     key = (kind, grid, columns, bins)
-    plan = _plan(reference, key)
+    plan = plan_of(reference, key)
     side = Baseline.pinned(reference, sorted(sketches))
     return compare(side.pin(key, plan, grid), plan, grid, tabulate(layout, stacked(layout, sketches)))
 
 
-class _Part:
-    """Some segments' scores, a matrix each setting, and which rows of it stand."""
-
-    def __init__(
-        self,
-        reference: Reference,
-        window: Stack,
-        baseline: Baseline,
-        settings: Sequence[Setting],
-        min_samples: int,
-        study: PaneStudy | None,
-    ) -> None:
-        self.names = window.names
-        self._reference, self._baseline, self._study = reference, baseline, study
-        self._live = tabulate(reference.layout, window)
-        enough = _enough(self._live, min_samples, study)
-        self.scorable = (baseline.table.spoken >= min_samples) & (window.events[:, :1] > 0)
-        self.scored = self.scorable & enough & (self._live.spoken >= _few(min_samples))
-        few = window.events[:, 0] < _few(min_samples)
-        self.reason = np.where(~(self.scorable & ~self.scored).any(axis=1), 0, np.where(few | ~enough[:, 0], 1, 2))
-        self._comparisons: dict[_PlanKey, Comparison] = {}
-        self.blocks = [block for setting in settings for block in self._setting(setting, window, min_samples)]
-
-    def _setting(self, setting: Setting, window: Stack, min_samples: int) -> "list[_Block]":
-        method = get(setting.method)
-        if method.grid == "events":
-            return self._events(setting, window, min_samples)
-        blocks = []
-        for kind in Kind:
-            columns = setting.chosen(self._reference.layout, kind)
-            if not columns:
-                continue
-            key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
-            if key not in self._comparisons:
-                plan = _plan(self._reference, key)
-                pinned = self._baseline.pin(key, plan, method.grid)
-                self._comparisons[key] = compare(pinned, plan, method.grid, self._live)
-            comparison = self._comparisons[key]
-            chosen = np.array(columns, dtype=np.int64)
-            stands = self.scored[:, chosen].reshape(-1)
-            if method.grid != "rates":
-                stands &= (comparison.n_reference >= MIN_VALUES) & (comparison.n_current >= MIN_VALUES)
-            design = DesignEffect.none(stands.size)
-            if self._study is not None:
-                design = self._study.design(setting.method, self.names, chosen, comparison.n_current)
-            blocks.append(_Block(setting, chosen, comparison, method.score(comparison, design), stands, self._study))
-        return blocks
-
-    def _events(self, setting: Setting, window: Stack, min_samples: int) -> "list[_Block]":
-        layout = self._reference.layout
-        if WHOLE not in self.names or not (layout.features and layout.prediction):
-            return []
-        whole = self.names.index(WHOLE)
-        comparison = compare_events(self._baseline.events[whole], window.events[whole], min_samples)
-        scores = get(setting.method).score(comparison, DesignEffect.none(1))
-        column = np.array([len(layout.columns)], dtype=np.int64)
-        return [_Block(setting, column, comparison, scores, comparison.testable, None, segment=whole)]
-
-
-class _Block:
-    """One setting's results on the columns of one kind, (segments * columns,), and which of them stand."""
-
-    def __init__(
-        self,
-        setting: Setting,
-        columns: Ints,
-        comparison: Comparison,
-        scores: Scores,
-        stands: Bools,
-        study: PaneStudy | None,
-        *,
-        segment: int | None = None,
-    ) -> None:
-        rows = np.flatnonzero(stands & ~scores.silent & np.isfinite(scores.p_value))
-        segments = rows // columns.size if segment is None else np.full(rows.size, segment)
-        theory, panes = scores.p_value[rows], scores.p_panes[rows]
-        by_panes = panes > theory  # NaN compares as False
-        code = CALIBRATIONS.index("extrapolated" if study is not None and study.extrapolated else "panes")
-        self.setting = setting
-        self.arrays: dict[str, NDArray[Any]] = {
-            "segment": segments,
-            "column": columns[rows % columns.size],
-            "statistic": scores.statistic[rows],
-            "effect": scores.effect[rows],
-            "p_value": np.where(by_panes, panes, theory),
-            "calibration": np.where(by_panes, code, 0),
-            "n_reference": comparison.n_reference[rows],
-            "n_current": comparison.n_current[rows],
-            "error_bound": scores.error_bound[rows],
-        }
-
-    def __len__(self) -> int:
-        return len(self.arrays["segment"])
-
-
-def _enough(live: Table, min_samples: int, study: PaneStudy | None) -> Bools:
-    """(segments, 1) whether each segment of a window has rows enough.
-
-    Where the reference's panes tell how many rows such a window of the segment usually has, half of `min_samples` is
-    enough for one that usually has that many, and others need twice as many: so a segment near the bound is scored in
-    every window or in none.
-    """
-    events = live.spoken.max(axis=1, initial=0)
-    if study is None:
-        enough = events >= min_samples
-    else:
-        usual = study.usual_rows(live.names)
-        bound = np.where(np.isnan(usual), min_samples, np.where(usual >= min_samples, min_samples / 2, 2 * min_samples))
-        enough = events >= bound
-    return np.asarray(enough, dtype=np.bool_)[:, None]
-
-
-def _few(min_samples: int) -> int:
-    """Rows of one column in a segment that has enough, below which the column is not scored."""
-    return max(min_samples // 2, 1)
-
-
-def _pinned_of(reference: Reference, names: tuple[str, ...]) -> Baseline:
-    """Kept for the next window, which mostly has the same segments."""
-    kept = _pinned.setdefault(reference, {})
-    if names not in kept:
-        if len(kept) >= 4:
-            kept.clear()
-        kept[names] = Baseline.pinned(reference, names)
-    return kept[names]
-
-
-def _plan(reference: Reference, key: _PlanKey) -> Plan:
-    plans = _plans.setdefault(reference, {})
-    if key not in plans:
-        kind, grid, columns, bins = key
-        chosen = np.array(columns, dtype=np.int64)
-        if grid == "bins":
-            plans[key] = plan_bins(reference, kind, chosen, bins)
-        elif grid == "cells":
-            plans[key] = plan_cells(reference, chosen)
-        else:
-            plans[key] = plan_rates(reference.layout, kind, chosen)
-    return plans[key]
-
-
 def _joined(
-    reference: Reference, settings: Sequence[Setting], names: tuple[str, ...], parts: Sequence[_Part]
+    reference: Reference, settings: Sequence[Setting], names: tuple[str, ...], parts: Sequence[Evidence]
 ) -> ScoreColumns:
     """All rows by segment, then setting, then column."""
     methods = tuple(dict.fromkeys(setting.method for setting in settings))

@@ -11,7 +11,7 @@ from detectors.columns import Kind
 from detectors.dependence import DesignEffect
 from detectors.layout import Layout
 from detectors.panes import PaneStudy
-from detectors.plan import Plan, plan_bins, plan_cells, plan_rates
+from detectors.plan import plan_of
 from detectors.reference import WHOLE, Reference
 from detectors.registry import get
 from detectors.stack import Stack
@@ -56,7 +56,7 @@ def study(
     rows = np.zeros(shape)
     dispersion = {name: np.full(shape, np.nan) for name in methods if get(name).grid != "events"}
     whole = Baseline.pinned(reference, names)
-    plans: dict[tuple[Kind, str], Plan] = {}
+
     for number, pane in enumerate(panes):
         live = Baseline.of(reference, pane, names).table
         if new_rows:
@@ -71,10 +71,8 @@ def study(
                 columns = layout.numeric_indices if kind is Kind.NUMERIC else layout.categorical_indices
                 if not columns.size:
                     continue
-                key = (kind, method.grid)
-                if key not in plans:
-                    plans[key] = _plan(reference, kind, method.grid, columns)
-                plan = plans[key]
+                key = (kind, method.grid, tuple(columns.tolist()), 10)
+                plan = plan_of(reference, key)
                 # Not testable: nobody reads the p-values, and methods may spare themselves the work.
                 comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live, _NEVER)
                 scores = method.score(comparison, DesignEffect.none(comparison.n_reference.size))
@@ -118,12 +116,6 @@ def mean_excess(made: PaneStudy) -> float:
     whole = made.segments.index(WHOLE)
     excess = [float(np.mean(effects[whole])) - 1.0 for effects in made.effects.values()]
     return sum(excess) / max(len(excess), 1)
-
-
-def _plan(reference: Reference, kind: Kind, grid: str, columns: Ints) -> Plan:
-    if grid == "bins":
-        return plan_bins(reference, kind, columns, 10)
-    return plan_cells(reference, columns) if grid == "cells" else plan_rates(reference.layout, kind, columns)
 
 
 def _steadiness(method: str) -> float:

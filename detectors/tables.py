@@ -1,6 +1,6 @@
 """The counts of some segments as arrays over (segment, column): what comparisons are cut from."""
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,11 +10,9 @@ from detectors.arrays import Bools, Floats, Ints
 from detectors.columns import Kind
 from detectors.comparison import Comparison, Side
 from detectors.layout import Layout
-from detectors.plan import Plan
+from detectors.plan import Grid, Plan
 from detectors.reference import WHOLE, Reference
 from detectors.stack import Stack
-
-Grid = Literal["bins", "cells", "rates", "events"]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,16 +14,17 @@
 | driftline_watermark_delay_seconds | gauge | model | wall clock minus watermark |
 | driftline_waiting_for_reference | gauge | model | 1 while a model waits for the file of a reference |
 | driftline_windows_scored_total | counter | model | windows scored, re-opened ones each time |
-| driftline_verdicts_total | counter | model, drifted | verdicts on columns and segments, of re-opened windows each time |
+| driftline_verdicts_total | counter | model, drifted | verdicts, those of re-opened windows each time |
 | driftline_drifted | gauge | model, column | 1 if the column has drifted in the last window scored, else 0 |
 | driftline_drift_effect | gauge | model, column | that verdict's effect over its threshold: from 1 on it matters |
 | driftline_sink_rows_total | counter | sink, record | rows written, by kind of record |
 | driftline_sink_errors_total | counter | sink, kind | failed writes: unavailable (retried), rejected, bad_record |
 | driftline_role_restarts_total | counter | role | times the supervisor started a role again |
 
-`driftline_drifted` and `driftline_drift_effect` are of the whole, not of segments, compared with the pinned reference; of
-a model that is not compared with it, with what it is compared with. An effect may matter and yet be chance, so alert on
-`driftline_drifted`: it is 1 only where the change is significant, too.
+`driftline_drifted` and `driftline_drift_effect` are of the whole, not of segments, compared with the pinned reference;
+of a model that is not compared with it, with what it is compared with. An effect may matter and yet be chance, so alert
+on `driftline_drifted`: it is 1 only where the change is significant, too. Where the threshold is 0, the effect is told
+as 1.
 
 A counter is of this process since it started: a crash between counting and committing may repeat a few. Exact numbers
 are in ClickHouse.

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from detectors.grid import coarse_cells
+from detectors.grid import coarse_cells, single_valued
 from detectors.reference import WHOLE, Reference
 from detectors.score import score_stack
 from detectors.sketch import Sketch
@@ -96,7 +96,7 @@ def loop(material: Material) -> Callable[[], int]:
     layout = reference.layout
     whole = reference.sketches[WHOLE].counts
     weeks = [added(reference.layout, days) for days in _weeks(decoded, reference)]
-    coarse = [coarse_cells(layout.column_edges(k), whole[layout.cells(i)], 10) for k, i in enumerate(layout.numeric)]
+    coarse = [coarse_cells(single_valued(layout.columns[i]), whole[layout.cells(i)], 10) for i in layout.numeric]
 
     def work() -> int:
         n = 0

@@ -10,10 +10,12 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from detectors.reference import WHOLE
-from detectors.score import score
+from detectors.score import MIN_SAMPLES
+from detectors.stack import stacked
 from monitor.bench.columns import make_reference, make_window
 from monitor.bench.scoring import SETTINGS
 from monitor.bench.size import Material
+from monitor.evaluation.compared import ComparedWindow
 from monitor.evaluation.results import Results, RowGroup
 from monitor.eventtime.windows import Window
 from sinks.clickhouse.client import connect
@@ -22,6 +24,7 @@ from sinks.records import Source, decode, encode, record_of
 
 ADDRESS: Final = "chdb://memory"
 WINDOWS: Final = 12
+_TABLES: Final = ("drift_verdicts", "drift_scores")
 HOUR_MS: Final = 3_600_000
 _SOURCE: Final = Source(topic="drift.sketches", partition=0, offset=0)
 
@@ -29,21 +32,26 @@ _SOURCE: Final = Source(topic="drift.sketches", partition=0, offset=0)
 def _results(material: Material) -> Results:
     """The verdicts of some windows of many columns."""
     reference = make_reference(material.size.columns, material.size.pane_events)
-    scores = score(reference, {WHOLE: make_window(reference, material.size.pane_events)}, SETTINGS)
+    window = stacked(reference.layout, {WHOLE: make_window(reference, material.size.pane_events)})
+    compared = ComparedWindow.of(reference, window, SETTINGS, min_samples=MIN_SAMPLES, alpha=0.05, study=None)
     group = (reference.version, reference.digest)
     windows = [Window(start_ms=i * HOUR_MS, end_ms=(i + 1) * HOUR_MS) for i in range(WINDOWS)]
     return Results(
-        scores=[(RowGroup(model="bench", group=group, interval=window, revision=1), scores) for window in windows]
+        compared=[
+            (RowGroup(model="bench", group=group, interval=interval, revision=1, compare="pinned"), compared)
+            for interval in windows
+        ]
     )
 
 
 def to_clickhouse(material: Material) -> Callable[[], int]:
-    """Verdicts to batches, to messages, and from those to rows that are written."""
+    """Verdicts and scores to batches, to messages, and from those to rows that are written."""
     results = _results(material)
     sink, client = _database()
 
     def work() -> int:
-        client.command("TRUNCATE TABLE drift_scores")
+        for table in _TABLES:
+            client.command(f"TRUNCATE TABLE {table}")
         messages = [encode(batch, _SOURCE) for batch in results.batches()]
         batches = [decode(message) for message in messages]
         written = sink.write(batches)
@@ -54,17 +62,22 @@ def to_clickhouse(material: Material) -> Callable[[], int]:
 
 
 def insert_alone(material: Material) -> Callable[[], int]:
-    """The same rows, made before, in one `insert_arrow`."""
-    table = pa.Table.from_batches(_results(material).batches()).unify_dictionaries().combine_chunks()
-    (batch,) = table.to_batches()
-    record = record_of(batch)
-    rows = to_table(record, batch)
+    """The same rows, made before, in one `insert_arrow` a table."""
+    kinds: dict[str, list[pa.RecordBatch]] = {}
+    for part in _results(material).batches():
+        kinds.setdefault(record_of(part).name, []).append(part)
+    tables = {}
+    for parts in kinds.values():
+        (batch,) = pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()
+        record = record_of(batch)
+        tables[record.table] = to_table(record, batch)
     _, client = _database()
 
     def work() -> int:
-        client.command(f"TRUNCATE TABLE {record.table}")
-        client.insert_arrow(record.table, rows)
-        return rows.num_rows
+        for table, rows in tables.items():
+            client.command(f"TRUNCATE TABLE {table}")
+            client.insert_arrow(table, rows)
+        return sum(rows.num_rows for rows in tables.values())
 
     return work
 

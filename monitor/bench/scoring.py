@@ -8,7 +8,7 @@ from scipy import special, stats
 from scipy.spatial.distance import jensenshannon
 
 from detectors.arrays import Floats, Ints
-from detectors.grid import coarse_cells
+from detectors.grid import coarse_cells, single_valued
 from detectors.reference import WHOLE
 from detectors.score import score
 from detectors.settings import Setting
@@ -41,7 +41,10 @@ def loop(material: Material) -> Callable[[], int]:
     layout, whole = reference.layout, reference.sketches[WHOLE]
     live = make_window(reference, material.size.pane_events)
     fine = [(whole.counts[layout.cells(i)], live.counts[layout.cells(i)]) for i in layout.numeric]
-    deciles = [coarse_cells(layout.column_edges(k), counts, 10) for k, (counts, _) in enumerate(fine)]
+    deciles = [
+        coarse_cells(single_valued(layout.columns[i]), pinned, 10)
+        for i, (pinned, _) in zip(layout.numeric, fine, strict=True)
+    ]
 
     def work() -> int:
         for (pinned, current), coarse in zip(fine, deciles, strict=True):

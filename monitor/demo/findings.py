@@ -8,7 +8,6 @@ import msgspec
 from sinks.clickhouse.client import connect
 
 _TOP = 2
-_WEEKS = "window_end - window_start > 86400"
 
 
 class MonthFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +80,10 @@ def read_findings(dsn: str, n_months: int) -> Findings:
                 between,
             ).result_rows
             drifted = client.query(
-                "SELECT column, argMax(direction, effect / threshold), countIf(drifted) AS n, count() "
-                f"FROM drift_verdicts_latest WHERE segment = '' AND {_WEEKS} "
+                "SELECT column, argMaxIf(direction, effect / threshold, drifted), countIf(drifted) AS n, count() "
+                "FROM drift_verdicts_latest WHERE segment = '' AND window_end - window_start > 86400 "
                 "AND window_end >= {from_time:DateTime64(3, 'UTC')} AND window_end < {to_time:DateTime64(3, 'UTC')} "
-                "GROUP BY column ORDER BY n DESC, max(effect / threshold) DESC, column",
+                "GROUP BY column ORDER BY n DESC, maxIf(effect / threshold, drifted) DESC, column",
                 between,
             ).result_rows
             windows = max((int(of) for *_, of in drifted), default=0)
@@ -104,7 +103,7 @@ def read_findings(dsn: str, n_months: int) -> Findings:
         segments = client.query(
             "SELECT segment, toString(toDate(argMax(window_end, effect))), argMax(direction, effect), "
             "argMax(quantity, effect), argMax(before, effect), argMax(after, effect) FROM drift_verdicts_latest "
-            f"WHERE drifted AND segment != '' AND column = '@score' AND {_WEEKS} "
+            "WHERE drifted AND segment != '' AND column = '@score' AND window_end - window_start > 86400 "
             "GROUP BY segment ORDER BY max(effect / threshold) DESC, segment LIMIT 3"
         ).result_rows
         return Findings(

@@ -28,8 +28,8 @@ class DriftedColumn:
     first_ms, end_ms: from the first window of the last unbroken run of drifted windows to the end of its last one.
     n_windows: of the run.
     lasts: whether the last window that was scored is one of the run.
-    direction, quantity, before, after, method, effect, threshold: the verdict of the run's window with the largest effect
-        over threshold.
+    direction, quantity, before, after, method, effect, threshold: the verdict of the run's window with the largest
+        effect over threshold.
     """
 
     model: str
@@ -58,8 +58,8 @@ def drifted_columns(verdicts: pa.Table, sizes: WindowSizes) -> list[DriftedColum
     Parameters
     ----------
     verdicts: rows of the record `drift_verdict` in any order, of the last revisions; the fields `READ`.
-    sizes: the models' windows. Windows of one size are followed in time; of several sizes the one with the largest effect
-        is told.
+    sizes: the models' windows. Windows of one size are followed in time; of several sizes the one with the largest
+        effect is told.
     """
     if not verdicts.num_rows:
         return []
@@ -68,8 +68,8 @@ def drifted_columns(verdicts: pa.Table, sizes: WindowSizes) -> list[DriftedColum
     numbers = {name: table[name].to_numpy() for name in _READ[len(_PLACE) :]}
     start, drifted = numbers["window_start_ms"], numbers["drifted"]
     size = _size_of(table, numbers["window_end_ms"] - start, sizes)
-    # An atom's threshold may be infinite, and a verdict's never 0.
-    strength = np.nan_to_num(numbers["effect"] / numbers["threshold"], posinf=np.finfo(float).max)
+    threshold = numbers["threshold"]  # 0: any effect matters
+    strength = np.divide(numbers["effect"], threshold, out=np.ones(threshold.size), where=threshold > 0.0)
     order = np.lexsort((start, size, *reversed(codes.values())))
     key = _changes([*(codes[name][order] for name in _PLACE), size[order]])
     runs = _last_runs(key, drifted[order], strength[order])
@@ -138,31 +138,31 @@ def _changes(arrays: Sequence[Any]) -> Ints:
     return numbers
 
 
+def _encoded(table: pa.Table, name: str) -> Any:
+    """The column as one dictionary array."""
+    column: Any = table[name].combine_chunks()
+    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+
 def _codes(table: pa.Table, name: str) -> Ints:
     """(rows,) of one dictionary."""
-    column: Any = table[name].combine_chunks()
-    array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-    codes: Ints = array.indices.to_numpy().astype(np.int64)
+    codes: Ints = _encoded(table, name).indices.to_numpy().astype(np.int64)
     return codes
 
 
 def _code_of(table: pa.Table, name: str, value: str) -> int:
     """Its code; -1 of a value that no row has."""
-    column: Any = table[name].combine_chunks()
-    array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-    values = array.dictionary.to_pylist()
+    values = _encoded(table, name).dictionary.to_pylist()
     return values.index(value) if value in values else -1
 
 
 def _size_of(table: pa.Table, lengths_ms: Ints, sizes: WindowSizes) -> Ints:
     """(rows,) which of its model's windows each is: local days and months of the calendar differ in length."""
-    column: Any = table["model"].combine_chunks()
-    array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    models = _encoded(table, "model")
     size = np.zeros(lengths_ms.size, dtype=np.int64)
-    model_of_row = array.indices.to_numpy()
-    for code, model in enumerate(array.dictionary.to_pylist()):
-        usual = np.log([length_ms for length_ms, _ in sizes.get(model, ())] or [1.0])
-        rows = np.flatnonzero(model_of_row == code)
+    for code, model in enumerate(models.dictionary.to_pylist()):
+        usual = np.log(np.array([length_ms for length_ms, _ in sizes.get(model, ())] or [1], dtype=np.float64))
+        rows = np.flatnonzero(models.indices.to_numpy() == code)
         size[rows] = np.argmin(np.abs(np.log(lengths_ms[rows])[:, None] - usual[None, :]), axis=1)
     return size
 

@@ -143,7 +143,7 @@ class EvaluateMetrics:
                 continue
             self._drift[labels[0]].add(labels)
             telemetry.DRIFTED.labels(*labels).set(drifted)
-            telemetry.DRIFT_EFFECT.labels(*labels).set(effect / threshold)
+            telemetry.DRIFT_EFFECT.labels(*labels).set(effect / threshold if threshold > 0.0 else 1.0)
 
     def _partition(self, model: str) -> int:
         return partition_of_model(model, self._n_partitions)

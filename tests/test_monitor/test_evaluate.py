@@ -248,8 +248,10 @@ def test_the_gauges_are_of_the_whole_beside_the_pinned_reference_and_every_verdi
 def test_a_model_that_is_not_compared_with_its_reference_shows_what_it_is_compared_with() -> None:
     metrics, here = EvaluateMetrics(N), partition_of_model("trails", N)
     row = {"compare": "trailing 28d", "effect": 0.02}
-    metrics.done([Step(seal=(b"", b""), results=[verdict_batch("trails", row)])], here, 0.1)
+    every_effect = {"column": "d", "compare": "trailing 28d", "method": "chi2", "threshold": 0.0}
+    metrics.done([Step(seal=(b"", b""), results=[verdict_batch("trails", row, every_effect)])], here, 0.1)
     assert gauge("driftline_drift_effect", model="trails", column="c") == pytest.approx(0.2)
+    assert gauge("driftline_drift_effect", model="trails", column="d") == 1.0, "its threshold is 0"
 
 
 def test_a_model_that_waits_and_one_of_too_many_versions_are_told_of_at_most_once_a_minute(
