@@ -27,7 +27,7 @@ class Unseen:
 
     p-value: one-sided. The reference's own rate is 0 by construction, which is no sample of anything. In its place
     stands Good and Turing's estimate: its f1 rows whose category no other row of the whole has would each have been
-    new, had they come last; with f2 rows of categories that have two, the estimate's variance is (f1 (1 - f1 / m) + 2
+    new, had they come last; with f2 rows of categories that have two, the estimate's variance is (f1 (1 - f1 / m) +
     f2) / m^2. So the live count is negative binomial with few singles and normal with many; see `detectors.rates`.
     Where the other side is live itself, its own unseen rows stand in the place of f1. Assumes independent rows; the
     design effect of dependent ones is from what each of the reference's panes brings that the rest does not have.
