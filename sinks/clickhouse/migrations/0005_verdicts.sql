@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS drift_verdicts
     `model` LowCardinality(String) COMMENT 'the model\'s name',
     `version` LowCardinality(String) COMMENT 'the model\'s version, as its events say',
     `segment` LowCardinality(String) COMMENT '`dimension=value`; empty: the whole',
-    `column` LowCardinality(String) COMMENT 'a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features together',
+    `column` LowCardinality(String) COMMENT 'a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features',
     `window_start` DateTime64(3, 'UTC') COMMENT 'first instant of the window' CODEC(DoubleDelta, ZSTD(1)),
     `window_end` DateTime64(3, 'UTC') COMMENT 'end of the window, exclusive' CODEC(DoubleDelta, ZSTD(1)),
     `reference` LowCardinality(String) COMMENT 'digest of the reference whose cells were compared',
@@ -66,7 +66,7 @@ ALTER TABLE windows ADD COLUMN IF NOT EXISTS `columns_scored` UInt64 DEFAULT 0 C
 
 ALTER TABLE windows ADD COLUMN IF NOT EXISTS `columns_not_scored` UInt64 DEFAULT 0 COMMENT 'that the reference could score, and this window cannot (columns)' CODEC(T64, ZSTD(1)) AFTER `columns_scored`;
 
-ALTER TABLE windows ADD COLUMN IF NOT EXISTS `reason` LowCardinality(String) DEFAULT '' COMMENT 'why there are such: `few events` of the segment, or `absent`: events that do not speak of them' AFTER `columns_not_scored`;
+ALTER TABLE windows ADD COLUMN IF NOT EXISTS `reason` LowCardinality(String) DEFAULT '' COMMENT 'why there are such: `few events` of the segment, `absent`: events that do not speak of them, or `nothing to compare with`' AFTER `columns_not_scored`;
 
 CREATE OR REPLACE VIEW windows_latest AS
 SELECT * EXCEPT (inserted_at) FROM windows FINAL;
