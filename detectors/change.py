@@ -195,7 +195,7 @@ class _Look:
         return ("category up" if after > before else "category down"), f"share of {name}", before, after
 
     def _shares_of(self, column: int) -> tuple[Plan, Ints, Floats, Floats]:
-        """A column's plan; of each segment the cell whose share changed most; and (segments, cells) both sides' shares."""
+        """A column's plan; of each segment the cell that changed most; and (segments, cells) both sides' shares."""
         kind = self._layout.columns[column].kind
         plan = plan_of(self._reference, (kind, "bins", (column,), 10))
         before, after = (

@@ -69,7 +69,8 @@ class Evidence:
             if key not in self._comparisons:
                 plan = plan_of(self._reference, key)
                 pinned = self._baseline.pin(key, plan, method.grid)
-                self._comparisons[key] = compare(pinned, plan, method.grid, self._live)
+                few = 1 if method.grid == "rates" else MIN_VALUES
+                self._comparisons[key] = compare(pinned, plan, method.grid, self._live, few)
             comparison = self._comparisons[key]
             chosen = np.array(columns, dtype=np.int64)
             stands = self.scored[:, chosen].reshape(-1)

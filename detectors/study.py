@@ -107,7 +107,7 @@ def _nus(dispersion: Floats, whole: int) -> Floats:
         shared = np.sum(np.where(known, square, 0.0)[others], axis=0) / np.maximum(known[others].sum(axis=0), 1)
         square[others] = shared
     with np.errstate(divide="ignore", invalid="ignore"):
-        nu = 2.0 / square
+        nu: Floats = np.asarray(2.0 / square, dtype=np.float64)
     return np.round(np.where(np.isfinite(nu) & (nu > 0.0), nu, 1e9), _DIGITS)
 
 
