@@ -108,7 +108,8 @@ def _nus(dispersion: Floats, whole: int) -> Floats:
         square[others] = shared
     with np.errstate(divide="ignore", invalid="ignore"):
         nu: Floats = np.asarray(2.0 / square, dtype=np.float64)
-    return np.round(np.where(np.isfinite(nu) & (nu > 0.0), nu, 1e9), _DIGITS)
+    freedom: Floats = np.where(np.isfinite(nu) & (nu > 0.0), nu, 1e9)
+    return freedom.round(_DIGITS)
 
 
 def mean_excess(made: PaneStudy) -> float:
