@@ -38,8 +38,8 @@ def show_replayed(
     _show_drifted(console, found, out)
     console.print(
         f"{counted(report.n_events, 'event')}, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
-        f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} drifted"
-        f"{_not_scored(out / _WINDOWS)}."
+        f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} "
+        f"drifted{_not_scored(out / _WINDOWS)}."
     )
     if not closed:
         console.print(
@@ -62,7 +62,7 @@ def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -
             one.column,
             _where(one),
             _when(one),
-            f"{one.quantity} {_figure(one.quantity, one.before)} -> {_figure(one.quantity, one.after)} ({one.direction})",
+            _what(one),
             f"{one.method} {one.effect:.3g}, threshold {one.threshold:.3g}",
         )
         for one in found[:MOST_LINES]
@@ -85,6 +85,11 @@ def _when(one: DriftedColumn) -> str:
     windows = f"{counted(one.n_windows, 'window')} of {one.size}"
     first = _instant(one.first_ms)
     return f"since {first}, {windows}" if one.lasts else f"{first} to {_instant(one.end_ms)}, {windows}"
+
+
+def _what(one: DriftedColumn) -> str:
+    before, after = (_figure(one.quantity, value) for value in (one.before, one.after))
+    return f"{one.quantity} {before} -> {after} ({one.direction})"
 
 
 def _instant(time_ms: int) -> str:
@@ -120,6 +125,6 @@ def _next(report: ReplayReport, found: Sequence[DriftedColumn], config_path: Pat
     if not found:
         return f"Nothing drifted. Next: driftline up {config_path} watches a stream with this configuration."
     return (
-        f"Next: {_SCORES} has the evidence by method. Where a change is meant to stay, build the reference from data that "
-        f"has it: driftline reference build {config_path} --data FILE"
+        f"Next: {_SCORES} has the evidence by method. Where a change is meant to stay, build the reference from data "
+        f"that has it: driftline reference build {config_path} --data FILE"
     )

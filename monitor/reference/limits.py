@@ -1,7 +1,7 @@
 """What a reference can never tell of a model's windows, in sentences: for `reference build` and `check`. Pure.
 
-Decided once, when the reference is built: columns and segments that it has too few rows of have no verdict in any window,
-and windows of a length that it has no panes of have p-values that take its rows as independent.
+Decided once, when the reference is built: columns and segments that it has too few rows of have no verdict in any
+window, and windows of a length that it has no panes of have p-values that take its rows as independent.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from monitor.wording import counted, listed
 
 
 def limits(model: Model, reference: Reference) -> list[str]:
-    """One sentence a fact: what is never scored, how windows of each length are calibrated, and what was not studied."""
+    """One sentence a fact: what is never scored, how windows of each length are calibrated, what was not studied."""
     return [*_never_scored(model, reference), *_calibrations(model, reference), *_not_studied(model, reference)]
 
 
@@ -31,7 +31,8 @@ def _never_scored(model: Model, reference: Reference) -> Iterable[str]:
         yield f"{counted(len(columns), 'column')} can never be scored, for {why} {_them(columns)}: {listed(columns)}"
     segments = sorted(segment for segment, own in few.items() if segment != WHOLE and own.all())
     if segments and not whole.all():
-        yield f"{counted(len(segments), 'segment')} can never be scored, for {why} {_them(segments)}: {listed(segments)}"
+        n = counted(len(segments), "segment")
+        yield f"{n} can never be scored, for {why} {_them(segments)}: {listed(segments)}"
     parts = [
         f"{name} in {segment}"
         for segment, own in sorted(few.items())
@@ -40,7 +41,8 @@ def _never_scored(model: Model, reference: Reference) -> Iterable[str]:
         if fewer
     ]
     if parts:
-        yield f"{counted(len(parts), 'column')} of single segments can never be scored, for {why} them there: {listed(parts)}"
+        n = counted(len(parts), "column")
+        yield f"{n} of single segments can never be scored, for {why} {_them(parts)} there: {listed(parts)}"
 
 
 def _calibrations(model: Model, reference: Reference) -> Iterable[str]:
@@ -60,13 +62,13 @@ def _calibrations(model: Model, reference: Reference) -> Iterable[str]:
         panes = f"{study.n_panes} panes of {format_duration(study.pane_ms)}"
         if study.length_ms != length_ms:
             yield (
-                f"windows of {window.size} are calibrated by panes for windows of {format_duration(study.length_ms)}, the "
-                "nearest that the reference has; build it again"
+                f"windows of {window.size} are calibrated by panes for windows of {format_duration(study.length_ms)}, "
+                "the nearest that the reference has; build it again"
             )
         elif study.extrapolated:
             yield (
-                f"windows of {window.size} are longer than the reference can show: their p-values are extrapolated from "
-                f"its {panes}"
+                f"windows of {window.size} are longer than the reference can show: their p-values are extrapolated "
+                f"from its {panes}"
             )
         else:
             yield f"windows of {window.size} are calibrated by the reference's {panes}"

@@ -29,8 +29,8 @@ RECORD = Record(
         Field(
             name="decile",
             type=pa.list_(pa.uint16()),
-            meaning="the coarse cell of each cell, from 0, the same in every segment: deciles; categorical: the largest "
-            "categories, and one tail of all others",
+            meaning="the coarse cell of each cell, from 0, the same in every segment: deciles; categorical: the "
+            "largest categories, and one tail of all others",
         ),
     ),
 )
