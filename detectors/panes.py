@@ -53,8 +53,15 @@ class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def extrapolated(self) -> bool:
-        """Whether the panes were shorter than the windows."""
-        return self.pane_ms < self.length_ms
+        """Whether the panes were shorter than the windows, by more than clocks that change make of a day."""
+        return self.pane_ms < 0.9 * self.length_ms
+
+    def for_length(self, length_ms: int) -> "PaneStudy":
+        """Of windows of another length, which have rows in proportion."""
+        if length_ms == self.length_ms:
+            return self
+        factor = length_ms / self.length_ms
+        return msgspec.structs.replace(self, length_ms=length_ms, rows=tuple(rows * factor for rows in self.rows))
 
     def usual_rows(self, names: Sequence[str]) -> Floats:
         """(names,) rows of such a window; NaN of segments that the reference does not have."""

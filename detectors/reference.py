@@ -106,7 +106,8 @@ class Reference:
         own = [study for study in self.studies if study.season == season]
         if not own or length_ms is None:
             return None
-        return min(own, key=lambda study: (abs(math.log(study.length_ms / length_ms)), study.length_ms))
+        nearest = min(own, key=lambda study: (abs(math.log(study.length_ms / length_ms)), study.length_ms))
+        return nearest.for_length(length_ms)
 
     def rare_rows(self, segment: str) -> Ints:
         """(2, n_columns) the segment's rows whose category one row of the whole has, and two.

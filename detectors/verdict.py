@@ -15,6 +15,7 @@ false discovery rate, Journal of the Royal Statistical Society B 57(1), 289-300.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -23,6 +24,8 @@ from detectors.arrays import Bools, Codes, Floats, Ints
 from detectors.derived import verdict_column
 from detectors.score import ScoreColumns
 from detectors.significance import benjamini_hochberg
+
+_TINY: Final = 1e-6
 
 
 class VerdictColumns(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +87,8 @@ def verdicts(scores: ScoreColumns, alpha: float = 0.05) -> VerdictColumns:
     rows = np.flatnonzero(scores.in_verdict)
     key = scores.segment[rows].astype(np.int64) * len(names) + group_of[scores.column[rows]]
     p = scores.p_value[rows]
-    # Equal p-values by the larger effect, in thresholds: the methods' own units do not compare.
+    # Equal p-values, and all that are tiny, by the larger effect in thresholds: the methods' own units do not compare.
+    # What lies out of the range comes last: where values moved, others say more of it.
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.nan_to_num(scores.effect[rows] / scores.threshold[rows], posinf=0.0)
     reached = (scores.effect[rows] >= scores.threshold[rows]) & (p <= alpha)
@@ -95,7 +99,12 @@ def verdicts(scores: ScoreColumns, alpha: float = 0.05) -> VerdictColumns:
     joined = np.minimum.reduceat(p[order] * np.repeat(n, n) / rank, first) if rows.size else np.empty(0)
     p_value = np.minimum(joined, 1.0)
     q_value = benjamini_hochberg(p_value)
-    best = np.lexsort((-size, p, ~reached, key))[first] if rows.size else np.empty(0, dtype=np.int64)
+    last = np.array([name == "out_of_range" for name in scores.methods])[scores.method[rows]]
+    best = (
+        np.lexsort((-size, last, np.maximum(p, _TINY), ~reached, key))[first]
+        if rows.size
+        else np.empty(0, dtype=np.int64)
+    )
     row = rows[best]
     return VerdictColumns(
         segments=scores.segments,

@@ -60,10 +60,10 @@ def _calibrations(model: Model, reference: Reference) -> Iterable[str]:
             continue
         told.add(length_ms)
         panes = f"{study.n_panes} panes of {format_duration(study.pane_ms)}"
-        if study.length_ms != length_ms:
+        if length_ms not in {known.length_ms for known in reference.studies}:
             yield (
-                f"windows of {window.size} are calibrated by panes for windows of {format_duration(study.length_ms)}, "
-                "the nearest that the reference has; build it again"
+                f"windows of {window.size} are calibrated by panes of {format_duration(study.pane_ms)}, which were cut "
+                "for windows of another length; build the reference again"
             )
         elif study.extrapolated:
             yield (

@@ -84,7 +84,8 @@ def test_windows_of_a_length_that_came_after_the_build_ask_for_another_build(tmp
     reference = built(tmp_path, model, {"x": numbers(4_000), "timestamp": times(4_000, 40.0)}).reference
     (said,) = limits(model_of(windows=[{"size": "2h"}]), reference)
     assert said == (
-        "windows of 2h are calibrated by panes for windows of 1h, the nearest that the reference has; build it again"
+        "windows of 2h are calibrated by panes of 1h, which were cut for windows of another length; "
+        "build the reference again"
     )
 
 
