@@ -158,3 +158,4 @@ IID: Final = World(name="iid")
 AR: Final = World(name="AR(1) 0.9", phi=0.9)
 SEASONS: Final = World(name="seasons", daily=0.35, weekend=0.5, step_ms=96_768)
 """Its 50,000 rows take eight weeks."""
+WORLDS: Final = {world.name: world for world in (IID, AR, SEASONS)}
