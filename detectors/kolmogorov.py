@@ -26,8 +26,8 @@ import numpy as np
 
 from detectors.arrays import Floats
 
-_EXACT_BELOW: Final = 20
-_EXACT_LOW_BELOW: Final = 20
+_EXACT_BELOW: Final = 6
+_EXACT_LOW_BELOW: Final = 6
 _LOW: Final = 0.6
 _TAIL: Final = 3.0
 _NEGLIGIBLE: Final = 0.1  # P(sqrt(n) D <= 0.1) is below 1e-50 for every n that reaches the series
@@ -46,6 +46,8 @@ def ks_sf(statistic: Floats, n: Floats) -> Floats:
     -------
     (rows,) within 1e-6 of `scipy.stats.kstwo.sf(statistic, n)`.
     """
+    from scipy import special
+
     known = np.isfinite(statistic) & (n >= 1)
     z = np.sqrt(np.where(known, n, 1.0)) * np.where(known, statistic, 0.0)
     result = np.where(known, 1.0, np.nan)
@@ -56,7 +58,9 @@ def ks_sf(statistic: Floats, n: Floats) -> Floats:
         from scipy import stats  # takes a second to import, and most windows are larger
 
         result[exact] = stats.kstwo.sf(statistic[exact], n[exact])
-    series = known & ~tail & ~exact & (z > _NEGLIGIBLE)
+    small = known & (n < 141) & (z >= 1.2) & ~tail & ~exact
+    result[small] = 2.0 * special.smirnov(n[small].astype(np.int64), statistic[small]) - 2.0 * np.exp(-8.0 * z[small] ** 2)
+    series = known & ~tail & ~exact & ~small & (z > _NEGLIGIBLE)
     result[series] = 1.0 - _pelz_good(z[series], n[series])
     result[known & (statistic >= 1.0)] = 0.0
     return np.clip(result, 0.0, 1.0)
