@@ -51,6 +51,13 @@ class NullMoments(msgspec.Struct, frozen=True, kw_only=True):
     variance: Floats
     third: Floats
 
+    @property
+    def freedom(self) -> Floats:
+        """(rows,) 2 mean^2 / variance: that of a chi-square; NaN where nothing is free to differ."""
+        return np.divide(
+            2.0 * self.mean**2, self.variance, out=np.full(self.mean.shape, np.nan), where=self.variance > 0.0
+        )
+
     def sf(self, x: Floats) -> Floats:
         """(rows,) P(statistic >= x); 1 where nothing is free to differ."""
         from scipy import special

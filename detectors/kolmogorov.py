@@ -59,7 +59,9 @@ def ks_sf(statistic: Floats, n: Floats) -> Floats:
 
         result[exact] = stats.kstwo.sf(statistic[exact], n[exact])
     small = known & (n < 141) & (z >= 1.2) & ~tail & ~exact
-    result[small] = 2.0 * special.smirnov(n[small].astype(np.int64), statistic[small]) - 2.0 * np.exp(-8.0 * z[small] ** 2)
+    result[small] = 2.0 * special.smirnov(n[small].astype(np.int64), statistic[small]) - 2.0 * np.exp(
+        -8.0 * z[small] ** 2
+    )
     series = known & ~tail & ~exact & ~small & (z > _NEGLIGIBLE)
     result[series] = 1.0 - _pelz_good(z[series], n[series])
     result[known & (statistic >= 1.0)] = 0.0

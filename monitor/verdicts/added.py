@@ -25,7 +25,7 @@ def added_round(seed: Sequence[int], n_windows: dict[int, int]) -> dict[tuple[st
     result = {}
     for n_rows, number in n_windows.items():
         study = built.reference.study(n_rows * IID.step_ms)
-        counts = {step: (0, 0) for step in STEPS}
+        counts = dict.fromkeys(STEPS, (0, 0))
         for windows in quiet_rows(IID, rng, n_rows, number):
             for sketches in count(built, windows):
                 families = ((sketches, FEWER), ({WHOLE: sketches[WHOLE]}, SETTINGS), (sketches, SETTINGS))

@@ -10,11 +10,8 @@ import numpy as np
 from monitor.verdicts.changes import KINDS, Kind
 from monitor.verdicts.worlds import COLUMNS, IID, START_MS, STEP_MS, Rows, draw
 
-SIZES: Final = (200, 500, 2_000, 20_000)
 N_REFERENCE: Final = 50_000
 FOUND: Final = 0.8
-_MOST_SIZES: Final = {200: 20, 500: 20, 2_000: 6, 20_000: 4}
-"""Sizes of change that are tried, from the smallest: large windows find large changes anyway."""
 
 Cell = tuple[str, float, int]
 """The kind of change, its size, rows of a window."""
@@ -43,12 +40,6 @@ class Power:
         return float(np.sqrt(max(self.share * (1.0 - self.share), 1.0 / self.n) / self.n))
 
 
-def sizes(kind: Kind, n_rows: int) -> tuple[float, ...]:
-    """Those that are tried in windows of so many rows."""
-    steps = kind.sizes if len(kind.sizes) < 6 else kind.sizes[: _MOST_SIZES[n_rows]]
-    return steps
-
-
 def reference_rows(seed: Sequence[int]) -> Rows:
     """Of one round."""
     return draw(IID, np.random.default_rng([*seed, 0]), N_REFERENCE)
@@ -62,7 +53,7 @@ def changed_windows(
     start_ms = START_MS + 2 * N_REFERENCE * STEP_MS
     base = [draw(IID, rng, n_rows, start_ms + number * n_rows * STEP_MS) for number in range(n_windows)]
     for position, kind in enumerate(kinds):
-        for step, size in enumerate(sizes(kind, n_rows)):
+        for step, size in enumerate(kind.sizes[n_rows]):
             own = np.random.default_rng([*seed, n_rows, position, step])
             windows = [copy.deepcopy(rows) for rows in base]
             for rows in windows:

@@ -1,6 +1,6 @@
-"""Evidently itself on some windows: run by a Python that has it, `python evidently_peer.py TASK.json`, with this tree in its path.
+"""Evidently itself on some windows: `python evidently_peer.py TASK.json`, with this tree in the path.
 
-Prints, a window, the columns that its default rule calls drifted: pandas and Evidently are imported here alone.
+Run by a Python that has it. Prints for each window the columns that its default rule calls drifted.
 """
 
 import json

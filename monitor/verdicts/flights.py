@@ -28,7 +28,7 @@ _DAY_MS: Final = 86_400_000
 
 @dataclass(slots=True)
 class Month:
-    """Days of a month, those with a drifted verdict anywhere, those with one of the whole, and all drifted verdicts by column."""
+    """Days of a month, those with a verdict anywhere, those with one of the whole, and all verdicts by column."""
 
     days: int = 0
     drifted: int = 0

@@ -1,15 +1,14 @@
 """What others' rules say of the same windows, from raw rows.
 
-| rule | of a column of the whole, and of each segment's |
-|---|---|
-| `KS, 5 % FDR` | `scipy.stats.ks_2samp`'s p-value (asymptotic), Benjamini-Hochberg over all numeric columns and segments |
-| `KS p < 0.05` | the same p-value, as it is |
-| `PSI > 0.2` | ten bins by the reference's deciles, or each category; nulls left out; a share of 0 is 0.0001 |
-| `Evidently` | of the whole alone: the rule of its release 0.7.23 for a reference of more than 1,000 rows: Wasserstein's distance
-over the reference's standard deviation, or Jensen and Shannon's (natural logarithm) of categories and of numeric columns of
-at most five values, is 0.1 or more |
+- `KS, 5 % FDR`: the p-value of `scipy.stats.ks_2samp` (asymptotic), Benjamini-Hochberg over all numeric columns and
+  segments.
+- `KS p < 0.05`: the same p-value as it is, on the whole and in each segment.
+- `PSI > 0.2`: likewise; ten bins by the reference's deciles, or each category; nulls left out; a share of 0 is 0.0001.
+- `Evidently`: on the whole alone, the rule of its release 0.7.23 for a reference of more than 1,000 rows: Wasserstein's
+  distance over the reference's standard deviation, or the Jensen-Shannon distance (natural logarithm) of categories and
+  of numeric columns of at most five values, is 0.1 or more.
 
-Evidently itself takes a second or two for a window; `monitor.verdicts.evidently_peer` runs it on some to show that the rule is
+Evidently itself takes seconds a window; `monitor.verdicts.evidently_peer` runs it on some, to show that the rule is
 its own.
 """
 
@@ -61,7 +60,7 @@ class Raw:
 
 
 def flagged(raw: Raw, rows: Rows, only: int | None = None) -> dict[str, Bools]:
-    """By rule, (segments, columns): the whole first. `only` is the one column that Evidently's rule looks at; None: all."""
+    """By rule, (segments, columns): the whole first. `only`: the one column that Evidently is asked for; None: all."""
     p = np.ones((N_SEGMENTS + 1, N_NUMERIC))
     psi = np.zeros((N_SEGMENTS + 1, len(COLUMNS)))
     evidently = np.zeros(psi.shape, dtype=np.bool_)
@@ -72,9 +71,7 @@ def flagged(raw: Raw, rows: Rows, only: int | None = None) -> dict[str, Bools]:
             if live.size:
                 before = raw.values[segment][column]
                 p[segment, column] = _ks_p(before, live)
-                psi[segment, column] = _psi(
-                    raw.shares[segment][column], _binned(live, raw.deciles[segment][column])
-                )
+                psi[segment, column] = _psi(raw.shares[segment][column], _binned(live, raw.deciles[segment][column]))
                 if not segment and only in (None, column):
                     evidently[0, column] = _evidently(before, live)
         for row, count in enumerate(_counts(rows, own)):
@@ -93,7 +90,9 @@ def flagged(raw: Raw, rows: Rows, only: int | None = None) -> dict[str, Bools]:
     }
 
 
-def quiet_round(world: World, seed: Sequence[int], n_windows: dict[int, int]) -> dict[int, dict[str, tuple[int, int, int]]]:
+def quiet_round(
+    world: World, seed: Sequence[int], n_windows: dict[int, int]
+) -> dict[int, dict[str, tuple[int, int, int]]]:
     """By rows and rule: windows, those with anything flagged, and those where half of the whole's columns are."""
     rng = np.random.default_rng(seed)
     raw = Raw.of(draw(world, rng, N_REFERENCE))

@@ -32,9 +32,7 @@ def compared(
     for part in at_once(windows):
         for sketches in count(built, part):
             stack = stacked(built.reference.layout, sketches)
-            yield ComparedWindow.of(
-                built.reference, stack, settings, min_samples=MIN_SAMPLES, alpha=ALPHA, study=study
-            )
+            yield ComparedWindow.of(built.reference, stack, settings, min_samples=MIN_SAMPLES, alpha=ALPHA, study=study)
 
 
 def awake_round(seed: Sequence[int], n_windows: dict[int, int], kinds: Sequence[Kind] = KINDS) -> dict[Cell, Power]:

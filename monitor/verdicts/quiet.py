@@ -20,8 +20,8 @@ SIZES: Final = (200, 500, 2_000, 5_000, 20_000)
 class Tally:
     """Windows of one cell of the table.
 
-    `by_reference` gives the windows of each reference, and those with a false verdict; `verdicts` counts all false verdicts
-    by method, column and whether they are of the whole.
+    `by_reference` gives the windows of each reference, and those with a false verdict; `verdicts` counts all false
+    verdicts by method, column and whether they are of the whole.
     """
 
     n: int = 0
@@ -44,7 +44,7 @@ class Tally:
 
     @property
     def standard_error(self) -> float:
-        """Of the share, from its scatter over references, as their windows share one; at least that of independent windows."""
+        """Of the share: by its scatter over references, and at least that of independent windows."""
         independent = float(np.sqrt(max(self.share * (1.0 - self.share), 1.0 / self.n) / self.n))
         if len(self.by_reference) < 2:
             return independent
