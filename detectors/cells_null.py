@@ -61,6 +61,13 @@ class NullMoments(msgspec.Struct, frozen=True, kw_only=True):
         variance = 4.0 * self.mean**2 * self.variance + 4.0 * self.mean * self.third + 2.0 * self.variance**2
         return mean, variance
 
+    @property
+    def freedom(self) -> Floats:
+        """(rows,) 2 mean^2 / variance: that of a chi-square; NaN where nothing is free to differ."""
+        unknown = np.full(self.mean.shape, np.nan)
+        freedom: Floats = np.divide(2.0 * self.mean**2, self.variance, out=unknown, where=self.variance > 0.0)
+        return freedom
+
     def sf(self, x: Floats) -> Floats:
         """(rows,) P(statistic >= x); 1 where nothing is free to differ."""
         from scipy import special

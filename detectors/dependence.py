@@ -12,7 +12,10 @@ References
 Kish (1965), Survey Sampling, Wiley, section 5.4. Rao & Scott (1981), The analysis of categorical data from complex
 sample surveys, Journal of the American Statistical Association 76(374), 221-230. Thomas & Rao (1987), Small-sample
 comparisons of level and power for simple goodness-of-fit statistics under cluster sampling, ibid. 82(398), 630-636: F
-in the place of the chi-square.
+in the place of the chi-square. Satterthwaite (1946), An approximate distribution of estimates of variance components,
+Biometrics Bulletin 2(6), 110-114; Rao & Scott (1984), On chi-squared tests for multiway contingency tables with cell
+proportions estimated from survey data, Annals of Statistics 12(1), 46-60: of the statistic, the second-order
+correction.
 """
 
 import msgspec
@@ -49,15 +52,26 @@ class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
         return np.where(self.ratio > 1.0, p_value, np.nan)
 
     def quadratic_sf(self, x: Floats, mean: Floats, variance: Floats) -> Floats:
-        """(rows,) of a statistic like a chi-square with this mean and variance under independence: F(nu, nu df), with
-        nu = 2 mean^2 / variance."""
+        """(rows,) of a statistic like a chi-square with this mean and variance under independence.
+
+        Dependence makes it a sum of chi-squares with unequal weights, whose tail is heavier: the panes show by how much
+        it scatters about its mean, which is its degrees of freedom (Satterthwaite). How skew it is they cannot show,
+        being
+        few: the weights are taken as gamma-distributed, whose third moment follows from the first two. The larger tail
+        of both, of F with nu (P - 1) below, as the mean is known from the panes.
+        """
         from scipy import special
 
         free = (mean > 0.0) & (variance > 0.0)
         mean, variance = np.where(free, mean, 1.0), np.where(free, variance, 1.0)
-        nu = np.minimum(2.0 * mean**2 / variance, self.nu)
-        p = special.fdtrc(nu, nu * self.df, np.maximum(x, 0.0) / (mean * self.ratio))
-        return self.only_dependent(np.where(free, p, 1.0))
+        theory = 2.0 * mean**2 / variance
+        nu = np.minimum(theory, self.nu)
+        y = np.maximum(x, 0.0) / (mean * self.ratio)
+        unequal = theory / nu - 1.0  # squared coefficient of variation of the weights
+        skewed = theory * (1.0 + unequal) / (1.0 + 2.0 * unequal) ** 2
+        placed = np.maximum(1.0 + (y - 1.0) * np.sqrt(nu / skewed), 0.0)
+        two, three = special.fdtrc(nu, nu * self.df, y), special.fdtrc(skewed, nu * self.df, placed)
+        return self.only_dependent(np.where(free, np.maximum(two, three), 1.0))
 
     def normal_sf(self, z: Floats) -> Floats:
         """(rows,) two-sided, of a statistic that is standard normal under independence: Student's t."""

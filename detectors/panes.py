@@ -40,6 +40,8 @@ class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     rows: (n_segments,) rows that a window of `length_ms` has of each, on average.
     season: the kind of season within which panes were compared with the rest; "" is all of the reference.
     effects: by method, (n_segments, n_columns): at least 1; 1 where the method does not apply.
+    nus: by method with statistics like a chi-square, (n_segments, n_columns): the degrees of freedom that the panes
+        show.
     """
 
     length_ms: int

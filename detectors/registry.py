@@ -32,6 +32,8 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
         do not, or none was given.
     dispersion: (rows,) at least 0, with mean 1 under the null hypothesis of `p_value`: the squared statistic over its
         mean. NaN of methods that panes do not calibrate.
+    freedom: (rows,) degrees of freedom of a statistic like a chi-square under the null hypothesis of `p_value`,
+        2 mean^2 / variance; NaN of others.
     silent: (rows,) True where neither side holds anything of what the method counts: no evidence, and no row.
     error_bound: (rows,) how far the statistic of the raw values can be from this one; 0 when it is exact, whether there
         is a statistic or not, and NaN where a bound that is not always 0 has no statistic.
@@ -42,6 +44,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     p_value: Floats
     p_panes: Floats
     dispersion: Floats
+    freedom: Floats
     silent: Bools
     error_bound: Floats
 
@@ -55,6 +58,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
         p_value: Floats,
         p_panes: Floats | None = None,
         dispersion: Floats | None = None,
+        freedom: Floats | None = None,
         silent: Bools | None = None,
         error_bound: Floats | None = None,
     ) -> "Scores":
@@ -71,6 +75,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
             p_value=known(p_value),
             p_panes=known(p_panes),
             dispersion=known(dispersion),
+            freedom=known(freedom),
             silent=np.zeros(rows, dtype=np.bool_) if silent is None else silent,
             error_bound=np.zeros(rows) if error_bound is None else np.where(empty, np.nan, error_bound),
         )

@@ -23,6 +23,8 @@ _ERRORS: Final = 2.0  # standard errors by which a design effect exceeds 1 to co
 # How steady a method's dispersion is over independent panes: its variance is 2 over this. 1 is a squared normal
 # variable.
 _STEADINESS: Final = {"ks": 2.5, "bins": 4.0, "rates": 2.0}
+_LEAST_COLUMNS: Final = 3  # of one kind, to say what they have in common
+_NO_SCATTER: Final = 1e9  # degrees of freedom
 _DIGITS: Final = 6  # means are sums of floats: what is kept must not depend on the order of the rows
 
 
@@ -55,6 +57,7 @@ def study(
     shape = (len(panes), len(names), len(layout.columns))
     rows = np.zeros(shape)
     dispersion = {name: np.full(shape, np.nan) for name in methods if get(name).grid != "events"}
+    freedom = {name: np.full(shape, np.nan) for name in dispersion}
     whole = Baseline.pinned(reference, names)
 
     for number, pane in enumerate(panes):
@@ -76,8 +79,9 @@ def study(
                 # Not testable: nobody reads the p-values, and methods may spare themselves the work.
                 comparison = compare(rest.pin(key, plan, method.grid), plan, method.grid, live, _NEVER)
                 scores = method.score(comparison, DesignEffect.none(comparison.n_reference.size))
-                values = scores.dispersion.reshape(len(names), columns.size)
-                found[number][:, columns] = np.where(usable[:, columns], values, np.nan)
+                for kept, values in ((found, scores.dispersion), (freedom[name], scores.freedom)):
+                    own = values.reshape(len(names), columns.size)
+                    kept[number][:, columns] = np.where(usable[:, columns], own, np.nan)
     usual = np.nanmean(rows.max(axis=2, initial=0.0), axis=0) * (length_ms / pane_ms)
     whole_at = names.index(WHOLE)
     return PaneStudy(
@@ -91,25 +95,12 @@ def study(
             name: _rows_of(_effects(values, rows, whole_at, _steadiness(name), growth))
             for name, values in dispersion.items()
         },
-        nus={name: _rows_of(_nus(values, whole_at)) for name, values in dispersion.items() if get(name).grid == "bins"},
+        nus={
+            name: _rows_of(_nus(values, freedom[name], whole_at, layout))
+            for name, values in dispersion.items()
+            if np.isfinite(freedom[name]).any()
+        },
     )
-
-
-def _nus(dispersion: Floats, whole: int) -> Floats:
-    """(segments, columns) 2 mean^2 / variance over panes: the whole's own, all segments' together."""
-    there = ~np.isnan(dispersion)
-    n = there.sum(axis=0)
-    mean = _means(dispersion, there)
-    square = np.sum(np.where(there, (dispersion - mean) ** 2, 0.0), axis=0) / np.maximum(n - 1, 1) / mean**2
-    others = np.arange(dispersion.shape[1]) != whole
-    known = n > 8
-    if others.any():
-        shared = np.sum(np.where(known, square, 0.0)[others], axis=0) / np.maximum(known[others].sum(axis=0), 1)
-        square[others] = shared
-    with np.errstate(divide="ignore", invalid="ignore"):
-        nu: Floats = np.asarray(2.0 / square, dtype=np.float64)
-    freedom: Floats = np.where(np.isfinite(nu) & (nu > 0.0), nu, 1e9)
-    return freedom.round(_DIGITS)
 
 
 def mean_excess(made: PaneStudy) -> float:
@@ -146,6 +137,43 @@ def _effects(dispersion: Floats, rows: Floats, whole: int, steadiness: float, gr
         usual = _means(n_rows, seen)
         effects[others] = np.where(shared > 1.0, np.maximum(1.0 + per_row * np.nan_to_num(usual), 1.0), 1.0)
     return np.round(1.0 + (effects - 1.0) * growth, _DIGITS)
+
+
+def _nus(dispersion: Floats, freedom: Floats, whole: int, layout: Layout) -> Floats:
+    """(segments, columns) degrees of freedom, from how the dispersions of (panes, segments, columns) scatter.
+
+    `freedom` are those under independence, of the same shape. Segments share what they scatter. The whole has its own
+    panes alone, too few for a variance: what columns of one kind show in common counts as much as it is steadier.
+    """
+    there = ~np.isnan(dispersion)
+    n, mean, theory = there.sum(axis=0), _means(dispersion, there), _means(freedom, there)
+    squares = np.sum(np.where(there, (dispersion - mean) ** 2, 0.0), axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scatter = squares / np.maximum(n - 1, 1) / mean**2
+    known = (n >= _LEAST_ROWS) & (scatter > 0.0)
+    scatter = np.where(known, scatter, 0.0)
+    others = np.arange(scatter.shape[0]) != whole
+    scatter[others] = scatter[others].sum(axis=0) / np.maximum(known[others].sum(axis=0), 1)
+    for columns in (layout.numeric_indices, layout.categorical_indices):
+        own = columns[known[whole, columns] & (theory[whole, columns] > 0.0)]
+        if own.size >= _LEAST_COLUMNS:
+            scatter[whole, own] = _shrunk(scatter[whole, own], theory[whole, own], n[whole, own])
+    nus: Floats = np.divide(2.0, scatter, out=np.full(scatter.shape, _NO_SCATTER), where=scatter > 0.0)
+    return nus.round(_DIGITS)
+
+
+def _shrunk(scatter: Floats, theory: Floats, n: Ints) -> Floats:
+    """(columns,) squared coefficients of variation, their ratio to theory's drawn to its mean over the columns.
+
+    By so much as it differs by chance: the logarithm of a gamma variable's variance, of n panes, has the variance
+    (2 + 12 / nu) / n.
+    """
+    ratio = np.log(scatter * theory / 2.0)
+    noise = (2.0 + 12.0 / np.maximum(2.0 / scatter, 1.0)) / n
+    between = max(float(np.var(ratio, ddof=1) - np.mean(noise)), 0.0)
+    center = np.mean(ratio)
+    shrunk: Floats = np.exp(center + between / (between + noise) * (ratio - center)) * 2.0 / theory
+    return shrunk
 
 
 def _gated(effect: Floats, sigma: Floats | float) -> Floats:

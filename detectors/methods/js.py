@@ -71,6 +71,7 @@ class JensenShannon:
             p_value=null.sf(x),
             p_panes=design.quadratic_sf(x, null.mean, null.variance),
             dispersion=dispersion,
+            freedom=null.freedom,
         )
 
 

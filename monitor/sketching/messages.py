@@ -11,8 +11,8 @@ import zstandard
 from monitor.eventtime.watermark import Clock
 
 SCHEMA_VERSION = 3
-"""3: on references of format 3, which may have derived columns. 2: sketches of format 2 (`detectors.wire`), which say what
-events spoke of. Older ones are read."""
+"""3: on references of format 3, which may have derived columns. 2: sketches of format 2 (`detectors.wire`), which
+say what events spoke of. Older ones are read."""
 # A message decompresses to at most this: a corrupt or hostile frame must not take the worker's memory.
 MAX_DECODED_BYTES = 256 * 1024 * 1024
 

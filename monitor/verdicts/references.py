@@ -1,4 +1,7 @@
-"""References of made-up data by `reference build` itself, and windows counted in their cells."""
+"""References of made-up data by `reference build` itself, and windows counted in their cells.
+
+Works on the first release too (`monitor.verdicts.first_release`): it imports nothing that came later.
+"""
 
 import tempfile
 from collections.abc import Sequence
@@ -13,9 +16,9 @@ import pyarrow.parquet as pq
 from detectors.accumulate import accumulate
 from detectors.columns import CODE_NULL
 from detectors.reference import WHOLE, Reference, segment_name
-from detectors.stack import Stack, stacked
-from monitor.config.methods import DEFAULT_METHODS
+from detectors.sketch import Sketch
 from monitor.config.schema import ColumnKind, Drift, Model, WindowSettings
+from monitor.config.spans import Span
 from monitor.reference.build import build_reference
 from monitor.verdicts.worlds import CATEGORICAL, COLUMNS, N_NUMERIC, N_SEGMENTS, Codes, Rows
 
@@ -33,7 +36,7 @@ class Built:
     codes: tuple[Codes, ...]
 
 
-def build(rows: Rows, lengths_ms: Sequence[int]) -> Built:
+def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str]) -> Built:
     """The reference that `driftline reference build` makes of these rows, for windows of these lengths."""
     with tempfile.TemporaryDirectory(prefix="driftline-verdicts-") as folder:
         path = Path(folder) / "reference.parquet"
@@ -46,8 +49,8 @@ def build(rows: Rows, lengths_ms: Sequence[int]) -> Built:
             reference=Path(folder) / "model.reference",
             columns=kinds,
             segments=(DIMENSION,),
-            windows=tuple(WindowSettings(size_ms=length_ms) for length_ms in lengths_ms),
-            drift=tuple(Drift(method=name) for name in DEFAULT_METHODS),
+            windows=tuple(WindowSettings(size=Span(n=length_ms)) for length_ms in lengths_ms),
+            drift=tuple(Drift(method=name) for name in methods),
         )
         reference = build_reference(model, path).reference
     layout = reference.layout
@@ -60,7 +63,7 @@ def build(rows: Rows, lengths_ms: Sequence[int]) -> Built:
     return Built(reference=reference, codes=tuple(codes))
 
 
-def count(built: Built, windows: Sequence[Rows]) -> list[Stack]:
+def count(built: Built, windows: Sequence[Rows]) -> list[dict[str, Sketch]]:
     """Each window as the sketches that ingest would make of it, by segment."""
     layout = built.reference.layout
     numeric = np.concatenate([rows.numeric for rows in windows], axis=1)
@@ -87,7 +90,7 @@ def count(built: Built, windows: Sequence[Rows]) -> list[Stack]:
         totals=totals.astype(np.int32),
     )
     parts = [sketches[start : start + N_SEGMENTS + 1] for start in range(0, len(sketches), N_SEGMENTS + 1)]
-    return [stacked(layout, dict(zip((WHOLE, *SEGMENTS), part, strict=True))) for part in parts]
+    return [dict(zip((WHOLE, *SEGMENTS), part, strict=True)) for part in parts]
 
 
 def names(row: int) -> list[str]:

@@ -1,8 +1,8 @@
 """Made-up data of a model that does not change: 25 columns in ten segments, independent, dependent or seasonal. Pure.
 
 Every column is a fixed function of a standard normal variable of its own. In a world with dependence that variable is a
-stationary autoregressive process of the first order, a step a row; in one with seasons the hour of the day and the weekend
-move it. Nulls have a variable of their own, which moves alike. So has nothing else: segments are drawn row by row.
+stationary autoregressive process of the first order, a step a row; in one with seasons the hour of the day and the
+weekend move it. Nulls have a variable of their own, which moves alike. Segments are drawn row by row, independently.
 
 Imports NumPy and SciPy alone, so that a peer in an environment of its own can import it by its path.
 """
@@ -30,7 +30,7 @@ _START_WEEKDAY: Final = 3
 
 
 def _atoms(z: Floats, share: float) -> Floats:
-    """This share of the values is 0, the others are lognormal."""
+    """0 for this share of the values, lognormal the others."""
     cut = special.ndtri(share)
     return np.where(z > cut, np.exp(z), 0.0)
 
@@ -76,8 +76,9 @@ NULL_CODE: Final = -1
 def shares(column: int) -> Floats:
     """(n_categories,) of a categorical column, 0 the first of them; largest first."""
     _, n, exponent = CATEGORICAL[column]
-    weight = np.arange(1, n + 1) ** -exponent
-    return weight / weight.sum()
+    weight = np.arange(1, n + 1, dtype=np.float64) ** -exponent
+    share: Floats = weight / weight.sum()
+    return share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,8 @@ class World:
     """What makes rows.
 
     `phi` is the correlation of a row's variables with those of the row before; `daily` and `weekend` are standard
-    deviations: the amplitude of a sine over the day, and what Saturday and Sunday add. `step_ms` is the time from row to row.
+    deviations: the amplitude of a sine over the day, and what Saturday and Sunday add. `step_ms` is the time from one
+    row to the next.
     """
 
     name: str
@@ -158,3 +160,4 @@ IID: Final = World(name="iid")
 AR: Final = World(name="AR(1) 0.9", phi=0.9)
 SEASONS: Final = World(name="seasons", daily=0.35, weekend=0.5, step_ms=96_768)
 """Its 50,000 rows take eight weeks."""
+WORLDS: Final = {world.name: world for world in (IID, AR, SEASONS)}
