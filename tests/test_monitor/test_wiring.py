@@ -119,14 +119,15 @@ def test_limits_of_the_configuration_reach_the_decoder(section: dict[str, Any]) 
 
 
 def test_what_is_scored_is_what_the_configuration_says(section: dict[str, Any]) -> None:
-    config = config_of({**section, "drift": [{"method": "psi", "threshold": 0.3, "alpha": 0.01, "columns": ["age"]}]})
+    config = config_of({**section, "alpha": 0.01, "drift": [{"method": "psi", "threshold": 0.3, "columns": ["age"]}]})
     (watched,) = models.watched(config, open_references(config))
     model = config.models[0]
     assert watched.shapes == tuple(window.shape for window in model.windows)
     assert (watched.lateness_ms, watched.retention_ms, watched.min_samples) == (900_000, 14 * 86_400_000, 50)
     assert watched.pane_ms == model.pane_ms == 3_600_000
     (setting,) = watched.settings
-    assert (setting.method, setting.threshold, setting.alpha, setting.columns) == ("psi", 0.3, 0.01, ("age",))
+    assert (setting.method, setting.threshold, setting.verdict, setting.columns) == ("psi", 0.3, True, ("age",))
+    assert watched.alpha == 0.01
 
 
 # Destinations ---------------------------------------------------------------------------------------------------------
