@@ -21,7 +21,7 @@ from monitor.reference.build import build_reference
 from monitor.reference.opened import open_references
 from monitor.replay.replay import Replay, run_replay
 
-COMPARES: Final = ("pinned",)
+COMPARES: Final = ("pinned", "season: hour_of_week", "trailing: 28d")
 """What the days are compared with."""
 _DAY_MS: Final = 86_400_000
 
@@ -60,7 +60,7 @@ def months(compare: str) -> dict[int, Month]:
 
 def _configuration(compare: str) -> str:
     drift = "".join(f"\n      - {{method: {name}}}" for name in DEFAULT_METHODS)
-    named = "" if compare == "pinned" else f"\n    compare: [{compare!r}]"
+    named = "" if compare == "pinned" else f"\n    compare: [{{{compare}}}]"
     return f"""models:
   - name: {demo.MODEL}
     task: binary

@@ -128,7 +128,6 @@ def test_changes_that_matter_are_found(found, kind, size, n_rows):
     assert found[kind, size, n_rows].share >= 0.8
 
 
-@pytest.mark.xfail(strict=True, reason="a cell of an atom is one float64 wide; its float32 neighbour lies outside")
 @pytest.mark.parametrize("n_rows", [500, 2_000])
 def test_the_same_numbers_in_float32_are_not_found(found, n_rows):
     assert found["float32 for float64", 1.0, n_rows].found == 0
