@@ -19,8 +19,7 @@ class Location:
     The most power of all methods here against a shift, on any distribution and with any outliers. Prefer `mean` where
     the mean itself is what matters, `spread` for a change of width, `ks` and `js` for any other change of shape.
 
-    Parameters: none. `default_threshold` 0.2, Cohen's "small": of normal values, a shift of a fifth of their standard
-    deviation.
+    Parameters: none. `default_threshold` 0.1: of normal values, a shift of a tenth of their standard deviation.
 
     Statistic: the difference of the two sides' mean pooled mid-ranks over the mid-ranks' standard deviation, signed:
     positive where live values are larger. In [-1.74, 1.74]; +-0.98 d for a small shift by d standard deviations of
@@ -49,7 +48,7 @@ class Location:
     name = "location"
     kinds = frozenset({Kind.NUMERIC})
     grid: Final = "cells"
-    default_threshold = 0.2
+    default_threshold = 0.1
     symmetric = True
 
     def score(self, comparison: Comparison, design: DesignEffect) -> Scores:

@@ -17,7 +17,7 @@ class Spread:
     Prefer `variance` where the variance itself is what matters. A large shift of location moves this one too: read it
     beside `location`.
 
-    Parameters: none. `default_threshold` 0.2.
+    Parameters: none. `default_threshold` 0.1.
 
     Statistic: the difference of the two sides' mean squared distance of the pooled mid-rank from 1/2, over the standard
     deviation of that square, signed: positive where live values are wider. In [-2.3, 2.3]; for normal values some 1.23
@@ -46,7 +46,7 @@ class Spread:
     name = "spread"
     kinds = frozenset({Kind.NUMERIC})
     grid: Final = "cells"
-    default_threshold = 0.2
+    default_threshold = 0.1
     symmetric = True
 
     def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
