@@ -139,7 +139,7 @@ def test_a_message_that_cannot_be_read_is_passed_over() -> None:
 
 def test_a_newer_message_stops_the_role_unread_and_what_came_before_it_is_committed() -> None:
     bench = Bench(make_watched(REFERENCE))
-    with pytest.raises(StoppedError, match=r"s, partition 0, offset 2: .* schema version 3, .* up to 2") as raised:
+    with pytest.raises(StoppedError, match=r"s, partition 0, offset 2: .* schema version 4, .* up to 3") as raised:
         asyncio.run(bench.role.process([bench.event(0), bench.event(1), bench.event(2, newer()), bench.event(3)]))
     assert "upgrade this worker" in raised.value.hint
     assert ([next_offset for _, next_offset in bench.producer.sent], bench.acked) == ([2], [0, 1])

@@ -112,6 +112,7 @@ def test_flat_and_nested_json_lines_give_the_same_table(tmp_path: Path) -> None:
         == [
             {
                 "model": "m",
+                "timestamp": 1,
                 "version": None,
                 "features": {"a": 1, "b": "x"},
                 "prediction": {"score": 0.5, "label": "y"},
