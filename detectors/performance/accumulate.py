@@ -66,9 +66,11 @@ def sketch_matches(space: PerformanceSpace, matches: Matches) -> PerformanceSket
 def _valid(space: PerformanceSpace, matches: Matches) -> Bools:
     if space.task is Task.REGRESSION:
         with np.errstate(invalid="ignore"):
-            return (np.abs(matches.target) <= _LARGEST) & (np.abs(matches.scores[0]) <= _LARGEST)
+            usable: Bools = (np.abs(matches.target) <= _LARGEST) & (np.abs(matches.scores[0]) <= _LARGEST)
+        return usable
     if space.task is Task.BINARY:
-        return matches.label < space.other
+        known: Bools = matches.label < space.other
+        return known
     return np.ones(matches.sign.size, dtype=np.bool_)
 
 
@@ -175,9 +177,7 @@ def _sum(
             into[..., column] += flat.astype(np.int64).reshape(-1, size)
 
 
-def _sum_parts(
-    space: PerformanceSpace, into: Ints, slots: Ints, matches: Matches, error: Floats, loss: Floats
-) -> None:
+def _sum_parts(space: PerformanceSpace, into: Ints, slots: Ints, matches: Matches, error: Floats, loss: Floats) -> None:
     for position in range(len(space.parts)):
         begin = space.part_block(position).start
         _sum(space, into, slots, matches.parts[position].astype(np.int64) + begin, matches.sign, error, loss)

@@ -31,9 +31,9 @@ def roc_auc(positive: Floats, negative: Floats, single: Bools) -> Metric:
 
     Returns
     -------
-    Interval: DeLong's variance, computed over cells, on the log odds. At 0 and 1, and with one row of a label: Wilson's,
-    of as many rows as the rarer label has. Error bound: half the share of pairs that lie in one cell of several scores,
-    at most 1/512 for scores like the reference's in 256 cells of independent labels.
+    Interval: DeLong's variance, computed over cells, on the log odds. At 0 and 1, and with one row of a label:
+    Wilson's, of as many rows as the rarer label has. Error bound: half the share of pairs that lie in one cell of
+    several scores, at most 1/512 for scores like the reference's in 256 cells of independent labels.
 
     Edge cases: NaN where a label has no row.
 

@@ -5,7 +5,8 @@ References
 Naeini, Cooper & Hauskrecht (2015), Obtaining well calibrated probabilities using Bayesian binning, AAAI, 2901-2907; in
 bins of equal mass: Nguyen & O'Connor (2015), Posterior calibration and exploratory analysis for natural language
 processing models, EMNLP, 1587-1598. Takahashi et al. (2022), Confidence interval for micro-averaged F1 and
-macro-averaged F1 scores, Applied Intelligence 52, 4961-4972.
+macro-averaged F1 scores, Applied Intelligence 52, 4961-4972. Kumar, Liang & Ma (2019), Verified uncertainty
+calibration, NeurIPS, 3787-3798.
 """
 
 import math
@@ -15,7 +16,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.performance.auc import pr_auc, roc_auc
-from detectors.performance.intervals import Z, Metric, of_mean, share, wilson
+from detectors.performance.intervals import Metric, Z, of_mean, share, wilson
 from detectors.performance.sketch import ERROR, UNIT, N, PerformanceSketch
 
 CALIBRATION_BINS: Final = 10
@@ -47,7 +48,9 @@ def binary_metrics(sketch: PerformanceSketch) -> tuple[Metric, ...]:
                 moment = sketch.moment(name)
                 found.append(of_mean(name, moment.mean, moment.variance, moment.n, least=0.0))
             sums = sketch.sums[space.block(space.scores[0].name)][:-1]
-            found.append(ece(sums[:, N], sums[:, ERROR] * UNIT, positive, negative))
+            found.append(
+                ece(sums[:, N].astype(np.float64), (sums[:, ERROR] * UNIT).astype(np.float64), positive, negative)
+            )
     return (*found, *said_metrics(*outcomes_of(sketch.confusion)))
 
 
@@ -75,7 +78,7 @@ def said_metrics(tp: float, fp: float, fn: float, tn: float) -> tuple[Metric, ..
     )
 
 
-def ece(n: Ints | Floats, error: Floats, positive: Floats, negative: Floats) -> Metric:
+def ece(n: Floats, error: Floats, positive: Floats, negative: Floats) -> Metric:
     """The expected calibration error: over bins of scores, the mean distance between the share of positives and the
     mean score.
 
@@ -90,8 +93,9 @@ def ece(n: Ints | Floats, error: Floats, positive: Floats, negative: Floats) -> 
     Returns
     -------
     The value is the plain one, which is biased upwards: noise in a bin looks like bad calibration. The interval is
-    about the value less that bias (the mean of a folded normal), by the normal distribution, and at least 0. It holds
-    its level where the true error of the bins stands out of their noise, and is too wide at 0.
+    about the value less that bias, by the normal distribution, and at least 0: sqrt(gap^2 - variance) stands for a
+    bin's gap, as in Kumar et al.'s debiased estimator. It holds its level where the true error of the bins stands out
+    of their noise, and is too wide near 0.
     """
     groups = np.arange(n.size) * CALIBRATION_BINS // max(n.size, 1)
     rows, gap, ones, zeros = (
@@ -103,19 +107,11 @@ def ece(n: Ints | Floats, error: Floats, positive: Floats, negative: Floats) -> 
     value = float(np.abs(gap).sum()) / total
     smoothed = (ones + 0.5) / (ones + zeros + 1.0)
     sd = np.sqrt(np.maximum(rows * smoothed * (1.0 - smoothed), 1e-300))
-    ratio = gap / sd
-    folded = math.sqrt(2.0 / math.pi) * np.exp(-(ratio**2) / 2.0) * sd + np.abs(gap) * _erf(np.abs(ratio))
-    bias = float(np.sum(np.where(rows > 0.0, folded - np.abs(gap), 0.0))) / total
+    # The square of a bin's gap is its true one and, on average, the variance.
+    bias = float(np.sum(np.abs(gap) - np.sqrt(np.maximum(gap**2 - sd**2, 0.0)))) / total
     spread = math.sqrt(float(np.sum(np.where(rows > 0.0, sd**2, 0.0)))) / total
     low = max(value - bias - Z * spread, 0.0)
     return Metric(
         name="ece", value=value, n=round(total), ci_low=low, ci_high=max(value - bias, 0.0) + Z * spread,
         method="debiased normal",
     )  # fmt: skip
-
-
-def _erf(ratio: Floats) -> Floats:
-    from scipy.special import erf
-
-    values: Floats = erf(ratio / math.sqrt(2.0))
-    return values

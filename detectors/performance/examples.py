@@ -6,15 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from detectors.arrays import Floats, Ints
+from detectors.grid import locate, quantile_grid
 from detectors.performance.accumulate import sketch_matches
 from detectors.performance.matches import Matches
 from detectors.performance.sketch import PerformanceSketch
 from detectors.performance.space import PerformanceSpace, Task, part_of
-from detectors.grid import locate, quantile_grid
 from detectors.reference import numeric_column
 
 
-def binary_space(scores: Floats, features: Mapping[str, Floats] | None = None, *, probability: bool = True) -> PerformanceSpace:
+def binary_space(
+    scores: Floats, features: Mapping[str, Floats] | None = None, *, probability: bool = True
+) -> PerformanceSpace:
     """The space of a binary model whose reference has these scores, and numeric features, all finite."""
     parts = []
     for name, values in (features or {}).items():
@@ -38,8 +40,8 @@ def binary_sketch(
     threshold: float = 0.5,
     coarse: Sequence[Ints] = (),
 ) -> PerformanceSketch:
-    """The sketch of a binary model's rows, said to be positive from `threshold` on, in its own scores' cells or in those
-    of `space`. `coarse` are the coarse cells of the space's parts."""
+    """The sketch of a binary model's rows, said to be positive from `threshold` on, in its own scores' cells or in
+    those of `space`. `coarse` are the coarse cells of the space's parts."""
     space = space or binary_space(score)
     return sketch_matches(
         space,
@@ -56,8 +58,10 @@ def binary_sketch(
 
 def multiclass_space(n_classes: int, probabilities: Floats | None = None) -> PerformanceSpace:
     """The space of the classes "0", "1", ...; `probabilities` (n_classes, n) are the reference's."""
-    scores = () if probabilities is None else tuple(
-        numeric_column(f"@score.{k}", own)[0] for k, own in enumerate(probabilities)
+    scores = (
+        ()
+        if probabilities is None
+        else tuple(numeric_column(f"@score.{k}", own)[0] for k, own in enumerate(probabilities))
     )
     return PerformanceSpace(task=Task.MULTICLASS, classes=tuple(str(k) for k in range(n_classes)), scores=scores)
 

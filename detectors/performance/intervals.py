@@ -40,7 +40,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wilson(successes: float, n: float) -> tuple[float, float]:
-    """The score interval of a share; (NaN, NaN) without rows. Counts may be fractions: those expected of an estimate."""
+    """The score interval of a share; (NaN, NaN) without rows. Counts may be fractions, as an estimate's are."""
     if n <= 0.0:
         return math.nan, math.nan
     share = successes / n

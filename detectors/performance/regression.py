@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.performance.intervals import Z, Metric, of_mean, on_log
+from detectors.performance.intervals import Metric, Z, of_mean, on_log
 from detectors.performance.sketch import PerformanceSketch
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -1,4 +1,4 @@
-"""In what cells the matches of a model are counted: fixed with the reference, so that all sketches of it can be added."""
+"""In what cells the matches of a model are counted: fixed with the reference, so that its sketches can be added."""
 
 import functools
 import hashlib

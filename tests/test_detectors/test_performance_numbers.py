@@ -54,7 +54,7 @@ ONE = ("only positives", "only negatives")
 TIED = ("ties", "two scores", "constant")
 
 
-@pytest.mark.parametrize("name", (*BOTH, *ONE))
+@pytest.mark.parametrize("name", [*BOTH, *ONE])
 def test_log_loss_brier_and_accuracy_are_scikit_learns(name):
     score, label = drawn(name)
     found = measure(binary_sketch(score, label))
@@ -64,7 +64,7 @@ def test_log_loss_brier_and_accuracy_are_scikit_learns(name):
     assert found["log_loss"].n == found["brier"].n == found["accuracy"].n == N
 
 
-@pytest.mark.parametrize("name", (*BOTH, *ONE))
+@pytest.mark.parametrize("name", [*BOTH, *ONE])
 @pytest.mark.parametrize("threshold", [0.015, 0.5, 0.9])
 def test_precision_recall_and_f1_are_scikit_learns_where_they_are_defined(name, threshold):
     score, label = drawn(name)
