@@ -82,7 +82,7 @@ class Subgroups(msgspec.Struct, frozen=True, kw_only=True):
 def subgroups(before: PerformanceSketch, now: PerformanceSketch, alpha: float = 0.05) -> Subgroups:
     """Where in the features a loss comes from.
 
-    Prefer `detectors.performance.split` to learn why: a part's loss may have gone up because its inputs moved within it.
+    Prefer `detectors.performance.split` to learn why: a part's loss may have gone up as its inputs moved within it.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def _means(sums: Floats) -> tuple[Floats, Floats, Floats]:
 def _welch(
     n_a: Floats, mean_a: Floats, square_a: Floats, n_b: Floats, mean_b: Floats, square_b: Floats, *, binary: bool
 ) -> Floats:
-    """Two-sided p-values of equal means; NaN below two rows, and 1 where neither side varies and the means are equal."""
+    """Two-sided p-values of equal means; NaN below two rows; 1 where neither side varies and the means are equal."""
     from scipy import special
 
     if binary:
