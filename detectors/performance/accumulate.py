@@ -121,7 +121,7 @@ def _classes(
         own_loss = -np.log(np.where(is_class, clipped, 1.0 - clipped if binary else 1.0))
         own_loss = np.where(np.isnan(score), np.nan, own_loss) + 0.0
         own_error = is_class - np.clip(score, 0.0, 1.0)
-        _sum(space, arrays["sums"], slots, own + space.block_offsets[position], sign, own_error, own_loss)
+        _sum(arrays["sums"], space.sum_block(position), slots, own, *_terms(sign, own_error, own_loss))
         if binary:
             log_loss, brier = own_loss, own_error**2
             error = own_error
@@ -129,11 +129,12 @@ def _classes(
             log_loss = np.where(is_class, own_loss, log_loss)
     if space.probability and cells:
         loss = log_loss
-    elif cells:
+    rows, terms = _terms(sign, error, loss)
+    if not space.probability:
         for position, own in enumerate(cells):
-            _sum(space, arrays["sums"], slots, own + space.block_offsets[position], sign, wrong, wrong)
-    _sum(space, arrays["sums"], slots, label + space.block_offsets[len(space.scores)], sign, error, loss)
-    _sum_parts(space, arrays["sums"], slots, matches, error, loss)
+            _sum(arrays["sums"], space.sum_block(position), slots, own, rows, terms)
+    _sum(arrays["sums"], space.sum_block(len(space.scores)), slots, label, rows, terms)
+    _sum_parts(space, arrays["sums"], slots, matches, rows, terms)
     kept = [log_loss, brier] if binary else [log_loss]
     return [exact_moments(values, sign, slots, n_slots) for values in kept]
 
@@ -146,8 +147,9 @@ def _regression(
     edges = np.array(space.residual_edges, dtype=np.float64)
     _count(arrays["residuals"], slots, locate(edges, -error), sign)
     cut = np.clip(error / space.scale, -MOST_SCALES, MOST_SCALES)
-    _sum(space, arrays["sums"], slots, cells[0], sign, cut, np.abs(cut))
-    _sum_parts(space, arrays["sums"], slots, matches, cut, np.abs(cut))
+    rows, terms = _terms(sign, cut, np.abs(cut))
+    _sum(arrays["sums"], space.sum_block(0), slots, cells[0], rows, terms)
+    _sum_parts(space, arrays["sums"], slots, matches, rows, terms)
     z = np.clip((target - space.centre) / space.scale, -_LARGEST, _LARGEST)
     with np.errstate(over="ignore"):
         kept = [error, np.abs(error), error**2, target, z**2, z**3, error**2 * z, error**2 * z**2]
@@ -161,30 +163,27 @@ def _count(into: Ints, slots: Ints, place: Ints, sign: Ints) -> None:
     into += flat.astype(np.int64).reshape(into.shape)
 
 
-def _sum(
-    space: PerformanceSpace, into: Ints, slots: Ints, cells: Ints, sign: Ints, error: Floats, loss: Floats
-) -> None:
-    """Add rows with a loss to the sums of their cells."""
+def _terms(sign: Ints, error: Floats, loss: Floats) -> tuple[Ints, list[Floats]]:
+    """The rows that have a loss, and what each of them adds to the four columns of its cells' sums: whole numbers."""
     rows = np.flatnonzero(np.isfinite(loss))
-    size = space.n_sum_cells
+    signs, own = sign[rows].astype(np.float64), loss[rows]
+    whole = (np.rint(np.nan_to_num(values) / UNIT) * signs for values in (error[rows], own, own**2))
+    return rows, [signs, *whole]
+
+
+def _sum(into: Ints, cells: slice, slots: Ints, own: Ints, rows: Ints, terms: list[Floats]) -> None:
+    """Add rows to the sums of one block's cells; `own` is each row's cell within the block."""
+    size = cells.stop - cells.start
+    place = (slots * size + own)[rows]
     for start in range(0, rows.size, _ROWS):
-        own = rows[start : start + _ROWS]
-        place, signs = slots[own] * size + cells[own], sign[own]
-        terms = [np.ones(own.size)]
-        terms.extend(np.rint(np.nan_to_num(values[own]) / UNIT) for values in (error, loss, loss**2))
+        part = slice(start, start + _ROWS)
         for column, term in enumerate(terms):
-            flat = np.bincount(place, weights=term * signs, minlength=into.shape[0] * size)
-            into[..., column] += flat.astype(np.int64).reshape(-1, size)
+            flat = np.bincount(place[part], weights=term[part], minlength=into.shape[0] * size)
+            into[:, cells, column] += flat.astype(np.int64).reshape(-1, size)
 
 
-def _sum_parts(space: PerformanceSpace, into: Ints, slots: Ints, matches: Matches, error: Floats, loss: Floats) -> None:
-    """All columns at once: what an addition costs is its array of all cells, not its rows."""
-    n_parts = len(space.parts)
-    rows = np.flatnonzero(np.isfinite(loss))
-    begins = space.block_offsets[len(space.scores) + 1 : -1]
-    step = max(_ROWS // max(n_parts, 1), 1)
-    for start in range(0, rows.size if n_parts else 0, step):
-        own = rows[start : start + step]
-        cells = (matches.parts[:, own] + begins[:, None]).ravel()
-        repeated = [np.tile(values[own], n_parts) for values in (slots, matches.sign)]
-        _sum(space, into, repeated[0], cells, repeated[1], np.tile(error[own], n_parts), np.tile(loss[own], n_parts))
+def _sum_parts(
+    space: PerformanceSpace, into: Ints, slots: Ints, matches: Matches, rows: Ints, terms: list[Floats]
+) -> None:
+    for position in range(len(space.parts)):
+        _sum(into, space.part_block(position), slots, matches.parts[position].astype(np.int64), rows, terms)

@@ -157,13 +157,15 @@ class PerformanceSpace(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         names = [*(column.name for column in self.scores), "@truth", *(part.column for part in self.parts)]
         if name not in names:
             raise ConfigurationError(f"no cells of {name!r} among {', '.join(names)}")
-        place = names.index(name)
+        return self.sum_block(names.index(name))
+
+    def sum_block(self, place: int) -> slice:
+        """Where the block at this place lies in `sums`: score columns, then the true class, then monitored columns."""
         return slice(int(self.block_offsets[place]), int(self.block_offsets[place + 1]))
 
     def part_block(self, position: int) -> slice:
         """Where the cells of monitored column `position` lie in `sums`."""
-        place = len(self.scores) + 1 + position
-        return slice(int(self.block_offsets[place]), int(self.block_offsets[place + 1]))
+        return self.sum_block(len(self.scores) + 1 + position)
 
     def single(self, position: int) -> Bools:
         """(n_cells,) whether each cell of score column `position` holds one value only; see `detectors.grid`."""
