@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats, Ints
+from detectors.half_normal import MEAN
 from detectors.performance.auc import pr_auc, roc_auc
 from detectors.performance.intervals import Metric, Z, of_mean, share, wilson
 from detectors.performance.sketch import ERROR, UNIT, N, PerformanceSketch
@@ -93,9 +94,9 @@ def ece(n: Floats, error: Floats, positive: Floats, negative: Floats) -> Metric:
     Returns
     -------
     The value is the plain one, which is biased upwards: noise in a bin looks like bad calibration. The interval is
-    about the value less that bias, by the normal distribution, and at least 0: sqrt(gap^2 - variance) stands for a
-    bin's gap, as in Kumar et al.'s debiased estimator. It holds its level where the true error of the bins stands out
-    of their noise, and is too wide near 0.
+    about the value less that bias, by the normal distribution: sqrt(gap^2 - variance) stands for a bin's gap, as in
+    Kumar et al.'s debiased estimator. It begins at 0 where the value is no more than noise alone may make (half-normal
+    gaps). It holds its level where the true error stands out of the noise, and is too wide near 0.
     """
     groups = np.arange(n.size) * CALIBRATION_BINS // max(n.size, 1)
     rows, gap, ones, zeros = (
@@ -110,7 +111,9 @@ def ece(n: Floats, error: Floats, positive: Floats, negative: Floats) -> Metric:
     # The square of a bin's gap is its true one and, on average, the variance.
     bias = float(np.sum(np.abs(gap) - np.sqrt(np.maximum(gap**2 - sd**2, 0.0)))) / total
     spread = math.sqrt(float(np.sum(np.where(rows > 0.0, sd**2, 0.0)))) / total
-    low = max(value - bias - Z * spread, 0.0)
+    # Were every bin right, the value had the mean and the deviation of a sum of half-normal ones.
+    chance = MEAN * float(np.sum(sd[rows > 0.0])) / total + Z * math.sqrt(1.0 - MEAN**2) * spread
+    low = max(value - bias - Z * spread, 0.0) if value > chance else 0.0
     return Metric(
         name="ece", value=value, n=round(total), ci_low=low, ci_high=max(value - bias, 0.0) + Z * spread,
         method="debiased normal",

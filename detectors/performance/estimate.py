@@ -79,7 +79,7 @@ def estimate(reference: PerformanceReference, scores: Sequence[Ints], said: Ints
         found = _binary(reference, live[0], rows / n)
     else:
         found = _multiclass(reference, live, spoken, rows / n)
-    return {metric.name: _widened(metric, reference, round(metric.n * n / rows)) for metric in found}
+    return {metric.name: _widened(metric, reference, round(n)) for metric in found}
 
 
 def score_counts(sketch: PerformanceSketch) -> list[Ints]:
