@@ -78,7 +78,7 @@ def pr_auc(positive: Floats, negative: Floats, single: Bools) -> Metric:
     Returns
     -------
     In a cell of several scores the positives are taken to lie evenly among the negatives (Davis & Goadrich's
-    interpolation); the error bound is what either extreme order would change. Interval: delta method over the counts
+    interpolation); the error bound is what the extreme orders would change, ties among the scores included. Interval: delta method over the counts
     of the cells, on the log odds; at 1 Wilson's, of as many rows as are positive.
 
     Edge cases: NaN without a positive row; 1 without a negative one.
@@ -101,7 +101,7 @@ def pr_auc(positive: Floats, negative: Floats, single: Bools) -> Metric:
         step = 1.0 + q / (p + 1.0)  # rows a positive one in the cell
         harmonic = digamma(before / step + p + 1.0) - digamma(before / step + 1.0)
         spread = (p + (before_p - before / step) * harmonic) / step
-        best = p - (before - before_p) * (digamma(before + p + 1.0) - digamma(before + 1.0))
+        best = np.where(p > 0.0, p * after_p / (before + p), 0.0)  # all its positives first, and tied
         passed = before + q
         worst = p - (passed - before_p) * (digamma(passed + p + 1.0) - digamma(passed + 1.0))
     tied = single[::-1] | (q == 0.0) & (before == before_p)

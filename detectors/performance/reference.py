@@ -10,12 +10,15 @@ import msgspec
 import numpy as np
 
 from detectors.arrays import Floats
+from detectors.errors import MalformedReference, MalformedSketch
 from detectors.performance.intervals import Metric
 from detectors.performance.isotonic import rising_share
 from detectors.performance.measure import measure
 from detectors.performance.sketch import N, PerformanceSketch
+from detectors.performance.space import PerformanceSpace
 
 LEAST_PANES: Final = 8
+VERSION: Final = 1
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +67,39 @@ class PerformanceReference:
         """(n_cells,) P(class | cell) of score column `position`, which never falls with the score (isotonic)."""
         outcomes = self.sketch.outcomes[self.sketch.space.score_cells(position)].astype(np.float64)
         return rising_share(outcomes[:, 3:].sum(axis=1), outcomes.sum(axis=1))
+
+    def encode(self) -> bytes:
+        """Bytes that `decode` reads; the space is kept beside them."""
+        spread = [(name.encode("utf-8", "surrogatepass"), own) for name, own in sorted(self.spread.items())]
+        return msgspec.msgpack.encode(_Wire(VERSION, self.sketch.encode(), spread))
+
+    @classmethod
+    def decode(cls, data: bytes, space: PerformanceSpace) -> "PerformanceReference":
+        """The reference that `encode` wrote.
+
+        Raises
+        ------
+        MalformedReference: no such bytes, truncated, corrupt, or of an unknown format version.
+        LayoutMismatch: of another space.
+        """
+        try:
+            wire = _decoder.decode(data)
+            if wire.version != VERSION:
+                raise MalformedReference(f"performance format {wire.version}; this release reads {VERSION}")
+            sketch = PerformanceSketch.decode(wire.sketch, space)
+            spread = {name.decode("utf-8", "surrogatepass"): own for name, own in wire.spread}
+        except (msgspec.DecodeError, MalformedSketch, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedReference(f"no performance of a reference: {error}") from error
+        return cls(sketch, spread)
+
+
+class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    version: int
+    sketch: bytes
+    spread: list[tuple[bytes, Spread]]
+
+
+_decoder = msgspec.msgpack.Decoder(_Wire)
 
 
 def performance_reference(sketch: PerformanceSketch, panes: Sequence[PerformanceSketch] = ()) -> PerformanceReference:

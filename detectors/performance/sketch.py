@@ -44,10 +44,11 @@ class PerformanceSketch:
         | task | loss | error |
         |---|---|---|
         | binary, a probability | log loss | label (0, 1) - score |
-        | multiclass, probabilities | log loss; in the score columns that of their class alone | 1 where wrong; in the
-        score columns label (0, 1) - score |
-        | classes without probabilities | 1 where wrong | the same |
+        | multiclass, probabilities | log loss | 1 where wrong |
+        | the same, in score columns | log loss of that class alone | label (0, 1) - score |
+        | classes without probabilities | 1 where wrong | 1 where wrong |
         | regression | abs(prediction - target) / scale, at most 64 | prediction - target, likewise |
+
     moments: exact sums, by `space.names`. `log_loss` is of scores clipped to [2^-52, 1 - 2^-52], as scikit-learn does;
         `brier` of scores clipped to [0, 1]. Regression: `error` is prediction - target, `squared` its square,
         `target_2` and `target_3` powers of z = (target - centre) / scale, `squared_target(_2)` the squared error times
@@ -95,6 +96,14 @@ class PerformanceSketch:
     def moment(self, name: str) -> ExactMoments:
         """The exact sums of one of `space.names`."""
         return self.moments[self.space.names.index(name)]
+
+    @property
+    def losses(self) -> Ints:
+        """(4,) int64, as a cell of `sums`, of all rows with a loss."""
+        space = self.space
+        block = space.sum_block(len(space.scores) if space.classes else 0)
+        totals: Ints = self.sums[block].sum(axis=0)
+        return totals
 
     def merge(self, other: "PerformanceSketch") -> "PerformanceSketch":
         """The sketch of both sets of matches. Associative and commutative to the bit; `empty` is its identity.

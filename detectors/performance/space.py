@@ -178,7 +178,8 @@ class PerformanceSpace(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @functools.cached_property
     def fingerprint(self) -> bytes:
         """Eight bytes that differ between different spaces."""
-        return hashlib.blake2b(msgspec.msgpack.encode(self), digest_size=8).digest()
+        text = repr(msgspec.to_builtins(self))  # not msgpack: a category may be a lone surrogate
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def part_of(column: Column, counts: Ints) -> Part:

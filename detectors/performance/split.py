@@ -18,7 +18,7 @@ arXiv:2303.02011.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -51,8 +51,8 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    column: a score column, a monitored one, "@truth" (the true class: then `inputs` is the label prior's part), or
-        "@scores", all score columns together.
+    column: a score column, a monitored one, "@truth" (the true class: then `inputs` is the label prior's part),
+        "@scores", all score columns together, or "@segments".
     loss_before, loss_now: the mean losses, of rows that have one; see `PerformanceSketch.sums`.
     change: their difference.
     inputs, relation: its two parts.
@@ -156,6 +156,23 @@ def split_columns(before: PerformanceSketch, now: PerformanceSketch) -> tuple[Sp
     known = [own for own in found if own is not None]
     sign = 1.0 if not known or known[0].change.value >= 0.0 else -1.0
     return tuple(sorted(known, key=lambda own: -sign * own.inputs.value))
+
+
+def split_segments(before: Mapping[str, PerformanceSketch], now: Mapping[str, PerformanceSketch]) -> Split | None:
+    """The split over the segments of one dimension, in sorted order: one that a side lacks has no rows there.
+
+    Parameters
+    ----------
+    before, now: by segment, in one space. Every row should be in one segment of the dimension: rows in none take no
+        part.
+    """
+    names = sorted({*before, *now})
+    zero = np.zeros(4, dtype=np.int64)
+    sides = [
+        np.array([side[name].losses if name in side else zero for name in names]).reshape(-1, 4)
+        for side in (before, now)
+    ]
+    return _split("@segments", sides[0], sides[1], is_score=False)
 
 
 class LabelPrior(msgspec.Struct, frozen=True, kw_only=True):

@@ -125,8 +125,7 @@ def subgroups(before: PerformanceSketch, now: PerformanceSketch, alpha: float = 
     looked = (n_r >= LEAST_ROWS) & (n_l >= LEAST_ROWS)
     p = np.where(looked, _welch(*sides[0], *sides[1], binary=binary), np.nan)
     q = benjamini_hochberg(p)
-    # Any column's cells hold all rows.
-    whole = [_means(sketch.sums[blocks[0]].sum(axis=0, keepdims=True).astype(np.float64)) for sketch in (before, now)]
+    whole = [_means(sketch.losses[np.newaxis].astype(np.float64)) for sketch in (before, now)]
     share = n_l / max(float(whole[1][0][0]), 1.0)
     contribution = share * (mean_l - mean_r)
     order = [i for i in np.argsort(-contribution, kind="stable").tolist() if looked[i]]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.errors import ConfigurationError, LayoutMismatch
+from detectors.performance.accumulate import sketch_matches
 from detectors.performance.estimate import estimate, said_counts, score_counts
 from detectors.performance.examples import (
     binary_sketch,
@@ -16,9 +17,11 @@ from detectors.performance.examples import (
     regression_space,
 )
 from detectors.performance.isotonic import rising_share
+from detectors.performance.matches import Matches
 from detectors.performance.measure import measure
 from detectors.performance.reference import PerformanceReference, performance_reference
 from detectors.performance.sketch import PerformanceSketch
+from detectors.performance.space import PerformanceSpace, Task
 from detectors.performance.split import label_prior, split, split_columns, split_scores
 
 N = 10_000
@@ -233,6 +236,23 @@ def test_classes_without_probabilities_are_estimated_from_what_was_said():
     assert abs(estimated["accuracy"].value - measure(window)["accuracy"].value) <= 0.015
     with pytest.raises(ConfigurationError):
         split_scores(reference.sketch, window)
+
+
+def test_a_binary_model_without_scores_is_estimated_from_what_was_said():
+    rng = np.random.default_rng(18)
+    space = PerformanceSpace(task=Task.BINARY, classes=("no", "yes"))
+
+    def rows(n, share):
+        said = (rng.uniform(size=n) < share).astype(np.int32)
+        label = np.where(rng.uniform(size=n) < np.array([0.95, 0.6])[said], said, 1 - said).astype(np.int32)
+        return sketch_matches(space, Matches.of(space, n, label=label, predicted=said))
+
+    window = rows(N, 0.6)
+    estimated, measured = estimate(PerformanceReference(rows(50_000, 0.2)), [], said_counts(window)), measure(window)
+    assert set(estimated) == set(measured) == {"accuracy", "precision", "recall", "f1"}
+    for name, metric in estimated.items():
+        assert metric.value == pytest.approx(measured[name].value, abs=0.02)
+        assert metric.ci_low <= measured[name].value <= metric.ci_high
 
 
 def test_a_regressions_errors_are_estimated_by_cell_of_the_prediction():

@@ -106,6 +106,19 @@ def test_a_ranking_inside_one_cell_is_as_wrong_as_the_bound_says():
         assert found["roc_auc"].error_bound == 0.5
 
 
+@pytest.mark.parametrize("seed", range(200))
+def test_no_order_and_no_tie_within_a_cell_passes_the_bounds(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 60))
+    space = binary_space(np.linspace(0.0, 1.0, 257))
+    score = np.round(rng.uniform(0.5, rng.choice([0.5009, 0.51, 0.6]), size=n), int(rng.integers(3, 7)))
+    label = rng.uniform(size=n) < rng.uniform()
+    label[:2] = [True, False]
+    found = measure(binary_sketch(score, label, space=space))
+    for name, oracle in (("roc_auc", sk.roc_auc_score), ("pr_auc", sk.average_precision_score)):
+        assert abs(found[name].value - oracle(label, score)) <= found[name].error_bound + 1e-12
+
+
 @pytest.mark.parametrize("name", BOTH)
 def test_the_calibration_error_is_that_of_the_raw_rows_in_the_same_bins(name):
     score, label = drawn(name)
