@@ -78,8 +78,8 @@ def pr_auc(positive: Floats, negative: Floats, single: Bools) -> Metric:
     Returns
     -------
     In a cell of several scores the positives are taken to lie evenly among the negatives (Davis & Goadrich's
-    interpolation); the error bound is what the extreme orders would change, ties among the scores included. Interval: delta method over the counts
-    of the cells, on the log odds; at 1 Wilson's, of as many rows as are positive.
+    interpolation); the error bound is what the extreme orders would change, ties among the scores included. Interval:
+    delta method over the counts of the cells, on the log odds; at 1 Wilson's, of as many rows as are positive.
 
     Edge cases: NaN without a positive row; 1 without a negative one.
 

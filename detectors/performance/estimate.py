@@ -45,8 +45,9 @@ def estimate(reference: PerformanceReference, scores: Sequence[Ints], said: Ints
     is that of a measurement on n' rows, 1/n' = 1/n + 1/m', m' the reference's rows as the live weights of its cells
     leave them (Kish), times what the reference's own windows ask for (`Spread.inflation`).
 
-    Edge cases: nothing without live rows or without a reference row. A cell that the reference has no row in takes
-    part as what lies between its neighbours. There is no estimate of `r2` and of residual quantiles.
+    Edge cases: nothing without live rows, without a reference row, or of sketches that are not settled. A cell that the
+    reference has no row in takes part as what lies between its neighbours. There is no estimate of `r2` and of residual
+    quantiles.
 
     >>> import numpy as np
     >>> from detectors.performance.examples import binary_sketch, binary_space
@@ -63,8 +64,10 @@ def estimate(reference: PerformanceReference, scores: Sequence[Ints], said: Ints
     space = reference.sketch.space
     live = [counts.astype(np.float64) for counts in scores]
     spoken = None if said is None else said[:-1].astype(np.float64)
+    if spoken is not None and spoken.min() < 0.0:
+        return {}
     n = float(live[0].sum()) if live else float(0.0 if spoken is None else spoken.sum())
-    if n <= 0.0 or reference.sketch.n <= 0:
+    if n <= 0.0 or reference.sketch.n <= 0 or not reference.sketch.settled or any(own.min() < 0.0 for own in live):
         return {}
     if live:
         worth = min(_worth(rows_by_cell(reference.sketch, i), own) for i, own in enumerate(live))

@@ -70,10 +70,10 @@ class ExactMoments(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def m2(self) -> float:
-        """The sum of squared deviations from the mean, rounded once: at least 0; NaN without values."""
-        if self.n <= 0:
-            return math.nan
-        return _ratio(self.n * self.squares - self.total**2, self.n << 2 * _UNIT)
+        """The sum of squared deviations from the mean, rounded once: at least 0. NaN without values, and of what is no
+        set of values: where more was taken back than was there."""
+        deviations = self.n * self.squares - self.total**2
+        return _ratio(deviations, self.n << 2 * _UNIT) if self.n > 0 and deviations >= 0 else math.nan
 
     @property
     def variance(self) -> float:

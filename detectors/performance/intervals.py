@@ -88,7 +88,7 @@ def of_mean(name: str, mean: float, variance: float, n: float, least: float = -m
     """
     from scipy import special
 
-    if n < 2.0 or not math.isfinite(variance):
+    if n < 2.0 or not (math.isfinite(variance) and variance >= 0.0):
         return Metric(name=name, value=mean, n=round(n), method="student t")
     half = float(special.stdtrit(n - 1.0, 0.975)) * math.sqrt(variance / n)
     low = max(mean - half, least)

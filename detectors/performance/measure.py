@@ -9,7 +9,10 @@ from detectors.performance.space import Task
 
 
 def measure(sketch: PerformanceSketch) -> dict[str, Metric]:
-    """All metrics by name; `value`, the mean of the business number, where some came."""
+    """All metrics by name; `value`, the mean of the business number, where some came. None at all of a sketch that is
+    not settled: corrections of labels that are not in it."""
+    if not sketch.settled:
+        return {}
     metrics = {
         Task.BINARY: binary_metrics,
         Task.MULTICLASS: multiclass_metrics,

@@ -50,8 +50,8 @@ def regression_metrics(sketch: PerformanceSketch) -> tuple[Metric, ...]:
 
 def rmse(mean_square: float, variance: float, n: float) -> Metric:
     """The root of the mean square, of which `variance` is the rows' sample variance."""
-    if not n > 0.0:
-        return Metric(name="rmse", value=math.nan, n=0, method="delta")
+    if not (n > 0.0 and mean_square >= 0.0):
+        return Metric(name="rmse", value=math.nan, n=max(round(n), 0), method="delta")
     # One division after the other: the square of a tiny mean square is 0.
     relative = variance / mean_square / mean_square / n if mean_square > 0.0 else math.nan
     value = math.sqrt(mean_square)

@@ -5,6 +5,7 @@ order of merges, and exact when a match is taken back. A sketch of corrections a
 that holds what they correct, it is what it should be.
 """
 
+import math
 from typing import Final, Self
 
 import numpy as np
@@ -96,6 +97,13 @@ class PerformanceSketch:
     def moment(self, name: str) -> ExactMoments:
         """The exact sums of one of `space.names`."""
         return self.moments[self.space.names.index(name)]
+
+    @property
+    def settled(self) -> bool:
+        """Whether this is a set of matches: nothing was taken back that is not in it. Only then can it be measured."""
+        counts = (self.outcomes, self.confusion, self.residuals, self.sums[:, [N, LOSS, SQUARE]])
+        whole = all(int(array.min(initial=0)) >= 0 for array in counts)
+        return whole and all(moment.n == 0 or not math.isnan(moment.m2) for moment in self.moments)
 
     @property
     def losses(self) -> Ints:

@@ -89,6 +89,9 @@ class PerformanceSpace(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if not (self.scale > 0.0 and np.isfinite([self.centre, self.scale]).all()):
             raise ConfigurationError(f"centre {self.centre} and scale {self.scale} are no place and unit")
 
+    def __repr__(self) -> str:
+        return f"PerformanceSpace({self.task}, {len(self.scores)} scores, {len(self.parts)} parts)"
+
     @property
     def other(self) -> int:
         """The code of a class that is not among `classes`."""

@@ -91,8 +91,8 @@ def split(before: PerformanceSketch, now: PerformanceSketch, column: str) -> Spl
 
     Returns
     -------
-    None where either side has no row with a loss. Intervals are the delta method's, rows independent: they count the
-    noise of both sides in the shares and in the losses.
+    None where either side has no row with a loss, or is not settled. Intervals are the delta method's, of independent
+    rows: they count the noise of both sides in the shares and in the losses.
 
     Raises
     ------
@@ -192,9 +192,11 @@ class LabelPrior(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def label_prior(before: PerformanceSketch, now: PerformanceSketch) -> LabelPrior | None:
-    """Compare the labels alone. None where either side has none."""
+    """Compare the labels alone. None where either side has none, or is not settled."""
     from scipy import stats
 
+    if not (before.settled and now.settled):
+        return None
     if before.space.task is Task.REGRESSION:
         old, new = before.moment("target"), now.moment("target")
         if old.n < 2 or new.n < 2:
@@ -216,7 +218,8 @@ def label_prior(before: PerformanceSketch, now: PerformanceSketch) -> LabelPrior
 
 def _split(column: str, before: Ints, now: Ints, is_score: bool) -> Split | None:
     n_before, n_now = int(before[:, N].sum()), int(now[:, N].sum())
-    if n_before <= 0 or n_now <= 0:
+    unsettled = any(side.size and int(side[:, [N, LOSS, SQUARE]].min()) < 0 for side in (before, now))
+    if n_before <= 0 or n_now <= 0 or unsettled:
         return None
     uncovered = float(now[before[:, N] == 0, N].sum()) / n_now
     group = np.arange(before.shape[0])

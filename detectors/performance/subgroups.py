@@ -92,7 +92,8 @@ def subgroups(before: PerformanceSketch, now: PerformanceSketch, alpha: float = 
     Returns
     -------
     Tests are Welch's; of a loss that is 0 or 1, with Agresti and Caffo's two rows more of either (one a side). Rows are
-    taken to be independent. Columns share their rows, so that the tests depend positively on each other.
+    taken to be independent. Columns share their rows, so that the tests depend positively on each other. No parts where
+    a side is not settled.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def subgroups(before: PerformanceSketch, now: PerformanceSketch, alpha: float = 
     space = before.space
     if space != now.space:
         raise LayoutMismatch("performance sketches of different references cannot be compared")
-    if not space.parts:
+    if not (space.parts and before.settled and now.settled):
         return Subgroups(parts=(), n_looked_at=0, n_too_few=0, p_aggregate=math.nan, masked=False)
     blocks = [space.part_block(position) for position in range(len(space.parts))]
     places = np.array([place for block in blocks for place in range(block.start, block.stop)], dtype=np.int64)

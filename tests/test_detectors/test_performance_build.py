@@ -15,6 +15,8 @@ from detectors.performance.split import split, split_segments
 from detectors.reference import WHOLE, Reference, categorical_column, numeric_column
 from detectors.sketch import Sketch
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 RNG = np.random.default_rng(1)
 VALUES = {"x": RNG.normal(size=5_000), "@score": RNG.uniform(size=5_000), "@score.a": RNG.uniform(size=5_000)}
 CITIES = {"Oslo": 3_000, "\ud800": 2_000}

@@ -20,6 +20,8 @@ from detectors.performance.examples import (
 )
 from detectors.performance.measure import measure
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 N = 2_000
 
 # name: (the score as a function of a uniform u, P(positive) as one, the threshold as a u)

@@ -24,6 +24,8 @@ from detectors.performance.sketch import PerformanceSketch
 from detectors.performance.space import PerformanceSpace, Task
 from detectors.performance.split import label_prior, split, split_columns, split_scores
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 N = 10_000
 
 

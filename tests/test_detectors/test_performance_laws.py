@@ -12,13 +12,19 @@ from hypothesis import strategies as st
 from detectors.columns import Column, Kind
 from detectors.errors import ConfigurationError, LayoutMismatch, MalformedSketch
 from detectors.performance.accumulate import accumulate_matches, sketch_matches
+from detectors.performance.estimate import estimate, said_counts, score_counts
 from detectors.performance.exact import ExactMoments, exact_moments
 from detectors.performance.examples import binary_space, multiclass_space, regression_space
 from detectors.performance.matches import Matches
 from detectors.performance.measure import measure
+from detectors.performance.reference import PerformanceReference
 from detectors.performance.sketch import LOSS, N, PerformanceSketch
 from detectors.performance.space import MOST_CELLS, PerformanceSpace, Task, part_of
+from detectors.performance.split import label_prior, split_columns
+from detectors.performance.subgroups import subgroups
 from detectors.reference import categorical_column, numeric_column
+
+pytestmark = pytest.mark.filterwarnings("error")
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -103,6 +109,22 @@ def test_a_corrected_label_leaves_no_trace_of_the_first(space):
     )
     corrections = sketch_matches(space, mistyped).taken_back().merge(sketch_matches(space, sure))
     assert sketch_matches(space, mistyped).merge(corrections) == sketch_matches(space, sure)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=IDS)
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(0, 40), balance=st.floats(0.0, 1.0))
+def test_corrections_that_came_first_are_measured_without_a_crash(space, seed, n, balance):
+    matches = rows(space, n, seed)
+    sign = np.where(np.random.default_rng(seed).uniform(size=n) < balance, 1, -1)
+    sketch = sketch_matches(space, msgspec.structs.replace(matches, sign=sign))
+    assert bool(measure(sketch)) == sketch.settled
+    reference = sketch_matches(space, msgspec.structs.replace(rows(space, 200, 1), sign=np.ones(200, dtype=np.int64)))
+    assert subgroups(reference, sketch).n_looked_at >= 0
+    for one, other in ((reference, sketch), (sketch, reference)):
+        label_prior(one, other)
+        split_columns(one, other)
+        estimate(PerformanceReference(one), score_counts(other), said_counts(other))
 
 
 def test_a_row_in_no_slot_is_counted_nowhere():

@@ -20,6 +20,8 @@ from detectors.performance.intervals import wilson
 from detectors.performance.measure import measure
 from detectors.performance.multiclass import most_confused
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 N = 20_000
 
 

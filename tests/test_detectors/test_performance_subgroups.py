@@ -10,6 +10,8 @@ from detectors.performance.measure import measure
 from detectors.performance.sketch import PerformanceSketch
 from detectors.performance.subgroups import LEAST_ROWS, subgroups
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 EDGES = np.linspace(0.0, 1.0, 257)
 
 
