@@ -48,10 +48,9 @@ def binary_metrics(sketch: PerformanceSketch) -> tuple[Metric, ...]:
             for name in ("log_loss", "brier"):
                 moment = sketch.moment(name)
                 found.append(of_mean(name, moment.mean, moment.variance, moment.n, least=0.0))
-            sums = sketch.sums[space.block(space.scores[0].name)][:-1]
-            found.append(
-                ece(sums[:, N].astype(np.float64), (sums[:, ERROR] * UNIT).astype(np.float64), positive, negative)
-            )
+            sums = sketch.sums[space.block(space.scores[0].name)][:-1].astype(np.float64)
+            square = sketch.moment("brier").mean
+            found.append(ece(sums[:, N], sums[:, ERROR] * UNIT, positive, negative, square))
     return (*found, *said_metrics(*outcomes_of(sketch.confusion)))
 
 
@@ -79,7 +78,7 @@ def said_metrics(tp: float, fp: float, fn: float, tn: float) -> tuple[Metric, ..
     )
 
 
-def ece(n: Floats, error: Floats, positive: Floats, negative: Floats) -> Metric:
+def ece(n: Floats, error: Floats, positive: Floats, negative: Floats, mean_square: float) -> Metric:
     """The expected calibration error: over bins of scores, the mean distance between the share of positives and the
     mean score.
 
@@ -90,6 +89,7 @@ def ece(n: Floats, error: Floats, positive: Floats, negative: Floats) -> Metric:
     ----------
     n, error: (n_cells,) rows, and the sum of label - score.
     positive, negative: (n_cells,) rows of either label.
+    mean_square: of label - score: the Brier score.
 
     Returns
     -------
@@ -110,7 +110,8 @@ def ece(n: Floats, error: Floats, positive: Floats, negative: Floats) -> Metric:
     sd = np.sqrt(np.maximum(rows * smoothed * (1.0 - smoothed), 1e-300))
     # The square of a bin's gap is its true one and, on average, the variance.
     bias = float(np.sum(np.abs(gap) - np.sqrt(np.maximum(gap**2 - sd**2, 0.0)))) / total
-    spread = math.sqrt(float(np.sum(np.where(rows > 0.0, sd**2, 0.0)))) / total
+    # Of the mean of label - score with its bin's sign, bins of random size.
+    spread = math.sqrt(max(mean_square - value**2, 0.0) / total)
     # Were every bin right, the value had the mean and the deviation of a sum of half-normal ones.
     chance = MEAN * float(np.sum(sd[rows > 0.0])) / total + Z * math.sqrt(1.0 - MEAN**2) * spread
     low = max(value - bias - Z * spread, 0.0) if value > chance else 0.0

@@ -153,7 +153,7 @@ def _probability(sketch: PerformanceSketch, live: Floats, p: Floats) -> list[Met
     return [
         of_mean("log_loss", mean, max(float(live @ square) / rows - mean**2, 0.0), rows, least=0.0),
         of_mean("brier", brier, max(fourth - brier**2, 0.0), rows, least=0.0),
-        ece(live, live * (p - score), live * p, live * (1.0 - p)),
+        ece(live, live * (p - score), live * p, live * (1.0 - p), brier),
     ]
 
 
