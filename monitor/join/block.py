@@ -117,7 +117,7 @@ def decode(data: bytes) -> JoinMessage:
 def unshuffled(columns: bytes, n: int, dtype: Any) -> Any:
     """(n,) records from their columns."""
     matrix = np.frombuffer(columns, dtype=np.uint8).reshape(dtype.itemsize, n)
-    return np.ascontiguousarray(matrix.T).reshape(n * dtype.itemsize).view(dtype)
+    return matrix.T.copy().reshape(n * dtype.itemsize).view(dtype)  # a copy also of one row: codes are written in it
 
 
 def _records(ids: bytes, columns: bytes, dtype: Any) -> Any:

@@ -45,7 +45,9 @@ class Stretch(msgspec.Struct, kw_only=True, array_like=True):
     n_dropped: int = 0
     unlabelled: int = 0
     waiting: int = 0
-    """Ids with a prediction that nothing matches, and ids with labels alone."""
+    n_left: int = 0
+    """Ids with a prediction that nothing matches, ids with labels alone, and ids that its lists name and that a later
+    stretch has now."""
 
 
 class Seal(msgspec.Struct, kw_only=True):
