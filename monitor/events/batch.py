@@ -38,6 +38,9 @@ class Batch:
         by position in `layout.categorical`: (row, value) of every row whose code is the column's `unseen`.
     sources
         (n,) int32, the message each row came from, as an index into the input; ascending.
+    ids
+        (n, 2) uint64, the hashes of the predictions' ids (`monitor.events.identity`), (0, 0) where there is none; None
+        where nobody asked for them.
     """
 
     model: str
@@ -50,6 +53,7 @@ class Batch:
     segments: npt.NDArray[np.int32]
     unseen: Mapping[int, list[tuple[int, str]]]
     sources: npt.NDArray[np.int32]
+    ids: npt.NDArray[np.uint64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
