@@ -45,15 +45,18 @@ def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
 def ingest_step(config: Config) -> "IngestStep":
     """What ingest makes of messages and time."""
     from monitor.kafka.decoding import KafkaDecoder
-    from monitor.models import message_decoder
+    from monitor.models import label_decoder, message_decoder, prediction_blocks
     from monitor.sketching.ingest_step import IngestStep
 
     references = open_references(config)
+    blocks = prediction_blocks(config, references)
+    labels = label_decoder(config) if blocks else None
     return IngestStep(
         config.kafka,
-        KafkaDecoder(message_decoder(config, references), config.kafka.topics),
+        KafkaDecoder(message_decoder(config, references), config.kafka.topics, labels),
         {name: of_model.current for name, of_model in references.items()},
         {model.name: model for model in config.models},
+        blocks,
     )
 
 

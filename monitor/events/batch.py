@@ -3,10 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from monitor.events.reasons import Reason
+
+if TYPE_CHECKING:
+    from monitor.events.labels import LabelBatch
 
 MAX_DETAIL = 200
 """Characters of a reject's detail."""
@@ -86,7 +91,7 @@ class Rejected:
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """Everything that was in the messages: `n_events == sum(batch.n) + len(rejects)`.
+    """Everything that was in the messages: `n_events` is the rows of `batches` and of `labels`, and `rejects`.
 
     Attributes
     ----------
@@ -96,8 +101,11 @@ class Decoded:
         in the order of the input.
     n_events
         events read; a message that cannot be divided counts as one.
+    labels
+        likewise at most one batch a model, of what label topics brought.
     """
 
     batches: Sequence[Batch]
     rejects: Sequence[Rejected]
     n_events: int
+    labels: "Sequence[LabelBatch]" = ()

@@ -9,7 +9,7 @@ class LabelMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Attributes
     ----------
     id
-        the id of the prediction it belongs to; "" stands for the predictions' own key, `mapping.prediction_id`.
+        the id of the prediction it belongs to: text or an integer.
     timestamp
         when the label became true: integer milliseconds UTC, or RFC 3339 with an offset.
     label
@@ -18,7 +18,7 @@ class LabelMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         a number that rides along (revenue, minutes of delay); may be absent.
     """
 
-    id: str = ""
+    id: str = "prediction_id"
     timestamp: str = "timestamp"
     label: str = "label"
     value: str = "value"

@@ -36,7 +36,7 @@ class LabelSpec(msgspec.Struct, frozen=True, kw_only=True):
     name: the model's.
     task: with "regression" a label is a number; with "binary" and "multiclass" a class, numbers spelled as categories
         are; with "none" a number stays one, and text or a boolean is a class.
-    mapping: where things lie; its `id` is filled in.
+    mapping: where things lie.
     max_ahead_ms: a timestamp later than now by more than this is rejected.
     """
 
@@ -255,7 +255,7 @@ class _Model:
 
     def __init__(self, spec: LabelSpec) -> None:
         self.spec = spec
-        self.id, self.timestamp = path(spec.mapping.id or "prediction_id"), path(spec.mapping.timestamp)
+        self.id, self.timestamp = path(spec.mapping.id), path(spec.mapping.timestamp)
         self.label, self.value = path(spec.mapping.label), path(spec.mapping.value)
 
     def columns(self, batch: Any) -> tuple[Any, ...]:
@@ -263,7 +263,7 @@ class _Model:
         n, mapping = batch.num_rows, self.spec.mapping
         ids, times, labels, values = (
             mapped(batch.schema, name)
-            for name in (mapping.id or "prediction_id", mapping.timestamp, mapping.label, mapping.value)
+            for name in (mapping.id, mapping.timestamp, mapping.label, mapping.value)
         )
         return (
             np.zeros((n, 2), dtype=np.uint64) if ids is None else id_hashes(ids.of(batch), self.spec.name),

@@ -18,7 +18,7 @@ from monitor.join.block import BadJoinMessage, JoinMessage, Labels, Predictions
 from monitor.join.joined import Known, LabelIs, Prediction
 from monitor.join.matches import Gathering, Matches
 from monitor.join.records import CLASS, LABEL, times_ms
-from monitor.join.rows import HEAD, Catalog, anchor_of
+from monitor.join.rows import HEAD, HEADS, Catalog, stretch_in
 from monitor.join.state import SEAL, STRETCHES, RowStore, Seal, Stretch, block_key, read_seal, write_seal
 from monitor.join.state_block import StateBlock, split, split_ids
 
@@ -82,7 +82,8 @@ class JoinStep:
             rows.pop(key, None)
         for block in self.blocks:
             rows.update(zip(block.keys, block.values, strict=True))
-            rows[block.key] = block.listed
+            if block.n_new:
+                rows[block.key] = block.listed
         rows[SEAL] = self.seal
 
 
@@ -147,9 +148,10 @@ class _Step:
             raise BadJoinMessage("a prediction of a version that the block does not name")
         records["version"] = codes[records["version"]] if records.size else 0
         of_model = _OfModel(self, model)
+        stretch_ms = of_model.stretch_ms
         shape = self._catalog.shape(block.shape)
         times = times_ms(records)
-        live = of_model.live(times // model.stretch_ms)
+        live = of_model.live(times // stretch_ms)
         keys = split_ids(block.ids)
         if not live.all():
             of_model.count(TOO_LATE, int((~live).sum()))
@@ -157,29 +159,27 @@ class _Step:
         if not keys:
             return
         current, lengths, alone = self._look(keys)
-        head = np.frombuffer(HEAD.pack(shape + 1), dtype=np.uint8)
-        matrix = np.empty((len(keys), HEAD.size + self._catalog.widths[shape]), dtype=np.uint8)
-        matrix[:, : HEAD.size], matrix[:, HEAD.size :] = head, _bytes_of(records)
+        stretches = times // stretch_ms
+        matrix = np.concatenate([_heads(stretches, shape + 1), _bytes_of(records)], axis=1)
         fresh = alone & (lengths == 0)
         if fresh.any():
-            of_model.write(_some(keys, fresh), matrix[fresh], times[fresh] // model.stretch_ms, new=True)
-            of_model.tally("unlabelled", times[fresh] // model.stretch_ms, 1)
+            of_model.write(_some(keys, fresh), matrix[fresh], stretches[fresh], new=True)
+            of_model.tally("unlabelled", stretches[fresh], 1)
         # With one label that came first: its row is as long as no prediction's, for that has the label's time as well.
         one = HEAD.size + LABEL.itemsize
         waits = alone & (lengths == one)
         if waits.any():
             rows = _matrix(current, waits, one)
-            waits[np.flatnonzero(waits)[rows[:, : HEAD.size].any(axis=1)]] = False
-            rows = rows[~rows[:, : HEAD.size].any(axis=1)]
-            there = of_model.live(times_ms(_view(rows[:, HEAD.size :], LABEL)) // model.stretch_ms)
-            waits[np.flatnonzero(waits)[~there]] = False
-            rows = rows[there]
+            heads = _view(rows[:, : HEAD.size], HEADS)
+            mine = (heads["shape"] == 0) & of_model.live(heads["stretch"].astype(np.int64))
+            waits[np.flatnonzero(waits)[~mine]] = False
+            rows, before = rows[mine], heads["stretch"][mine].astype(np.int64)
         if waits.any():
-            labels = _view(rows[:, HEAD.size :], LABEL)
-            of_model.meet(
-                shape, _some(keys, waits), np.concatenate([matrix[waits], rows[:, HEAD.size :]], axis=1),
-                records[waits], labels, first="label",
-            )  # fmt: skip
+            after = np.maximum(before, stretches[waits])
+            joined = np.concatenate([_heads(after, shape + 1), matrix[waits][:, HEAD.size :], rows[:, HEAD.size :]], axis=1)
+            of_model.meet_waiting(
+                shape, _some(keys, waits), joined, records[waits], _view(rows[:, HEAD.size :], LABEL), before, after
+            )
         for row in np.flatnonzero(~(fresh | waits)).tolist():
             record = matrix[row, HEAD.size :].tobytes()
             of_model.one(keys[row], prediction=self._catalog.prediction(shape, record))
@@ -203,17 +203,17 @@ class _Step:
                 raise BadJoinMessage("a label of a class that the block does not name")
             records["label"][classes] = codes[own]
         of_model = _OfModel(self, model)
+        stretch_ms = of_model.stretch_ms
         current, lengths, alone = self._look(keys)
         times = times_ms(records)
-        stretches = times // model.stretch_ms
+        stretches = times // stretch_ms
         fresh = alone & (lengths == 0)
         late = fresh & ~of_model.live(stretches)
         of_model.count(TOO_LATE, int(late.sum()))
         done = fresh.copy()
         fresh &= ~late
         if fresh.any():
-            rows = np.zeros((int(fresh.sum()), HEAD.size + LABEL.itemsize), dtype=np.uint8)
-            rows[:, HEAD.size :] = _bytes_of(records[fresh])
+            rows = np.concatenate([_heads(stretches[fresh], 0), _bytes_of(records[fresh])], axis=1)
             of_model.write(_some(keys, fresh), rows, stretches[fresh], new=True)
             of_model.tally("waiting", stretches[fresh], 1)
         for shape, width in enumerate(self._catalog.widths):
@@ -222,14 +222,21 @@ class _Step:
             if not waits.any():
                 continue
             rows = _matrix(current, waits, length)
-            mine = (rows[:, : HEAD.size] == np.frombuffer(HEAD.pack(shape + 1), dtype=np.uint8)).all(axis=1)
+            heads = _view(rows[:, : HEAD.size], HEADS)
+            mine = heads["shape"] == shape + 1
             waits[np.flatnonzero(waits)[~mine]] = False
-            rows = rows[mine]
             done |= waits
+            # Over, but not yet dropped.
+            there = of_model.live(heads["stretch"].astype(np.int64))
+            of_model.count(TOO_LATE, int((mine & ~there).sum()))
+            waits[np.flatnonzero(waits)[~there[mine]]] = False
+            if not waits.any():
+                continue
+            rows, number = rows[mine & there], heads["stretch"][mine & there].astype(np.int64)
             own = records[waits]
-            of_model.meet(
+            of_model.meet_pending(
                 shape, _some(keys, waits), np.concatenate([rows, _bytes_of(own)], axis=1),
-                _view(rows[:, HEAD.size :], self._seal.shapes[shape].dtype), own, first="prediction",
+                _view(rows[:, HEAD.size :], self._seal.shapes[shape].dtype), own, number,
             )  # fmt: skip
         for row in np.flatnonzero(~done).tolist():
             of_model.one(keys[row], label=records[row : row + 1].tobytes())
@@ -302,6 +309,10 @@ class _Step:
         """The code of a model."""
         return self._catalog.model(model.name)
 
+    def stretch_ms(self, code: int, model: JoinModel) -> int:
+        """The length of a model's stretches: fixed when it is first seen, whatever becomes of its horizon."""
+        return self._seal.stretch_ms.setdefault(code, model.stretch_ms)
+
     def watermark_ms(self, model: int) -> int | None:
         """How far the model's time is complete."""
         return self._seal.watermarks_ms.get(model)
@@ -341,7 +352,7 @@ class _Step:
                 continue
             stretches = self._seal.stretches.get(code, {})
             for number in sorted(stretches):
-                if not is_over(number, model, watermark_ms) or len(expired) >= MAX_DROPPED:
+                if not is_over(number, self.stretch_ms(code, model), model, watermark_ms) or len(expired) >= MAX_DROPPED:
                     break
                 self._drop(code, model, number, expired, deletes)
         self._gone = set(deletes)
@@ -351,10 +362,10 @@ class _Step:
         stretch = self.stretch(code, number)
         until = min(stretch.n_blocks, stretch.n_dropped + MAX_DROPPED - len(expired))
         lists = [block_key(code, number, block) for block in range(stretch.n_dropped, until)]
-        keys = [key for ids in self._state.get_many(lists) for key in split_ids(ids)]
+        keys = [key for listed in self._state.get_many(lists) for key in split_ids(listed)]
         if stretch.n_left:
             rows = zip(keys, self._state.get_many(keys), strict=True)
-            keys = [key for key, row in rows if row and anchor_of(row) // model.stretch_ms <= number]
+            keys = [key for key, row in rows if row and stretch_in(row) <= number]
         deletes += [*keys, *lists]
         expired += lists
         stretch.n_dropped = until
@@ -371,13 +382,14 @@ class _OfModel:
         self._step = step
         self._model = model
         self._code = step.code(model)
+        self.stretch_ms = step.stretch_ms(self._code, model)
         self._watermark_ms = step.watermark_ms(self._code)
 
     def live(self, stretches: Ints) -> Bools:
         """(n,) whether each stretch is not over."""
         if self._watermark_ms is None:
             return np.ones(stretches.shape, dtype=np.bool_)
-        over: Bools = is_over(stretches, self._model, self._watermark_ms)
+        over: Bools = is_over(stretches, self.stretch_ms, self._model, self._watermark_ms)
         return ~over
 
     def count(self, what: str, n: int) -> None:
@@ -396,29 +408,35 @@ class _OfModel:
         rows = split(np.ascontiguousarray(matrix).tobytes(), matrix.shape[1])
         self._step.changed(self._code, keys, rows, stretches, np.full(len(keys), new))
 
-    def meet(self, shape: int, keys: list[bytes], matrix: Any, predictions: Any, labels: Any, *, first: str) -> None:
-        """Predictions and labels of the same ids, of which one had come before the other."""
-        model = self._model
-        start_ms, label_ms = times_ms(predictions), times_ms(labels)
-        stretches, before = start_ms // model.stretch_ms, label_ms // model.stretch_ms
-        live = self.live(stretches)
-        if first == "prediction" and not live.all():  # over, but not yet dropped
-            self.count(TOO_LATE, int((~live).sum()))
-            keys, matrix, predictions, labels = _some(keys, live), matrix[live], predictions[live], labels[live]
-            start_ms, label_ms, stretches = start_ms[live], label_ms[live], stretches[live]
-        early, overdue = label_ms < start_ms, label_ms > start_ms + model.horizon_ms
-        meets = ~(early | overdue)
+    def meet_pending(
+        self, shape: int, keys: list[bytes], matrix: Any, predictions: Any, labels: Any, stretches: Ints
+    ) -> None:
+        """Labels of predictions that have none; (n,) the stretches of their rows."""
+        meets = self._meet(shape, predictions, labels)
+        self.tally("unlabelled", stretches[meets], -1)
+        self.write(keys, matrix, stretches, new=False)
+
+    def meet_waiting(
+        self, shape: int, keys: list[bytes], matrix: Any, predictions: Any, labels: Any, before: Ints, after: Ints
+    ) -> None:
+        """Predictions of ids with one label; (n,) the stretches of their rows before and after."""
+        meets = self._meet(shape, predictions, labels)
+        self.tally("waiting", before, -1)
+        self.tally("n_left", before[before < after], 1)
+        self.tally("unlabelled", after[~meets], 1)
+        rows = split(np.ascontiguousarray(matrix).tobytes(), matrix.shape[1])
+        self._step.changed(self._code, keys, rows, after, before < after)
+
+    def _meet(self, shape: int, predictions: Any, labels: Any) -> Bools:
+        """Emit matches and count; (n,) which are some."""
+        after_ms = times_ms(labels) - times_ms(predictions)
+        early, overdue = after_ms < 0, after_ms > self._model.horizon_ms
+        meets: Bools = ~(early | overdue)
         self.count(EARLY, int(early.sum()))
         self.count(OVERDUE, int(overdue.sum()))
         self.count(MATCHED, int(meets.sum()))
-        if first == "prediction":
-            self.tally("unlabelled", stretches[meets], -1)
-        else:
-            self.tally("waiting", before, -1)
-            self.tally("n_left", before[before < stretches], 1)
-            self.tally("unlabelled", stretches[~meets], 1)
-        self.write(keys, matrix, stretches, new=first == "label")
         self._step.gathering.add(shape, predictions[meets], labels[meets], 1)
+        return meets
 
     def one(self, key: bytes, *, prediction: Prediction | None = None, label: bytes | None = None) -> None:
         """One prediction, or the record of one label."""
@@ -426,7 +444,7 @@ class _OfModel:
         row = self._step.row(key)
         before = after = catalog.known(row)
         if row:
-            stretch = np.array([before.anchor_ms() // model.stretch_ms])
+            stretch = np.array([stretch_in(row)])
             if not self.live(stretch).all():  # over, but not yet dropped
                 if label is not None and before.prediction is not None:
                     self.count(TOO_LATE, 1)
@@ -439,7 +457,7 @@ class _OfModel:
         said = None if label is None else catalog.label(label)
         if said is not None:
             after = before.with_label(said, model.label_is)
-        if not row and not self.live(np.array([after.anchor_ms() // model.stretch_ms])).all():
+        if not row and not self.live(np.array([after.anchor_ms() // self.stretch_ms])).all():
             self.count(TOO_LATE, 1)
             return
         old, new = before.match(model.horizon_ms), after.match(model.horizon_ms)
@@ -475,18 +493,17 @@ class _OfModel:
 
     def _move(self, key: bytes, row: bytes, before: Known, after: Known) -> None:
         """Note the new row of an id, and to which stretch it belongs."""
-        model = self._model
-        number = after.anchor_ms() // model.stretch_ms
+        number = after.anchor_ms() // self.stretch_ms
         came = True
         if row:
-            left = before.anchor_ms() // model.stretch_ms
+            left = stretch_in(row)
+            number = max(number, left)
             came = left != number
             self._tally_state(before, left, -1)
-            if number > left:
-                self.tally("n_left", np.array([left]), 1)
+            self.tally("n_left", np.array([left] if came else []), 1)
         self._tally_state(after, number, 1)
         self._step.changed(
-            self._code, [key], [self._step.catalog.row(after)], np.array([number]), np.array([came], dtype=np.bool_)
+            self._code, [key], [self._step.catalog.row(after, number)], np.array([number]), np.array([came], dtype=np.bool_)
         )
 
     def _tally_state(self, known: Known, number: int, n: int) -> None:
@@ -496,14 +513,21 @@ class _OfModel:
             self.tally("unlabelled", np.array([number]), n)
 
 
-def is_over(stretch: Any, model: JoinModel, watermark_ms: int) -> Any:
+def is_over(stretch: Any, stretch_ms: int, model: JoinModel, watermark_ms: int) -> Any:
     """Whether no label can come any more to what lies in a stretch, or in each of (n,)."""
-    return (stretch + 1) * model.stretch_ms + model.horizon_ms <= watermark_ms
+    return (stretch + 1) * stretch_ms + model.horizon_ms <= watermark_ms
 
 
 def _bytes_of(records: Any) -> Any:
     """(n, width) uint8."""
     return np.ascontiguousarray(records).view(np.uint8).reshape(records.size, records.dtype.itemsize)
+
+
+def _heads(stretches: Ints, shape: int) -> Any:
+    """(n, HEAD.size) uint8."""
+    heads = np.empty(stretches.size, dtype=HEADS)
+    heads["stretch"], heads["shape"] = stretches, shape
+    return _bytes_of(heads)
 
 
 def _view(matrix: Any, dtype: Any) -> Any:

@@ -1,4 +1,5 @@
-"""The row of an id in bytes: the code of its prediction's shape plus one (0: none), the prediction, its labels."""
+"""The row of an id in bytes: its stretch, the code of its prediction's shape plus one (0: none), the prediction, its
+labels."""
 
 import struct
 from typing import Any, Final
@@ -10,7 +11,8 @@ from monitor.join.joined import Known, Label, Prediction, no_value
 from monitor.join.records import CLASS, LABEL, MAX_CODE
 from monitor.join.state import Seal
 
-HEAD: Final = struct.Struct("<H")
+HEAD: Final = struct.Struct("<IH")
+HEADS: Final = np.dtype([("stretch", "<u4"), ("shape", "<u2")])
 TIME_BYTES: Final = 6
 _LABEL: Final = struct.Struct("<IHBQd")
 _BITS: Final = struct.Struct("<Q")
@@ -25,11 +27,10 @@ def time_of(data: bytes) -> int:
     return int.from_bytes(data[:TIME_BYTES], "little")
 
 
-def anchor_of(row: bytes) -> int:
-    """Whose time a row's horizon is counted from; see `Known.anchor_ms`."""
-    if row[0] or row[1]:
-        return time_of(row[HEAD.size :])
-    return min(time_of(row[at:]) for at in range(HEAD.size, len(row), LABEL.itemsize))
+def stretch_in(row: bytes) -> int:
+    """The stretch that a row ends with."""
+    stretch: int = HEAD.unpack_from(row)[0]
+    return stretch
 
 
 class Catalog:
@@ -69,7 +70,7 @@ class Catalog:
         """What a row says; empty bytes say nothing."""
         if not row:
             return Known()
-        (head,) = HEAD.unpack_from(row)
+        _, head = HEAD.unpack_from(row)
         at, found = HEAD.size, None
         if head:
             at += self.widths[head - 1]
@@ -92,12 +93,12 @@ class Catalog:
         (number,) = _FLOAT.unpack(_BITS.pack(bits))
         return Label(time_ms, kind, number, "", no_value(value))
 
-    def row(self, known: Known) -> bytes:
+    def row(self, known: Known, stretch: int) -> bytes:
         """A row from what is known."""
         labels = b"".join(map(self.label_record, known.labels))
         if known.prediction is None:
-            return HEAD.pack(0) + labels
-        return HEAD.pack(known.prediction.shape + 1) + known.prediction.record + labels
+            return HEAD.pack(stretch, 0) + labels
+        return HEAD.pack(stretch, known.prediction.shape + 1) + known.prediction.record + labels
 
     def label_record(self, label: Label) -> bytes:
         """A label's record."""

@@ -1,12 +1,13 @@
 """What the join keeps of one partition of `drift.joins`, and how it lies in a key-value table.
 
 - The *row* of an id: key, the id's 16 bytes; value, its prediction and its labels (`Row`).
-- A *list*: key, that of a block (`block_key`); value, the ids that were first written with it. So expiry reads a block
-  and deletes what it names.
+- A *list*: key, that of a block (`block_key`); value, the ids that came to its stretch with it.
+  So expiry reads a block and deletes what it names.
 - `SEAL`: everything else, small, written with each transaction (`Seal`).
 
-A row belongs to the *stretch* of time of its anchor: its prediction's time, or while that is not known its earliest
-label's. Anchors only ever become earlier. A stretch is a part of the model's horizon; it expires as a whole.
+A row belongs to a *stretch* of time, a part of the model's horizon, which expires as a whole: that of its anchor, which
+is its prediction's time, or while that is not known its earliest label's. A row moves to later stretches alone: what
+older blocks of the changelog have of it ends before it does.
 """
 
 import struct
@@ -60,6 +61,7 @@ class Seal(msgspec.Struct, kw_only=True):
     stretches: by the code of the model, then by number.
     clocks: of the source partitions.
     watermarks_ms: by the code of the model.
+    stretch_ms: likewise, the length of its stretches.
     """
 
     schema_version: int = STATE_VERSION
@@ -71,6 +73,7 @@ class Seal(msgspec.Struct, kw_only=True):
     stretches: dict[int, dict[int, Stretch]] = {}
     clocks: Clocks = Clocks()
     watermarks_ms: dict[int, int] = {}
+    stretch_ms: dict[int, int] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -80,6 +83,12 @@ _decoder = msgspec.msgpack.Decoder(Seal)
 def block_key(model: int, stretch: int, block: int) -> bytes:
     """The key of a block, in the changelog and of its list."""
     return _BLOCK.pack(b"b", model, stretch, block)
+
+
+def stretch_of(key: bytes) -> int:
+    """The number of the stretch of a block's key."""
+    number: int = _BLOCK.unpack(key)[2]
+    return number
 
 
 def read_seal(state: RowStore) -> Seal:

@@ -31,7 +31,7 @@ class StateBlock(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def listed(self) -> bytes:
-        """The ids that this block's list names: those that expire with it."""
+        """This block's list: the ids that expire with it."""
         return self.ids[: self.n_new * ID_BYTES]
 
 
@@ -87,3 +87,4 @@ def split(data: bytes, width: int) -> list[bytes]:
 def split_ids(ids: bytes) -> list[bytes]:
     """The ids one by one."""
     return split(ids, ID_BYTES)
+

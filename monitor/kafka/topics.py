@@ -13,6 +13,7 @@ from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
 from monitor.kafka import compaction
 from monitor.kafka.clients import OWN_MESSAGE_BYTES, built, classify, common_settings
+from monitor.sketching.own_topics import JOINS as JOINS
 from monitor.sketching.own_topics import REJECTS as REJECTS
 from monitor.sketching.own_topics import RESULTS as RESULTS
 from monitor.sketching.own_topics import SKETCHES as SKETCHES
