@@ -11,7 +11,7 @@ from monitor.reference.opened import References
 
 if TYPE_CHECKING:
     from monitor.events.decoder import MessageDecoder
-    from monitor.events.labels import LabelDecoder
+    from monitor.events.labels import LabelDecoder, LabelSpec
     from monitor.join.joiner import JoinModel
     from monitor.join.outgoing import PredictionBlocks
 
@@ -34,14 +34,20 @@ def model_specs(config: Config, references: References) -> list[ModelSpec]:
 
 def label_decoder(config: Config) -> "LabelDecoder":
     """The decoder of the labels of this configuration's models."""
-    from monitor.events.labels import LabelDecoder, LabelSpec
+    from monitor.events.labels import LabelDecoder
 
-    specs = [
+    return LabelDecoder(label_specs(config), len(config.models), limits(config.kafka), config.kafka.format)
+
+
+def label_specs(config: Config) -> "list[LabelSpec]":
+    """What decoding must know of the labels of each model that has some."""
+    from monitor.events.labels import LabelSpec
+
+    return [
         LabelSpec(name=model.name, task=model.task, mapping=model.label_mapping, max_ahead_ms=model.max_ahead_ms)
         for model in config.models
         if model.label_horizon_ms is not None
     ]
-    return LabelDecoder(specs, len(config.models), limits(config.kafka), config.kafka.format)
 
 
 def prediction_blocks(config: Config, references: References) -> "dict[str, PredictionBlocks]":

@@ -93,6 +93,9 @@ def replay(
     close: Annotated[
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
     ] = False,
+    labels: Annotated[
+        Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
+    ] = None,
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -100,7 +103,7 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close)
+    replay_file(config, predictions, out, close=close, labels=labels)
 
 
 @app.command()

@@ -170,6 +170,14 @@ class LabelDecoder:
         batches = [rows[name].batch(name) for name in self._models if name in rows and rows[name].times]
         return DecodedLabels(batches=batches, rejects=rejects, n_events=n_events)
 
+    def decode_table(self, batch: Any, now_ms: int) -> DecodedLabels:
+        """Decode the rows of a record batch of a file; all are of message 0."""
+        rows: dict[str, _Rows] = {}
+        rejects: list[Rejected] = []
+        self._table(batch, 0, 0, now_ms, rows, rejects)
+        batches = [rows[name].batch(name) for name in self._models if name in rows]
+        return DecodedLabels(batches=batches, rejects=rejects, n_events=batch.num_rows)
+
     def _events(self, raw: bytes) -> Sequence[bytes]:
         if len(raw) > self._limits.max_message_bytes:
             raise Refused(Reason.OVERSIZE, f"{len(raw)} bytes; at most {self._limits.max_message_bytes}")
@@ -211,15 +219,20 @@ class LabelDecoder:
         """Read all rows of an Arrow message; how many there are."""
         first = 0
         for batch in self._arrow.batches(raw):
-            for index, read in enumerate(self._arrow_rows(batch, now_ms)):
-                if isinstance(read, Refused):
-                    told = msgspec.json.encode(batch.slice(index, 1).to_pylist()[0], enc_hook=str)
-                    rejects.append(_reject(place, first + index, read, told))
-                else:
-                    name, *row = read
-                    rows.setdefault(name, _Rows()).add(place, *row)
+            self._table(batch, place, first, now_ms, rows, rejects)
             first += batch.num_rows
         return first
+
+    def _table(
+        self, batch: Any, place: int, first: int, now_ms: int, rows: dict[str, _Rows], rejects: list[Rejected]
+    ) -> None:
+        for index, read in enumerate(self._arrow_rows(batch, now_ms)):
+            if isinstance(read, Refused):
+                told = msgspec.json.encode(batch.slice(index, 1).to_pylist()[0], enc_hook=str)
+                rejects.append(_reject(place, first + index, read, told))
+            else:
+                name, *row = read
+                rows.setdefault(name, _Rows()).add(place, *row)
 
     def _arrow_rows(self, batch: Any, now_ms: int) -> Iterable[Any]:
         """Each row: model, hash, time, label and value; or why it is none."""
