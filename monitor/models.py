@@ -55,9 +55,7 @@ def prediction_blocks(config: Config, references: References) -> "dict[str, Pred
     from monitor.join.outgoing import PredictionBlocks
 
     return {
-        model.name: PredictionBlocks(
-            model.name, references[model.name].current, model.pane_ms, model.max_versions
-        )
+        model.name: PredictionBlocks(model.name, references[model.name].current, model.pane_ms, model.max_versions)
         for model in config.models
         if model.label_horizon_ms is not None
     }

@@ -181,6 +181,22 @@ def evaluate(
 
 
 @app.command()
+def join(
+    config: ConfigArgument,
+    worker: WorkerOption = "",
+    port_offset: Annotated[int, typer.Option(hidden=True)] = 0,
+    verbose: VerboseOption = False,
+) -> None:
+    """Join late labels with the predictions they belong to.
+
+    Example: driftline join driftline.yaml
+    """
+    from monitor.cli.roles import join as start
+
+    start(config, worker or _default_worker(), port_offset, verbose=verbose)
+
+
+@app.command()
 def deliver(
     config: ConfigArgument,
     destination: Annotated[

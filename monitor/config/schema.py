@@ -264,3 +264,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metrics: Metrics = Metrics()
     state_dir: Path = Path(".driftline")
     """Where `evaluate` keeps its state (RocksDB); in the file relative to the configuration's folder."""
+
+    @property
+    def joins_labels(self) -> bool:
+        """Whether any model has labels."""
+        return any(model.label_horizon_ms is not None for model in self.models)

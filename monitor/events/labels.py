@@ -275,8 +275,7 @@ class _Model:
         """Hashes, times, labels as Python has them, and values of all rows of a record batch."""
         n, mapping = batch.num_rows, self.spec.mapping
         ids, times, labels, values = (
-            mapped(batch.schema, name)
-            for name in (mapping.id, mapping.timestamp, mapping.label, mapping.value)
+            mapped(batch.schema, name) for name in (mapping.id, mapping.timestamp, mapping.label, mapping.value)
         )
         return (
             np.zeros((n, 2), dtype=np.uint64) if ids is None else id_hashes(ids.of(batch), self.spec.name),

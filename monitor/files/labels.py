@@ -32,7 +32,9 @@ def iter_labels(path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_m
     if kind == "jsonl":
         for lines in read_lines(path):
             for start in range(0, len(lines), ROWS):
-                yield decoder.decode(lines[start : start + ROWS], ["application/json"] * min(ROWS, len(lines) - start), now_ms)
+                yield decoder.decode(
+                    lines[start : start + ROWS], ["application/json"] * min(ROWS, len(lines) - start), now_ms
+                )
         return
     table = ParquetTable(path) if kind == "parquet" else CsvTable(path, infer=False)
     numeric = set()
@@ -50,7 +52,7 @@ def _read(batch: Any, numeric: set[str]) -> Any:
         texts = batch.column(position)
         if not pa.types.is_string(texts.type):
             continue
-        filled = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+        filled = pc.if_else(pc.equal(texts, pa.scalar("")), pa.scalar(None, pa.string()), texts)
         if name in numeric:
             for kind in (pa.int64(), pa.float64()):
                 try:

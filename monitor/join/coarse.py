@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.columns import Column, Kind
+from detectors.columns import Column
 from detectors.compiled import compiled
 from detectors.grid import coarse_cells, single_valued
 from detectors.reference import WHOLE, Reference

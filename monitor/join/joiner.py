@@ -77,9 +77,17 @@ class JoinStep:
     counts: Counter[tuple[str, str]]
 
     def apply(self, rows: dict[bytes, bytes]) -> None:
-        """Write into a dictionary."""
+        """Write into a dictionary that is the state."""
         for key in self.deletes:
             rows.pop(key, None)
+        self._put(rows)
+
+    def write(self, changes: dict[bytes, bytes]) -> None:
+        """Write into a dictionary of changes, in which a key that is removed has empty bytes."""
+        changes.update(dict.fromkeys(self.deletes, b""))
+        self._put(changes)
+
+    def _put(self, rows: dict[bytes, bytes]) -> None:
         for block in self.blocks:
             rows.update(zip(block.keys, block.values, strict=True))
             if block.n_new:
@@ -176,7 +184,9 @@ class _Step:
             rows, before = rows[mine], heads["stretch"][mine].astype(np.int64)
         if waits.any():
             after = np.maximum(before, stretches[waits])
-            joined = np.concatenate([_heads(after, shape + 1), matrix[waits][:, HEAD.size :], rows[:, HEAD.size :]], axis=1)
+            joined = np.concatenate(
+                [_heads(after, shape + 1), matrix[waits][:, HEAD.size :], rows[:, HEAD.size :]], axis=1
+            )
             of_model.meet_waiting(
                 shape, _some(keys, waits), joined, records[waits], _view(rows[:, HEAD.size :], LABEL), before, after
             )
@@ -352,7 +362,10 @@ class _Step:
                 continue
             stretches = self._seal.stretches.get(code, {})
             for number in sorted(stretches):
-                if not is_over(number, self.stretch_ms(code, model), model, watermark_ms) or len(expired) >= MAX_DROPPED:
+                if (
+                    not is_over(number, self.stretch_ms(code, model), model, watermark_ms)
+                    or len(expired) >= MAX_DROPPED
+                ):
                     break
                 self._drop(code, model, number, expired, deletes)
         self._gone = set(deletes)
@@ -503,7 +516,11 @@ class _OfModel:
             self.tally("n_left", np.array([left] if came else []), 1)
         self._tally_state(after, number, 1)
         self._step.changed(
-            self._code, [key], [self._step.catalog.row(after, number)], np.array([number]), np.array([came], dtype=np.bool_)
+            self._code,
+            [key],
+            [self._step.catalog.row(after, number)],
+            np.array([number]),
+            np.array([came], dtype=np.bool_),
         )
 
     def _tally_state(self, known: Known, number: int, n: int) -> None:
@@ -544,4 +561,3 @@ def _some(items: list[bytes], where: Bools) -> list[bytes]:
     if where.all():
         return items
     return [items[place] for place in np.flatnonzero(where).tolist()]
-

@@ -61,6 +61,7 @@ class PredictionBlocks:
             wanted &= np.any(spoken, axis=0)
         if not wanted.any():
             return
+        ids = batch.ids
         batch = bounded(batch, self.shape.pane_ms, self._max_versions)
         records = np.empty(batch.n, dtype=self.shape.dtype)
         set_times(records, batch.timestamps_ms)
@@ -70,13 +71,13 @@ class PredictionBlocks:
             records["scores"] = batch.numeric[self._scores].T
         records["segments"] = np.clip(batch.segments, 0, MAX_CODE).T
         records["cells"] = self._coarse.packed(batch).T
-        for partition, rows in _by_hash(batch.ids, wanted, n_partitions):
+        for partition, rows in _by_hash(ids, wanted, n_partitions):
             yield (
                 partition,
                 Predictions(
                     shape=self.shape,
                     versions=batch.versions,
-                    ids=batch.ids[rows].tobytes(),
+                    ids=ids[rows].tobytes(),
                     columns=columns_of(records[rows]),
                 ),
             )
@@ -95,7 +96,10 @@ def label_blocks(batch: LabelBatch, n_partitions: int) -> Iterator[tuple[int, La
         yield (
             partition,
             Labels(
-                model=batch.model, classes=batch.classes, ids=batch.ids[rows].tobytes(), columns=columns_of(records[rows])
+                model=batch.model,
+                classes=batch.classes,
+                ids=batch.ids[rows].tobytes(),
+                columns=columns_of(records[rows]),
             ),
         )
 

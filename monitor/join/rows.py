@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.errors import Unavailable
 from monitor.join.joined import Known, Label, Prediction, no_value
-from monitor.join.records import CLASS, LABEL, MAX_CODE
+from monitor.join.records import CLASS, MAX_CODE
 from monitor.join.state import Seal
 
 HEAD: Final = struct.Struct("<IH")

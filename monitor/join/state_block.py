@@ -87,4 +87,3 @@ def split(data: bytes, width: int) -> list[bytes]:
 def split_ids(ids: bytes) -> list[bytes]:
     """The ids one by one."""
     return split(ids, ID_BYTES)
-

@@ -14,7 +14,7 @@ from monitor.sketching.received import Headers, Received
 
 
 class KafkaDecoder:
-    """Decodes a micro-batch from prediction, feature and label topics. Indices in the result are into the whole of it."""
+    """Decodes a micro-batch from prediction, feature and label topics. Indices in the result are into all of it."""
 
     def __init__(self, decoder: MessageDecoder, topics: Topics, labels: LabelDecoder | None = None) -> None:
         self._decoder = decoder

@@ -22,14 +22,14 @@ _cache: Any = None
 
 def options() -> Any:
     """How a database is opened."""
-    global _cache  # noqa: PLW0603 - one cache a process, made when the first database is opened
+    global _cache  # one a process, made when the first database is opened
     if _cache is None:
         _cache = Cache(CACHE_BYTES)
     table = BlockBasedOptions()
     table.set_block_cache(_cache)
     table.set_cache_index_and_filter_blocks(True)
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
-    table.set_bloom_filter(10.0, False)
+    table.set_bloom_filter(10, False)
     table.set_block_size(8 * 1024)
     table.set_format_version(5)
     opened = Options(raw_mode=True)
@@ -49,8 +49,13 @@ def options() -> Any:
 class JoinDatabase:
     """One partition's rows, lists, seal and changelog offset."""
 
-    def __init__(self, path: Path) -> None:
-        self._database: Any = Rdict(str(path), options=options())
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path) -> "JoinDatabase":
+        """The database in a folder, which is made if it is not there."""
+        return cls(Rdict(str(path), options=options()))
 
     def get_many(self, keys: list[bytes]) -> Sequence[bytes]:
         """The stored values; empty where there is none."""

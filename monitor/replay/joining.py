@@ -1,4 +1,4 @@
-"""The join in a replay: the same blocks that ingest would have sent to one partition, joined with a dictionary for state.
+"""The join in a replay: the blocks that ingest would have sent to one partition, and a dictionary for the state.
 
 What matches is handed on; the rest is counted.
 """
@@ -49,7 +49,8 @@ class JoinReplay:
     def feed(self, batches: Iterable[Batch], labels: Iterable[LabelBatch]) -> None:
         """Take in predictions, or labels, or both; in any order."""
         batches, labels = list(batches), list(labels)
-        times = [int(batch.timestamps_ms.max()) for batch in (*batches, *labels)]
+        times = [int(batch.timestamps_ms.max()) for batch in batches]
+        times += [int(batch.timestamps_ms.max()) for batch in labels]
         self._latest_ms = max([self._latest_ms, *times])
         for predictions, of_labels in blocks_by_partition(batches, labels, self._blocks, 1).values():
             self._advance(JoinMessage(predictions=predictions, labels=of_labels))

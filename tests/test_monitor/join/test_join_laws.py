@@ -48,9 +48,7 @@ def message_of(events, *, clock_ms: int | None = None) -> JoinMessage:
             cells = np.array([[hash_of(one[1], c) for c in range(shape.n_columns)] for one in own], dtype=np.uint8)
             records["cells"] = packed_cells(cells)
             ids = b"".join(id_of(one[1]) for one in own)
-            predictions.append(
-                Predictions(shape=shape, versions=tuple(versions), ids=ids, columns=columns_of(records))
-            )
+            predictions.append(Predictions(shape=shape, versions=tuple(versions), ids=ids, columns=columns_of(records)))
     own = [one for one in events if one[0] == "l"]
     labels = []
     if own:
