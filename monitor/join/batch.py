@@ -1,4 +1,4 @@
-"""What several messages of one partition lead to, joined one after the other and kept together: one transaction. Pure."""
+"""What several messages of one partition lead to, joined one after the other: one transaction's worth. Pure."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -39,4 +39,4 @@ def _ended(state: RowStore, writes: dict[bytes, bytes], key: bytes) -> list[byte
 
 def _look(state: RowStore, writes: dict[bytes, bytes], keys: list[bytes]) -> list[bytes]:
     stored = state.get_many(keys)
-    return [writes[key] if key in writes else below for key, below in zip(keys, stored, strict=True)]
+    return [writes.get(key, below) for key, below in zip(keys, stored, strict=True)]

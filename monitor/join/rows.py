@@ -64,7 +64,7 @@ class Catalog:
             self.widths.append(shape.dtype.itemsize)
         return self._seal.shapes.index(shape)
 
-    # Rows one by one: the specification of what the join does with many at once ----------------------------------------
+    # Rows one by one: the specification of what the join does with many at once ---------------------------------------
 
     def known(self, row: bytes) -> Known:
         """What a row says; empty bytes say nothing."""

@@ -62,6 +62,8 @@ class Seal(msgspec.Struct, kw_only=True):
     clocks: of the source partitions.
     watermarks_ms: by the code of the model.
     stretch_ms: likewise, the length of its stretches.
+    totals: by the model's name, what became of all its predictions and labels (`monitor.join.joiner.COUNTS`): exact, for
+        they are committed with what they count.
     """
 
     schema_version: int = STATE_VERSION
@@ -74,6 +76,7 @@ class Seal(msgspec.Struct, kw_only=True):
     clocks: Clocks = Clocks()
     watermarks_ms: dict[int, int] = {}
     stretch_ms: dict[int, int] = {}
+    totals: dict[str, dict[str, int]] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -31,7 +31,7 @@ class StateBlock(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def listed(self) -> bytes:
-        """This block's list: the ids that expire with it."""
+        """The block's list: the ids that expire with it."""
         return self.ids[: self.n_new * ID_BYTES]
 
 

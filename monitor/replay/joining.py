@@ -64,6 +64,11 @@ class JoinReplay:
             before = len(self._store.rows)
             self._advance(JoinMessage())
 
+    @property
+    def state(self) -> dict[bytes, bytes]:
+        """What is kept now."""
+        return self._store.rows
+
     def _advance(self, message: JoinMessage) -> None:
         step = self._joiner.advance(self._store, decode(encode(message)), self._offset)
         assert step is not None
