@@ -11,6 +11,9 @@ from monitor.reference.opened import References
 
 if TYPE_CHECKING:
     from monitor.events.decoder import MessageDecoder
+    from monitor.events.labels import LabelDecoder, LabelSpec
+    from monitor.join.joiner import JoinModel
+    from monitor.join.outgoing import PredictionBlocks
 
 
 def model_specs(config: Config, references: References) -> list[ModelSpec]:
@@ -23,8 +26,54 @@ def model_specs(config: Config, references: References) -> list[ModelSpec]:
             task=model.task,
             mapping=model.mapping,
             max_ahead_ms=model.max_ahead_ms,
+            with_ids=model.label_horizon_ms is not None,
         )
         for model in config.models
+    ]
+
+
+def label_decoder(config: Config) -> "LabelDecoder":
+    """The decoder of the labels of this configuration's models."""
+    from monitor.events.labels import LabelDecoder
+
+    return LabelDecoder(label_specs(config), len(config.models), limits(config.kafka), config.kafka.format)
+
+
+def label_specs(config: Config) -> "list[LabelSpec]":
+    """What decoding must know of the labels of each model that has some."""
+    from monitor.events.labels import LabelSpec
+
+    return [
+        LabelSpec(name=model.name, task=model.task, mapping=model.label_mapping, max_ahead_ms=model.max_ahead_ms)
+        for model in config.models
+        if model.label_horizon_ms is not None
+    ]
+
+
+def prediction_blocks(config: Config, references: References) -> "dict[str, PredictionBlocks]":
+    """What makes blocks of the predictions of each model that has labels."""
+    from monitor.join.outgoing import PredictionBlocks
+
+    return {
+        model.name: PredictionBlocks(model.name, references[model.name].current, model.pane_ms, model.max_versions)
+        for model in config.models
+        if model.label_horizon_ms is not None
+    }
+
+
+def join_models(config: Config) -> "list[JoinModel]":
+    """What the join must know of each model that has labels."""
+    from monitor.join.joiner import JoinModel
+
+    return [
+        JoinModel(
+            name=model.name,
+            horizon_ms=model.label_horizon_ms,
+            lateness_ms=model.lateness_ms,
+            label_is=model.label_is,
+        )
+        for model in config.models
+        if model.label_horizon_ms is not None
     ]
 
 

@@ -7,6 +7,7 @@
 | driftline_late_dropped_total | counter | model | events older than the retention, counted and not scored |
 | driftline_rest_versions_total | counter | model | events of versions beyond `max_versions`, counted as `(rest)` |
 | driftline_unknown_model_total | counter | model | sketched events of a model that the configuration no longer has |
+| driftline_labels_total | counter | model, outcome | what became of labels: `monitor.join.joiner.COUNTS` |
 | driftline_bad_messages_total | counter | topic | messages of our own topics that could not be read |
 | driftline_commit_seconds | histogram | role | from the first message of a commit to its acknowledgement |
 | driftline_commit_failures_total | counter | role | commits rolled back and read again; nothing was lost |
@@ -39,6 +40,7 @@ REJECTS = Counter("driftline_rejects", "Events sent to drift.rejects", ["model",
 LATE_DROPPED = Counter("driftline_late_dropped", "Events older than the retention", ["model"])
 REST_VERSIONS = Counter("driftline_rest_versions", "Events of versions beyond max_versions", ["model"])
 UNKNOWN_MODEL = Counter("driftline_unknown_model", "Sketched events of a model no longer configured", ["model"])
+LABELS = Counter("driftline_labels", "What became of labels and predictions", ["model", "outcome"])
 BAD_MESSAGES = Counter("driftline_bad_messages", "Messages of our own topics that could not be read", ["topic"])
 COMMIT_SECONDS = Histogram(
     "driftline_commit_seconds",

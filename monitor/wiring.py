@@ -30,9 +30,12 @@ _T = TypeVar("_T")
 
 def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> None:
     """Make what topics of our own are missing; with `sources`, those source topics as well."""
-    from monitor.kafka.topics import changelog_topic, ensure_topics
+    from monitor.kafka.topics import changelog_topic, ensure_topics, join_changelog_topic
 
-    ensure_topics(config.kafka, sources=sources, compacted=(changelog_topic(config.kafka),))
+    compacted = [changelog_topic(config.kafka)]
+    if config.joins_labels:
+        compacted.append(join_changelog_topic(config.kafka))
+    ensure_topics(config.kafka, sources=sources, compacted=tuple(compacted), joins=config.joins_labels)
 
 
 def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
@@ -45,15 +48,18 @@ def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
 def ingest_step(config: Config) -> "IngestStep":
     """What ingest makes of messages and time."""
     from monitor.kafka.decoding import KafkaDecoder
-    from monitor.models import message_decoder
+    from monitor.models import label_decoder, message_decoder, prediction_blocks
     from monitor.sketching.ingest_step import IngestStep
 
     references = open_references(config)
+    blocks = prediction_blocks(config, references)
+    labels = label_decoder(config) if blocks else None
     return IngestStep(
         config.kafka,
-        KafkaDecoder(message_decoder(config, references), config.kafka.topics),
+        KafkaDecoder(message_decoder(config, references), config.kafka.topics, labels),
         {name: of_model.current for name, of_model in references.items()},
         {model.name: model for model in config.models},
+        blocks,
     )
 
 
@@ -65,6 +71,18 @@ def evaluate_role(config: Config, worker: str, health: "Health") -> "faust.App":
 
     evaluator = Evaluator(watched(config, open_references(config)))
     return build_app(config.kafka, evaluator, worker=worker, state_dir=config.state_dir, health=health)
+
+
+def join_role(config: Config, worker: str, health: "Health") -> "faust.App":
+    """The join role's Faust app. Raises `InputError` where no model has labels."""
+    from monitor.join.joiner import Joiner
+    from monitor.models import join_models
+    from monitor.roles.join import build_join_app
+
+    if not config.joins_labels:
+        raise InputError("no model has a label_horizon", hint="say how long labels may take: label_horizon: 30d")
+    joiner = Joiner(join_models(config))
+    return build_join_app(config.kafka, joiner, worker=worker, state_dir=config.state_dir, health=health)
 
 
 def open_destination(config: Config, name: str) -> "Destination":

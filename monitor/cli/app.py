@@ -93,6 +93,9 @@ def replay(
     close: Annotated[
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
     ] = False,
+    labels: Annotated[
+        Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
+    ] = None,
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -100,7 +103,7 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close)
+    replay_file(config, predictions, out, close=close, labels=labels)
 
 
 @app.command()
@@ -173,6 +176,22 @@ def evaluate(
     Example: driftline evaluate driftline.yaml --worker evaluate-0
     """
     from monitor.cli.roles import evaluate as start
+
+    start(config, worker or _default_worker(), port_offset, verbose=verbose)
+
+
+@app.command()
+def join(
+    config: ConfigArgument,
+    worker: WorkerOption = "",
+    port_offset: Annotated[int, typer.Option(hidden=True)] = 0,
+    verbose: VerboseOption = False,
+) -> None:
+    """Join late labels with the predictions they belong to.
+
+    Example: driftline join driftline.yaml
+    """
+    from monitor.cli.roles import join as start
 
     start(config, worker or _default_worker(), port_offset, verbose=verbose)
 

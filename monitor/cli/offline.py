@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
+from monitor.errors import InputError
 from monitor.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from monitor.config.schema import Kafka
+    from monitor.config.schema import Config, Kafka
     from monitor.events.batch import Decoded
     from monitor.files.read import FilePart
+    from monitor.reference.opened import References
+    from monitor.replay.joining import JoinReplay
 
 
 def check_config(config_path: Path) -> None:
@@ -52,12 +55,13 @@ def _check_kafka(kafka: "Kafka", console: "Console") -> None:
     check_settings(kafka)
 
 
-def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool) -> None:
+def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool, labels: Path | None = None) -> None:
     """Replay a file and say what came of it."""
     import time
 
     from monitor import models
-    from monitor.cli.replayed import show_replayed
+    from monitor.cli.replayed import show_joined, show_replayed
+    from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
     from monitor.reference.opened import open_references
     from monitor.replay.replay import Replay, run_replay
@@ -65,13 +69,38 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool)
     config = load(config_path)
     references = open_references(config)
     replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()})
+    now_ms = int(time.time() * 1000)
+    join = None if labels is None else _join(config, references)
     parts = iter_decoded(
-        predictions, models.model_specs(config, references), int(time.time() * 1000), limits=models.limits(config.kafka)
+        predictions, models.model_specs(config, references), now_ms, limits=models.limits(config.kafka)
     )
     with bar(f"replaying {predictions.name}") as show:
-        report = run_replay(_watched(parts, show), replay, out, close=close)
+        report = run_replay(_watched(_joined(parts, join), show), replay, out, close=close)
     console = results()
     show_replayed(console, config, config_path, report, out, closed=close)
+    if join is not None and labels is not None:
+        n_rejected = 0
+        for part in iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms):
+            join.feed([], part.batches)
+            n_rejected += len(part.rejects)
+        join.close()
+        show_joined(console, join.counts, n_rejected)
+
+
+def _join(config: "Config", references: "References") -> "JoinReplay":
+    from monitor import models
+    from monitor.replay.joining import JoinReplay
+
+    if not models.join_models(config):
+        raise InputError("no model has a label_horizon", hint="say how long labels may take: label_horizon: 30d")
+    return JoinReplay(models.join_models(config), models.prediction_blocks(config, references))
+
+
+def _joined(parts: "Iterable[FilePart]", join: "JoinReplay | None") -> "Iterator[FilePart]":
+    for part in parts:
+        if join is not None:
+            join.feed(part.decoded.batches, [])
+        yield part
 
 
 def _watched(parts: "Iterable[FilePart]", show: Callable[[float], None]) -> "Iterator[Decoded]":

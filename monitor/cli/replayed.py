@@ -1,6 +1,6 @@
 """What `driftline replay` says at its end: what drifted, how much was looked at, and what to do next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -49,6 +49,15 @@ def show_replayed(
         f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl"
     )
     console.print(_next(report, found, config_path))
+
+
+def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejected: int) -> None:
+    """Print what became of the labels of a replay."""
+    for model in sorted({name for name, _ in counts}):
+        told = [f"{n:,} {what.replace('_', ' ')}" for (name, what), n in counts.items() if name == model and n]
+        console.print(f"labels of {model}: {', '.join(told)}")
+    if n_rejected:
+        console.print(f"{counted(n_rejected, 'label')} rejected")
 
 
 def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -> None:

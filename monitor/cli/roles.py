@@ -60,6 +60,21 @@ def evaluate(config_path: Path, worker: str, port_offset: int, *, verbose: bool)
             EvaluateWorker(app).execute_from_commandline()
 
 
+def join(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -> None:
+    """Run one join worker until SIGTERM or SIGINT."""
+    from monitor import wiring
+    from monitor.kafka.clients import wait_for_broker
+    from monitor.kafka.faust.worker import EvaluateWorker
+
+    with _role("join", config_path, port_offset, verbose=verbose) as (config, health):
+        app = wiring.join_role(config, worker, health)
+        wait_for_broker(config.kafka, health)
+        wiring.prepare_topics(config)
+        freeze_start_up()
+        with _watching(config, health):
+            EvaluateWorker(app).execute_from_commandline()
+
+
 def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verbose: bool) -> None:
     """Write to one destination until SIGTERM or SIGINT; without a name, to the only one."""
     from monitor import wiring
@@ -89,7 +104,10 @@ def run_supervised(config_path: Path, *, ingest_workers: int, evaluate_workers: 
     """Run all roles under one supervisor until stopped."""
     configure_logging("run")
     config = _check(config_path)
-    supervisor = Supervisor(role_commands(config_path, config.destinations, ingest_workers, evaluate_workers))
+    commands = role_commands(
+        config_path, config.destinations, ingest_workers, evaluate_workers, int(config.joins_labels)
+    )
+    supervisor = Supervisor(commands)
     with _stopping(supervisor.stop), supervisor:
         supervisor.run()
     _expect_none_killed(supervisor)
@@ -101,10 +119,15 @@ def _expect_none_killed(supervisor: Supervisor) -> None:
 
 
 def role_commands(
-    config_path: Path, destinations: Iterable[str], ingest_workers: int = 1, evaluate_workers: int = 1
+    config_path: Path,
+    destinations: Iterable[str],
+    ingest_workers: int = 1,
+    evaluate_workers: int = 1,
+    join_workers: int = 0,
 ) -> list[RoleCommand]:
     """The processes of a whole installation on one machine, upstream first."""
     roles: list[tuple[str, list[str]]] = [(f"ingest-{n}", ["ingest", str(config_path)]) for n in range(ingest_workers)]
+    roles += [(f"join-{n}", ["join", str(config_path)]) for n in range(join_workers)]
     roles += [(f"evaluate-{n}", ["evaluate", str(config_path)]) for n in range(evaluate_workers)]
     roles += [(f"deliver-{name}", ["deliver", str(config_path), name]) for name in destinations]
     return [
@@ -131,11 +154,13 @@ def up(config_path: Path, port: int) -> None:
         session = config.state_dir.resolve() / "up" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
         path = embedded_config(config_path, broker.bootstrap_servers, Path(state), session)
         running = load(path)
-        sources = dict.fromkeys((*config.kafka.topics.predictions, *config.kafka.topics.features), 3)
+        topics = config.kafka.topics
+        labels = topics.labels if config.joins_labels else ()
+        sources = dict.fromkeys((*topics.predictions, *topics.features, *labels), 3)
         wiring.prepare_topics(running, sources)
         ending.check()
         prepare_destinations(path, ending.check)
-        commands = role_commands(path, running.destinations)
+        commands = role_commands(path, running.destinations, 1, 1, int(running.joins_labels))
         supervisor = Supervisor(commands)
         with _stopping(supervisor.stop):
             ending.check()  # from here on a signal calls `stop`

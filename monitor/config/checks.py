@@ -5,6 +5,7 @@ from monitor.config.methods import looks_at_events
 from monitor.config.report import Report, check_repeats
 from monitor.config.schema import Config, Drift, Model
 from monitor.config.window_checks import check_windows
+from monitor.events.label_mapping import LabelMapping
 from monitor.events.mapping import Mapping
 
 
@@ -17,6 +18,8 @@ def check(config: Config, report: Report) -> None:
         check_windows(model, f"models[{i}]", report)
         _check_times(model, f"models[{i}]", report)
         _check_mapping(model.mapping, f"models[{i}].mapping", report)
+        _check_mapping(model.label_mapping, f"models[{i}].label_mapping", report)
+        _check_labels(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
         check_repeats(f"models[{i}].segments", model.segments, "this dimension", report)
     _check_topics(config, report)
@@ -28,7 +31,15 @@ def _check_times(model: Model, path: str, report: Report) -> None:
         report(f"{path}.retention", f"must be at least the lateness: {retention} is less than {lateness}")
 
 
-def _check_mapping(mapping: Mapping, path: str, report: Report) -> None:
+def _check_labels(model: Model, path: str, report: Report) -> None:
+    if model.label_horizon_ms is None:
+        if model.label_mapping != LabelMapping():
+            report(f"{path}.label_horizon", "labels are joined for as long as it says, such as 30d; without it, never")
+        if model.label_is != "latest":
+            report(f"{path}.label_is", "says which label counts, but without a label_horizon none is joined")
+
+
+def _check_mapping(mapping: Mapping | LabelMapping, path: str, report: Report) -> None:
     places: dict[str, str] = {}
     for key in mapping.__struct_fields__:
         place: str = getattr(mapping, key)

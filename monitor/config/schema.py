@@ -15,6 +15,7 @@ from monitor.config.addresses import Address
 from monitor.config.methods import DEFAULT_METHODS, default_threshold
 from monitor.config.spans import Span
 from monitor.config.variants import Variants
+from monitor.events.label_mapping import LabelMapping
 from monitor.events.mapping import Mapping
 from monitor.eventtime.calendar_shape import CalendarShape
 from monitor.eventtime.seasons import Season
@@ -163,6 +164,15 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_ahead_ms: Duration = field(name="max_ahead", default=_HOUR_MS)
     """Events dated further ahead of the wall clock are rejected. An hour forgives a clock in the wrong daylight-saving
     hour and bounds how early one bad clock can close windows."""
+    label_horizon_ms: Annotated[int | None, Meta(ge=1, extra={"form": "duration"})] = field(
+        name="label_horizon", default=None
+    )
+    """How long after a prediction its label may come; None: the model has no labels, and its predictions are not kept
+    for them."""
+    label_is: Literal["latest", "first"] = "latest"
+    """Which label of a prediction counts where several differ, by the labels' timestamps."""
+    label_mapping: LabelMapping = field(default_factory=LabelMapping)
+    """Where things lie in a label event."""
     max_versions: Annotated[int, Meta(ge=1, le=1_000)] = 50
     """Versions that are told apart at a time, while events of them may still come; the rest share ``(rest)``."""
     min_samples: Count = 50
@@ -254,3 +264,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metrics: Metrics = Metrics()
     state_dir: Path = Path(".driftline")
     """Where `evaluate` keeps its state (RocksDB); in the file relative to the configuration's folder."""
+
+    @property
+    def joins_labels(self) -> bool:
+        """Whether any model has labels."""
+        return any(model.label_horizon_ms is not None for model in self.models)

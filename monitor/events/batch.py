@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from monitor.events.reasons import Reason
+
+if TYPE_CHECKING:
+    from monitor.events.labels import LabelBatch
 
 MAX_DETAIL = 200
 """Characters of a reject's detail."""
@@ -38,6 +42,9 @@ class Batch:
         by position in `layout.categorical`: (row, value) of every row whose code is the column's `unseen`.
     sources
         (n,) int32, the message each row came from, as an index into the input; ascending.
+    ids
+        (n, 2) uint64, the hashes of the predictions' ids (`monitor.events.identity`), (0, 0) where there is none; None
+        where nobody asked for them.
     """
 
     model: str
@@ -50,6 +57,7 @@ class Batch:
     segments: npt.NDArray[np.int32]
     unseen: Mapping[int, list[tuple[int, str]]]
     sources: npt.NDArray[np.int32]
+    ids: npt.NDArray[np.uint64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +90,7 @@ class Rejected:
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """Everything that was in the messages: `n_events == sum(batch.n) + len(rejects)`.
+    """Everything that was in the messages: `n_events` is the rows of `batches` and of `labels`, and `rejects`.
 
     Attributes
     ----------
@@ -92,8 +100,11 @@ class Decoded:
         in the order of the input.
     n_events
         events read; a message that cannot be divided counts as one.
+    labels
+        likewise at most one batch a model, of what label topics brought.
     """
 
     batches: Sequence[Batch]
     rejects: Sequence[Rejected]
     n_events: int
+    labels: "Sequence[LabelBatch]" = ()

@@ -36,6 +36,8 @@ class ModelSpec:
         where things lie in an event.
     max_ahead_ms
         a timestamp later than now by more than this is rejected.
+    with_ids
+        whether predictions are wanted with the hashes of their ids, for the join of labels.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ModelSpec:
     task: Task = "none"
     mapping: Mapping = field(default_factory=Mapping)
     max_ahead_ms: int = 86_400_000
+    with_ids: bool = False
 
     def __post_init__(self) -> None:
         for column in self.layout.columns:

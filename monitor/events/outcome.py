@@ -84,4 +84,5 @@ def _part(batch: Batch, positions: np.ndarray[tuple[int, ...], np.dtype[np.int64
         versions=batch.versions,
         version_codes=batch.version_codes,
         unseen=dict(batch.unseen),
+        ids=batch.ids,
     )

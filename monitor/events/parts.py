@@ -12,6 +12,7 @@ from detectors.arrays import Bools, Codes, Floats, Ints
 from detectors.columns import ABSENT, CODE_ABSENT, CODE_INVALID, CODE_NULL
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
+from monitor.events.identity import NO_ID, hash_of
 from monitor.events.lookup import MISSING
 from monitor.events.values import MAX_TEXT, Category, category
 
@@ -28,6 +29,7 @@ class Part:
     versions: tuple[str, ...]
     version_codes: Codes
     unseen: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    ids: Any = None
 
     def take(self, rows: Ints) -> "Part":
         """These rows in this order, each at most once."""
@@ -45,6 +47,7 @@ class Part:
             versions=self.versions,
             version_codes=self.version_codes[rows],
             unseen={column: pairs for column, pairs in unseen.items() if pairs},
+            ids=None if self.ids is None else self.ids[rows],
         )
 
 
@@ -62,6 +65,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     numeric: Sequence[float]
     texts: Sequence[Category]
     segments: Sequence[Category]
+    identity: str | None = None
 
 
 def code_of(frame: Frame, column: int, value: Category) -> int:
@@ -111,6 +115,9 @@ def rows_part(frame: Frame, rows: Sequence[Row], positions: Ints) -> Part:
         part.segments[dimension] = [segment_code(frame, dimension, row.segments[dimension]) for row in rows]
     has_features, has_prediction = ([row.has_features for row in rows], [row.has_prediction for row in rows])
     set_absent(frame, part.numeric, part.codes, np.array(has_features, np.bool_), np.array(has_prediction, np.bool_))
+    if frame.with_ids:
+        ids = [NO_ID if row.identity is None else hash_of(frame.spec.name, row.identity) for row in rows]
+        part.ids = np.array(ids, dtype=np.uint64).reshape(n, 2)
     return part
 
 
@@ -174,6 +181,7 @@ def join(model: str, parts: Sequence[Part], sources: Codes) -> Batch:
         versions=versions,
         version_codes=_beside(recoded),
         unseen=unseen,
+        ids=None if any(part.ids is None for part in parts) else np.concatenate([part.ids for part in parts]),
     )
     if np.any(whole.positions[1:] < whole.positions[:-1]):
         whole = whole.take(np.argsort(whole.positions))
@@ -192,6 +200,7 @@ def join(model: str, parts: Sequence[Part], sources: Codes) -> Batch:
         segments=np.ascontiguousarray(whole.segments),
         unseen={column: sorted(pairs) for column, pairs in sorted(whole.unseen.items())},
         sources=sources[whole.positions],
+        ids=whole.ids,
     )
 
 

@@ -13,6 +13,7 @@ from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
 from monitor.kafka import compaction
 from monitor.kafka.clients import OWN_MESSAGE_BYTES, built, classify, common_settings
+from monitor.sketching.own_topics import JOINS as JOINS
 from monitor.sketching.own_topics import REJECTS as REJECTS
 from monitor.sketching.own_topics import RESULTS as RESULTS
 from monitor.sketching.own_topics import SKETCHES as SKETCHES
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 _WEEK_MS = 7 * 24 * 3_600_000
 STATE_TABLE = "panes"
 """Of the score role; part of its changelog topic's name."""
+JOIN_TABLE = "pending"
+"""Of the join, likewise."""
 RETENTION_MS = {SKETCHES: _WEEK_MS, RESULTS: _WEEK_MS, REJECTS: 2 * _WEEK_MS}
 
 
@@ -36,8 +39,22 @@ def changelog_topic(kafka: Kafka) -> str:
     return f"{application_id(kafka)}-{STATE_TABLE}-changelog"
 
 
-def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compacted: tuple[str, ...] = ()) -> None:
+def join_application_id(kafka: Kafka) -> str:
+    """The join's Faust app, likewise."""
+    return f"{kafka.consumer_group}-join"
+
+
+def join_changelog_topic(kafka: Kafka) -> str:
+    """The topic that holds the join's state."""
+    return f"{join_application_id(kafka)}-{JOIN_TABLE}-changelog"
+
+
+def ensure_topics(
+    kafka: Kafka, *, sources: dict[str, int] | None = None, compacted: tuple[str, ...] = (), joins: bool = False
+) -> None:
     """Make Driftline's own topics where they are missing, `compacted` ones among them, and check their partitions.
+
+    With `joins` the topic that predictions and labels are joined from is one of them.
 
     One that takes only smaller messages than Driftline's is told in a warning: the first that is larger ends its role.
     Compacted ones that exist are given the settings that they lack.
@@ -52,7 +69,7 @@ def ensure_topics(kafka: Kafka, *, sources: dict[str, int] | None = None, compac
     size = {"max.message.bytes": str(OWN_MESSAGE_BYTES)}
     wanted = [
         NewTopic(kafka.own_topic(name), n, replicas, config={"retention.ms": str(keep_ms), **size})
-        for name, keep_ms in RETENTION_MS.items()
+        for name, keep_ms in {**RETENTION_MS, **({JOINS: _WEEK_MS} if joins else {})}.items()
     ]
     wanted += [NewTopic(name, n, replicas, config={**compaction.SETTINGS, **size}) for name in compacted]
     wanted += [NewTopic(name, partitions, replicas) for name, partitions in (sources or {}).items()]

@@ -19,23 +19,18 @@ from monitor.config.schema import Kafka
 from monitor.errors import DriftlineError
 from monitor.evaluation.evaluator import Evaluator
 from monitor.kafka import topics
-from monitor.kafka.clients import OWN_MESSAGE_BYTES
 from monitor.kafka.faust import store
-from monitor.kafka.faust.auth import credentials
-from monitor.kafka.faust.consumer import CommittedConsumer
+from monitor.kafka.faust.app import consumer_of, transactional_app
 from monitor.kafka.faust.drain import drained
 from monitor.kafka.faust.ends import EndOffsets
 from monitor.kafka.faust.producers import Producers, refused
 from monitor.kafka.faust.recovery import TransactionalTables
-from monitor.kafka.faust.transport import brokers, transport
 from monitor.kafka.faust.worker import end_process
 from monitor.process.health import Health
 from monitor.roles.evaluate_role import EvaluateRole
 
 log = structlog.get_logger()
 
-BUFFER_MESSAGES = 32
-"""Messages that Faust keeps ahead of those in hand. Each may have megabytes, and by default it keeps 4,096."""
 TURN_S = 2.0
 """How often gauges are refreshed, in seconds."""
 
@@ -45,7 +40,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
 
     `worker` is unique among score workers and the same after a restart; its state lies under its name.
     """
-    app = _app(kafka, worker, state_dir)
+    app = transactional_app(kafka, topics.application_id(kafka), worker, state_dir / f"evaluate-{worker}")
     source = kafka.own_topic(topics.SKETCHES)
     sketches = app.topic(source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     table = app.Table(
@@ -59,7 +54,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         health,
         producer_of=producers.of,
         state=lambda: cast("store.TransactionalStore", table.data),
-        is_restored=lambda partition: _consumer(app).is_restored and producers.hold(partition),
+        is_restored=lambda partition: consumer_of(app).is_restored and producers.hold(partition),
     )
 
     @app.agent(sketches, name="score")
@@ -91,7 +86,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
 
     @app.timer(interval=TURN_S)  # type: ignore[untyped-decorator]
     async def measured() -> None:
-        consumer = _consumer(app)
+        consumer = consumer_of(app)
         if not consumer.is_restored:
             return
         rebalances = consumer.rebalances
@@ -117,35 +112,3 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
         health.ready()
 
     return app
-
-
-def _app(kafka: Kafka, worker: str, state_dir: Path) -> faust.App:
-    state = state_dir / f"evaluate-{worker}"
-    state.mkdir(parents=True, exist_ok=True)
-    app = faust.App(
-        topics.application_id(kafka),
-        broker=brokers(kafka.bootstrap_servers),
-        broker_credentials=credentials(kafka.client_settings()),
-        datadir=str(state),
-        topic_partitions=kafka.sketch_partitions,
-        topic_replication_factor=kafka.replication_factor,
-        web_enabled=False,
-        autodiscover=False,
-        consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=f"{topics.application_id(kafka)}-{worker}",
-        consumer_max_fetch_size=OWN_MESSAGE_BYTES,
-        broker_session_timeout=kafka.session_timeout_ms / 1000,
-        broker_heartbeat_interval=max(0.5, kafka.session_timeout_ms / 6000),
-        # What is in hand is finished before its partition is given up, so that it need not be done again.
-        stream_wait_empty=True,
-        stream_buffer_maxsize=BUFFER_MESSAGES,
-        TableManager=TransactionalTables,
-        # One message may score many windows; a watchdog that warns of slow streams is of no use here.
-        stream_processing_timeout=3600.0,
-    )
-    app.transport = transport(app, kafka.bootstrap_servers, kafka.client_settings())
-    return app
-
-
-def _consumer(app: faust.App) -> CommittedConsumer:
-    return cast("CommittedConsumer", app.consumer)

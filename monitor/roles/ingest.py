@@ -85,7 +85,7 @@ class Ingest:
         self._worker = worker
         self._make_consumer = make_consumer
         self._make_producer = make_producer
-        self._sources = [*kafka.topics.predictions, *kafka.topics.features]
+        self._sources = list(step.sources)
         self._buffer: list[Message] = []
         self._ends: list[End] = []
         self._counted = False  # the partitions of the source topics, since the last assignment

@@ -12,8 +12,9 @@ from detectors.reference import Reference
 from monitor.config.schema import Kafka
 from monitor.events.batch import Decoded
 from monitor.eventtime.partitions import Partitions, SourcePartition
+from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
 from monitor.sketching.deltas import Cut, sketched
-from monitor.sketching.outgoing import Outgoing, reject_messages, sketch_messages
+from monitor.sketching.outgoing import Outgoing, join_messages, reject_messages, sketch_messages
 from monitor.sketching.received import Received
 
 Decode = Callable[[Received, int], Decoded]
@@ -67,11 +68,20 @@ class IngestStep:
         Reads messages; see `monitor.wiring`.
     references, cuts
         By model: what to sketch on, and how its events are cut.
+    blocks
+        Of each model that has labels: what makes blocks of its predictions. Where no model has, label topics are not
+        read, and nothing is sent to `drift.joins`.
     """
 
     def __init__(
-        self, kafka: Kafka, decode: Decode, references: Mapping[str, Reference], cuts: Mapping[str, Cut]
+        self,
+        kafka: Kafka,
+        decode: Decode,
+        references: Mapping[str, Reference],
+        cuts: Mapping[str, Cut],
+        blocks: Mapping[str, PredictionBlocks] | None = None,
     ) -> None:
+        self._blocks = blocks or {}
         self._kafka = kafka
         self._decode = decode
         self._references = references
@@ -79,6 +89,12 @@ class IngestStep:
         self._partitions = Partitions(kafka.idle_timeout_ms / 1000)
         self._n_partitions: Mapping[str, int] = {}
         self._last_awake_s = 0.0
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """The topics to read."""
+        topics = self._kafka.topics
+        return [*topics.predictions, *topics.features, *(topics.labels if self._blocks else ())]
 
     @property
     def assigned(self) -> Sequence[SourcePartition]:
@@ -123,7 +139,7 @@ class IngestStep:
         for end in ends:
             self._partitions.reached_end(end.partition, end.offset)
         decoded = self._decode(received, now.wall_ms)
-        for partition, event_ms in received.latest_ms(decoded.batches):
+        for partition, event_ms in received.latest_ms([*decoded.batches, *decoded.labels]):
             self._partitions.saw(partition, event_ms, now.monotonic_s)
         self._partitions.find_idle(now.monotonic_s)
         offsets = self._partitions.to_commit()
@@ -133,12 +149,19 @@ class IngestStep:
         return Commit(
             outgoing=[
                 *sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions),
+                *self._join_messages(decoded),
                 *reject_messages(self._kafka, decoded.rejects, received),
             ],
             offsets=offsets,
             n_events={batch.model: batch.n for batch in decoded.batches},
             n_rejects=_count(decoded),
         )
+
+    def _join_messages(self, decoded: Decoded) -> Iterable[Outgoing]:
+        if not self._blocks:
+            return ()
+        blocks = blocks_by_partition(decoded.batches, decoded.labels, self._blocks, self._kafka.sketch_partitions)
+        return join_messages(self._kafka, blocks, self._partitions, self._n_partitions)
 
     def committed(self) -> None:
         """The broker has acknowledged the last commit."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from monitor.config.schema import Kafka
 from monitor.events.batch import Rejected
 from monitor.eventtime.partitions import Partitions
+from monitor.join.block import JoinMessage, Labels, Predictions
+from monitor.join.block import encode as encode_join
 from monitor.sketching.messages import Delta, SketchMessage, encode
-from monitor.sketching.own_topics import REJECTS, SKETCHES, partition_of_model
+from monitor.sketching.own_topics import JOINS, REJECTS, SKETCHES, partition_of_model
 from monitor.sketching.received import Received
 from sinks.records import LAST_MS, Reject, encode_reject
 
@@ -38,12 +40,36 @@ def sketch_messages(
     for delta in deltas:
         by_partition[partition_of_model(delta.model, kafka.sketch_partitions)].append(delta)
     topic = kafka.own_topic(SKETCHES)
+    # Labels come when they come: they neither close windows nor hold them open.
+    others = {name: n for name, n in n_partitions.items() if name not in kafka.topics.labels}
     clocks = encode(
-        SketchMessage(clocks=partitions.clocks(), n_partitions=dict(n_partitions), sources=partitions.ranges())
+        SketchMessage(
+            clocks=[clock for clock in partitions.clocks() if clock.topic not in kafka.topics.labels],
+            n_partitions=others,
+            sources=partitions.ranges(),
+        )
     )
     for partition in range(kafka.sketch_partitions):
         for delta in by_partition[partition]:
             yield Outgoing(topic=topic, partition=partition, value=encode(SketchMessage(deltas=[delta])))
+        yield Outgoing(topic=topic, partition=partition, value=clocks)
+
+
+def join_messages(
+    kafka: Kafka,
+    blocks: Mapping[int, tuple[list[Predictions], list[Labels]]],
+    partitions: Partitions,
+    n_partitions: Mapping[str, int],
+) -> Iterator[Outgoing]:
+    """What each partition of `drift.joins` is sent: blocks, one a message, then the clocks of all sources."""
+    topic = kafka.own_topic(JOINS)
+    clocks = encode_join(JoinMessage(clocks=partitions.clocks(), n_partitions=dict(n_partitions)))
+    for partition in range(kafka.sketch_partitions):
+        predictions, labels = blocks.get(partition, ((), ()))
+        messages = [JoinMessage(predictions=[block]) for block in predictions]
+        messages += [JoinMessage(labels=[block]) for block in labels]
+        for message in messages:
+            yield Outgoing(topic=topic, partition=partition, value=encode_join(message))
         yield Outgoing(topic=topic, partition=partition, value=clocks)
 
 

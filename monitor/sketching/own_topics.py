@@ -5,6 +5,7 @@ from typing import Final
 SKETCHES: Final = "sketches"
 RESULTS: Final = "results"
 REJECTS: Final = "rejects"
+JOINS: Final = "joins"
 
 
 def partition_of_model(model: str, n_partitions: int) -> int:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detectors.arrays import Ints
+from detectors.arrays import Codes, Ints
 from monitor.events.batch import Batch
+from monitor.events.labels import LabelBatch
 from monitor.eventtime.partitions import SourcePartition
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -57,6 +58,20 @@ class Received:
             sent_ms=lambda message: sent_ms(start + message),
         )
 
+    def at(self, places: Codes) -> "Received":
+        """The messages at some places, in their order; only of the partitions that they are from."""
+        used, partition_of = np.unique(self.partition_of[places], return_inverse=True)
+        sent_ms, indices = self.sent_ms, places.tolist()
+        return replace(
+            self,
+            values=[self.values[place] for place in indices],
+            headers=None if self.headers is None else [self.headers[place] for place in indices],
+            partitions=[self.partitions[number] for number in used.tolist()],
+            partition_of=partition_of,
+            offsets=self.offsets[places],
+            sent_ms=lambda message: sent_ms(indices[message]),
+        )
+
     def source(self, message: int) -> SourcePartition:
         """The topic and partition that a message was read from."""
         return self.partitions[int(self.partition_of[message])]
@@ -70,7 +85,7 @@ class Received:
         spans = zip(self.partitions, first.tolist(), last.tolist(), strict=True)
         return [(partition, low, high) for partition, low, high in spans if high >= 0]
 
-    def latest_ms(self, batches: Sequence[Batch]) -> list[tuple[SourcePartition, int]]:
+    def latest_ms(self, batches: Sequence[Batch | LabelBatch]) -> list[tuple[SourcePartition, int]]:
         """The greatest time of the events that came from each partition, if any did, in milliseconds."""
         latest = np.full(len(self.partitions), -1, dtype=np.int64)
         for batch in batches:

@@ -153,6 +153,8 @@ class Installation:
         kafka = self.config.kafka
         stages = {
             "ingest": [(f"{kafka.consumer_group}-ingest", self.source)],
+            "labels": [(f"{kafka.consumer_group}-ingest", kafka.topics.labels[0])],
+            "join": [(topics.join_application_id(kafka), kafka.own_topic(topics.JOINS))],
             "evaluate": [(topics.application_id(kafka), kafka.own_topic(topics.SKETCHES))],
             "deliver": [
                 (f"{kafka.consumer_group}-deliver-{destination}", kafka.own_topic(name))

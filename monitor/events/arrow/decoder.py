@@ -64,7 +64,7 @@ class ArrowDecoder:
         for index, message in enumerate(messages):
             raw = message or b""
             try:
-                batches = [(batch, decoder.see(batch.schema)) for batch in self._batches(raw)]
+                batches = [(batch, decoder.see(batch.schema)) for batch in self.batches(raw)]
             except Refused as refused:
                 outcome.events(np.array([index]))
                 outcome.rejects.append(
@@ -83,7 +83,7 @@ class ArrowDecoder:
         decoder.add(pieces, now_ms, outcome)
         return outcome.decoded(self._frames[role])
 
-    def _batches(self, raw: bytes) -> list[Any]:
+    def batches(self, raw: bytes) -> list[Any]:
         """All record batches of a message, valid.
 
         Raises

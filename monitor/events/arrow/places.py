@@ -86,6 +86,7 @@ class SchemaPlaces:
             self.ticks = ticks_per_ms(self.timestamp.type)
         self.version = mapped(schema, mapping.version)
         self.prediction_id = mapped(schema, mapping.prediction_id) if frame.role == "predictions" else None
+        self.identity = self.prediction_id if frame.with_ids else None
         if self.prediction_id is not None:
             kind = value_type(self.prediction_id.type)
             if any(matches(kind) for matches in _ID_TYPES):

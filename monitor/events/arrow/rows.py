@@ -10,6 +10,7 @@ from detectors.columns import CODE_NULL, NULL
 from monitor.events.arrow import direct
 from monitor.events.arrow.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts, value_type
 from monitor.events.arrow.dictionaries import Dictionary
+from monitor.events.arrow.ids import id_hashes
 from monitor.events.arrow.places import Place, SchemaPlaces
 from monitor.events.arrow.probabilities import best_of
 from monitor.events.arrow.sheet import Sheet
@@ -160,6 +161,8 @@ class Rows:
         times_ms = sheet.timestamps_ms[here]
         self._times(times_ms)
         bad_versions = self._versions(default_version)
+        if self._places.identity is not None:
+            sheet.ids[here] = id_hashes(self._places.identity.of(self._batch), self._frame.spec.name)
         bad_id = None if self._places.prediction_id is None else present(self._places.prediction_id.of(self._batch))
         latest = now_ms + self._frame.spec.max_ahead_ms
         if bad_versions is None and bad_id is None and times_ms.min() >= 0 and times_ms.max() <= latest:

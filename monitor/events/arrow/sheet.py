@@ -1,5 +1,7 @@
 """One model's rows in the making: arrays made once for many record batches."""
 
+from typing import Any
+
 import numpy as np
 
 from detectors.arrays import Bools, Codes, Ints
@@ -12,7 +14,7 @@ class Sheet:
 
     Attributes
     ----------
-    positions, timestamps_ms, numeric, codes, segments, version_codes, unseen
+    positions, timestamps_ms, numeric, codes, segments, version_codes, unseen, ids
         as in `Part`; of every row, also the bad ones.
     """
 
@@ -24,6 +26,7 @@ class Sheet:
         self.segments: Codes = np.empty((len(frame.dimensions), n), dtype=np.int32)
         self.version_codes: Codes = np.empty(n, dtype=np.int32)
         self.unseen: dict[int, list[tuple[int, str]]] = {}
+        self.ids: Any = np.zeros((n, 2), dtype=np.uint64) if frame.with_ids else None
         self._versions: dict[str, int] = {}
         self._bad: Bools | None = None
 
@@ -48,5 +51,6 @@ class Sheet:
             versions=tuple(self._versions),
             version_codes=self.version_codes,
             unseen=self.unseen,
+            ids=self.ids,
         )
         return part if self._bad is None else part.take(np.flatnonzero(~self._bad))

@@ -85,6 +85,7 @@ class Forgiving:
             raise Refused(Reason.SCHEMA, f"an event is an object, not {_kind(event)}")
         frame = self._frame(event.get(MODEL))
         mapping, name = frame.spec.mapping, frame.spec.name
+        identity: object = None
         if self._role == "predictions":
             identity = resolve(event, path(mapping.prediction_id))
             if not (identity is UNSET or identity is None or _is_text_or_integer(identity)):
@@ -125,6 +126,7 @@ class Forgiving:
             numeric=numeric,
             texts=texts,
             segments=segments,
+            identity=None if identity is UNSET or identity is None else clean(str(identity)),
         )
 
     def _frame(self, name: object) -> Frame:

@@ -92,6 +92,7 @@ def scan(
     codes: Any,  # (n_rows, n) int32, likewise
     times: Any,  # (n,) int64: milliseconds
     versions: Any,  # (n, 2) uint64: where the version's text lies
+    identities: Any,  # (n, 2) uint64: where the id's text lies; with its quotes if it has an escape; 0, 0 for none
     probabilities: Any,  # (n, 2) uint64: where a value lies; 0, 0 for none
     asks: Any,  # (capacity, 4) uint64: row of `codes`, or of `numeric` + their number; event; where the value lies
     said: Any,  # (n,) int8: what each speaks of: bits `HAS_FEATURES`, `HAS_PREDICTION`
@@ -267,7 +268,13 @@ def scan(
                 else:
                     break
             elif action == IDENTITY:
-                if not (kind in (_TEXT, _NULL) or (kind == _NUMBER and not flags & text.FRACTION)):
+                if kind == _NULL:
+                    identities[event, 0] = identities[event, 1] = _NONE
+                elif kind == _TEXT and not escaped:
+                    identities[event, 0], identities[event, 1] = begin + _1, at - _1
+                elif kind == _TEXT or (integer and not (flags and digits == _NONE)):
+                    identities[event, 0], identities[event, 1] = begin, at
+                else:
                     break
             elif action == NAME:
                 if kind != _TEXT or escaped:

@@ -8,6 +8,7 @@ import numpy as np
 from detectors.arrays import Bools, Codes, Ints
 from detectors.columns import ABSENT, CODE_NULL
 from monitor.events.frame import Frame
+from monitor.events.identity import hash_of, hash_texts
 from monitor.events.json import named, scan
 from monitor.events.json.forgiving import parse
 from monitor.events.json.gathered import Gathered
@@ -15,7 +16,7 @@ from monitor.events.json.program import HAS_FEATURES, HAS_PREDICTION, Program, p
 from monitor.events.lookup import ASK, CodeTable, PackedTables
 from monitor.events.mapping import MODEL
 from monitor.events.parts import Part, fill_segments, segment_code, set_absent, set_code
-from monitor.events.values import Category, category, most_probable, number
+from monitor.events.values import Category, category, clean, most_probable, number
 
 MAX_VERSIONS: Final = 16
 """Distinct versions told apart by the compiled loop; events of further ones take longer."""
@@ -85,7 +86,7 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
     frame, n = program.frame, positions.size
     numeric, codes = frame.blank(n)
     times = np.zeros(n, dtype=np.int64)
-    versions, probabilities = np.zeros((2, n, 2), dtype=np.uint64)
+    versions, identities, probabilities = np.zeros((3, n, 2), dtype=np.uint64)
     asks = np.empty((min(n * (frame.n_codes + frame.n_numeric), MAX_ASKS), 4), dtype=np.uint64)
     said, status = np.zeros((2, n), dtype=np.int8)
     keys, tables = program.keys, program.tables
@@ -93,7 +94,7 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
         gathered.data, gathered.starts[positions], gathered.ends[positions],
         program.entries, program.needed, program.predictions, program.owners, program.guesses,
         keys.info, keys.slots, keys.entries, keys.words, tables.info, tables.slots, tables.entries, tables.words,
-        numeric, codes, times, versions, probabilities, asks, said, status,
+        numeric, codes, times, versions, identities, probabilities, asks, said, status,
     )  # fmt: skip
     texts, version_codes = _versions(gathered, versions)
     part = Part(
@@ -131,7 +132,20 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
     fill_segments(frame, part, codes)
     set_absent(frame, part.numeric, part.codes, said & HAS_FEATURES > 0, said & HAS_PREDICTION > 0)
     part.unseen = {column: sorted(pairs) for column, pairs in part.unseen.items()}
+    if frame.with_ids:
+        part.ids = _ids(frame, gathered, identities, status == scan.TAKEN)
     return part, status
+
+
+def _ids(frame: Frame, gathered: Gathered, places: Any, taken: Bools) -> Any:
+    """The hashes of the ids. Texts with an escape, which keep their quotes, are read by Python."""
+    places[~taken] = 0
+    found = hash_texts(gathered.data, places, frame.spec.name)
+    for row in np.flatnonzero((places[:, 1] > 0) & (gathered.data[places[:, 0]] == ord('"'))).tolist():
+        begin, end = places[row].tolist()
+        if end > begin:  # else it is the quote after an empty text
+            found[row] = hash_of(frame.spec.name, clean(str(parse(gathered.text(begin, end)))))
+    return found
 
 
 def _versions(gathered: Gathered, places: Any) -> tuple[tuple[str, ...], Codes]:

@@ -1,0 +1,64 @@
+"""Flat files of labels: Parquet, CSV and JSON lines, read a bounded number of rows at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.errors import InputError
+from monitor.events.labels import DecodedLabels, LabelDecoder, LabelSpec
+from monitor.files.csv import CsvTable
+from monitor.files.jsonl import read_lines
+from monitor.files.parquet import ParquetTable
+from monitor.files.read import format_of
+from monitor.files.table import ROWS
+
+
+def iter_labels(path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_ms: int) -> Iterator[DecodedLabels]:
+    """Decode a file as labels, in the file's order.
+
+    In a CSV file what looks like a number is one where the task wants numbers, and in the value and the timestamp.
+
+    Raises
+    ------
+    InputError
+        The file is missing, corrupt or empty.
+    """
+    kind = format_of(path)
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty", hint="name a file with labels")
+    if kind == "jsonl":
+        for lines in read_lines(path):
+            for start in range(0, len(lines), ROWS):
+                yield decoder.decode(
+                    lines[start : start + ROWS], ["application/json"] * min(ROWS, len(lines) - start), now_ms
+                )
+        return
+    table = ParquetTable(path) if kind == "parquet" else CsvTable(path, infer=False)
+    numeric = set()
+    if kind == "csv":
+        for spec in specs:
+            numeric |= {spec.mapping.timestamp, spec.mapping.value}
+            numeric |= {spec.mapping.label} if spec.task in ("regression", "none") else set()
+    for batch in table.iter_batches():
+        yield decoder.decode_table(_read(batch, numeric), now_ms)
+
+
+def _read(batch: Any, numeric: set[str]) -> Any:
+    """With the columns of these names as numbers, if all of their cells are some; an empty cell is null."""
+    for position, name in enumerate(batch.schema.names):
+        texts = batch.column(position)
+        if not pa.types.is_string(texts.type):
+            continue
+        filled = pc.if_else(pc.equal(texts, pa.scalar("")), pa.scalar(None, pa.string()), texts)
+        if name in numeric:
+            for kind in (pa.int64(), pa.float64()):
+                try:
+                    filled = pc.cast(filled, kind)
+                    break
+                except pa.ArrowInvalid:
+                    continue
+        batch = batch.set_column(position, name, filled)
+    return batch

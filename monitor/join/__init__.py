@@ -1,0 +1,1 @@
+"""The join of late labels with predictions, in blocks. Pure: no client, no clock."""

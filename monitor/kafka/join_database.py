@@ -1,0 +1,108 @@
+"""The join's state on the disk: one RocksDB database a partition of `drift.joins`."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+
+from monitor.join.joiner import JoinStep
+from monitor.join.restore import restored
+from monitor.join.state import SEAL
+
+CACHE_BYTES: Final = 64 * 1024 * 1024
+"""For the blocks, indices and filters of all partitions together."""
+WRITE_BUFFER_BYTES: Final = 16 * 1024 * 1024
+"""Of one partition; two at most. Rows wait there until a file of them is written."""
+OFFSET_KEY: Final = b"__faust\0offset__"
+
+_cache: Any = None
+
+
+def options() -> Any:
+    """How a database is opened."""
+    global _cache  # one a process, made when the first database is opened
+    if _cache is None:
+        _cache = Cache(CACHE_BYTES)
+    table = BlockBasedOptions()
+    table.set_block_cache(_cache)
+    table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    table.set_bloom_filter(10, False)
+    table.set_block_size(8 * 1024)
+    table.set_format_version(5)
+    opened = Options(raw_mode=True)
+    opened.create_if_missing(True)
+    opened.set_block_based_table_factory(table)
+    opened.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    opened.set_max_write_buffer_number(2)
+    opened.set_memtable_whole_key_filtering(True)
+    opened.set_memtable_prefix_bloom_ratio(0.1)
+    opened.set_compression_type(DBCompressionType.lz4())
+    opened.set_bottommost_compression_type(DBCompressionType.zstd())
+    opened.set_level_compaction_dynamic_level_bytes(True)
+    opened.set_max_open_files(256)
+    return opened
+
+
+class JoinDatabase:
+    """One partition's rows, lists, seal and changelog offset."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path) -> "JoinDatabase":
+        """The database in a folder, which is made if it is not there."""
+        return cls(Rdict(str(path), options=options()))
+
+    def get_many(self, keys: list[bytes]) -> Sequence[bytes]:
+        """The stored values; empty where there is none."""
+        found: Sequence[bytes] = self._database.get(keys, b"")
+        return found
+
+    def apply(self, steps: Iterable[JoinStep], changelog_offset: int) -> None:
+        """Write what the changelog has, up to and with an offset, in one batch."""
+        batch = WriteBatch(raw_mode=True)
+        seal = None
+        for step in steps:
+            _exhaust(map(batch.delete, step.deletes))
+            for block in step.blocks:
+                _exhaust(map(batch.put, block.keys, block.values))
+                if block.n_new:
+                    batch.put(block.key, block.listed)
+            seal = step.seal
+        if seal is not None:
+            batch.put(SEAL, seal)
+        batch.put(OFFSET_KEY, str(changelog_offset).encode())
+        self._database.write(batch)
+
+    def restore(self, changes: Iterable[tuple[bytes, bytes | None]], changelog_offset: int) -> None:
+        """Write what was read from the changelog, up to and with an offset, in one batch."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in restored(self, changes).items():
+            if value:
+                batch.put(key, value)
+            else:
+                batch.delete(key)
+        batch.put(OFFSET_KEY, str(changelog_offset).encode())
+        self._database.write(batch)
+
+    def offset(self) -> int | None:
+        """The changelog offset that was written last."""
+        found: bytes | None = self._database.get(OFFSET_KEY)
+        return None if found is None else int(found)
+
+    def compact(self) -> None:
+        """Write all rows into as few files as may be: for measurements."""
+        self._database.flush()
+        self._database.compact_range(None, None)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._database.close()
+
+
+def _exhaust(calls: Iterable[object]) -> None:
+    deque(calls, maxlen=0)
