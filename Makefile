@@ -12,7 +12,11 @@ ARGS ?=
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: venv demo test test-long check bench verdicts records help
+=======
+.PHONY: venv demo test test-long check bench detectors records help
+>>>>>>> seq
 
 venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
 
@@ -34,8 +38,13 @@ check: $(STAMP)  ## lint, formatting, types, and who may import whom
 bench: $(STAMP)  ## measure speed and memory, each beside a yardstick
 	$(BIN)/driftline bench $(ARGS)
 
+<<<<<<< HEAD
 verdicts: $(STAMP)  ## simulate what verdicts are worth: docs/verdicts.md
 	$(BIN)/python -m monitor.verdicts $(ARGS)
+=======
+detectors: $(STAMP)  ## simulate what sequential detectors are worth: docs/detectors.md
+	$(BIN)/python -m monitor.detector_table $(ARGS)
+>>>>>>> seq
 
 records: $(STAMP)  ## after a change in sinks/records: the documentation, and a draft of ClickHouse's next migration
 	$(BIN)/python -m sinks.records > docs/records.md
