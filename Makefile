@@ -12,11 +12,7 @@ ARGS ?=
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: venv demo test test-long check bench verdicts records help
-=======
-.PHONY: venv demo test test-long check bench detectors records help
->>>>>>> seq
+.PHONY: venv demo test test-long check bench verdicts detectors records help
 
 venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
 
@@ -38,13 +34,10 @@ check: $(STAMP)  ## lint, formatting, types, and who may import whom
 bench: $(STAMP)  ## measure speed and memory, each beside a yardstick
 	$(BIN)/driftline bench $(ARGS)
 
-<<<<<<< HEAD
 verdicts: $(STAMP)  ## simulate what verdicts are worth: docs/verdicts.md
 	$(BIN)/python -m monitor.verdicts $(ARGS)
-=======
 detectors: $(STAMP)  ## simulate what sequential detectors are worth: docs/detectors.md
 	$(BIN)/python -m monitor.detector_table $(ARGS)
->>>>>>> seq
 
 records: $(STAMP)  ## after a change in sinks/records: the documentation, and a draft of ClickHouse's next migration
 	$(BIN)/python -m sinks.records > docs/records.md
