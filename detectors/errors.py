@@ -5,8 +5,10 @@ DetectorError
 ├── LayoutMismatch      two sketches, or a sketch and a reference, do not belong together: drop the message, count it
 ├── MalformedSketch     bytes that are no sketch: drop the message, count it
 ├── MalformedReference  bytes that are no reference file: stop, rebuild or fetch the file again
+├── MalformedState      bytes that are no state of a sequential detector: begin it anew, count it
 └── ConfigurationError  stop, correct the configuration
     ├── UnknownMethod   no such method is registered; names the nearest
+    ├── UnknownDetector no such sequential detector is registered; names the nearest
     ├── UnknownColumn   the reference has no such column; names the nearest
     └── InvalidSetting  a value out of range, or a column scored twice by one method
 ```
@@ -32,12 +34,20 @@ class MalformedReference(DetectorError):  # noqa: N818  # the name says what hap
     """The bytes are truncated, corrupt, no reference file at all, or of an unknown format version."""
 
 
+class MalformedState(DetectorError):  # noqa: N818  # the name says what happened; the root says that it is an error
+    """The bytes are truncated, corrupt, of an unknown format version, or of a detector that is not there."""
+
+
 class ConfigurationError(DetectorError, ValueError):
     """What was asked for cannot be done with this reference and these methods."""
 
 
 class UnknownMethod(ConfigurationError):  # noqa: N818  # the name says what happened; the root says that it is an error
     """No method of this name is registered."""
+
+
+class UnknownDetector(ConfigurationError):  # noqa: N818  # the name says what happened; the root says that it is an error
+    """No sequential detector of this name is registered."""
 
 
 class UnknownColumn(ConfigurationError):  # noqa: N818  # the name says what happened; the root says that it is an error
