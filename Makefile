@@ -12,7 +12,7 @@ ARGS ?=
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: venv demo test test-long check bench verdicts records help
+.PHONY: venv demo test test-long check bench verdicts detectors records help
 
 venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
 
@@ -36,6 +36,9 @@ bench: $(STAMP)  ## measure speed and memory, each beside a yardstick
 
 verdicts: $(STAMP)  ## simulate what verdicts are worth: docs/verdicts.md
 	$(BIN)/python -m monitor.verdicts $(ARGS)
+
+detectors: $(STAMP)  ## simulate what sequential detectors are worth: docs/detectors.md
+	$(BIN)/python -m monitor.detector_table $(ARGS)
 
 records: $(STAMP)  ## after a change in sinks/records: the documentation, and a draft of ClickHouse's next migration
 	$(BIN)/python -m sinks.records > docs/records.md

@@ -15,23 +15,24 @@ from detectors.sequential_registry import register
 class PageHinkley(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Page-Hinkley: how far the sum of (loss - mean so far) has risen above its lowest point, or fallen below its highest.
 
-    The quickest for a change of known size: a small one, or one that comes slowly. Prefer `adwin` where the size is not
-    known and nothing is to be tuned: this one's threshold is in units of the loss.
+    For a small change of known size that must be found in a series of known variance. Prefer `adwin` elsewhere, which
+    adapts to the variance itself.
 
     Parameters
     ----------
     min_instances: losses before the first change, at least 1. River's default.
-    delta: change of the mean that is not to be found, in units of the loss, at least 0. River's 0.005 lets the sum
-        wander: with it, and River's threshold of 50, most stable streams have false alarms. This default and the next
-        are measured: `docs/detectors.md`.
-    threshold: of the sum, in units of the loss, above 0.
-    alpha: what the sum keeps a step, in (0, 1]. River's default.
+    delta: change of the mean that is not to be found, in units, at least 0. This default, the next and that of alpha are
+        measured on stable streams (`docs/detectors.md`); River's are 0.005, 50 and 0.9999.
+    threshold: of the sum, in units, above 0.
+    alpha: what the sum keeps a step, in (0, 1]. Below 1 the sum does not fall for ever while nothing changes, but the
+        lowest point is kept for ever: with River's 0.9999 every second stable stream of 100,000 alarms even at a
+        threshold of 130.
     mode: "up" sees a rising loss only, "down" a falling one, "both" either.
+    unit: losses are divided by it, above 0. 1 is safe for errors of any rate. Twice the reference's standard deviation
+        of the loss, 2 sqrt(p (1 - p)) of errors, finds changes of rare errors three times as early, and is what losses
+        other than 0 and 1 need.
 
-    Losses other than 0 and 1 should be divided first by twice the reference's standard deviation of the loss, the
-    largest of 0 and 1.
-
-    Edge cases: a constant loss never alarms. The state is eleven numbers.
+    Edge cases: a constant loss never alarms. The state is twelve numbers.
 
     >>> from detectors.error_pane import ErrorPane
     >>> from detectors.sequential_state import SequentialState
@@ -49,10 +50,11 @@ class PageHinkley(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     errors_only: ClassVar[bool] = False
 
     min_instances: Annotated[int, msgspec.Meta(ge=1)] = 30
-    delta: Annotated[float, msgspec.Meta(ge=0.0)] = 0.005
-    threshold: Annotated[float, msgspec.Meta(gt=0.0)] = 50.0
-    alpha: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.9999
+    delta: Annotated[float, msgspec.Meta(ge=0.0)] = 0.015
+    threshold: Annotated[float, msgspec.Meta(gt=0.0)] = 120.0
+    alpha: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 1.0
     mode: Literal["up", "down", "both"] = "both"
+    unit: Annotated[float, msgspec.Meta(gt=0.0)] = 1.0
 
     def initial(self) -> Floats:
         """Changed; n, mean, total; sums, their extremes, n and total at these, each of a rise and of a fall."""
@@ -61,7 +63,10 @@ class PageHinkley(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def advance(self, state: Floats, losses: Floats, evidence: Floats) -> int:
         """Read up to the first change."""
         up, down = (self.threshold if self.mode in (own, "both") else math.inf for own in ("up", "down"))
-        at: int = _advance(state, losses, evidence, float(self.min_instances), self.delta, up, down, self.alpha)
+        settings = (float(self.min_instances), self.delta, up, down, self.alpha)
+        at: int = _advance(state, losses / self.unit, evidence, *settings)
+        if at >= 0:
+            evidence[1::2] *= self.unit
         return at
 
 
