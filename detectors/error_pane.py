@@ -42,6 +42,24 @@ class ErrorPane(msgspec.Struct, frozen=True, kw_only=True):
         elif not 0.0 <= self.squares < math.inf:
             raise InvalidSetting(f"a sum of squares of {self.squares}")
 
+    def merged(self, other: "ErrorPane") -> "ErrorPane":
+        """Both together: parts of one pane, in any order.
+
+        Raises
+        ------
+        InvalidSetting: of different panes, or of errors and other losses.
+        """
+        one, two = self.squares, other.squares
+        if (self.start_ms, self.end_ms) != (other.start_ms, other.end_ms) or (one is None) != (two is None):
+            raise InvalidSetting(f"{self} and {other} are no parts of one pane")
+        return ErrorPane(
+            start_ms=self.start_ms,
+            end_ms=self.end_ms,
+            n=self.n + other.n,
+            total=self.total + other.total,
+            squares=None if one is None or two is None else one + two,
+        )
+
     def series(self, first: int, last: int) -> Floats:
         """Losses `first` to `last` (not included) of the n that stand for the pane's, (last - first,).
 

@@ -1,4 +1,4 @@
-"""Loops that are compiled when they are first called: whoever only asks for names and parameters does not load Numba."""
+"""Loops that are compiled when they are first called: who only asks for names and parameters does not load Numba."""
 
 import functools
 from collections.abc import Callable

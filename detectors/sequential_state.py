@@ -24,7 +24,8 @@ class Detection(msgspec.Struct, frozen=True, kw_only=True):
     start_ms, end_ms: the pane in which it was seen, half-open, in label time.
     position: after how many of the pane's losses, from 1. They are spread over the pane: no event's own position.
     n_before, loss_before: labelled predictions since the detector last began anew and before the change, and their mean
-        loss; `n_after`, `loss_after` those since. The detector's own estimate of where the change is.
+        loss; `n_after`, `loss_after` those since. The detector's own estimate of where the change is: close to it of
+        adwin and page_hinkley; of ddm and hddm_w it may be long before, and the difference then is small.
     """
 
     detector: str
@@ -65,7 +66,9 @@ class SequentialState:
         InvalidSetting: the detector reads errors, and these are other losses.
         """
         if self.detector.errors_only and pane.squares is not None:
-            raise InvalidSetting(f"{self.detector.name} reads errors, 0 or 1: for other losses adwin, page_hinkley, kswin")
+            raise InvalidSetting(
+                f"{self.detector.name} reads errors, 0 or 1: for other losses adwin, page_hinkley, kswin"
+            )
         values, evidence = self.values.copy(), np.empty(4)
         found = []
         for first in range(0, pane.n, _PIECE):
@@ -102,7 +105,7 @@ class SequentialState:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "SequentialState":
-        """What `to_bytes` gave. Compare its `detector` with the configured one: after a change of parameters, begin anew.
+        """What `to_bytes` gave. Where its `detector` is not the configured one, parameters have changed: begin anew.
 
         Raises
         ------

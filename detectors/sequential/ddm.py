@@ -23,8 +23,8 @@ class DDM(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     warm_start: errors and right predictions before the first change, at least 1. River's default, as is the next.
     drift_threshold: the 3 above, above 0.
 
-    Edge cases: where nothing was wrong in the whole warm start, the first error is a change. Rises only. The state is six
-    numbers.
+    Edge cases: where nothing was wrong in the whole warm start, the first error is a change. Rises only. The state is
+    six numbers.
 
     >>> from detectors.error_pane import ErrorPane
     >>> from detectors.sequential_state import SequentialState
@@ -33,8 +33,8 @@ class DDM(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     >>> found[0].loss_before < 0.11, found[0].position < 500
     (True, True)
 
-    Source: Gama, Medas, Castillo and Rodrigues (2004), Learning with drift detection, SBIA 2004, LNCS 3171, 286-295; the
-    same numbers as `river.drift.binary.DDM`.
+    Source: Gama, Medas, Castillo and Rodrigues (2004), Learning with drift detection, SBIA 2004, LNCS 3171, 286-295;
+    the same numbers as `river.drift.binary.DDM`.
     """
 
     name: ClassVar[str] = "ddm"

@@ -14,8 +14,8 @@ from detectors.sequential_registry import register
 class EDDM(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """EDDM: the distances between errors; a change where mean + 2 standard deviations fall to 90 % of their highest.
 
-    For comparison with papers: it alarms on nearly every stable stream, more than once (`docs/detectors.md`). Prefer any
-    other.
+    For comparison with papers: it alarms on nearly every stable stream, more than once (`docs/detectors.md`). Prefer
+    any other.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class EDDM(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     >>> from detectors.sequential_state import SequentialState
     >>> state, _ = SequentialState(EDDM()).update(ErrorPane(start_ms=0, end_ms=1, n=5_000, total=500))
     >>> state, found = state.update(ErrorPane(start_ms=1, end_ms=2, n=5_000, total=1_500))
-    >>> [(one.loss_before, round(one.loss_after, 1)) for one in found]
+    >>> [(round(one.loss_before, 1), round(one.loss_after, 1)) for one in found]
     [(0.1, 0.3)]
 
     Source: Baena-García et al. (2006), Early drift detection method, 4th International Workshop on Knowledge Discovery

@@ -14,8 +14,8 @@ from detectors.sequential_registry import register
 class HDDMW(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """HDDM_W: like `hddm_a`, with means that forget exponentially, and McDiarmid's inequality.
 
-    Sees a rise of any kind within tens of errors, and alarms often on stable streams for the same reason. Prefer
-    `hddm_a` or `adwin` on long streams.
+    Sees a rise of any kind within tens of errors, and alarms often on stable streams for the same reason. In panes
+    of more than a hundred errors it hardly sees a thing: they are spread evenly. Prefer `hddm_a` or `adwin`.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ class HDDMW(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 @lazily_compiled
 def _advance(state: Any, losses: Any, evidence: Any, confidence: float, weight: float, two_sided: bool) -> int:
     # Weighted means come as pairs: the mean, and the "independent bound condition", the sum of the squared weights.
-    # By side, from 5 (rise) and from 12 (fall): the cut point's bound, n and total there; the pair before it; that after.
+    # By side, from 5 (rise) and from 12 (fall): the cut point's bound, n and total there; the pair before it; that of
+    # what came since.
     log_one = np.log(1.0 / confidence)
     kept, square, kept_square = 1.0 - weight, weight * weight, (1.0 - weight) ** 2
     for index in range(losses.size):

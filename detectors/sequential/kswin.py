@@ -16,15 +16,16 @@ class KSWIN(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """KSWIN: the newest `stat_size` losses against as many drawn from those before them in the window.
 
     Sees other changes than that of the mean, where losses are not just 0 and 1. Its window is short, so that only large
-    changes are found, and it makes a test at each loss: false alarms on long streams. Prefer `adwin` for error rates.
+    changes are found, and it makes a test at each loss: false alarms on long streams. In panes of more losses than
+    `stat_size` it hardly sees a thing: they are spread evenly. Prefer `adwin` for error rates.
 
     Parameters
     ----------
     alpha: level of one test, in (0, 1). River's default, as are the next two.
     window_size: losses in the window, at least twice `stat_size`.
     stat_size: losses on a side of the test, in [2, 1,000].
-    seed: of the draws, at least 0. The draw of a test is a function of the seed and of the losses read since the detector
-        began anew, so that it is the same after a restart; River's goes on from a generator's state.
+    seed: of the draws, at least 0. The draw of a test is a function of the seed and of the losses read since the
+        detector began anew, so that it is the same after a restart; River's goes on from a generator's state.
 
     p-value: the exact distribution for equal sizes without ties, `scipy.stats.ks_2samp(method="exact")`.
 
@@ -38,7 +39,7 @@ class KSWIN(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     (1, True)
 
     Source: Raab, Heusinger and Schleif (2020), Reactive soft prototype computing for concept drift streams,
-    Neurocomputing 416, 340-351; `river.drift.KSWIN` with these draws gives the same numbers.
+    Neurocomputing 416, 340-351; with these draws the same numbers as `river.drift.KSWIN`.
     """
 
     name: ClassVar[str] = "kswin"
@@ -66,8 +67,8 @@ class KSWIN(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def draw(self, n: int) -> list[int]:
         """Positions, oldest first, of the losses drawn for the test at loss `n` since the detector began anew.
 
-        Fisher and Yates' shuffle of the first `stat_size`, by SplitMix64 (Steele, Lea and Flood, 2014) at a place of its
-        own a draw. The specification of what `_advance` does.
+        Fisher and Yates' shuffle of the first `stat_size`, by SplitMix64 (Steele, Lea and Flood, 2014) at a place of
+        its own a draw. The specification of what `_advance` does.
         """
         drawn = list(range(self.window_size - self.stat_size))
         for position in range(self.stat_size):

@@ -13,7 +13,7 @@ from detectors.sequential_registry import register
 
 @register
 class PageHinkley(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Page-Hinkley: how far the sum of (loss - mean so far) has risen above its lowest point, or fallen below its highest.
+    """Page-Hinkley: how far the sum of (loss - mean so far) has come from its lowest point, or from its highest.
 
     For a small change of known size that must be found in a series of known variance. Prefer `adwin` elsewhere, which
     adapts to the variance itself.
@@ -21,8 +21,8 @@ class PageHinkley(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Parameters
     ----------
     min_instances: losses before the first change, at least 1. River's default.
-    delta: change of the mean that is not to be found, in units, at least 0. This default, the next and that of alpha are
-        measured on stable streams (`docs/detectors.md`); River's are 0.005, 50 and 0.9999.
+    delta: change of the mean that is not to be found, in units, at least 0. This default, the next and that of alpha
+        are measured on stable streams (`docs/detectors.md`); River's are 0.005, 50 and 0.9999.
     threshold: of the sum, in units, above 0.
     alpha: what the sum keeps a step, in (0, 1]. Below 1 the sum does not fall for ever while nothing changes, but the
         lowest point is kept for ever: with River's 0.9999 every second stable stream of 100,000 alarms even at a
@@ -39,8 +39,8 @@ class PageHinkley(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     >>> state = SequentialState(PageHinkley())
     >>> state, found = state.update(ErrorPane(start_ms=0, end_ms=1, n=5_000, total=500))
     >>> state, found = state.update(ErrorPane(start_ms=1, end_ms=2, n=5_000, total=1_500))
-    >>> [(one.n_before, one.loss_before, round(one.loss_after, 1)) for one in found][:1]
-    [(5000, 0.1, 0.3)]
+    >>> [(one.n_before, round(one.loss_before, 2), round(one.loss_after, 1)) for one in found]
+    [(4994, 0.1, 0.3)]
 
     Source: Page (1954), Continuous inspection schemes, Biometrika 41(1-2), 100-115; the same numbers as
     `river.drift.PageHinkley`.

@@ -46,11 +46,12 @@ def _head(results: Results) -> str:
     return _joined(
         "# What sequential detectors are worth",
         _paragraph(
-            f"Written by `make detectors`, never by hand; seed {results.seed}. Names are those of the configuration, with",
-            "the defaults of `detectors/sequential/`, where each is described; bold ones are on by default. They read the",
-            "errors of a model pane by closed pane, spread evenly inside a pane. *page_hinkley, unit of the reference*",
-            "has losses divided by twice the standard deviation of the reference's. *River's default* is the same detector",
-            f"with River's parameters. *{ALWAYS}* alarms without looking: what cannot beat it is worth nothing.",
+            f"Written by `make detectors`, never by hand; seed {results.seed}. Names are those of the",
+            "configuration, with the defaults of `detectors/sequential/`, where each is described; bold ones",
+            "are on by default. They read the errors of a model pane by closed pane, spread evenly inside a",
+            "pane. *page_hinkley, unit of the reference* has losses divided by twice the standard deviation",
+            f"of the reference's. *River's default* is the same detector with River's parameters. *{ALWAYS}*",
+            "alarms without looking: what cannot beat it is worth nothing.",
         ),
     )
 
@@ -58,15 +59,14 @@ def _head(results: Results) -> str:
 def _stable(results: Results) -> str:
     head = ["streams with a false alarm (all false alarms)"]
     head += [f"{rate:.0%} errors, {_of_panes(n)}" for n in PANES for rate in RATES]
-    rows = [
-        [name, *(_pair(results.stable[name, rate, n]) for n in PANES for rate in RATES)] for name in CONTENDERS
-    ]
+    rows = [[name, *(_pair(results.stable[name, rate, n]) for n in PANES for rate in RATES)] for name in CONTENDERS]
     rows.append([ALWAYS, *[_pair((results.n_stable, results.n_stable * (N_STREAM // EVERY)))] * (len(head) - 1)])
     return _joined(
         f"## Stable: {results.n_stable} streams of {N_STREAM:,} independent errors of one rate",
         _paragraph(
-            "At most one stream with a false alarm is wanted of those on by default. Errors spread evenly vary less inside",
-            "a pane than the events did, so that panes make false alarms fewer; one by one is the hardest.",
+            "At most one stream with a false alarm is wanted of those on by default. Errors spread evenly",
+            "vary less inside a pane than the events did, so that panes make false alarms fewer; one by one",
+            "is the hardest.",
         ),
         _table(head, rows),
     )
@@ -84,14 +84,16 @@ def _changed(results: Results) -> str:
     return _joined(
         f"## One change: median delay (missed / false alarms), {results.n_seeds} streams each, panes of {N_PANE}",
         _paragraph(
-            f"`river.datasets.synth`: SEA (variants 2 and 3, noise 10 %), Agrawal (function s, then s + 1, perturbation 5 %;",
-            "s is the seed), STAGGER (likewise), hyperplane (weights drawn anew, noise 5 %). A decision tree of depth 8",
-            f"learns from {N_TRAINING:,} rows, and is not trained again; {N_REFERENCE:,} rows are its reference; then",
-            f"{N_BEFORE:,} rows before the change begins and {N_AFTER:,} from there. *Abrupt*: all rows from there are the new",
-            f"concept's. *Gradual*: its share rises along a logistic curve, 2 % at the beginning, 98 % {WIDTHS['gradual']:,}",
-            "rows later. Delay: labelled predictions from there to the end of the pane with the first alarm. Missed: none",
-            f"came. False: all alarms in the {N_BEFORE:,} rows before, over all streams. In brackets the mean error rate",
-            "before, and in the last half after. Some of the changes are small: a model that loses nothing has no alarm.",
+            "`river.datasets.synth`: SEA (variants 2 and 3, noise 10 %), Agrawal (function s, then s + 1,",
+            "perturbation 5 %; s is the seed), STAGGER (likewise), hyperplane (weights drawn anew, noise 5",
+            f"%). A decision tree of depth 8 learns from {N_TRAINING:,} rows, and is not trained again;",
+            f"{N_REFERENCE:,} rows are its reference; then {N_BEFORE:,} rows before the change begins and",
+            f"{N_AFTER:,} from there. *Abrupt*: all rows from there are the new concept's. *Gradual*: its",
+            f"share rises along a logistic curve, 2 % at the beginning, 98 % {WIDTHS['gradual']:,} rows later.",
+            "Delay: labelled predictions from there to the end of the pane with the first alarm. Missed: none",
+            f"came. False: all alarms in the {N_BEFORE:,} rows before, over all streams. In brackets the mean",
+            "error rate before, and in the last half after. Some of the changes are small: a model that loses",
+            "nothing has no alarm.",
         ),
         *parts,
     )
@@ -110,8 +112,8 @@ def _panes(results: Results) -> str:
     return _joined(
         f"## The same by the size of a pane: all {number} streams",
         _paragraph(
-            "A pane ends later than its events, and what is shorter than a pane is not seen: `kswin` and `hddm_w`, which",
-            "look at some tens of losses, lose most by panes, of changes and of false alarms.",
+            "A pane ends later than its events, and what is shorter than a pane is not seen: `kswin` and",
+            "`hddm_w`, which look at some tens of losses, lose most by panes, of changes and of false alarms.",
         ),
         _table(["median delay (missed / false alarms)", *(_of_panes(n) for n in sizes)], rows),
     )

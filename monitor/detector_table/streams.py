@@ -18,7 +18,7 @@ N_REFERENCE: Final = 2_000
 N_BEFORE: Final = 10_000
 N_AFTER: Final = 10_000
 WIDTHS: Final = MappingProxyType({"abrupt": 0, "gradual": 2_000})
-"""Losses during which the new concept comes: its share is 2 % at their beginning, half in the middle, 98 % at the end."""
+"""Losses during which the new concept comes: its share is 2 % at first, half in the middle, 98 % at the end."""
 
 _Rows = tuple[Floats, Floats]
 
