@@ -41,8 +41,8 @@ class ADWIN(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     >>> from detectors.sequential_state import SequentialState
     >>> state, _ = SequentialState(ADWIN()).update(ErrorPane(start_ms=0, end_ms=1, n=5_000, total=500))
     >>> state, found = state.update(ErrorPane(start_ms=1, end_ms=2, n=5_000, total=1_500))
-    >>> len(found), round(found[0].loss_before, 2), found[0].loss_after > 0.15, found[0].position < 500
-    (1, 0.1, True, True)
+    >>> len(found), round(found[0].loss_before, 2), found[0].position < 500
+    (1, 0.1, True)
 
     Source: Bifet and Gavaldà (2007), Learning from time-changing data with adaptive windowing, Proceedings of the 2007
     SIAM International Conference on Data Mining, 443-448, with its ADWIN2; buckets' variances after Babcock et al.

@@ -12,6 +12,7 @@ import numpy as np
 from detectors.error_pane import ErrorPane
 from detectors.sequential_registry import sequential_detector, sequential_detectors
 from detectors.sequential_state import SequentialState
+from monitor.detector_table import flights
 from monitor.detector_table.contenders import Outcome, outcomes
 from monitor.detector_table.report import Results, page
 from monitor.detector_table.stable import N_STREAM, false_alarms
@@ -53,6 +54,7 @@ def simulate(seed: int, n_seeds: int, n_stable: int) -> Results:
         stable=false_alarms(seed, n_stable),
         streams=rates,
         outcomes=found,
+        flights=flights.months(),
         sizes=_sizes(seed),
     )
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Final
 
 from monitor.detector_table.contenders import ALWAYS, CONTENDERS, EVERY, N_PANE, Outcome
+from monitor.detector_table.flights import MONTHS, Flights
 from monitor.detector_table.stable import N_STREAM, PANES, RATES
 from monitor.detector_table.streams import CONCEPTS, N_AFTER, N_BEFORE, N_REFERENCE, N_TRAINING, WIDTHS
 
@@ -24,6 +25,7 @@ class Results:
     stable: by contender, error rate and losses a pane: streams with a false alarm, and all false alarms.
     streams: by concept and kind of change, error rates of the model before and long after it, a pair a seed.
     outcomes: by losses a pane, concept, kind of change and contender, an outcome a seed.
+    flights: the demo's.
     sizes: by detector, bytes of its state after 100,000 losses.
     """
 
@@ -33,12 +35,21 @@ class Results:
     stable: Mapping[tuple[str, float, int], tuple[int, int]]
     streams: Mapping[tuple[str, str], Sequence[tuple[float, float]]]
     outcomes: Mapping[tuple[int, str, str, str], Sequence[Outcome]]
+    flights: Flights
     sizes: Mapping[str, int]
 
 
 def page(results: Results) -> str:
     """The whole page, ending with a new line."""
-    parts = (_head(results), _stable(results), _changed(results), _panes(results), _sizes(results), _redo())
+    parts = (
+        _head(results),
+        _stable(results),
+        _changed(results),
+        _panes(results),
+        _flights(results),
+        _sizes(results),
+        _redo(),
+    )
     return "\n\n".join(parts) + "\n"
 
 
@@ -116,6 +127,24 @@ def _panes(results: Results) -> str:
             "`hddm_w`, which look at some tens of losses, lose most by panes, of changes and of false alarms.",
         ),
         _table(["median delay (missed / false alarms)", *(_of_panes(n) for n in sizes)], rows),
+    )
+
+
+def _flights(results: Results) -> str:
+    flights = results.flights
+    rows = [
+        ["*error rate*", *(f"{rate:.1%}" for rate in flights.rates)],
+        *([name, *(str(n or "") for n in months)] for name, months in flights.alarms.items()),
+    ]
+    return _joined(
+        "## The flights: alarms by month",
+        _paragraph(
+            "The demo's flights of 2013 and its model, which has learned from January: was the class right?",
+            "A label comes at the scheduled arrival; panes of an hour. January is the reference, and is",
+            "read first. Not simulated: errors depend on the weather of the day, so that they come in",
+            "bunches, and no detector here knows of such dependence; what is found is for a person to read.",
+        ),
+        _table(["", *MONTHS], rows),
     )
 
 
