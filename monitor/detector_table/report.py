@@ -132,19 +132,23 @@ def _panes(results: Results) -> str:
 
 def _flights(results: Results) -> str:
     flights = results.flights
-    rows = [
-        ["*error rate*", *(f"{rate:.1%}" for rate in flights.rates)],
-        *([name, *(str(n or "") for n in months)] for name, months in flights.alarms.items()),
+    rates = ["*error rate*", *(f"{rate:.1%}" for rate in flights.rates)]
+    tables = [
+        _table([title, *MONTHS], [rates, *([name, *(str(n or "") for n in months)] for name, months in alarms.items())])
+        for title, alarms in (("panes of an hour", flights.alarms), ("days, design effect", flights.effective))
     ]
     return _joined(
         "## The flights: alarms by month",
         _paragraph(
             "The demo's flights of 2013 and its model, which has learned from January: was the class right?",
-            "A label comes at the scheduled arrival; panes of an hour. January is the reference, and is",
-            "read first. Not simulated: errors depend on the weather of the day, so that they come in",
-            "bunches, and no detector here knows of such dependence; what is found is for a person to read.",
+            "A label comes at the scheduled arrival. January is the reference, and is read first. Not",
+            "simulated: what is found is for a person to read. Errors depend on the hour and on the weather",
+            "of the day, so that they come in bunches: detectors that believe them independent alarm every",
+            "day. The second table has panes of a day and January's design effect: days vary",
+            f"{flights.design_effect:.0f} times as much as independent errors would, and a pane counts as so many",
+            "times fewer losses.",
         ),
-        _table(["", *MONTHS], rows),
+        *tables,
     )
 
 

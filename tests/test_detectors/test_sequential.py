@@ -142,16 +142,16 @@ def test_a_state_is_never_changed_by_the_pane_after_it(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@given(drawn=rates, cut=st.integers(0, 25))
+@given(drawn=rates, cut=st.integers(0, 25), design_effect=st.sampled_from([1.0, 1.7, 33.15]))
 @settings(max_examples=40, deadline=None)
-def test_a_state_saved_and_read_anywhere_goes_on_as_if_it_had_not_been(name, drawn, cut):
+def test_a_state_saved_and_read_anywhere_goes_on_as_if_it_had_not_been(name, drawn, cut, design_effect):
     panes = panes_of(drawn)
-    start = SequentialState(sequential_detector(name))
+    start = SequentialState(sequential_detector(name), design_effect=design_effect)
     whole, found = run(start, panes)
     half, first = run(start, panes[:cut])
     back = SequentialState.from_bytes(half.to_bytes())
     end, second = run(back, panes[cut:])
-    assert back.detector == start.detector
+    assert (back.detector, back.design_effect) == (start.detector, design_effect)
     assert first + second == found
     assert end.to_bytes() == whole.to_bytes()
 
@@ -180,6 +180,64 @@ def test_how_the_events_of_a_pane_are_dealt_to_messages_changes_nothing(name, da
     other, found_dealt = run(start, dealt)
     assert found_dealt == found
     assert other.to_bytes() == once.to_bytes()
+
+
+class Recorder(msgspec.Struct, frozen=True):
+    """A detector that keeps what it is given, and never alarms."""
+
+    name = "recorder"
+    errors_only = False
+    seen: list[float]
+
+    def initial(self):
+        return np.empty(0)
+
+    def advance(self, state, losses, evidence):
+        self.seen.extend(losses.tolist())
+        return -1
+
+
+@given(drawn=rates, design_effect=st.floats(1.0, 50.0))
+@settings(deadline=None)
+def test_with_a_design_effect_a_detector_is_given_so_many_times_fewer_losses_with_the_same_mean(drawn, design_effect):
+    recorder = Recorder(seen=[])
+    panes = panes_of(drawn)
+    run(SequentialState(recorder, design_effect=design_effect), panes)
+    n, errors = sum(one.n for one in panes), sum(one.total for one in panes)
+    assert len(recorder.seen) == int(n / design_effect)
+    # A pane of a few losses may be given as none: its errors come with the next.
+    late = math.ceil(panes[-1].n / design_effect) + 1
+    assert sum(recorder.seen) <= errors / design_effect + 0.5
+    if all(one.n >= 2 * design_effect for one in panes):
+        assert sum(recorder.seen) >= errors / design_effect - late
+
+
+def test_panes_that_depend_on_the_day_are_no_change_with_their_design_effect_and_are_without():
+    rng = np.random.default_rng(8)
+    rates = np.clip(rng.normal(0.3, 0.08, size=300), 0.0, 1.0)
+    panes = [pane(at, 900, int(rng.binomial(900, rate))) for at, rate in enumerate(rates)]
+    errors = np.array([one.total for one in panes])
+    share = errors.sum() / 270_000
+    design_effect = float(((errors - 900 * share) ** 2).sum() / (270_000 * share * (1 - share)))
+    assert design_effect == pytest.approx(28.0, rel=0.3)
+    for name in ("adwin", "page_hinkley"):
+        detector = sequential_detector(name)
+        assert len(run(SequentialState(detector), panes)[1]) >= 10
+        assert run(SequentialState(detector, design_effect=design_effect), panes)[1] == []
+
+
+def test_with_a_design_effect_a_change_is_told_in_labelled_predictions():
+    _, found = run(SequentialState(sequential_detector("page_hinkley"), design_effect=10.0), a_change(n=200))
+    assert len(found) == 1
+    assert found[0].n_before == pytest.approx(30_000, abs=1_000)
+    read = (found[0].start_ms // MINUTE) * 150 + found[0].position
+    assert found[0].n_before + found[0].n_after == pytest.approx(read, abs=20)
+
+
+@pytest.mark.parametrize("design_effect", [0.99, 0.0, -1.0, math.inf, math.nan])
+def test_a_design_effect_below_one_is_refused(design_effect):
+    with pytest.raises(InvalidSetting, match="design effect"):
+        SequentialState(sequential_detector("adwin"), design_effect=design_effect)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -279,6 +337,7 @@ def test_a_truncated_or_foreign_state_is_refused(name):
     stored = msgspec.msgpack.decode(data)
     changed = (
         {"format": 2},
+        {"design_effect": 0.5},
         {"detector": "none"},
         {"parameters": {"no_parameter": 1}},
         {"values": stored["values"][:-1]},
