@@ -36,8 +36,8 @@ COUNTS: Final = (
 `matched`: ids with a match, less those that lost it. `repeated`: labels that say what a kept one says. `corrected`:
 other labels that changed the match; `superseded`: that did not. `duplicate_prediction`: predictions of an id that has
 one. `label_before_prediction`, `label_overdue`: labels outside [prediction, prediction + horizon]. `too_late`: what
-came after its horizon had passed. `expired`: predictions that no label matched until then; `orphan`: ids of labels that no
-prediction came for. `unknown_model`: of a model that has no labels here.
+came after its horizon had passed. `expired`: predictions that no label matched until then; `orphan`: ids of labels
+that no prediction came for. `unknown_model`: of a model that has no labels here.
 """
 
 
