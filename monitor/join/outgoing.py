@@ -9,7 +9,7 @@ import numpy as np
 from detectors.columns import ABSENT, CODE_ABSENT
 from detectors.reference import Reference
 from monitor.events.batch import Batch
-from monitor.events.labels import LabelBatch
+from monitor.events.label_batch import LabelBatch
 from monitor.events.models import LABEL as PREDICTED
 from monitor.events.models import SCORE
 from monitor.join.block import Labels, Predictions, columns_of

@@ -1,7 +1,5 @@
 """Blocks hold what was decoded: scores, classes, segments, and cells that count as the reference's own."""
 
-from pathlib import Path
-
 import msgspec
 import numpy as np
 import pytest
