@@ -10,7 +10,7 @@ import numpy.typing as npt
 from monitor.events.reasons import Reason
 
 if TYPE_CHECKING:
-    from monitor.events.labels import LabelBatch
+    from monitor.events.label_batch import LabelBatch
 
 MAX_DETAIL = 200
 """Characters of a reject's detail."""

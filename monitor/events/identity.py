@@ -45,6 +45,8 @@ _BLOCK: Final = np.uint64(128)
 _0, _8, _16 = np.uint64(0), np.uint64(8), np.uint64(16)
 _24, _32, _40, _48, _63, _1 = (np.uint64(n) for n in (24, 32, 40, 48, 63, 1))
 
+_AHEAD: Final = 64
+
 NO_ID: Final = (0, 0)
 """Of an event without one."""
 
@@ -120,6 +122,9 @@ def _compress(h: Any, m: Any, n_bytes: Any, last: Any) -> None:
 def _hash(data: Any, places: Any, person: Any, found: Any) -> None:
     h, m = np.empty(8, dtype=np.uint64), np.empty(16, dtype=np.uint64)
     for i in range(places.shape[0]):
+        if i % _AHEAD == 0:  # texts lie far apart, in no cache: fetched together they are waited for once
+            for j in range(i, min(i + _AHEAD, places.shape[0])):
+                found[j, 0] = word_at(data, places[j, 0])
         begin, end = places[i, 0], places[i, 1]
         if end == _0:
             found[i, 0] = found[i, 1] = _0

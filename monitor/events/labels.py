@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from detectors.columns import NULL
 from monitor.events.arrow.arrays import categories, milliseconds, numbers
@@ -18,6 +17,7 @@ from monitor.events.decoder import Format, choose
 from monitor.events.identity import hash_of
 from monitor.events.json.forgiving import UNSET, Refused, bad_time, no_time, parse, resolve
 from monitor.events.json.split import split
+from monitor.events.label_batch import DecodedLabels, LabelBatch
 from monitor.events.label_mapping import LabelMapping
 from monitor.events.mapping import MODEL, path
 from monitor.events.models import Limits, Task
@@ -44,45 +44,6 @@ class LabelSpec(msgspec.Struct, frozen=True, kw_only=True):
     task: Task = "none"
     mapping: LabelMapping = LabelMapping()
     max_ahead_ms: int = _DAYS_AHEAD_MS
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelBatch:
-    """The labels of one model, as columns.
-
-    Attributes
-    ----------
-    model: its name.
-    ids: (n, 2) uint64, as `monitor.events.identity` makes them.
-    timestamps_ms: (n,) int64.
-    numbers: (n,) float64; NaN where the label is a class.
-    class_codes: (n,) int32 indices into `classes`; -1 where the label is a number.
-    values: (n,) float64, what rides along; NaN for nothing.
-    sources: (n,) int32, the message each came from, as an index into the input.
-    """
-
-    model: str
-    ids: npt.NDArray[np.uint64]
-    timestamps_ms: npt.NDArray[np.int64]
-    numbers: npt.NDArray[np.float64]
-    class_codes: npt.NDArray[np.int32]
-    classes: tuple[str, ...]
-    values: npt.NDArray[np.float64]
-    sources: npt.NDArray[np.int32]
-
-    @property
-    def n(self) -> int:
-        """How many."""
-        return int(self.timestamps_ms.size)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecodedLabels:
-    """Everything that was in the messages: `n_events == sum(batch.n) + len(rejects)`."""
-
-    batches: Sequence[LabelBatch]
-    rejects: Sequence[Rejected]
-    n_events: int
 
 
 @dataclass(kw_only=True)

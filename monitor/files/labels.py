@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.errors import InputError
-from monitor.events.labels import DecodedLabels, LabelDecoder, LabelSpec
+from monitor.events.label_batch import DecodedLabels
+from monitor.events.labels import LabelDecoder, LabelSpec
 from monitor.files.csv import CsvTable
 from monitor.files.jsonl import read_lines
 from monitor.files.parquet import ParquetTable

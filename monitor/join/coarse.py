@@ -13,6 +13,7 @@ from monitor.events.batch import Batch
 MOST_CELLS: Final = 12
 """Eleven of values and one of none."""
 _OWN_CATEGORIES: Final = 10
+_STEPS: Final = 15
 
 
 class CoarseColumns:
@@ -27,14 +28,17 @@ class CoarseColumns:
         layout, observed = reference.layout, reference.layout.observed
         counts = reference.sketches[WHOLE].counts
         position = {column.name: place for place, column in enumerate(layout.columns)}
-        self._numeric: list[tuple[int, Any]] = []
+        self._numeric: list[tuple[int, Any, int]] = []
         self._codes: list[tuple[int, int]] = []
         self.names: list[str] = []
         for row, index in enumerate(observed.numeric):
             column = observed.columns[index]
             if not column.name.startswith("@"):
                 cells = layout.cells(position[column.name])
-                self._numeric.append((row, coarse_edges(column, counts[cells])))
+                edges = coarse_edges(column, counts[cells])
+                filled = np.full(_STEPS, np.inf)
+                filled[: edges.size] = edges
+                self._numeric.append((row, filled, edges.size))
                 self.names.append(column.name)
         for row, index in enumerate(observed.categorical):
             column = observed.columns[index]
@@ -45,8 +49,8 @@ class CoarseColumns:
     def packed(self, batch: Batch) -> Any:
         """(ceil(n_columns / 2), n) uint8, as `cells` of `monitor.join.records.Shape.dtype`."""
         packed = np.zeros(((len(self.names) + 1) // 2, batch.n), dtype=np.uint8)
-        for place, (row, edges) in enumerate(self._numeric):
-            _pack_numbers(batch.numeric[row], edges, packed[place // 2], 4 * (place % 2))
+        for place, (row, edges, n_edges) in enumerate(self._numeric):
+            _pack_numbers(batch.numeric[row], edges, n_edges, packed[place // 2], 4 * (place % 2))
         for place, (row, n_own) in enumerate(self._codes, start=len(self._numeric)):
             _pack_codes(batch.codes[row], n_own, packed[place // 2], 4 * (place % 2))
         return packed
@@ -64,12 +68,15 @@ def coarse_edges(column: Column, counts: Any) -> Any:
 
 
 @compiled
-def _pack_numbers(values: Any, edges: Any, out: Any, shift: Any) -> None:
-    none = edges.size + 1
+def _pack_numbers(values: Any, edges: Any, n_edges: Any, out: Any, shift: Any) -> None:
+    """`edges` (15,) are filled up with infinities: four steps find the number of those below a value."""
+    none = n_edges + 1
     for i in range(values.size):
         value, cell = values[i], 0
-        for edge in edges:
-            cell += edge < value
+        cell += 8 * (edges[cell + 7] < value)
+        cell += 4 * (edges[cell + 3] < value)
+        cell += 2 * (edges[cell + 1] < value)
+        cell += edges[cell] < value
         out[i] |= np.uint8((cell if np.isfinite(value) else none) << shift)
 
 

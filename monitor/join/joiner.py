@@ -36,8 +36,8 @@ COUNTS: Final = (
 `matched`: ids with a match, less those that lost it. `repeated`: labels that say what a kept one says. `corrected`:
 other labels that changed the match; `superseded`: that did not. `duplicate_prediction`: predictions of an id that has
 one. `label_before_prediction`, `label_overdue`: labels outside [prediction, prediction + horizon]. `too_late`: what
-came after its horizon had passed. `expired`: predictions that no label matched until then; `orphan`: ids of labels that no
-prediction came for. `unknown_model`: of a model that has no labels here.
+came after its horizon had passed. `expired`: predictions that no label matched until then; `orphan`: ids of labels
+that no prediction came for. `unknown_model`: of a model that has no labels here.
 """
 
 
@@ -153,7 +153,7 @@ class _Step:
         if model is None:
             self.counts[block.shape.model, UNKNOWN_MODEL] += block.n
             return
-        records = block.records()
+        ids, records = _in_order(block.ids, block.records())
         codes = np.array([self._catalog.version(text) for text in block.versions], dtype=np.uint16)
         if records.size and int(records["version"].max()) >= codes.size:
             raise BadJoinMessage("a prediction of a version that the block does not name")
@@ -163,7 +163,7 @@ class _Step:
         shape = self._catalog.shape(block.shape)
         times = times_ms(records)
         live = of_model.live(times // stretch_ms)
-        keys = split_ids(block.ids)
+        keys = split_ids(ids)
         if not live.all():
             of_model.count(TOO_LATE, int((~live).sum()))
             records, times, keys = records[live], times[live], _some(keys, live)
@@ -195,7 +195,8 @@ class _Step:
             )
         for row in np.flatnonzero(~(fresh | waits)).tolist():
             record = matrix[row, HEAD.size :].tobytes()
-            of_model.one(keys[row], prediction=self._catalog.prediction(shape, record))
+            of_model.one(keys[row], current[row], prediction=self._catalog.prediction(shape, record))
+        of_model.flush()
 
     # Labels -----------------------------------------------------------------------------------------------------------
 
@@ -205,7 +206,8 @@ class _Step:
         if model is None:
             self.counts[block.model, UNKNOWN_MODEL] += block.n
             return
-        records, keys = block.records(), split_ids(block.ids)
+        ids, records = _in_order(block.ids, block.records())
+        keys = split_ids(ids)
         if not keys:
             return
         classes = records["kind"] == CLASS
@@ -231,6 +233,9 @@ class _Step:
             of_model.tally("waiting", stretches[fresh], 1)
         for shape, width in enumerate(self._catalog.widths):
             length = HEAD.size + width
+            again = alone & (lengths == length + LABEL.itemsize)
+            if again.any():
+                done |= self._again(of_model, shape, again, _matrix(current, again, length + LABEL.itemsize), records)
             waits = alone & (lengths == length)
             if not waits.any():
                 continue
@@ -252,7 +257,20 @@ class _Step:
                 _view(rows[:, HEAD.size :], self._seal.shapes[shape].dtype), own, number,
             )  # fmt: skip
         for row in np.flatnonzero(~done).tolist():
-            of_model.one(keys[row], label=records[row : row + 1].tobytes())
+            of_model.one(keys[row], current[row], label=records[row : row + 1].tobytes())
+        of_model.flush()
+
+    def _again(self, of_model: "_OfModel", shape: int, again: Bools, rows: Any, records: Any) -> Bools:
+        """(n,) which labels of those `again` are the very one that their prediction has: they change nothing."""
+        heads = _view(rows[:, : HEAD.size], HEADS)
+        predictions = _view(rows[:, HEAD.size : -LABEL.itemsize], self._seal.shapes[shape].dtype)
+        same = (rows[:, -LABEL.itemsize :] == _bytes_of(records[again])).all(axis=1) & (heads["shape"] == shape + 1)
+        after_ms = times_ms(records[again]) - times_ms(predictions)
+        same &= (after_ms >= 0) & (after_ms <= of_model.horizon_ms) & of_model.live(heads["stretch"].astype(np.int64))
+        of_model.count(REPEATED, int(same.sum()))
+        found = again.copy()
+        found[np.flatnonzero(again)[~same]] = False
+        return found
 
     # State ------------------------------------------------------------------------------------------------------------
 
@@ -271,11 +289,13 @@ class _Step:
             alone = np.fromiter((key not in often for key in keys), dtype=np.bool_, count=len(keys))
         return current, lengths, alone
 
-    def row(self, key: bytes) -> bytes:
-        """The row of one id."""
-        if key in self._changed or key in self._gone:
-            return self._changed.get(key, b"")
-        return self._state.get_many([key])[0]
+    def newest(self, key: bytes, row: bytes) -> bytes:
+        """The row of an id that was looked at, as it is now."""
+        return self._changed.get(key, row)
+
+    def change(self, key: bytes, row: bytes) -> None:
+        """Note one new row; `changed` follows for many of them."""
+        self._changed[key] = row
 
     def changed(self, model: int, keys: list[bytes], rows: list[bytes], stretches: Ints, new: Bools) -> None:
         """Note new rows."""
@@ -339,9 +359,9 @@ class _Step:
         """Emit the match of one id, if it has one."""
         label = known.match(model.horizon_ms)
         if label is not None and known.prediction is not None:
-            shape = known.prediction.shape
-            prediction = np.frombuffer(known.prediction.record, dtype=self._seal.shapes[shape].dtype)
-            self.gathering.add(shape, prediction, np.frombuffer(self._catalog.label_record(label), dtype=LABEL), sign)
+            self.gathering.add_one(
+                known.prediction.shape, known.prediction.record, self._catalog.label_record(label), sign
+            )
 
     # Expiry -----------------------------------------------------------------------------------------------------------
 
@@ -400,6 +420,8 @@ class _OfModel:
         self._code = step.code(model)
         self.stretch_ms = step.stretch_ms(self._code, model)
         self._watermark_ms = step.watermark_ms(self._code)
+        self.horizon_ms = model.horizon_ms
+        self._singles: list[tuple[bytes, bytes, int, bool]] = []
 
     def live(self, stretches: Ints) -> Bools:
         """(n,) whether each stretch is not over."""
@@ -454,18 +476,32 @@ class _OfModel:
         self._step.gathering.add(shape, predictions[meets], labels[meets], 1)
         return meets
 
-    def one(self, key: bytes, *, prediction: Prediction | None = None, label: bytes | None = None) -> None:
-        """One prediction, or the record of one label."""
+    def flush(self) -> None:
+        """Note what was done one by one."""
+        if self._singles:
+            keys, rows, stretches, new = (list(column) for column in zip(*self._singles, strict=True))
+            self._step.changed(self._code, keys, rows, np.array(stretches), np.array(new, dtype=np.bool_))
+            self._singles = []
+
+    def _is_live(self, stretch: int) -> bool:
+        return self._watermark_ms is None or not is_over(stretch, self.stretch_ms, self._model, self._watermark_ms)
+
+    def _add(self, what: str, number: int, n: int) -> None:
+        stretch = self._step.stretch(self._code, number)
+        setattr(stretch, what, getattr(stretch, what) + n)
+
+    def one(self, key: bytes, row: bytes, *, prediction: Prediction | None = None, label: bytes | None = None) -> None:
+        """One prediction, or the record of one label; `row` is what is known of it, but for what this block brought."""
         model, catalog = self._model, self._step.catalog
-        row = self._step.row(key)
+        row = self._step.newest(key, row)
         before = after = catalog.known(row)
         if row:
-            stretch = np.array([stretch_in(row)])
-            if not self.live(stretch).all():  # over, but not yet dropped
+            stretch = stretch_in(row)
+            if not self._is_live(stretch):  # over, but not yet dropped
                 if label is not None and before.prediction is not None:
                     self.count(TOO_LATE, 1)
                     return
-                self.tally("n_left", stretch, 1)
+                self._add("n_left", stretch, 1)
                 row, before, after = b"", Known(), Known()
         if prediction is not None:
             after = before.with_prediction(prediction)
@@ -473,7 +509,7 @@ class _OfModel:
         said = None if label is None else catalog.label(label)
         if said is not None:
             after = before.with_label(said, model.label_is)
-        if not row and not self.live(np.array([after.anchor_ms() // self.stretch_ms])).all():
+        if not row and not self._is_live(after.anchor_ms() // self.stretch_ms):
             self.count(TOO_LATE, 1)
             return
         old, new = before.match(model.horizon_ms), after.match(model.horizon_ms)
@@ -516,21 +552,18 @@ class _OfModel:
             number = max(number, left)
             came = left != number
             self._tally_state(before, left, -1)
-            self.tally("n_left", np.array([left] if came else []), 1)
+            if came:
+                self._add("n_left", left, 1)
         self._tally_state(after, number, 1)
-        self._step.changed(
-            self._code,
-            [key],
-            [self._step.catalog.row(after, number)],
-            np.array([number]),
-            np.array([came], dtype=np.bool_),
-        )
+        new = self._step.catalog.row(after, number)
+        self._step.change(key, new)
+        self._singles.append((key, new, number, came))
 
     def _tally_state(self, known: Known, number: int, n: int) -> None:
         if known.prediction is None:
-            self.tally("waiting", np.array([number]), n)
+            self._add("waiting", number, n)
         elif known.match(self._model.horizon_ms) is None:
-            self.tally("unlabelled", np.array([number]), n)
+            self._add("unlabelled", number, n)
 
 
 def is_over(stretch: Any, stretch_ms: int, model: JoinModel, watermark_ms: int) -> Any:
@@ -541,6 +574,15 @@ def is_over(stretch: Any, stretch_ms: int, model: JoinModel, watermark_ms: int) 
 def _bytes_of(records: Any) -> Any:
     """(n, width) uint8."""
     return np.ascontiguousarray(records).view(np.uint8).reshape(records.size, records.dtype.itemsize)
+
+
+def _in_order(ids: bytes, records: Any) -> tuple[bytes, Any]:
+    """Sorted as a database sorts them, by their first bytes: so it reads and writes a quarter faster."""
+    words = np.frombuffer(ids, dtype=">u8").reshape(-1, 2)
+    order = np.argsort(words[:, 0].astype(np.uint64))
+    width = records.dtype.itemsize
+    matrix = records.view(np.uint8).reshape(records.size, width)[order]
+    return words[order].tobytes(), matrix.reshape(-1).view(records.dtype)
 
 
 def _heads(stretches: Ints, shape: int) -> Any:

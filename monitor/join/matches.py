@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.arrays import Bools, Floats, Ints
 from monitor.join import records as rec
-from monitor.join.records import CLASS, Shape
+from monitor.join.records import CLASS, LABEL, Shape
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,14 +109,25 @@ class Gathering:
 
     def __init__(self) -> None:
         self._parts: dict[int, list[tuple[Any, Any, Any]]] = {}
+        self._singles: dict[int, list[tuple[bytes, bytes, int]]] = {}
 
     def add(self, shape: int, predictions: Any, labels: Any, sign: int) -> None:
         """Take matches of one shape: (n,) predictions and labels."""
         if predictions.size:
             self._parts.setdefault(shape, []).append((predictions, labels, np.full(predictions.size, sign, np.int8)))
 
+    def add_one(self, shape: int, prediction: bytes, label: bytes, sign: int) -> None:
+        """Take one match, by its records."""
+        self._singles.setdefault(shape, []).append((prediction, label, sign))
+
     def matches(self, shapes: Sequence[Shape], versions: Sequence[str], classes: Sequence[str]) -> list[Matches]:
         """All of them, one a shape."""
+        for code, singles in self._singles.items():
+            predictions = np.frombuffer(b"".join([one[0] for one in singles]), dtype=shapes[code].dtype)
+            labels = np.frombuffer(b"".join([one[1] for one in singles]), dtype=LABEL)
+            signs = np.array([one[2] for one in singles], dtype=np.int8)
+            self._parts.setdefault(code, []).append((predictions, labels, signs))
+        self._singles = {}
         return [
             Matches(
                 shape=shapes[code],

@@ -9,7 +9,7 @@ import numpy as np
 from detectors.columns import ABSENT, CODE_ABSENT
 from detectors.reference import Reference
 from monitor.events.batch import Batch
-from monitor.events.labels import LabelBatch
+from monitor.events.label_batch import LabelBatch
 from monitor.events.models import LABEL as PREDICTED
 from monitor.events.models import SCORE
 from monitor.join.block import Labels, Predictions, columns_of
@@ -71,6 +71,7 @@ class PredictionBlocks:
             records["scores"] = batch.numeric[self._scores].T
         records["segments"] = np.clip(batch.segments, 0, MAX_CODE).T
         records["cells"] = self._coarse.packed(batch).T
+        matrix = records.view(np.uint8).reshape(batch.n, records.dtype.itemsize)  # copied far faster than records are
         for partition, rows in _by_hash(ids, wanted, n_partitions):
             yield (
                 partition,
@@ -78,7 +79,7 @@ class PredictionBlocks:
                     shape=self.shape,
                     versions=batch.versions,
                     ids=ids[rows].tobytes(),
-                    columns=columns_of(records[rows]),
+                    columns=matrix[rows].T.tobytes(),
                 ),
             )
 
@@ -124,7 +125,7 @@ def blocks_by_partition(
 
 def _by_hash(ids: Any, wanted: Any, n_partitions: int) -> Iterator[tuple[int, Any]]:
     """The rows of each partition, in their order, and no more than a block takes."""
-    partition = (ids[:, 0] % np.uint64(n_partitions)).astype(np.int64)
+    partition = (ids[:, 0] % np.uint64(n_partitions)).astype(np.int16)
     partition[~wanted] = n_partitions
     order = np.argsort(partition, kind="stable")
     bounds = np.searchsorted(partition[order], np.arange(n_partitions + 1))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from monitor.events.batch import Batch
-from monitor.events.labels import LabelBatch
+from monitor.events.label_batch import LabelBatch
 from monitor.eventtime.watermark import Clock
 from monitor.join.block import JoinMessage, decode, encode
 from monitor.join.joiner import Joiner, JoinModel

@@ -7,7 +7,7 @@ import numpy as np
 
 from detectors.arrays import Codes, Ints
 from monitor.events.batch import Batch
-from monitor.events.labels import LabelBatch
+from monitor.events.label_batch import LabelBatch
 from monitor.eventtime.partitions import SourcePartition
 
 Headers = Sequence[tuple[str, bytes | None]]

@@ -171,7 +171,8 @@ def commands() -> dict[str, Any]:
 
 def test_the_commands_are_those_of_the_design() -> None:
     assert set(commands()) == {
-        "demo", "up", "reference build", "check", "replay", "run", "ingest", "evaluate", "deliver", "migrate", "bench",
+        "demo", "up", "reference build", "check", "replay", "run", "ingest", "join", "evaluate", "deliver", "migrate",
+        "bench",
     }  # fmt: skip
 
 
