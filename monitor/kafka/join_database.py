@@ -13,7 +13,7 @@ from monitor.join.state import SEAL
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
 """For the blocks, indices and filters of all partitions together."""
-WRITE_BUFFER_BYTES: Final = 16 * 1024 * 1024
+WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 """Of one partition; two at most. Rows wait there until a file of them is written."""
 OFFSET_KEY: Final = b"__faust\0offset__"
 
