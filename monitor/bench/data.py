@@ -28,6 +28,8 @@ CONFIG: Final = "driftline.yaml"
 """Of pairs that need no broker. The others have a file of their own each: none changes what another measures."""
 MULTIVARIATE: Final = "multivariate.yaml"
 """The same model with derived columns."""
+LABELLED: Final = "labelled.yaml"
+"""The same model with labels."""
 JSON: Final = "events.jsonl"
 ARROW: Final = "events.arrow"
 SITES: Final = tuple(f"site-{letter}" for letter in "abcdefgh")
@@ -136,6 +138,7 @@ def prepare(folder: Path, size: Size) -> None:
         configure(folder / MULTIVARIATE, model={"multivariate": True, "reference": "multivariate.ref"}),
     ):
         write_reference(config.models[0].reference, build_reference(config.models[0], data).reference)
+    configure(folder / LABELLED, model={"label_horizon": "30d"})
     rows = table(size.events)
     (folder / JSON).write_bytes(b"\n".join(json_messages(rows)))
     (folder / ARROW).write_bytes(msgspec.msgpack.encode(list(arrow_messages(rows, size.arrow_rows))))

@@ -96,6 +96,54 @@ MULTIVARIATE: Final = tuple(
     )
     for which, case, target in (("JSON", "json", 0.7), ("Arrow", "arrow", 0.5))
 )
+_STORE: Final = "RocksDB alone: the same rows put, looked up in another order, and put again"
+LABELS: Final = (
+    Pair(
+        title="labels, ingest",
+        case="json_labelled",
+        beside="json_unlabelled",
+        figures=(
+            Figure(
+                name="JSON decode + sketch + blocks for the join",
+                unit=RATE,
+                yardstick="the same without labels",
+                ours="rate",
+                theirs="rate",
+                target=Target(value=0.8, of="ratio"),
+            ),
+        ),
+    ),
+    Pair(
+        title="labels, join",
+        case="join",
+        beside="join_store",
+        figures=(
+            Figure(
+                name="predictions joined with their labels, state on disk",
+                unit=RATE,
+                yardstick=_STORE,
+                ours="rate",
+                theirs="rate",
+                target=Target(value=100_000.0, of="value"),
+            ),
+            Figure(
+                name="a pending prediction of 25 columns on disk",
+                unit="B",
+                yardstick="its id and its record",
+                ours="disk",
+                theirs="disk",
+                target=Target(value=100.0, of="value", less_is_better=True),
+            ),
+            Figure(
+                name="rows of the join's state restored from its changelog",
+                unit=RATE,
+                yardstick=_STORE,
+                ours="recovery",
+                theirs="recovery",
+            ),
+        ),
+    ),
+)
 KAFKA: Final = Pair(
     title="Kafka",
     case="ingest",
@@ -255,7 +303,7 @@ IDLE: Final = Pair(
     ),
 )
 
-PAIRS: Final = (*DECODING, *MULTIVARIATE, KAFKA, LATENCY, SCORING, RESULTS, *FLIGHTS, MEMORY, CHECK, IDLE)
+PAIRS: Final = (*DECODING, *MULTIVARIATE, *LABELS, KAFKA, LATENCY, SCORING, RESULTS, *FLIGHTS, MEMORY, CHECK, IDLE)
 
 PEERS: Final = tuple(
     Pair(

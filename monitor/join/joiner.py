@@ -61,7 +61,9 @@ class JoinStep:
 
     Attributes
     ----------
-    matches: to be counted; they came from this message alone, so its offset names them.
+    offset: the message's, in its partition of `drift.joins`.
+    matches: to be counted. They follow from this message and what came before it: partition and offset name them, so
+        that a repeat is recognised wherever they are sent.
     blocks: rows to write, with their lists; each one changelog message.
     expired: keys of the blocks that end: tombstones of the changelog.
     deletes: keys of rows and lists to remove, before `blocks` are written.
@@ -69,6 +71,7 @@ class JoinStep:
     counts: by model and one of `COUNTS`.
     """
 
+    offset: int
     matches: Sequence[Matches]
     blocks: Sequence[StateBlock]
     expired: Sequence[bytes]
@@ -124,6 +127,7 @@ class Joiner:
             totals = seal.totals.setdefault(model, {})
             totals[what] = totals.get(what, 0) + n
         return JoinStep(
+            offset=offset,
             matches=step.gathering.matches(seal.shapes, seal.versions, seal.classes),
             blocks=blocks,
             expired=expired,

@@ -13,7 +13,7 @@ from monitor.join.state import SEAL
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
 """For the blocks, indices and filters of all partitions together."""
-WRITE_BUFFER_BYTES: Final = 16 * 1024 * 1024
+WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 """Of one partition; two at most. Rows wait there until a file of them is written."""
 OFFSET_KEY: Final = b"__faust\0offset__"
 
@@ -30,7 +30,7 @@ def options() -> Any:
     table.set_cache_index_and_filter_blocks(True)
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     table.set_bloom_filter(10, False)
-    table.set_block_size(8 * 1024)
+    table.set_block_size(4 * 1024)
     table.set_format_version(5)
     opened = Options(raw_mode=True)
     opened.create_if_missing(True)
@@ -39,8 +39,8 @@ def options() -> Any:
     opened.set_max_write_buffer_number(2)
     opened.set_memtable_whole_key_filtering(True)
     opened.set_memtable_prefix_bloom_ratio(0.1)
-    opened.set_compression_type(DBCompressionType.lz4())
-    opened.set_bottommost_compression_type(DBCompressionType.zstd())
+    # Rows are hashes and packed cells: zstd saves a fifth of them, and takes a quarter of the time of a label.
+    opened.set_compression_type(DBCompressionType.none())
     opened.set_level_compaction_dynamic_level_bytes(True)
     opened.set_max_open_files(256)
     return opened

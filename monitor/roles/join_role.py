@@ -30,7 +30,8 @@ from monitor.roles.evaluate_role import COMMIT_S, PartitionProducer
 log = structlog.get_logger()
 
 Outputs = Callable[[JoinStep, int], Sequence[TransactionMessage]]
-"""What is sent of a step's matches; the number is the partition of `drift.joins`."""
+"""What is sent of a step's matches; the number is the partition of `drift.joins`, which with the step's offset names
+them."""
 
 
 class State(RowStore, Protocol):

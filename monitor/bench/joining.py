@@ -1,0 +1,157 @@
+"""Late labels: what their ids cost ingest, and how fast the join is with its state on disk."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from monitor.bench import data
+from monitor.bench.decoding import NOW_MS
+from monitor.bench.size import Material
+from monitor.config.load import load
+from monitor.join import state_block
+from monitor.join.block import JoinMessage, Labels, Predictions, columns_of, decode, encode
+from monitor.join.joiner import Joiner, JoinModel
+from monitor.join.outgoing import blocks_by_partition
+from monitor.join.records import CLASS, LABEL, Shape, packed_cells, set_times
+from monitor.kafka.join_database import JoinDatabase
+from monitor.models import message_decoder, prediction_blocks
+from monitor.reference.opened import open_references
+from monitor.sketching.deltas import sketched
+
+MOST_ROWS: Final = 200_000
+BLOCK_ROWS: Final = 6_000
+"""Of a micro-batch of 50,000 events over eight partitions."""
+_DAY_MS: Final = 86_400_000
+_SHAPE: Final = Shape(model="m", reference="r" * 64, pane_ms=3_600_000, n_scores=1, n_dimensions=1, n_columns=25)
+
+
+def json_labelled(material: Material) -> Callable[[], int]:
+    """JSON, one event a message, to sketches and to blocks for the join."""
+    return _json(material, data.LABELLED)
+
+
+def json_unlabelled(material: Material) -> Callable[[], int]:
+    """The same without labels: sketches alone."""
+    return _json(material, data.CONFIG)
+
+
+def _json(material: Material, configuration: str) -> Callable[[], int]:
+    config = load(material.folder / configuration)
+    references = open_references(config)
+    decoder, blocks = message_decoder(config, references), prediction_blocks(config, references)
+    current = {name: of_model.current for name, of_model in references.items()}
+    cuts = {model.name: model for model in config.models}
+    messages, at_once = data.read_json(material.folder), config.kafka.batch_events
+
+    def work() -> int:
+        n = 0
+        for start in range(0, len(messages), at_once):
+            decoded = decoder.decode_messages(messages[start : start + at_once], None, "predictions", NOW_MS)
+            sketched(decoded.batches, current, cuts)
+            if blocks:
+                for predictions, _ in blocks_by_partition(decoded.batches, [], blocks, 8).values():
+                    for block in predictions:
+                        encode(JoinMessage(predictions=[block]))
+            n += decoded.n_events
+        return n
+
+    return work
+
+
+def join(material: Material) -> Callable[[], Mapping[str, float]]:
+    """Predictions of 25 columns, then their labels in another order; then the same state from its changelog."""
+    sent = _messages(min(MOST_ROWS, material.size.events))
+    n = min(MOST_ROWS, material.size.events)
+
+    def work() -> Mapping[str, float]:
+        joiner = Joiner([JoinModel(name="m", horizon_ms=30 * _DAY_MS)])
+        with tempfile.TemporaryDirectory() as folder:
+            database, log, disk = JoinDatabase.open(Path(folder) / "state"), list[list[tuple[bytes, bytes]]](), 0
+            started_s, offset, n_matched = time.process_time(), 0, 0
+            for messages in sent:
+                for message in messages:
+                    step = joiner.advance(database, decode(message), offset)
+                    assert step is not None
+                    log.append([(block.key, state_block.encode(block)) for block in step.blocks])
+                    database.apply([step], offset)
+                    n_matched += sum(matches.n for matches in step.matches)
+                    offset += 1
+                if not disk:
+                    pause_s = time.process_time()
+                    database.compact()
+                    disk = sum(file.stat().st_size for file in (Path(folder) / "state").glob("*.sst"))
+                    started_s += time.process_time() - pause_s
+            took_s = time.process_time() - started_s
+            database.close()
+            assert n_matched == n
+            started_s, restored = time.process_time(), JoinDatabase.open(Path(folder) / "restored")
+            for offset, changes in enumerate(log):
+                restored.restore(changes, offset)
+            recovery_s = time.process_time() - started_s
+            restored.close()
+        return {"rate": n / took_s, "disk": disk / n, "recovery": 2 * n / recovery_s}
+
+    return work
+
+
+def store_alone(material: Material) -> Callable[[], Mapping[str, float]]:
+    """The same rows put into the same database, looked up and put again: what any join on it must do."""
+    n = min(MOST_ROWS, material.size.events)
+    rng = np.random.default_rng(data.SEED)
+    keys = state_block.split_ids(rng.bytes(16 * n))
+    order = rng.permutation(n).tolist()
+    row, longer = rng.bytes(41), rng.bytes(64)
+
+    def work() -> Mapping[str, float]:
+        from rocksdict import Rdict, WriteBatch
+
+        from monitor.kafka.join_database import options
+
+        def put(some: Sequence[bytes], value: bytes) -> None:
+            batch = WriteBatch(raw_mode=True)
+            for key in some:
+                batch.put(key, value)
+            database.write(batch)
+
+        with tempfile.TemporaryDirectory() as folder:
+            database: Any = Rdict(str(Path(folder) / "state"), options=options())
+            started_s = time.process_time()
+            for start in range(0, n, BLOCK_ROWS):
+                put(keys[start : start + BLOCK_ROWS], row)
+            for start in range(0, n, BLOCK_ROWS):
+                some = [keys[place] for place in order[start : start + BLOCK_ROWS]]
+                database.get(some)
+                put(some, longer)
+            took_s = time.process_time() - started_s
+            database.close()
+        return {"rate": n / took_s, "disk": 16.0 + len(row), "recovery": n / took_s}
+
+    return work
+
+
+def _messages(n: int) -> tuple[list[bytes], list[bytes]]:
+    """Blocks of predictions, and of their labels five days later, in random order."""
+    rng = np.random.default_rng(data.SEED)
+    ids = rng.integers(0, 256, (n, 16), dtype=np.uint8)
+    times = data.START_MS + np.arange(n) * (20 * _DAY_MS) // n
+    predictions, labels = [], []
+    order = rng.permutation(n)
+    for start in range(0, n, BLOCK_ROWS):
+        rows = np.arange(start, min(start + BLOCK_ROWS, n))
+        records = np.zeros(rows.size, dtype=_SHAPE.dtype)
+        set_times(records, times[rows])
+        records["scores"][:, 0], records["class"] = rng.random(rows.size), rng.integers(0, 2, rows.size)
+        records["cells"] = packed_cells(rng.integers(0, 10, (rows.size, 25)).astype(np.uint8))
+        block = Predictions(shape=_SHAPE, versions=("1",), ids=ids[rows].tobytes(), columns=columns_of(records))
+        predictions.append(encode(JoinMessage(predictions=[block])))
+        some = order[rows]
+        records = np.zeros(rows.size, dtype=LABEL)
+        set_times(records, times[some] + 5 * _DAY_MS)
+        records["kind"], records["label"], records["value"] = CLASS, rng.integers(0, 2, rows.size), np.nan
+        of_labels = Labels(model="m", classes=("no", "yes"), ids=ids[some].tobytes(), columns=columns_of(records))
+        labels.append(encode(JoinMessage(labels=[of_labels])))
+    return predictions, labels

@@ -1,0 +1,49 @@
+"""`replay --labels` says what became of the labels, whatever the order of either file."""
+
+import random
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.events import encoded, model_section, rows
+from support.installation import Installation
+
+from monitor.cli.offline import replay_file
+from monitor.errors import InputError
+
+N = 2_000
+
+
+def test_labels_in_any_order_are_joined_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Installation(
+        tmp_path / "replay", "127.0.0.1:1", "replay", [model_section(tmp_path / "model", label_horizon="2h")]
+    ).path
+    (tmp_path / "live.jsonl").write_bytes(b"\n".join(encoded(N, seed=4, hours=24)))
+    encode = msgspec.json.Encoder().encode
+    labels = [
+        encode({"prediction_id": str(i), "timestamp": row["timestamp"] + 60_000, "label": "yes"})
+        for i, row in enumerate(rows(N, seed=4, hours=24))
+        if i % 2 == 0
+    ]
+    labels += [labels[0], encode({"prediction_id": "nobody", "timestamp": 1_000, "label": "no"}), b"{}"]
+    told = []
+    for seed in range(2):
+        random.Random(seed).shuffle(labels)
+        (tmp_path / "labels.jsonl").write_bytes(b"\n".join(labels))
+        replay_file(config, tmp_path / "live.jsonl", tmp_path / "out", close=False, labels=tmp_path / "labels.jsonl")
+        out = capsys.readouterr().out
+        told.append(sorted(out[out.index("labels of m: ") + len("labels of m: ") :].split("\n")[0].split(", ")))
+        assert "1 label rejected" in out
+    assert told[0] == told[1]
+    assert "1 repeated" in told[0]
+    # Predictions 996 and 1993 are cut in half; the label of the first stays alone.
+    assert f"{N // 2 - 1:,} matched" in told[0]
+
+
+def test_labels_for_no_model_that_has_some_are_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    config = Installation(tmp_path / "replay", "127.0.0.1:1", "replay", [model_section(tmp_path / "model")]).path
+    (tmp_path / "live.jsonl").write_bytes(b"\n".join(encoded(100, seed=4, hours=24)))
+    (tmp_path / "labels.jsonl").write_bytes(b"{}")
+    with pytest.raises(InputError) as raised:
+        replay_file(config, tmp_path / "live.jsonl", tmp_path / "out", close=False, labels=tmp_path / "labels.jsonl")
+    assert "label_horizon" in raised.value.hint
