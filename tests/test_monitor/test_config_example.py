@@ -100,8 +100,8 @@ def test_the_example_tells_the_defaults() -> None:
     assert bare.models[0] == Model(name="m", reference=Path("r"))
     assert bare.models[0].mapping == Mapping()
     assert bare.models[0].drift == (
-        Drift(method="location", threshold=0.2),
-        Drift(method="spread", threshold=0.2),
+        Drift(method="location", threshold=0.1),
+        Drift(method="spread", threshold=0.1),
         Drift(method="ks", threshold=0.08),
         Drift(method="js", threshold=0.08),
         Drift(method="missing", threshold=0.01),
