@@ -21,7 +21,7 @@ from monitor.reference.build import build_reference
 from monitor.reference.opened import open_references
 from monitor.replay.replay import Replay, run_replay
 
-COMPARES: Final = ("pinned", "season: hour_of_week", "trailing: 28d")
+COMPARES: Final = ("pinned", "season: hour_of_week, timezone: America/New_York", "trailing: 28d")
 """What the days are compared with."""
 _DAY_MS: Final = 86_400_000
 

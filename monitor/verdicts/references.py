@@ -36,8 +36,11 @@ class Built:
     codes: tuple[Codes, ...]
 
 
-def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str]) -> Built:
-    """The reference that `driftline reference build` makes of these rows, for windows of these lengths."""
+def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str], **settings: Any) -> Built:
+    """The reference that `driftline reference build` makes of these rows, for windows of these lengths.
+
+    `settings` are more of the model's, which the first release may not have.
+    """
     with tempfile.TemporaryDirectory(prefix="driftline-verdicts-") as folder:
         path = Path(folder) / "reference.parquet"
         pq.write_table(_table(rows), path)
@@ -51,6 +54,7 @@ def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str]) -> Buil
             segments=(DIMENSION,),
             windows=tuple(WindowSettings(size=Span(n=length_ms)) for length_ms in lengths_ms),
             drift=tuple(Drift(method=name) for name in methods),
+            **settings,
         )
         reference = build_reference(model, path).reference
     layout = reference.layout
