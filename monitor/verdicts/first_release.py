@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from monitor.verdicts.awake import Cell, Power
 
 COMMIT: Final = "ec5a51e"
+_ALL_CELLS: Final = 2_000
 MAY_LOSE: Final = 0.1
 """Share of windows in which the release may find more than what stands now, in any cell."""
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -94,31 +95,38 @@ def _main(path: Path) -> None:
 def record(seed: int, n_rounds: int, n_windows: dict[int, int], now: "Mapping[Cell, Power]") -> None:
     """Write what the release finds of changes; rounds are added to those that are written already.
 
-    After its first round a cell is measured further while it is open whether the release is more than `MAY_LOSE` ahead
-    of what `now` finds there.
+    A cell is measured while it is open whether the release is more than `MAY_LOSE` ahead of what `now` finds there,
+    and each of at most `_ALL_CELLS` rows at least in the first round, to say what the release finds at all.
     """
     from monitor.verdicts.awake import Power
+    from monitor.verdicts.changes import KINDS
 
     cells = recorded(seed)
+    wanted_kinds = {kind.name for kind in KINDS if kind.wanted}
     for n_rows, number in n_windows.items():
         for done in range(n_rounds):
-            wanted = [cell for cell in now if cell[2] == n_rows and _wanted(cells.get(cell), now[cell], done * number)]
+            wanted = [
+                cell
+                for cell in now
+                if cell[2] == n_rows
+                and (
+                    (n_rows <= _ALL_CELLS and cell not in cells and done == 0)
+                    or (cell[0] in wanted_kinds and _open(cells.get(cell, Power()), now[cell], done * number))
+                )
+            ]
             if not wanted:
                 continue
             task = {"seed": [seed, 2, done], "n_windows": {n_rows: number}, "only": wanted}
             for kind, size, rows, n, found in run(task):
                 cell = (kind, size, rows)
-                more = Power(n=n, found=found)
-                cells[cell] = cells[cell] + more if cell in cells else more
+                cells[cell] = cells.get(cell, Power()) + Power(n=n, found=found)
             rows_of_cells = [[*cell, own.n, own.found] for cell, own in cells.items()]
             RECORD.write_text(json.dumps({"commit": COMMIT, "seed": seed, "awake": rows_of_cells}) + "\n")
 
 
-def _wanted(known: "Power | None", now: "Power", n_before: int) -> bool:
+def _open(known: "Power", now: "Power", n_before: int) -> bool:
     """Whether a cell needs the round that comes after so many windows."""
-    if known is None:
-        return n_before == 0
-    most = min(known.share + 3.0 * known.standard_error, 1.0)
+    most = min(known.share + 3.0 * known.standard_error, 1.0) if known.n else 1.0
     return known.n == n_before and most - now.share > MAY_LOSE
 
 

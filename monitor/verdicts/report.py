@@ -273,10 +273,10 @@ def _flights(results: Results) -> str:
     parts = []
     for compare, months in results.flights.items():
         rows = [
-            [_MONTHS[number - 1], f"{own.days}", f"{own.drifted}", f"{own.whole}", _most(own.columns, 4)]
+            [_MONTHS[number - 1], f"{own.days}", f"{own.drifted}", f"{own.whole}", _most(own.columns, 5)]
             for number, own in months.items()
         ]
-        head = ["month", "days", "days with a verdict", "of them on the whole", "verdicts by column"]
+        head = ["month", "days", "days with a verdict", "of them on the whole", "days of the columns that have most"]
         parts += [f"`compare: {compare}`", _table(head, rows)]
     return _joined(
         "## The flights",
@@ -329,7 +329,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _smallest(kind: Kind, n: int, own: Mapping[Cell, Power]) -> str:
     tried = [(size, own[kind.name, size, n]) for size in kind.sizes[n] if (kind.name, size, n) in own]
-    if not tried:
+    if len(tried) < len(kind.sizes[n]):  # not all were measured
         return ""
     for position, (size, power) in enumerate(tried):
         if all(later.share >= FOUND for _, later in tried[position:]):
