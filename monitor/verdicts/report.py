@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
@@ -116,7 +116,7 @@ def _targets(results: Results) -> str:
     return _joined(
         "## What was promised",
         _table(["promised", "measured", "reached"], rows),
-        *(_paragraph(text) for text in TARGETS if results.seed == SEED),
+        *(_paragraphs(TARGETS) if results.seed == SEED else ()),
     )
 
 
@@ -288,7 +288,7 @@ def _flights(results: Results) -> str:
             "1 January 2014, holds the evening of 31 December.",
         ),
         *parts,
-        *(() if not results.flights else ("### Read month by month", *(_paragraph(text) for text in FLIGHTS))),
+        *(() if not results.flights else ("### Read month by month", *_paragraphs(FLIGHTS))),
     )
 
 
@@ -320,6 +320,10 @@ def _joined(*blocks: str) -> str:
 
 def _paragraph(*parts: str) -> str:
     return textwrap.fill(" ".join(parts), 120, break_long_words=False, break_on_hyphens=False)
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    return (_paragraph(*part.split()) for part in text.strip().split("\n\n"))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
