@@ -77,7 +77,7 @@ def _head(results: Results) -> str:
     return _joined(
         "# What verdicts are worth",
         _paragraph(
-            f"Written by `make verdicts`, never by hand: seed {results.seed}, {results.rounds} references of",
+            f"Written by `make verdicts` (what a person read in it is `monitor/verdicts/reading.py`): seed {results.seed}, {results.rounds} references of",
             f"{N_REFERENCE:,} rows. A figure is followed by its standard error: that of a quiet figure by",
             "its scatter over",
             "references (windows share theirs), or that of as many independent windows if it is larger; of",
@@ -144,7 +144,8 @@ def _quiet(results: Results) -> str:
             "Whole and segments together: a window of 25 columns gives up to 275 verdicts. Windows by rows:",
             f"{n}. The other rules judge {_names(judged)} windows a cell, the first of the same worlds.",
             f"*{SEASONS.name}* alone is compared with the whole reference (`compare: pinned`), and a window that is no",
-            "whole week does differ from it; with `season: hour_of_week` it is compared with the reference's rows of",
+            "whole week does differ from it, as the reference's own panes do among themselves, so that few such windows have",
+            "a verdict, at the price of power; with `season: hour_of_week` it is compared with the reference's rows of",
             "the hours of the week that it takes up. Evidently looks at the whole alone; its",
             "*dataset drift*,",
             f"half of the columns, is found in {_dataset(results)} of these windows.",
@@ -205,7 +206,7 @@ def _awake(results: Results) -> str:
             "whole or in a segment; by the other rules, it is flagged in either. In brackets the per cent",
             "of windows in",
             "which that size was found; `>`: the largest size tried was not; `<=`: the smallest tried was.",
-            f"{_names(windows)} windows a cell; the other rules judge {_names(others)} of them. KS sees no",
+            f"{_names(windows)} windows a cell; the other rules judge {_names(others)} of them. Of the first release all cells of 20,000 rows were not measured. KS sees no",
             "categories.",
             "A rule that flags unchanged data finds changes too: read this beside the table above.",
         ),
