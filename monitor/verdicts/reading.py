@@ -8,10 +8,10 @@ SEED: Final = 2027
 TARGETS: Final = """
 **Season, 20,000 rows.** Not reached. A window of 400 hours is no whole number of weeks: some hours of the week come
 three times in it and others twice, and its share of weekend is 24 to 36 %; the rows that it is compared with are all
-of the reference's, in which each hour comes as often as any other, 28.6 % of weekend. So its mean does differ, by up
-to 0.04 sd, which a segment of 2,000 rows adds to its noise: most of these verdicts are `location` in a segment. A
-window shorter than a week takes each of its hours once, and the smaller sizes have no such part. It would take
-weights for the seasons, which counts of whole rows do not have.
+of the reference's, in which the hours come equally often, 28.8 % of weekend. So its mean does differ, by up to 0.04
+sd, which a segment of 2,000 rows adds to its noise: most of these verdicts are `location` in a segment. A window
+shorter than a week takes each of its hours once, and the smaller sizes have no such part. It would take weights for
+the seasons, which counts of whole rows do not have.
 
 **Power beside the first release.** It is ahead where a share of 3 to 10 % moves between two categories of six. A move
 of 5 % is an effect below the threshold of `js` (0.08) at any size of a window: at 20,000 rows it is not found, and is
