@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -21,13 +21,24 @@ Judge = Callable[[Sequence[Rows], Kind], list[bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power:
-    """Windows of a cell, and those in which the change was found."""
+    """Windows of a cell, and those in which the change was found; `parts` are those of the rounds that were added."""
 
     n: int = 0
     found: int = 0
+    parts: tuple[tuple[int, int], ...] = field(default=(), compare=False)
 
     def __add__(self, other: "Power") -> "Power":
-        return Power(n=self.n + other.n, found=self.found + other.found)
+        parts = [part for own in (self, other) for part in own.parts or ((own.n, own.found),) if part[0]]
+        return Power(n=self.n + other.n, found=self.found + other.found, parts=tuple(parts))
+
+    def of_first(self, n: int) -> "Power":
+        """Of the first rounds that have `n` windows together; of all where no rounds have."""
+        total = Power()
+        for windows, found in self.parts:
+            total += Power(n=windows, found=found)
+            if total.n == n:
+                return total
+        return self
 
     @property
     def share(self) -> float:

@@ -9,7 +9,7 @@ from scipy import stats
 from detectors.reference import WHOLE
 from detectors.significance import benjamini_hochberg
 from monitor.eventtime.windows import Window
-from monitor.verdicts import added, awake, first_release, peers, product, quiet
+from monitor.verdicts import added, awake, first_release, peers, product, quiet, targets
 from monitor.verdicts.changes import KINDS, SIZES
 from monitor.verdicts.flights import Month
 from monitor.verdicts.report import Results, page
@@ -169,6 +169,15 @@ def test_changes_that_matter_are_found(found, kind, size, n_rows):
 @pytest.mark.parametrize("n_rows", [500, 2_000])
 def test_the_same_numbers_in_float32_are_not_found(found, n_rows):
     assert found["float32 for float64", 1.0, n_rows].found == 0
+
+
+def test_power_is_compared_in_the_windows_that_both_have():
+    cell = ("mean", 0.1, 200)
+    now = awake.Power() + awake.Power(n=30, found=10) + awake.Power(n=30, found=5) + awake.Power(n=30, found=0)
+    (gap,) = targets.gaps({cell: now}, {cell: awake.Power(n=60, found=18)}, ["mean"])
+    assert (gap.now.n, gap.now.found) == (60, 15)
+    assert gap.share == pytest.approx(0.05)
+    assert now.of_first(45) == now
 
 
 def test_methods_and_segments_that_did_not_change_turn_few_quiet_windows_into_false_ones():
