@@ -19,7 +19,7 @@ _Key = TypeVar("_Key")
 _Sum = TypeVar("_Sum", Tally, Power)
 
 SEED: Final = 2027
-ROUNDS: Final = 10
+ROUNDS: Final = 6
 _QUIET: Final = {200: 60, 500: 60, 2_000: 60, 5_000: 60, 20_000: 30}
 _AWAKE: Final = {200: 30, 500: 30, 2_000: 30, 20_000: 10}
 _ADDED: Final = {500: 40, 2_000: 40}
