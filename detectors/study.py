@@ -134,7 +134,8 @@ def _effects(dispersion: Floats, rows: Floats, whole: int, steadiness: float, gr
             1.0 + np.divide(excess, np.sum(seen, axis=(0, 1)), out=np.zeros(n_columns), where=n_seen > 0),
             sigma / np.sqrt(np.maximum(n_seen, 1)),
         )
-        usual = _means(n_rows, seen)
+        # A segment whose panes never had the statistic (no value in the outermost cells) depends as the others do.
+        usual = _means(n_rows, np.where(seen.any(axis=0), seen, n_rows >= _LEAST_ROWS))
         effects[others] = np.where(shared > 1.0, np.maximum(1.0 + per_row * np.nan_to_num(usual), 1.0), 1.0)
     return np.round(1.0 + (effects - 1.0) * growth, _DIGITS)
 

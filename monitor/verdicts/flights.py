@@ -21,14 +21,13 @@ from monitor.reference.build import build_reference
 from monitor.reference.opened import open_references
 from monitor.replay.replay import Replay, run_replay
 
-COMPARES: Final = ("pinned", "season: hour_of_week", "trailing: 28d")
+COMPARES: Final = ("pinned", "season: hour_of_week, timezone: America/New_York", "trailing: 28d")
 """What the days are compared with."""
-_DAY_MS: Final = 86_400_000
 
 
 @dataclass(slots=True)
 class Month:
-    """Days of a month, those with a verdict anywhere, those with one of the whole, and all verdicts by column."""
+    """Days of a month, those with a verdict anywhere, those with one of the whole, and those of each column."""
 
     days: int = 0
     drifted: int = 0
@@ -83,5 +82,5 @@ def _counted(table: Any) -> dict[int, Month]:
         month.days += 1
         month.drifted += bool(own.any())
         month.whole += bool((own & (segment == "")).any())
-        month.columns.update(column[own].tolist())
+        month.columns.update(set(column[own].tolist()))
     return result

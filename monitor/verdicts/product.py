@@ -5,10 +5,16 @@ from typing import Final
 
 import numpy as np
 
+from detectors.baseline import Counts
 from detectors.settings import Setting
-from detectors.stack import stacked
+from detectors.stack import added, stacked
 from monitor.config.methods import DEFAULT_METHODS, default_threshold
+from monitor.config.schema import CompareSettings
+from monitor.evaluation.baselines import study_of
+from monitor.evaluation.compare import Compare
 from monitor.evaluation.compared import ComparedWindow
+from monitor.eventtime.seasons import Season, seasons_in
+from monitor.eventtime.windows import Window
 from monitor.verdicts.awake import Cell, Power, at_once, column_of, power, reference_rows
 from monitor.verdicts.changes import KINDS, Kind
 from monitor.verdicts.references import Built, build, count
@@ -19,20 +25,42 @@ MIN_SAMPLES: Final = 50
 ALPHA: Final = 0.05
 
 
-def built_from(rows: Rows, lengths_ms: Sequence[int]) -> Built:
-    """The reference that these rows make."""
-    return build(rows, lengths_ms, DEFAULT_METHODS)
+def built_from(rows: Rows, lengths_ms: Sequence[int], season: Season | None = None) -> Built:
+    """The reference that these rows make; with its seasons of a kind where windows are to be compared with them."""
+    compare = () if season is None else (CompareSettings(season=season),)
+    return build(rows, lengths_ms, DEFAULT_METHODS, **({"compare": compare} if compare else {}))
 
 
 def compared(
-    built: Built, windows: Sequence[Rows], length_ms: int, settings: Sequence[Setting] = SETTINGS
+    built: Built,
+    windows: Sequence[Rows],
+    length_ms: int,
+    settings: Sequence[Setting] = SETTINGS,
+    season: Season | None = None,
 ) -> Iterator[ComparedWindow]:
-    """Each window's scores and verdicts."""
-    study = built.reference.study(length_ms)
+    """Each window's scores and verdicts, beside the reference or its same seasons (UTC)."""
+    reference = built.reference
+    study = study_of(Compare(season=season), reference, length_ms)
     for part in at_once(windows):
-        for sketches in count(built, part):
-            stack = stacked(built.reference.layout, sketches)
-            yield ComparedWindow.of(built.reference, stack, settings, min_samples=MIN_SAMPLES, alpha=ALPHA, study=study)
+        for rows, sketches in zip(part, count(built, part), strict=True):
+            start_ms = int(rows.times_ms[0])
+            window = Window(start_ms=start_ms, end_ms=start_ms + length_ms)
+            yield ComparedWindow.of(
+                reference,
+                stacked(reference.layout, sketches),
+                settings,
+                min_samples=MIN_SAMPLES,
+                alpha=ALPHA,
+                study=study,
+                baseline=None if season is None else same_seasons(built, season, window),
+            )
+
+
+def same_seasons(built: Built, season: Season, window: Window) -> Counts:
+    """The reference's rows of the seasons that the window has a part of, as `evaluate` adds them up."""
+    layout, known = built.reference.layout, built.reference.seasons[season]
+    stacks = [stacked(layout, known[number]) for number in seasons_in(window, season) if number in known]
+    return Counts(stack=added(layout, stacks), live=False)
 
 
 def awake_round(seed: Sequence[int], n_windows: dict[int, int], kinds: Sequence[Kind] = KINDS) -> dict[Cell, Power]:

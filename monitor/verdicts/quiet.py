@@ -9,11 +9,34 @@ import numpy as np
 
 from detectors.reference import WHOLE
 from monitor.evaluation.compared import ComparedWindow
+from monitor.eventtime.seasons import Season
 from monitor.verdicts.product import built_from, compared
 from monitor.verdicts.quiet_windows import N_REFERENCE, quiet_rows
-from monitor.verdicts.worlds import World, draw
+from monitor.verdicts.worlds import AR, IID, SEASONS, World, draw
 
 SIZES: Final = (200, 500, 2_000, 5_000, 20_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A world, what its windows are compared with (None: the whole reference), and the most false windows, per cent."""
+
+    world: World
+    season: Season | None = None
+    at_most: float | None = None
+
+    @property
+    def name(self) -> str:
+        """As the page gives it."""
+        return f"{self.world.name}, `season: {self.season}`" if self.season else self.world.name
+
+
+CASES: Final = (
+    Case(world=IID, at_most=7.0),
+    Case(world=AR, at_most=10.0),
+    Case(world=SEASONS, season="hour_of_week", at_most=5.0),
+    Case(world=SEASONS),
+)
 
 
 @dataclass(slots=True)
@@ -62,15 +85,17 @@ class Tally:
             self.verdicts[found.methods[found.method[row]], found.columns[found.column[row]], whole] += 1
 
 
-def quiet_round(world: World, seed: Sequence[int], n_windows: dict[int, int]) -> dict[int, Tally]:
-    """One reference, and windows of each size against it."""
+def quiet_round(
+    world: World, seed: Sequence[int], n_windows: dict[int, int], season: Season | None = None
+) -> dict[int, Tally]:
+    """One reference, and windows of each size against it, or against its same seasons."""
     rng = np.random.default_rng(seed)
-    built = built_from(draw(world, rng, N_REFERENCE), [n_rows * world.step_ms for n_rows in n_windows])
+    built = built_from(draw(world, rng, N_REFERENCE), [n_rows * world.step_ms for n_rows in n_windows], season)
     tallies = {}
     for n_rows, number in n_windows.items():
         tally = Tally()
         for windows in quiet_rows(world, rng, n_rows, number):
-            for window in compared(built, windows, n_rows * world.step_ms):
+            for window in compared(built, windows, n_rows * world.step_ms, season=season):
                 tally.add(window)
         tally.by_reference.append((tally.n, tally.false))
         tallies[n_rows] = tally

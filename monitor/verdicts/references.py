@@ -18,7 +18,6 @@ from detectors.columns import CODE_NULL
 from detectors.reference import WHOLE, Reference, segment_name
 from detectors.sketch import Sketch
 from monitor.config.schema import ColumnKind, Drift, Model, WindowSettings
-from monitor.config.spans import Span
 from monitor.reference.build import build_reference
 from monitor.verdicts.worlds import CATEGORICAL, COLUMNS, N_NUMERIC, N_SEGMENTS, Codes, Rows
 
@@ -36,8 +35,11 @@ class Built:
     codes: tuple[Codes, ...]
 
 
-def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str]) -> Built:
-    """The reference that `driftline reference build` makes of these rows, for windows of these lengths."""
+def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str], **settings: Any) -> Built:
+    """The reference that `driftline reference build` makes of these rows, for windows of these lengths.
+
+    `settings` are more of the model's, which the first release may not have.
+    """
     with tempfile.TemporaryDirectory(prefix="driftline-verdicts-") as folder:
         path = Path(folder) / "reference.parquet"
         pq.write_table(_table(rows), path)
@@ -49,8 +51,9 @@ def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str]) -> Buil
             reference=Path(folder) / "model.reference",
             columns=kinds,
             segments=(DIMENSION,),
-            windows=tuple(WindowSettings(size=Span(n=length_ms)) for length_ms in lengths_ms),
+            windows=tuple(_window(length_ms) for length_ms in lengths_ms),
             drift=tuple(Drift(method=name) for name in methods),
+            **settings,
         )
         reference = build_reference(model, path).reference
     layout = reference.layout
@@ -109,6 +112,15 @@ def _table(rows: Rows) -> pa.Table:
     arrays["segments"] = pa.StructArray.from_arrays([region], names=[DIMENSION])
     arrays["timestamp"] = pa.array(rows.times_ms)
     return pa.table(arrays)
+
+
+def _window(length_ms: int) -> WindowSettings:
+    of: Any = WindowSettings
+    try:
+        from monitor.config.spans import Span
+    except ImportError:  # the first release, whose windows have milliseconds and no calendar
+        return of(size_ms=length_ms)  # type: ignore[no-any-return]
+    return WindowSettings(size=Span(n=length_ms))
 
 
 def _nullable(values: Any) -> Any:

@@ -95,6 +95,20 @@ def test_dependent_rows_show_and_independent_ones_do_not(tmp_path: Path) -> None
     assert max(effects) < 2.5
 
 
+def test_a_segment_without_any_value_near_the_ends_of_the_range_is_as_dependent_there_as_the_others(
+    tmp_path: Path,
+) -> None:
+    rows = table(phi=0.95)
+    walk = np.where(np.array(rows["site"]) == "north", 0.1, 1.0) * rows["walk"].to_numpy()
+    rows = rows.set_column(rows.schema.get_field_index("walk"), "walk", pa.array(walk))
+    reference = build_reference(model(), write(rows, tmp_path / "a.parquet")).reference
+    (study,) = reference.studies
+    column = [column.name for column in reference.layout.columns].index("walk")
+    effects = {name: row[column] for name, row in zip(study.segments, study.effects["out_of_range"], strict=True)}
+    assert effects["site=south"] > 1.2
+    assert effects["site=north"] == pytest.approx(effects["site=south"], rel=0.1)
+
+
 def test_windows_longer_than_the_reference_can_show_are_extrapolated(tmp_path: Path) -> None:
     reference = build_reference(model(168), write(table(phi=0.9), tmp_path / "a.parquet")).reference
     (study,) = reference.studies

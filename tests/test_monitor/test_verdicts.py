@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from detectors.reference import WHOLE
 from detectors.significance import benjamini_hochberg
-from monitor.verdicts import added, awake, peers, product, quiet
+from monitor.eventtime.windows import Window
+from monitor.verdicts import added, awake, first_release, peers, product, quiet, targets
 from monitor.verdicts.changes import KINDS, SIZES
 from monitor.verdicts.flights import Month
 from monitor.verdicts.report import Results, page
@@ -90,6 +92,42 @@ def test_unchanged_windows_seldom_have_a_verdict(world, share):
     assert found.false <= allowed(share, 60)
 
 
+def test_unchanged_windows_of_a_seasonal_world_seldom_differ_from_their_own_seasons():
+    found = quiet.quiet_round(SEASONS, (*SEED, 6), {500: 30}, "hour_of_week")[500]
+    assert found.n == 30
+    assert found.false <= allowed(0.05, 30)
+
+
+def test_a_window_is_compared_with_the_reference_rows_of_its_own_hours_of_the_week():
+    rows = draw(SEASONS, np.random.default_rng(8), 17_000)
+    built = product.built_from(rows, [200 * SEASONS.step_ms], "hour_of_week")
+    saturday = Window(start_ms=START_MS + 44 * HOUR_MS, end_ms=START_MS + 50 * HOUR_MS)
+    whole = product.same_seasons(built, "hour_of_week", saturday).stack
+    hours = (rows.times_ms - START_MS) // HOUR_MS % 168
+    assert whole.names[0] == WHOLE
+    assert whole.events[0, 0] == np.sum((hours >= 44) & (hours < 50))
+
+
+def test_the_first_release_is_measured_on_while_it_may_be_ahead_by_more_than_is_allowed(monkeypatch, tmp_path):
+    asked = []
+
+    def run(task):
+        asked.append((task["seed"][-1], task["only"]))
+        return [[*cell, 30, {"mean": 20, "spread": 1, "outliers": 30}[cell[0]]] for cell in task["only"]]
+
+    monkeypatch.setattr(first_release, "RECORD", tmp_path / "record.json")
+    monkeypatch.setattr(first_release, "run", run)
+    mean, spread, outliers = cells = ("mean", 0.1, 200), ("spread", 1.1, 200), ("outliers", 0.1, 200)
+    now = {cell: awake.Power(n=90, found=found) for cell, found in zip(cells, (60, 50, 81), strict=True)}
+    first_release.record(5, 3, {200: 30}, now)
+    assert asked == [(0, [*cells]), (1, [mean]), (2, [mean])]
+    assert first_release.recorded(5) == {
+        mean: awake.Power(n=90, found=60),
+        spread: awake.Power(n=30, found=1),
+        outliers: awake.Power(n=30, found=30),
+    }
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("n_rows", quiet.SIZES)
 @pytest.mark.parametrize(("world", "share"), [(IID, 0.07), (AR, 0.10)], ids=lambda value: getattr(value, "name", ""))
@@ -131,6 +169,15 @@ def test_changes_that_matter_are_found(found, kind, size, n_rows):
 @pytest.mark.parametrize("n_rows", [500, 2_000])
 def test_the_same_numbers_in_float32_are_not_found(found, n_rows):
     assert found["float32 for float64", 1.0, n_rows].found == 0
+
+
+def test_power_is_compared_in_the_windows_that_both_have():
+    cell = ("mean", 0.1, 200)
+    now = awake.Power() + awake.Power(n=30, found=10) + awake.Power(n=30, found=5) + awake.Power(n=30, found=0)
+    (gap,) = targets.gaps({cell: now}, {cell: awake.Power(n=60, found=18)}, ["mean"])
+    assert (gap.now.n, gap.now.found) == (60, 15)
+    assert gap.share == pytest.approx(0.05)
+    assert now.of_first(45) == now
 
 
 def test_methods_and_segments_that_did_not_change_turn_few_quiet_windows_into_false_ones():
