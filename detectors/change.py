@@ -151,6 +151,17 @@ class _Look:
         low, high = float(self._whole.minimum[position]), float(self._whole.maximum[position])
         cells = self._layout.cells(column)
         counts = self._after.counts[segment, cells]
+        shares = [
+            float(side.outside[segment, column] / max(side.spoken[segment, column], 1))
+            for side in (self._before, self._after)
+        ]
+        if shares[0] > 0.0:  # beside live panes, which lie out of the reference's range themselves
+            return (
+                ("up" if shares[1] > shares[0] else "down"),
+                "share out of the reference's range",
+                shares[0],
+                shares[1],
+            )
         if counts[-1] >= counts[0]:
             return "above range", "maximum", high, float(self._after.maximum[segment, column])
         return "below range", "minimum", low, float(self._after.minimum[segment, column])
