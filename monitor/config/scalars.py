@@ -110,7 +110,9 @@ def _bounded(words: str, meta: msgspec.Meta, form: Form | None = None) -> str:
     """The words with the bounds in `meta`: "a whole number from 1 to 100"."""
 
     def shown(bound: float) -> str:
-        return format_duration(int(bound)) if form is _DURATION else f"{bound:,}"
+        # Types that are equal are one to `typing`: whoever writes a bound as 0.0 elsewhere may have been first.
+        whole = int(bound) if float(bound).is_integer() else bound
+        return format_duration(int(bound)) if form is _DURATION else f"{whole:,}"
 
     if meta.ge is not None and meta.le is not None:
         return f"{words} from {shown(meta.ge)} to {shown(meta.le)}"
