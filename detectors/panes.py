@@ -15,6 +15,7 @@ Where the reference is too short for 32 panes of the window's length, shorter on
 grows by what it grew from panes of half their length: an extrapolation, which promises no rate.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -38,7 +39,7 @@ class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     n_panes: how many.
     segments: (n_segments,) sorted.
     rows: (n_segments,) rows that a window of `length_ms` has of each, on average.
-    season: the kind of season within which panes were compared with the rest; "" is all of the reference.
+    season: the name of the seasons within which panes were compared with the rest; "" is all of the reference.
     effects: by method, (n_segments, n_columns): at least 1; 1 where the method does not apply.
     nus: by method with statistics like a chi-square, (n_segments, n_columns): the degrees of freedom that the panes
         show.
@@ -73,25 +74,24 @@ class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def design(self, method: str, names: Sequence[str], columns: Ints, n_current: Ints) -> DesignEffect:
         """Of the rows of a comparison: segment by segment, the columns in each."""
         shape = (len(names), columns.size)
-        effects = self._arrays().get(method)
-        if effects is None:
+        effects, nus = self._arrays
+        if method not in effects:
             return DesignEffect.none(shape[0] * shape[1])
         place = {name: position for position, name in enumerate(self.segments)}
-        own = np.array([place.get(name, -1) for name in names], dtype=np.int64)
-        ratio = np.where(own[:, None] >= 0, effects[own][:, columns], 1.0)
-        usual = self.usual_rows(names)[:, None]
+        own = np.array([place.get(name, len(place)) for name in names], dtype=np.int64)  # the last row: independent
+        chosen = np.ix_(own, columns)
         with np.errstate(divide="ignore", invalid="ignore"):
-            busier = np.fmax(n_current.reshape(shape) / usual, 1.0)
-        ratio = 1.0 + (ratio - 1.0) * busier
-        nu = np.full(shape, np.inf)
-        if method in self.nus:
-            nu = np.where(own[:, None] >= 0, np.array(self.nus[method])[own][:, columns], np.inf)
+            busier = np.fmax(n_current.reshape(shape) / self.usual_rows(names)[:, None], 1.0)
+        ratio = 1.0 + (effects[method][chosen] - 1.0) * busier
+        nu = nus[method][chosen] if method in nus else np.full(shape, np.inf)
         return DesignEffect(
             ratio=ratio.reshape(-1), df=np.full(ratio.size, max(self.n_panes - 1.0, 1.0)), nu=nu.reshape(-1)
         )
 
-    def _arrays(self) -> dict[str, Floats]:
-        kept: dict[str, Floats] | None = self.__dict__.get("arrays")
-        if kept is None:
-            kept = self.__dict__["arrays"] = {name: np.array(value) for name, value in self.effects.items()}
-        return kept
+    @functools.cached_property
+    def _arrays(self) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """The effects and the degrees of freedom by method, (n_segments + 1, n_columns): last, of independent rows."""
+        return (
+            {name: np.vstack([value, np.ones_like(value[0])]) for name, value in self.effects.items()},
+            {name: np.vstack([value, np.full_like(value[0], np.inf)]) for name, value in self.nus.items()},
+        )

@@ -41,7 +41,8 @@ class Reference:
         values and in categorical columns.
     rare: by segment, see `rare_rows`.
     studies: what its own panes show of windows of some lengths; empty where it has no times.
-    seasons: by the kind of season ("hour_of_week"), then by its number, the sketches of the rows of that season.
+    seasons: by the name of seasons ("hour_of_week", "hour_of_week Europe/Berlin"), then by number, the sketches of the
+        rows of that season.
     derived: how the last columns of `layout` follow from the others; None: it has no derived columns.
     n: rows of the whole.
     """

@@ -22,6 +22,9 @@ def check(config: Config, report: Report) -> None:
         _check_labels(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
         check_repeats(f"models[{i}].segments", model.segments, "this dimension", report)
+        check_repeats(f"models[{i}].compare", model.compare, "this comparison", report)
+        if not model.compare:
+            report(f"models[{i}].compare", "names nothing to compare with; leave the key out for the pinned reference")
     _check_topics(config, report)
 
 

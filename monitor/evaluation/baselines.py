@@ -51,11 +51,11 @@ class Baselines:
 
     def _season(self, compare: Compare, reference: Reference, window: Window) -> Counts | None:
         assert compare.season is not None
-        known = reference.seasons.get(compare.season, {})
+        known = reference.seasons.get(compare.season_name, {})
         numbers = tuple(n for n in seasons_in(window, compare.season, compare.timezone) if n in known)
         if not numbers:
             return None
-        key = ("season", reference.digest, compare.season, numbers)
+        key = ("season", reference.digest, compare.season_name, numbers)
         stack = self._model.sums.get(
             key, (), lambda: added(reference.layout, [stacked(reference.layout, known[number]) for number in numbers])
         )
@@ -67,7 +67,7 @@ _FOREVER = 1 << 62
 
 def study_of(compare: Compare, reference: Reference, length_ms: int) -> PaneStudy | None:
     """What the reference's panes show of windows compared so: within the season where it has such."""
-    within = reference.study(length_ms, compare.season) if compare.season else None
+    within = reference.study(length_ms, compare.season_name) if compare.season else None
     return within or reference.study(length_ms)
 
 

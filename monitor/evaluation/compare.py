@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.config.durations import format_duration
-from monitor.eventtime.seasons import Season
+from monitor.eventtime.seasons import Season, season_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +26,20 @@ class Compare:
     version: str = ""
 
     @property
+    def season_name(self) -> str:
+        """Which seasons of the reference, and on which clocks; "" where it is no season."""
+        return season_name(self.season, self.timezone) if self.season else ""
+
+    @property
     def pinned(self) -> bool:
         """Whether it is the pinned reference."""
         return not (self.trailing_ms or self.season or self.version)
 
     @property
     def name(self) -> str:
-        """In results: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`."""
+        """In results: `pinned`, `trailing 28d`, `season hour_of_week Europe/Berlin`, `version 3`."""
         if self.trailing_ms:
             return f"trailing {format_duration(self.trailing_ms)}"
         if self.season:
-            return f"season {self.season}"
+            return f"season {self.season_name}"
         return f"version {self.version}" if self.version else "pinned"

@@ -2,9 +2,8 @@
 
 Panes that leave the state are added up in blocks, over all versions, by the reference that they were counted on. A
 block is a whole number of panes, about a 32nd of the (shortest) trailing time, so that some 33 blocks are kept beside
-the living panes whatever the length of a pane. The trailing time of a window that starts at s begins at the block that
-holds s -
-trailing: so what is added up is the same whether a pane is living still or has gone into its block.
+the living panes whatever the length of a pane. The trailing time of a window begins at the block that holds the instant
+so long before the window's start: what is added up is the same whether a pane is living or has gone into its block.
 """
 
 from collections.abc import Iterable, Sequence

@@ -21,6 +21,11 @@ _QUARTER_MS: Final = 900_000  # clocks are a multiple of this ahead of UTC
 Times = npt.NDArray[np.int64]
 
 
+def season_name(kind: Season, timezone: str = "UTC") -> str:
+    """What seasons on a zone's clocks are called: `hour_of_week`, `hour_of_week Europe/Berlin`."""
+    return kind if timezone == "UTC" else f"{kind} {timezone}"
+
+
 def seasons_of(times_ms: Times, kind: Season, timezone: str = "UTC") -> Times:
     """(n,) the season of each instant (milliseconds UTC)."""
     hours = (times_ms + _offsets_ms(times_ms, timezone)) // _HOUR_MS

@@ -28,7 +28,7 @@ from monitor.config.schema import ColumnKind, Model
 from monitor.errors import InputError
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import LABEL, SCORE, ModelSpec
-from monitor.eventtime.seasons import seasons_of
+from monitor.eventtime.seasons import season_name, seasons_of
 from monitor.files.read import format_of, open_table
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
@@ -156,7 +156,7 @@ def build_reference(
         sketches=sketches,
         cell_means=cell_means,
         rare=rare.of_reference(sketches),
-        seasons={kind: found for (kind, _), found in zip(seasons, groups[len(plans) :], strict=True)},
+        seasons={season_name(*season): found for season, found in zip(seasons, groups[len(plans) :], strict=True)},
         derived=derived,
     )
     reference = bare.with_studies(

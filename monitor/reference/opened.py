@@ -6,6 +6,7 @@ from detectors.columns import Kind
 from detectors.reference import Reference
 from monitor.config.schema import Config, Model
 from monitor.errors import ConfigError, Problem
+from monitor.eventtime.seasons import season_name
 from monitor.reference.folder import ReferencesOfModel
 
 References = dict[str, ReferencesOfModel]
@@ -41,10 +42,11 @@ def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]
             have = f"as {kinds[name].value}" if name in kinds else "not at all"
             yield Problem(path=f"{path}.columns.{name}", message=f"{kind} here, but the reference holds it {have}")
     for number, compare in enumerate(model.compare):
-        if compare.season is not None and compare.season not in reference.seasons:
+        if compare.season is not None and season_name(compare.season, compare.timezone) not in reference.seasons:
             yield Problem(
                 path=f"{path}.compare[{number}].season",
-                message=f"the reference was built without {compare.season}, or its rows have no times",
+                message=f"the reference was built without {season_name(compare.season, compare.timezone)}, or its rows "
+                "have no times",
             )
     for number, drift in enumerate(model.drift):
         for name in drift.columns or ():

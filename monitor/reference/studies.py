@@ -12,7 +12,7 @@ from detectors.stack import Stack, added, stacked
 from detectors.study import mean_excess, study
 from monitor.config.methods import DEFAULT_METHODS
 from monitor.config.schema import Model
-from monitor.eventtime.seasons import Season, seasons_in
+from monitor.eventtime.seasons import Season, season_name, seasons_in
 from monitor.eventtime.windows import Window
 from monitor.reference.panes import PanePlan
 from monitor.reference.rare import RareRows
@@ -46,7 +46,7 @@ def pane_studies(
                 methods,
                 length_ms=plan.length_ms,
                 pane_ms=plan.pane_ms,
-                season=kind or "",
+                season="" if kind is None else season_name(kind, timezone),
                 rests=None if kind is None else _rests(reference, plan, panes, kind, timezone),
                 new_rows=new_rows,
             )
@@ -63,7 +63,8 @@ def wanted_seasons(model: Model) -> list[tuple[Season, str]]:
 def _rests(reference: Reference, plan: PanePlan, panes: Sequence[Stack], kind: Season, timezone: str) -> list[Stack]:
     """For each pane the rows of its seasons that are not its own."""
     layout = reference.layout
-    stacks = {number: _whole_pane(reference, sketches) for number, sketches in reference.seasons.get(kind, {}).items()}
+    seasons = reference.seasons.get(season_name(kind, timezone), {})
+    stacks = {number: _whole_pane(reference, sketches) for number, sketches in seasons.items()}
     rests = []
     for start_ms, pane in zip(plan.starts_ms, panes, strict=True):
         window = Window(start_ms=start_ms, end_ms=start_ms + plan.pane_ms)

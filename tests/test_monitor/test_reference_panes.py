@@ -147,7 +147,7 @@ def test_seasons_add_up_to_the_whole_and_hold_their_own_hours(tmp_path: Path) ->
     rows = table(phi=0.5)
     wanted = model(4, CompareSettings(season="hour_of_day", timezone="Asia/Kolkata"))
     reference = build_reference(wanted, write(rows, tmp_path / "a.parquet")).reference
-    seasons = reference.seasons["hour_of_day"]
+    seasons = reference.seasons["hour_of_day Asia/Kolkata"]
     stacks = [stacked(reference.layout, sketches) for sketches in seasons.values()]
     total, whole = added(reference.layout, stacks), stacked(reference.layout, reference.sketches)
     assert np.array_equal(total.counts, whole.counts)
@@ -170,3 +170,15 @@ def test_panes_are_of_the_windows_grid_and_at_most_64_evenly_over_time() -> None
         own = times_ms[inside == number]
         assert (own.min(), own.max() + 60_000) == (starts[number], starts[number] + HOUR_MS)
     assert pane_plans(times_ms[:0], [HOUR_MS]) == []
+
+
+def test_the_same_seasons_on_two_zones_clocks_are_kept_apart(tmp_path: Path) -> None:
+    rows = table(phi=0.0, n=2_000)
+    zones = ("UTC", "Asia/Tokyo")
+    wanted = model(4, *(CompareSettings(season="hour_of_day", timezone=zone) for zone in zones))
+    reference = build_reference(wanted, write(rows, tmp_path / "a.parquet")).reference
+    utc, tokyo = reference.seasons["hour_of_day"], reference.seasons["hour_of_day Asia/Tokyo"]
+    assert {(hour + 9) % 24: sketches[WHOLE].n for hour, sketches in utc.items()} == {
+        hour: sketches[WHOLE].n for hour, sketches in tokyo.items()
+    }
+    assert {study.season for study in reference.studies} >= {"", *reference.seasons}
