@@ -12,8 +12,8 @@ from monitor.reference.opened import References
 if TYPE_CHECKING:
     from monitor.events.decoder import MessageDecoder
     from monitor.events.labels import LabelDecoder, LabelSpec
-    from monitor.join.joiner import JoinModel
     from monitor.join.outgoing import PredictionBlocks
+    from monitor.join.step import JoinModel
 
 
 def model_specs(config: Config, references: References) -> list[ModelSpec]:
@@ -63,7 +63,7 @@ def prediction_blocks(config: Config, references: References) -> "dict[str, Pred
 
 def join_models(config: Config) -> "list[JoinModel]":
     """What the join must know of each model that has labels."""
-    from monitor.join.joiner import JoinModel
+    from monitor.join.step import JoinModel
 
     return [
         JoinModel(

@@ -7,7 +7,7 @@
 | driftline_late_dropped_total | counter | model | events older than the retention, counted and not scored |
 | driftline_rest_versions_total | counter | model | events of versions beyond `max_versions`, counted as `(rest)` |
 | driftline_unknown_model_total | counter | model | sketched events of a model that the configuration no longer has |
-| driftline_labels_total | counter | model, outcome | what became of labels: `monitor.join.joiner.COUNTS` |
+| driftline_labels_total | counter | model, outcome | what became of labels: `monitor.join.outcomes.COUNTS` |
 | driftline_bad_messages_total | counter | topic | messages of our own topics that could not be read |
 | driftline_commit_seconds | histogram | role | from the first message of a commit to its acknowledgement |
 | driftline_commit_failures_total | counter | role | commits rolled back and read again; nothing was lost |

@@ -14,9 +14,10 @@ from monitor.bench.size import Material
 from monitor.config.load import load
 from monitor.join import state_block
 from monitor.join.block import JoinMessage, Labels, Predictions, columns_of, decode, encode
-from monitor.join.joiner import Joiner, JoinModel
+from monitor.join.joiner import Joiner
 from monitor.join.outgoing import blocks_by_partition
 from monitor.join.records import CLASS, LABEL, Shape, packed_cells, set_times
+from monitor.join.step import JoinModel
 from monitor.kafka.join_database import JoinDatabase
 from monitor.models import message_decoder, prediction_blocks
 from monitor.reference.opened import open_references

@@ -5,8 +5,9 @@ from typing import Final
 
 from monitor.join import state_block
 from monitor.join.block import decode
-from monitor.join.joiner import Joiner, JoinStep
+from monitor.join.joiner import Joiner
 from monitor.join.state import SEAL, RowStore
+from monitor.join.step import JoinStep
 
 MAX_MESSAGES: Final = 32
 """Messages of one transaction."""

@@ -5,97 +5,27 @@ at once. All others go one by one through `monitor.join.joined`, which specifies
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
 from detectors.arrays import Bools, Ints
 from monitor.eventtime.watermark import advanced
 from monitor.join.block import BadJoinMessage, JoinMessage, Labels, Predictions
-from monitor.join.joined import Known, LabelIs, Prediction
-from monitor.join.matches import Gathering, Matches
+from monitor.join.joined import Known
+from monitor.join.matches import Gathering
+from monitor.join.matrices import bytes_of, chosen, heads_of, in_order, matrix_of, records_in
+from monitor.join.model_share import ModelShare
+from monitor.join.outcomes import EXPIRED, ORPHAN, REPEATED, TOO_LATE, UNKNOWN_MODEL
 from monitor.join.records import CLASS, LABEL, times_ms
 from monitor.join.rows import HEAD, HEADS, Catalog, stretch_in
-from monitor.join.state import SEAL, STRETCHES, RowStore, Seal, Stretch, block_key, read_seal, write_seal
-from monitor.join.state_block import StateBlock, split, split_ids
+from monitor.join.state import RowStore, Seal, Stretch, block_key, read_seal, write_seal
+from monitor.join.state_block import StateBlock, split_ids
+from monitor.join.step import JoinModel, JoinStep, is_over
 
 MAX_DROPPED: Final = 64
 """Blocks that one step lets expire: the rest follows with the next."""
-
-MATCHED, REPEATED, CORRECTED, SUPERSEDED = "matched", "repeated", "corrected", "superseded"
-DUPLICATE, EARLY, OVERDUE, TOO_LATE = "duplicate_prediction", "label_before_prediction", "label_overdue", "too_late"
-EXPIRED, ORPHAN, UNKNOWN_MODEL = "expired", "orphan", "unknown_model"
-COUNTS: Final = (
-    MATCHED, REPEATED, CORRECTED, SUPERSEDED, DUPLICATE, EARLY, OVERDUE, TOO_LATE, EXPIRED, ORPHAN, UNKNOWN_MODEL
-)  # fmt: skip
-"""What became of predictions and labels, a closed set.
-
-`matched`: ids with a match, less those that lost it. `repeated`: labels that say what a kept one says. `corrected`:
-other labels that changed the match; `superseded`: that did not. `duplicate_prediction`: predictions of an id that has
-one. `label_before_prediction`, `label_overdue`: labels outside [prediction, prediction + horizon]. `too_late`: what
-came after its horizon had passed. `expired`: predictions that no label matched until then; `orphan`: ids of labels
-that no prediction came for. `unknown_model`: of a model that has no labels here.
-"""
-
-
-class JoinModel(msgspec.Struct, frozen=True, kw_only=True):
-    """How the labels of a model are joined."""
-
-    name: str
-    horizon_ms: int
-    lateness_ms: int = 0
-    label_is: LabelIs = "latest"
-
-    @property
-    def stretch_ms(self) -> int:
-        """The length of a stretch."""
-        return max(1, -(-self.horizon_ms // STRETCHES))
-
-
-@dataclass(frozen=True, kw_only=True)
-class JoinStep:
-    """What a message leads to.
-
-    Attributes
-    ----------
-    offset: the message's, in its partition of `drift.joins`.
-    matches: to be counted. They follow from this message and what came before it: partition and offset name them, so
-        that a repeat is recognised wherever they are sent.
-    blocks: rows to write, with their lists; each one changelog message.
-    expired: keys of the blocks that end: tombstones of the changelog.
-    deletes: keys of rows and lists to remove, before `blocks` are written.
-    seal: its new value.
-    counts: by model and one of `COUNTS`.
-    """
-
-    offset: int
-    matches: Sequence[Matches]
-    blocks: Sequence[StateBlock]
-    expired: Sequence[bytes]
-    deletes: Sequence[bytes]
-    seal: bytes
-    counts: Counter[tuple[str, str]]
-
-    def apply(self, rows: dict[bytes, bytes]) -> None:
-        """Write into a dictionary that is the state."""
-        for key in self.deletes:
-            rows.pop(key, None)
-        self._put(rows)
-
-    def write(self, changes: dict[bytes, bytes]) -> None:
-        """Write into a dictionary of changes, in which a key that is removed has empty bytes."""
-        changes.update(dict.fromkeys(self.deletes, b""))
-        self._put(changes)
-
-    def _put(self, rows: dict[bytes, bytes]) -> None:
-        for block in self.blocks:
-            rows.update(zip(block.keys, block.values, strict=True))
-            if block.n_new:
-                rows[block.key] = block.listed
-        rows[SEAL] = self.seal
 
 
 class Joiner:
@@ -112,7 +42,7 @@ class Joiner:
         seal = read_seal(state)
         if offset <= seal.absorbed:
             return None
-        step = _Step(self._models, state, seal)
+        step = Step(self._models, state, seal)
         # What is over by what was read before: so nothing that this message brings is written to what ends with it.
         expired, deletes = step.expire()
         for predictions in message.predictions:
@@ -137,7 +67,9 @@ class Joiner:
         )
 
 
-class _Step:
+class Step:
+    """One message being taken in: the changes of state that it has led to so far."""
+
     def __init__(self, models: dict[str, JoinModel], state: RowStore, seal: Seal) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.gathering = Gathering()
@@ -157,12 +89,12 @@ class _Step:
         if model is None:
             self.counts[block.shape.model, UNKNOWN_MODEL] += block.n
             return
-        ids, records = _in_order(block.ids, block.records())
+        ids, records = in_order(block.ids, block.records())
         codes = np.array([self._catalog.version(text) for text in block.versions], dtype=np.uint16)
         if records.size and int(records["version"].max()) >= codes.size:
             raise BadJoinMessage("a prediction of a version that the block does not name")
         records["version"] = codes[records["version"]] if records.size else 0
-        of_model = _OfModel(self, model)
+        of_model = ModelShare(self, model)
         stretch_ms = of_model.stretch_ms
         shape = self._catalog.shape(block.shape)
         times = times_ms(records)
@@ -170,32 +102,38 @@ class _Step:
         keys = split_ids(ids)
         if not live.all():
             of_model.count(TOO_LATE, int((~live).sum()))
-            records, times, keys = records[live], times[live], _some(keys, live)
+            records, times, keys = records[live], times[live], chosen(keys, live)
         if not keys:
             return
         current, lengths, alone = self._look(keys)
         stretches = times // stretch_ms
-        matrix = np.concatenate([_heads(stretches, shape + 1), _bytes_of(records)], axis=1)
+        matrix = np.concatenate([heads_of(stretches, shape + 1), bytes_of(records)], axis=1)
         fresh = alone & (lengths == 0)
         if fresh.any():
-            of_model.write(_some(keys, fresh), matrix[fresh], stretches[fresh], new=True)
+            of_model.write(chosen(keys, fresh), matrix[fresh], stretches[fresh], new=True)
             of_model.tally("unlabelled", stretches[fresh], 1)
         # With one label that came first: its row is as long as no prediction's, for that has the label's time as well.
         one = HEAD.size + LABEL.itemsize
         waits = alone & (lengths == one)
         if waits.any():
-            rows = _matrix(current, waits, one)
-            heads = _view(rows[:, : HEAD.size], HEADS)
+            rows = matrix_of(current, waits, one)
+            heads = records_in(rows[:, : HEAD.size], HEADS)
             mine = (heads["shape"] == 0) & of_model.live(heads["stretch"].astype(np.int64))
             waits[np.flatnonzero(waits)[~mine]] = False
             rows, before = rows[mine], heads["stretch"][mine].astype(np.int64)
         if waits.any():
             after = np.maximum(before, stretches[waits])
             joined = np.concatenate(
-                [_heads(after, shape + 1), matrix[waits][:, HEAD.size :], rows[:, HEAD.size :]], axis=1
+                [heads_of(after, shape + 1), matrix[waits][:, HEAD.size :], rows[:, HEAD.size :]], axis=1
             )
             of_model.meet_waiting(
-                shape, _some(keys, waits), joined, records[waits], _view(rows[:, HEAD.size :], LABEL), before, after
+                shape,
+                chosen(keys, waits),
+                joined,
+                records[waits],
+                records_in(rows[:, HEAD.size :], LABEL),
+                before,
+                after,
             )
         for row in np.flatnonzero(~(fresh | waits)).tolist():
             record = matrix[row, HEAD.size :].tobytes()
@@ -210,7 +148,7 @@ class _Step:
         if model is None:
             self.counts[block.model, UNKNOWN_MODEL] += block.n
             return
-        ids, records = _in_order(block.ids, block.records())
+        ids, records = in_order(block.ids, block.records())
         keys = split_ids(ids)
         if not keys:
             return
@@ -221,7 +159,7 @@ class _Step:
             if int(own.max()) >= codes.size:
                 raise BadJoinMessage("a label of a class that the block does not name")
             records["label"][classes] = codes[own]
-        of_model = _OfModel(self, model)
+        of_model = ModelShare(self, model)
         stretch_ms = of_model.stretch_ms
         current, lengths, alone = self._look(keys)
         times = times_ms(records)
@@ -232,19 +170,19 @@ class _Step:
         done = fresh.copy()
         fresh &= ~late
         if fresh.any():
-            rows = np.concatenate([_heads(stretches[fresh], 0), _bytes_of(records[fresh])], axis=1)
-            of_model.write(_some(keys, fresh), rows, stretches[fresh], new=True)
+            rows = np.concatenate([heads_of(stretches[fresh], 0), bytes_of(records[fresh])], axis=1)
+            of_model.write(chosen(keys, fresh), rows, stretches[fresh], new=True)
             of_model.tally("waiting", stretches[fresh], 1)
         for shape, width in enumerate(self._catalog.widths):
             length = HEAD.size + width
             again = alone & (lengths == length + LABEL.itemsize)
             if again.any():
-                done |= self._again(of_model, shape, again, _matrix(current, again, length + LABEL.itemsize), records)
+                done |= self._again(of_model, shape, again, matrix_of(current, again, length + LABEL.itemsize), records)
             waits = alone & (lengths == length)
             if not waits.any():
                 continue
-            rows = _matrix(current, waits, length)
-            heads = _view(rows[:, : HEAD.size], HEADS)
+            rows = matrix_of(current, waits, length)
+            heads = records_in(rows[:, : HEAD.size], HEADS)
             mine = heads["shape"] == shape + 1
             waits[np.flatnonzero(waits)[~mine]] = False
             done |= waits
@@ -257,18 +195,18 @@ class _Step:
             rows, number = rows[mine & there], heads["stretch"][mine & there].astype(np.int64)
             own = records[waits]
             of_model.meet_pending(
-                shape, _some(keys, waits), np.concatenate([rows, _bytes_of(own)], axis=1),
-                _view(rows[:, HEAD.size :], self._seal.shapes[shape].dtype), own, number,
+                shape, chosen(keys, waits), np.concatenate([rows, bytes_of(own)], axis=1),
+                records_in(rows[:, HEAD.size :], self._seal.shapes[shape].dtype), own, number,
             )  # fmt: skip
         for row in np.flatnonzero(~done).tolist():
             of_model.one(keys[row], current[row], label=records[row : row + 1].tobytes())
         of_model.flush()
 
-    def _again(self, of_model: "_OfModel", shape: int, again: Bools, rows: Any, records: Any) -> Bools:
+    def _again(self, of_model: ModelShare, shape: int, again: Bools, rows: Any, records: Any) -> Bools:
         """(n,) which labels of those `again` are the very one that their prediction has: they change nothing."""
-        heads = _view(rows[:, : HEAD.size], HEADS)
-        predictions = _view(rows[:, HEAD.size : -LABEL.itemsize], self._seal.shapes[shape].dtype)
-        same = (rows[:, -LABEL.itemsize :] == _bytes_of(records[again])).all(axis=1) & (heads["shape"] == shape + 1)
+        heads = records_in(rows[:, : HEAD.size], HEADS)
+        predictions = records_in(rows[:, HEAD.size : -LABEL.itemsize], self._seal.shapes[shape].dtype)
+        same = (rows[:, -LABEL.itemsize :] == bytes_of(records[again])).all(axis=1) & (heads["shape"] == shape + 1)
         after_ms = times_ms(records[again]) - times_ms(predictions)
         same &= (after_ms >= 0) & (after_ms <= of_model.horizon_ms) & of_model.live(heads["stretch"].astype(np.int64))
         of_model.count(REPEATED, int(same.sum()))
@@ -413,200 +351,3 @@ class _Step:
             self.counts[model.name, EXPIRED] += stretch.unlabelled
             self.counts[model.name, ORPHAN] += stretch.waiting
             del self._seal.stretches[code][number]
-
-
-class _OfModel:
-    """A step, as far as one model goes."""
-
-    def __init__(self, step: _Step, model: JoinModel) -> None:
-        self._step = step
-        self._model = model
-        self._code = step.code(model)
-        self.stretch_ms = step.stretch_ms(self._code, model)
-        self._watermark_ms = step.watermark_ms(self._code)
-        self.horizon_ms = model.horizon_ms
-        self._singles: list[tuple[bytes, bytes, int, bool]] = []
-
-    def live(self, stretches: Ints) -> Bools:
-        """(n,) whether each stretch is not over."""
-        if self._watermark_ms is None:
-            return np.ones(stretches.shape, dtype=np.bool_)
-        over: Bools = is_over(stretches, self.stretch_ms, self._model, self._watermark_ms)
-        return ~over
-
-    def count(self, what: str, n: int) -> None:
-        """Count what became of some."""
-        if n:
-            self._step.counts[self._model.name, what] += n
-
-    def tally(self, what: str, stretches: Ints, n: int) -> None:
-        """Add to what is known of stretches."""
-        for number, times in zip(*(found.tolist() for found in np.unique(stretches, return_counts=True)), strict=True):
-            stretch = self._step.stretch(self._code, number)
-            setattr(stretch, what, getattr(stretch, what) + n * times)
-
-    def write(self, keys: list[bytes], matrix: Any, stretches: Ints, *, new: bool) -> None:
-        """Note rows of one length, (n, length) uint8."""
-        rows = split(np.ascontiguousarray(matrix).tobytes(), matrix.shape[1])
-        self._step.changed(self._code, keys, rows, stretches, np.full(len(keys), new))
-
-    def meet_pending(
-        self, shape: int, keys: list[bytes], matrix: Any, predictions: Any, labels: Any, stretches: Ints
-    ) -> None:
-        """Labels of predictions that have none; (n,) the stretches of their rows."""
-        meets = self._meet(shape, predictions, labels)
-        self.tally("unlabelled", stretches[meets], -1)
-        self.write(keys, matrix, stretches, new=False)
-
-    def meet_waiting(
-        self, shape: int, keys: list[bytes], matrix: Any, predictions: Any, labels: Any, before: Ints, after: Ints
-    ) -> None:
-        """Predictions of ids with one label; (n,) the stretches of their rows before and after."""
-        meets = self._meet(shape, predictions, labels)
-        self.tally("waiting", before, -1)
-        self.tally("n_left", before[before < after], 1)
-        self.tally("unlabelled", after[~meets], 1)
-        rows = split(np.ascontiguousarray(matrix).tobytes(), matrix.shape[1])
-        self._step.changed(self._code, keys, rows, after, before < after)
-
-    def _meet(self, shape: int, predictions: Any, labels: Any) -> Bools:
-        """Emit matches and count; (n,) which are some."""
-        after_ms = times_ms(labels) - times_ms(predictions)
-        early, overdue = after_ms < 0, after_ms > self._model.horizon_ms
-        meets: Bools = ~(early | overdue)
-        self.count(EARLY, int(early.sum()))
-        self.count(OVERDUE, int(overdue.sum()))
-        self.count(MATCHED, int(meets.sum()))
-        self._step.gathering.add(shape, predictions[meets], labels[meets], 1)
-        return meets
-
-    def flush(self) -> None:
-        """Note what was done one by one."""
-        if self._singles:
-            keys, rows, stretches, new = (list(column) for column in zip(*self._singles, strict=True))
-            self._step.changed(self._code, keys, rows, np.array(stretches), np.array(new, dtype=np.bool_))
-            self._singles = []
-
-    def _is_live(self, stretch: int) -> bool:
-        return self._watermark_ms is None or not is_over(stretch, self.stretch_ms, self._model, self._watermark_ms)
-
-    def _add(self, what: str, number: int, n: int) -> None:
-        stretch = self._step.stretch(self._code, number)
-        setattr(stretch, what, getattr(stretch, what) + n)
-
-    def one(self, key: bytes, row: bytes, *, prediction: Prediction | None = None, label: bytes | None = None) -> None:
-        """One prediction, or the record of one label; `row` is what is known of it, but for what this block brought."""
-        model, catalog = self._model, self._step.catalog
-        row = self._step.newest(key, row)
-        before = after = catalog.known(row)
-        if row:
-            stretch = stretch_in(row)
-            if not self._is_live(stretch):  # over, but not yet dropped
-                if label is not None and before.prediction is not None:
-                    self.count(TOO_LATE, 1)
-                    return
-                self._add("n_left", stretch, 1)
-                row, before, after = b"", Known(), Known()
-        if prediction is not None:
-            after = before.with_prediction(prediction)
-            self.count(DUPLICATE, int(before.prediction is not None))
-        said = None if label is None else catalog.label(label)
-        if said is not None:
-            after = before.with_label(said, model.label_is)
-        if not row and not self._is_live(after.anchor_ms() // self.stretch_ms):
-            self.count(TOO_LATE, 1)
-            return
-        old, new = before.match(model.horizon_ms), after.match(model.horizon_ms)
-        self.count(MATCHED, int(new is not None) - int(old is not None))
-        if said is not None:
-            self._count_label(before, said, changes=new != old)
-        elif before.prediction is None:
-            for one in after.labels:
-                self._count_outside(after, one.time_ms)
-        if after == before:
-            return
-        if (old, before.prediction) != (new, after.prediction):
-            self._step.emit(before, model, -1)
-            self._step.emit(after, model, 1)
-        self._move(key, row, before, after)
-
-    def _count_label(self, before: Known, label: Any, *, changes: bool) -> None:
-        if self._count_outside(before, label.time_ms):
-            return
-        if any(label.said == kept.said for kept in before.labels):
-            self.count(REPEATED, 1)
-        elif before.labels:
-            self.count(CORRECTED if changes and before.match(self._model.horizon_ms) else SUPERSEDED, 1)
-
-    def _count_outside(self, known: Known, label_ms: int) -> bool:
-        """Count a label that lies outside its prediction's horizon."""
-        if known.prediction is None:
-            return False
-        after_ms = label_ms - known.prediction.time_ms
-        self.count(EARLY, int(after_ms < 0))
-        self.count(OVERDUE, int(after_ms > self._model.horizon_ms))
-        return not 0 <= after_ms <= self._model.horizon_ms
-
-    def _move(self, key: bytes, row: bytes, before: Known, after: Known) -> None:
-        """Note the new row of an id, and to which stretch it belongs."""
-        number = after.anchor_ms() // self.stretch_ms
-        came = True
-        if row:
-            left = stretch_in(row)
-            number = max(number, left)
-            came = left != number
-            self._tally_state(before, left, -1)
-            if came:
-                self._add("n_left", left, 1)
-        self._tally_state(after, number, 1)
-        new = self._step.catalog.row(after, number)
-        self._step.change(key, new)
-        self._singles.append((key, new, number, came))
-
-    def _tally_state(self, known: Known, number: int, n: int) -> None:
-        if known.prediction is None:
-            self._add("waiting", number, n)
-        elif known.match(self._model.horizon_ms) is None:
-            self._add("unlabelled", number, n)
-
-
-def is_over(stretch: Any, stretch_ms: int, model: JoinModel, watermark_ms: int) -> Any:
-    """Whether no label can come any more to what lies in a stretch, or in each of (n,)."""
-    return (stretch + 1) * stretch_ms + model.horizon_ms <= watermark_ms
-
-
-def _bytes_of(records: Any) -> Any:
-    """(n, width) uint8."""
-    return np.ascontiguousarray(records).view(np.uint8).reshape(records.size, records.dtype.itemsize)
-
-
-def _in_order(ids: bytes, records: Any) -> tuple[bytes, Any]:
-    """Sorted as a database sorts them, by their first bytes: so it reads and writes a quarter faster."""
-    words = np.frombuffer(ids, dtype=">u8").reshape(-1, 2)
-    order = np.argsort(words[:, 0].astype(np.uint64))
-    width = records.dtype.itemsize
-    matrix = records.view(np.uint8).reshape(records.size, width)[order]
-    return words[order].tobytes(), matrix.reshape(-1).view(records.dtype)
-
-
-def _heads(stretches: Ints, shape: int) -> Any:
-    """(n, HEAD.size) uint8."""
-    heads = np.empty(stretches.size, dtype=HEADS)
-    heads["stretch"], heads["shape"] = stretches, shape
-    return _bytes_of(heads)
-
-
-def _view(matrix: Any, dtype: Any) -> Any:
-    """(n,) records of (n, width) uint8."""
-    return np.ascontiguousarray(matrix).reshape(-1).view(dtype)
-
-
-def _matrix(rows: list[bytes], where: Bools, length: int) -> Any:
-    """(n, length) uint8 of rows of one length."""
-    return np.frombuffer(b"".join(_some(rows, where)), dtype=np.uint8).reshape(-1, length)
-
-
-def _some(items: list[bytes], where: Bools) -> list[bytes]:
-    if where.all():
-        return items
-    return [items[place] for place in np.flatnonzero(where).tolist()]

@@ -62,7 +62,7 @@ class Seal(msgspec.Struct, kw_only=True):
     clocks: of the source partitions.
     watermarks_ms: by the code of the model.
     stretch_ms: likewise, the length of its stretches.
-    totals: by the model's name, what became of all its predictions and labels (`monitor.join.joiner.COUNTS`): exact,
+    totals: by the model's name, what became of all its predictions and labels (`monitor.join.outcomes.COUNTS`): exact,
         for they are committed with what they count.
     """
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
-from monitor.join.joiner import JoinStep
 from monitor.join.restore import restored
 from monitor.join.state import SEAL
+from monitor.join.step import JoinStep
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
 """For the blocks, indices and filters of all partitions together."""

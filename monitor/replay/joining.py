@@ -10,10 +10,11 @@ from monitor.events.batch import Batch
 from monitor.events.label_batch import LabelBatch
 from monitor.eventtime.watermark import Clock
 from monitor.join.block import JoinMessage, decode, encode
-from monitor.join.joiner import Joiner, JoinModel
+from monitor.join.joiner import Joiner
 from monitor.join.matches import Matches
 from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
 from monitor.join.state import DictStore
+from monitor.join.step import JoinModel
 
 _TOPIC = "replay"
 
@@ -29,7 +30,7 @@ class JoinReplay:
     Attributes
     ----------
     counts
-        by model and one of `monitor.join.joiner.COUNTS`.
+        by model and one of `monitor.join.outcomes.COUNTS`.
     """
 
     def __init__(

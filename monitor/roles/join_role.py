@@ -20,8 +20,9 @@ from monitor.config.schema import Kafka
 from monitor.errors import StoppedError, Unavailable
 from monitor.join.batch import JoinBatch
 from monitor.join.block import BadJoinMessage, NewerJoinMessage
-from monitor.join.joiner import Joiner, JoinStep
+from monitor.join.joiner import Joiner
 from monitor.join.state import NewerState, RowStore
+from monitor.join.step import JoinStep
 from monitor.kafka import topics
 from monitor.kafka.faust.producers import TransactionMessage, refused
 from monitor.process.health import Health

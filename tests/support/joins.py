@@ -10,10 +10,11 @@ from monitor.eventtime.watermark import Clock
 from monitor.join import state_block
 from monitor.join.block import JoinMessage, Labels, Predictions, columns_of, decode, encode
 from monitor.join.joined import Known, Label, Prediction, no_value
-from monitor.join.joiner import Joiner, JoinModel, JoinStep
+from monitor.join.joiner import Joiner
 from monitor.join.records import CLASS, LABEL, NUMBER, Shape, numbers, packed_cells, set_times
 from monitor.join.restore import restored
 from monitor.join.state import DictStore
+from monitor.join.step import JoinModel, JoinStep
 
 SHAPE = Shape(model="m", reference="r", pane_ms=10, n_scores=1, n_dimensions=1, n_columns=3)
 OTHER = Shape(model="m", reference="s", pane_ms=10, n_scores=1, n_dimensions=1, n_columns=4)

@@ -9,9 +9,10 @@ from rocksdict import Rdict
 from monitor.eventtime.watermark import Clock
 from monitor.join.batch import MAX_MESSAGES, JoinBatch
 from monitor.join.block import BadJoinMessage, JoinMessage, Labels, Predictions, columns_of, encode
-from monitor.join.joiner import Joiner, JoinModel
+from monitor.join.joiner import Joiner
 from monitor.join.records import CLASS, LABEL, Shape, set_times
 from monitor.join.state import SEAL, DictStore, read_seal
+from monitor.join.step import JoinModel
 from monitor.kafka.join_database import OFFSET_KEY, JoinDatabase
 
 SHAPE = Shape(model="m", reference="r", pane_ms=10, n_scores=1, n_dimensions=0, n_columns=3)

@@ -5,8 +5,9 @@ import math
 from support.joins import HORIZON_MS, Worker, a_label, a_prediction, message_of, net
 
 from monitor.join.joined import MAX_LABELS
-from monitor.join.joiner import Joiner, JoinModel
+from monitor.join.joiner import Joiner
 from monitor.join.records import LABEL
+from monitor.join.step import JoinModel
 
 
 def after(*messages, rule: str = "latest", clocks: tuple[int | None, ...] = ()) -> Worker:

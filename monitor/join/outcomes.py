@@ -1,0 +1,18 @@
+"""What becomes of predictions and labels in the join."""
+
+from typing import Final
+
+MATCHED, REPEATED, CORRECTED, SUPERSEDED = "matched", "repeated", "corrected", "superseded"
+DUPLICATE, EARLY, OVERDUE, TOO_LATE = "duplicate_prediction", "label_before_prediction", "label_overdue", "too_late"
+EXPIRED, ORPHAN, UNKNOWN_MODEL = "expired", "orphan", "unknown_model"
+COUNTS: Final = (
+    MATCHED, REPEATED, CORRECTED, SUPERSEDED, DUPLICATE, EARLY, OVERDUE, TOO_LATE, EXPIRED, ORPHAN, UNKNOWN_MODEL
+)  # fmt: skip
+"""What became of predictions and labels, a closed set.
+
+`matched`: ids with a match, less those that lost it. `repeated`: labels that say what a kept one says. `corrected`:
+other labels that changed the match; `superseded`: that did not. `duplicate_prediction`: predictions of an id that has
+one. `label_before_prediction`, `label_overdue`: labels outside [prediction, prediction + horizon]. `too_late`: what
+came after its horizon had passed. `expired`: predictions that no label matched until then; `orphan`: ids of labels
+that no prediction came for. `unknown_model`: of a model that has no labels here.
+"""
