@@ -36,8 +36,6 @@ bench: $(STAMP)  ## measure speed and memory, each beside a yardstick
 
 verdicts: $(STAMP)  ## simulate what verdicts are worth: docs/verdicts.md
 	$(BIN)/python -m monitor.verdicts $(ARGS)
-detectors: $(STAMP)  ## simulate what sequential detectors are worth: docs/detectors.md
-	$(BIN)/python -m monitor.detector_table $(ARGS)
 
 detectors: $(STAMP)  ## simulate what sequential detectors are worth: docs/detectors.md
 	$(BIN)/python -m monitor.detector_table $(ARGS)
