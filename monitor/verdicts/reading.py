@@ -56,8 +56,7 @@ January does not have (`dest`, new category), and it is summer (`temp`, 21 to 31
 lasts: what it asks for is a new reference, not a hand on each day. Beside the last four weeks 8, 1, 1, 1 and 2 days
 remain: the first hot ones of May (10, 16, 21), storms (8, 19 and 28 May, 7 June, 1 August), a week's end on which one
 carrier flew to Charlotte more than to any other place (`dest` of US, 26 May, 6 July: 35 flights), and the first cool
-days (14 and 17 September). The latter are called `above range` because the share of values above January's maximum
-changed: it fell, so the word is wrong there.
+days (14 and 17 September), on which fewer values than before lie above January's maximum.
 
 **October.** Warm until the middle of the month, and carriers have moved between airports since September: of EV's
 flights 5 % left from La Guardia in January and 23 % do now, of 9E's 89 % left from JFK and 60 % do now (`origin`,
