@@ -81,14 +81,14 @@ def figures(machine: Machine) -> dict[tuple[object, ...], str]:
 @settings(max_examples=6, deadline=None)
 @given(
     st.integers(0, 1 << 30),
-    st.lists(st.integers(10, 200), min_size=1, max_size=4),
+    st.lists(st.integers(20, 200), min_size=1, max_size=4),
     st.sampled_from([(TRAILING,), (Compare(), TRAILING), (Compare(trailing_ms=7 * MINUTE_MS), OTHER)]),
 )
 def test_sizes_of_messages_do_not_show_though_panes_have_gone_into_blocks(
     seed: int, sizes: list[int], compare: tuple[Compare, ...]
 ) -> None:
     model = watched(*compare)
-    events = events_of(seed, 1_500, 100)
+    events = events_of(seed, 700, 45)
     bit_by_bit, at_once = (
         run(messages_of(events, sizes, model), model),
         run(messages_of(events, [len(events)], model), model),
@@ -101,7 +101,7 @@ def test_sizes_of_messages_do_not_show_though_panes_have_gone_into_blocks(
 @given(st.integers(0, 1 << 30), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 30)), max_size=6))
 def test_a_crash_anywhere_changes_no_block(seed: int, crashes: list[tuple[int, int]]) -> None:
     model = watched(TRAILING)
-    messages = messages_of(events_of(seed, 1_200, 90), [60], model)
+    messages = messages_of(events_of(seed, 600, 40), [60], model)
     whole = run(messages, model)
     machine, points = Machine(Evaluator([model])), dict(crashes)
     offset = 0
@@ -133,10 +133,10 @@ def test_state_of_a_trailing_side_is_bounded() -> None:
     model = watched(TRAILING)
     sizes = []
     machine = Machine(Evaluator([model]))
-    for offset, message in enumerate(messages_of(events_of(3, 3000, 900), [20], model)):
+    for offset, message in enumerate(messages_of(events_of(3, 900, 270), [20], model)):
         assert machine.take(offset, message)
         sizes.append(len(machine.local))
-    assert max(sizes[-20:]) <= max(sizes[40:60]) + 2  # what it holds after 15 hours is what it held after two
+    assert max(sizes[-10:]) <= max(sizes[15:25]) + 2  # what it holds after 4 h 30 min is what it held after two
     assert max(sizes) < 70  # 33 blocks, two minutes of panes of two versions in parts, and the indices
 
 
