@@ -86,6 +86,9 @@ def watched(config: Config, references: References) -> list[Watched]:
             lateness_ms=model.lateness_ms,
             retention_ms=model.retention_ms,
             max_versions=model.max_versions,
+            label_horizon_ms=model.label_horizon_ms,
+            task=model.task,
+            positive=getattr(model, "positive", None),
             min_samples=model.min_samples,
             settings=tuple(
                 Setting(method=d.method, threshold=d.threshold, verdict=d.verdict, bins=d.bins, columns=d.columns)
