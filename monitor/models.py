@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from monitor.events.decoder import MessageDecoder
     from monitor.events.labels import LabelDecoder, LabelSpec
     from monitor.join.outgoing import PredictionBlocks
+    from monitor.join.performance_messages import PerformanceMessages
     from monitor.join.step import JoinModel
 
 
@@ -75,6 +76,15 @@ def join_models(config: Config) -> "list[JoinModel]":
         for model in config.models
         if model.label_horizon_ms is not None
     ]
+
+
+def performance_messages(config: Config, references: References) -> "PerformanceMessages":
+    """What makes messages of the matches of the models that have labels."""
+    from monitor.join.performance_messages import PerformanceMessages
+
+    models = [model for model in watched(config, references) if model.label_horizon_ms is not None]
+    # `drift.joins` has as many partitions as `drift.sketches`.
+    return PerformanceMessages(models, config.kafka.sketch_partitions, config.kafka.sketch_partitions)
 
 
 def watched(config: Config, references: References) -> list[Watched]:
