@@ -2,7 +2,7 @@
 
 `DRIFTREF`, one byte of format version, the SHA-256 of what follows (32 bytes), then zstd-compressed MessagePack. The
 hash finds truncation and corruption before anything is parsed. Format 2 has no panes, seasons, rare rows and derived
-columns; format 3 has no labels. A reference without labels is still written as format 3, which the release before reads.
+columns; format 3 has no labels, and is still written where there are none: the release before reads it.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The space in whose cells a model's matches are counted: its labelled reference's own, or what an unlabelled one tells.
+"""The space in whose cells a model's matches are counted: its labelled reference's own, or an unlabelled one's.
 
 A function of the reference and the configuration alone, the same on every worker: of an unlabelled reference only what
 its digest is of is looked at, and sums are exact.

@@ -2,6 +2,7 @@
 segment, and the delay of labels. `detectors.reference_file` holds it, hashes it, and has checked its hash before it is
 read."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Final
@@ -140,7 +141,7 @@ def _space(record: _Space, layout: Layout) -> PerformanceSpace:
 
 def _check_delay(delay: DelayCurve) -> None:
     shares = (0.0, *delay.labelled, 1.0)
-    rising = all(a <= b for a, b in zip(shares, shares[1:], strict=False)) and all(map(math.isfinite, shares))
+    rising = all(a <= b for a, b in itertools.pairwise(shares)) and all(map(math.isfinite, shares))
     fits = len(delay.labelled) == N_DELAY_CELLS - 1 and len(delay.counts) == N_DELAY_CELLS
     if not (fits and rising and delay.n >= 0 and min(delay.counts) >= 0):
         raise MalformedReference("the delay of the reference's labels is no curve")
