@@ -85,6 +85,11 @@ class JoinReplay:
             self._advance(JoinMessage())
 
     @property
+    def latest_ms(self) -> int:
+        """The time of the latest event of all, milliseconds since 1970; 0 before any."""
+        return self._latest_ms
+
+    @property
     def state(self) -> dict[bytes, bytes]:
         """What is kept now."""
         return self._store.rows
