@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from detectors.grid import atom_cells, locate, quantile_grid
 from detectors.layout import Layout
 from detectors.panes import PaneStudy
 from detectors.sketch import Sketch
+
+if TYPE_CHECKING:
+    from detectors.performance.delay import DelayCurve
+    from detectors.performance.reference import PerformanceReference
+    from detectors.performance.sketch import PerformanceSketch
 
 REST: Final = "(rest)"
 WHOLE: Final = ""
@@ -60,6 +65,9 @@ class Reference:
         studies: Iterable[PaneStudy] = (),
         seasons: Mapping[str, Mapping[int, Mapping[str, Sketch]]] | None = None,
         derived: Derived | None = None,
+        performance: "PerformanceReference | None" = None,
+        segment_performance: Mapping[str, "PerformanceSketch"] | None = None,
+        delay: "DelayCurve | None" = None,
     ) -> None:
         if WHOLE not in sketches:
             raise ConfigurationError('a reference needs the sketch of the whole, under the name ""')
@@ -78,6 +86,9 @@ class Reference:
         self.studies: tuple[PaneStudy, ...] = tuple(studies)
         self.seasons: dict[str, Mapping[int, Mapping[str, Sketch]]] = dict(seasons or {})
         self.derived = derived
+        self.performance = performance
+        self.segment_performance: dict[str, PerformanceSketch] = dict(segment_performance or {})
+        self.delay = delay
 
     def with_studies(self, studies: Iterable[PaneStudy]) -> "Reference":
         """The same reference with what its panes show."""
