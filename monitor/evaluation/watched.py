@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from detectors.reference import REST, Reference, segment_name
+from detectors.sequential_registry import SequentialDetector
 from detectors.settings import Setting
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.pane_cache import PaneCache, SumCache
@@ -15,7 +16,9 @@ class Watched:
     """What the score role knows of one model.
 
     `references` are by digest: older ones stay while windows need them. `max_versions` are told apart at a time: see
-    `Panes.told_apart`. `cache` keeps what was last read of its panes.
+    `Panes.told_apart`. `label_horizon_ms`: how long after a prediction its label may come; None: it has no labels.
+    `mature_at`: the share of a window's predictions that must have labels, so that it is no longer provisional.
+    `concept_drift`: what reads its losses in label time. `cache` keeps what was last read of its panes.
     """
 
     name: str
@@ -28,6 +31,9 @@ class Watched:
     compare: tuple[Compare, ...] = (Compare(),)
     references: Mapping[str, Reference]
     max_versions: int = 50
+    label_horizon_ms: int | None = None
+    mature_at: float = 0.95
+    concept_drift: tuple[SequentialDetector, ...] = ()
     cache: PaneCache = field(default_factory=PaneCache, compare=False, repr=False)
     sums: SumCache = field(default_factory=SumCache, compare=False, repr=False)
 
