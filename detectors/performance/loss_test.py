@@ -68,15 +68,23 @@ def loss_spread(reference: PerformanceReference) -> Spread | None:
 
 
 def between_windows(reference: PerformanceReference) -> Between:
-    """What the windows of a reference show; nothing below three."""
-    found = loss_spread(reference)
+    """What the windows of a reference show of its loss; nothing below three."""
     n, _, variance = _mean(reference.sketch)
-    if found is None or found.n < LEAST_WINDOWS or not math.isfinite(found.std) or n <= 0:
+    return _between(loss_spread(reference), n, variance, loss_unit(reference.sketch.space))
+
+
+def between_errors(reference: PerformanceReference) -> Between:
+    """What the windows of a classifier's reference show of its error rate, whatever its loss is."""
+    accuracy = reference.metrics.get("accuracy")
+    if accuracy is None or not math.isfinite(accuracy.value):
         return Between()
-    space = reference.sketch.space
-    total = (found.std / (space.scale if space.loss == "absolute" else 1.0)) ** 2
-    rows = n / found.n
-    return Between(total=total, beyond=max(total - variance / rows, 0.0), windows=found.n, n_rows=rows)
+    return _between(reference.spread.get("accuracy"), accuracy.n, accuracy.value * (1.0 - accuracy.value), 1.0)
+
+
+def loss_deviation(reference: PerformanceReference) -> float:
+    """The standard deviation of a row's loss; NaN without rows."""
+    n, _, variance = _mean(reference.sketch)
+    return math.sqrt(variance) if n > 1 else math.nan
 
 
 def loss_test(before: PerformanceSketch, now: PerformanceSketch, between: Between) -> LossTest | None:
@@ -102,7 +110,7 @@ def loss_test(before: PerformanceSketch, now: PerformanceSketch, between: Betwee
     >>> window = binary_sketch(score, np.where(score > 0.9, ~label, label), space=space)
     >>> found = loss_test(reference, window, Between())
     >>> round(found.loss_before, 2), round(found.loss_now, 2), found.p_value < 0.001
-    (0.5, 0.78, True)
+    (0.5, 0.8, True)
     """
     if not (before.settled and now.settled):
         return None
@@ -126,6 +134,13 @@ def loss_test(before: PerformanceSketch, now: PerformanceSketch, between: Betwee
 def loss_unit(space: PerformanceSpace) -> float:
     """What a loss is multiplied by, to be in the unit of the target."""
     return space.scale if space.loss == "absolute" else 1.0
+
+
+def _between(found: Spread | None, n: int, variance: float, unit: float) -> Between:
+    if found is None or found.n < LEAST_WINDOWS or not math.isfinite(found.std) or n <= 0:
+        return Between()
+    total, rows = (found.std / unit) ** 2, n / found.n
+    return Between(total=total, beyond=max(total - variance / rows, 0.0), windows=found.n, n_rows=rows)
 
 
 def _student(change: float, variance: float, freedom: float) -> float:
