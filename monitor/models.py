@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from detectors.settings import Setting
-from monitor.config.schema import Config, Kafka
+from monitor.config.schema import Config, Kafka, Model
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.watched import Watched
 from monitor.events.models import Limits, ModelSpec
 from monitor.reference.opened import References
 
 if TYPE_CHECKING:
+    from detectors.sequential_registry import SequentialDetector
     from monitor.events.decoder import MessageDecoder
     from monitor.events.labels import LabelDecoder, LabelSpec
     from monitor.join.outgoing import PredictionBlocks
@@ -98,7 +99,9 @@ def watched(config: Config, references: References) -> list[Watched]:
             max_versions=model.max_versions,
             label_horizon_ms=model.label_horizon_ms,
             task=model.task,
-            positive=getattr(model, "positive", None),
+            positive=model.positive,
+            threshold=model.threshold,
+            mature_at=model.mature_at,
             min_samples=model.min_samples,
             settings=tuple(
                 Setting(method=d.method, threshold=d.threshold, verdict=d.verdict, bins=d.bins, columns=d.columns)
@@ -115,9 +118,19 @@ def watched(config: Config, references: References) -> list[Watched]:
                 for one in model.compare
             ),
             references=references[model.name],
+            concept_drift=_concept_drift(model),
         )
         for model in config.models
     ]
+
+
+def _concept_drift(model: Model) -> "tuple[SequentialDetector, ...]":
+    """What reads its losses; nothing where no labels are joined."""
+    if model.label_horizon_ms is None:
+        return ()
+    from detectors.sequential_registry import sequential_detector
+
+    return tuple(sequential_detector(one.detector, one.parameters) for one in model.concept_drift)
 
 
 def message_decoder(config: Config, references: References) -> "MessageDecoder":

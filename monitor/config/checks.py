@@ -1,5 +1,6 @@
 """The rules between keys: what no single value can break by itself."""
 
+from monitor.config.concept_drift_checks import check_concept_drift
 from monitor.config.durations import format_duration
 from monitor.config.methods import looks_at_events
 from monitor.config.report import Report, check_repeats
@@ -21,6 +22,7 @@ def check(config: Config, report: Report) -> None:
         _check_mapping(model.label_mapping, f"models[{i}].label_mapping", report)
         _check_labels(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
+        check_concept_drift(model, f"models[{i}].concept_drift", report)
         check_repeats(f"models[{i}].segments", model.segments, "this dimension", report)
         check_repeats(f"models[{i}].compare", model.compare, "this comparison", report)
         if not model.compare:

@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.config import durations
 from monitor.config.addresses import Address, parse_address
-from monitor.config.methods import method_names
+from monitor.config.methods import detector_names, method_names
 from monitor.config.nearest import nearest
 from monitor.config.spans import EXAMPLE, Span, parse_span
 from monitor.events.values import MAX_TEXT
@@ -135,6 +135,21 @@ def method(text: str) -> str:
     return text
 
 
+def detector(text: str) -> str:
+    """The name of a sequential detector."""
+    known = detector_names()
+    if text not in known:
+        raise FormError(f"expected one of {', '.join(known)}", nearest(text, known))
+    return text
+
+
+def concept_drift(text: str) -> object:
+    """The name of a sequential detector in the place of its keys."""
+    from monitor.config.schema import ConceptDrift  # which reads its forms here
+
+    return ConceptDrift(detector=detector(text))
+
+
 def destination(text: str) -> str:
     """A name that Kafka accepts, for the destination's consumer group and workers are named after it."""
     if not _DESTINATION.fullmatch(text):
@@ -173,7 +188,9 @@ FORMS: Mapping[str, Form] = {
     "client_key": Form(expected="the name of a librdkafka setting", read=client_key),
     "column": Form(expected="the name of a column", read=column),
     "compare": Form(expected="pinned, or one of the keys trailing, season and version", read=compare),
+    "concept_drift": Form(expected="the name of a sequential detector, or its keys", read=concept_drift),
     "destination": Form(expected="the name of a destination", read=destination),
+    "detector": Form(expected="the name of a sequential detector", read=detector),
     "duration": Form(expected=durations.EXAMPLE, read=duration),
     "listen": Form(expected="host:port, or off", read=listen),
     "method": Form(expected="the name of a drift method", read=method),

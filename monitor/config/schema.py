@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, field
 
 from monitor.config.addresses import Address
-from monitor.config.methods import DEFAULT_METHODS, default_threshold
+from monitor.config.methods import DEFAULT_DETECTORS, DEFAULT_METHODS, default_threshold
 from monitor.config.spans import Span
 from monitor.config.variants import Variants
 from monitor.events.label_mapping import LabelMapping
@@ -141,6 +141,15 @@ class CompareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 PINNED = CompareSettings()
 
 
+class ConceptDrift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One sequential detector that reads the model's losses in label time; its name alone stands for its defaults."""
+
+    detector: Annotated[str, Meta(extra={"form": "detector"})]
+    """A name in `detectors.sequential_registry`."""
+    parameters: dict[Name, int | float | str] = {}
+    """Its own, as its docstring says."""
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One monitored model."""
 
@@ -182,6 +191,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     it names none, 0.5 decides."""
     mature_at: Annotated[float, Meta(gt=0, le=1)] = MATURE_AT
     """The share of a window's predictions that must have a label before its performance is no longer provisional."""
+    concept_drift: tuple[Annotated[ConceptDrift, Meta(extra={"form": "concept_drift"})], ...] = field(
+        default_factory=lambda: tuple(ConceptDrift(detector=name) for name in DEFAULT_DETECTORS)
+    )
+    """What reads the model's errors as labels come; each of them has verdicts of its own. None: ``[]``."""
     max_versions: Annotated[int, Meta(ge=1, le=1_000)] = 50
     """Versions that are told apart at a time, while events of them may still come; the rest share ``(rest)``."""
     min_samples: Count = 50

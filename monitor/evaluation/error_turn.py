@@ -11,8 +11,9 @@ import msgspec
 
 from detectors.error_pane import ErrorPane
 from detectors.performance.sketch import UNIT
+from detectors.performance.space import PerformanceSpace, Task
 from detectors.reference import Reference
-from monitor.evaluation.concept_drift import advance_detectors
+from monitor.evaluation.concept_drift import DetectorContext, advance_detectors
 from monitor.evaluation.overlay import Write
 from monitor.evaluation.performance_state import ErrorSeries, errors_key
 from monitor.evaluation.results import Source
@@ -88,10 +89,15 @@ class ErrorTurn:
         self, version: str, state: bytes | None, panes: Sequence[tuple[int, ErrorSums]], reference: Reference
     ) -> tuple[bytes | None, list[Mapping[str, Any]]]:
         rows: list[Mapping[str, Any]] = []
+        space = self._model.space_of(reference)
+        if space is None:  # the configuration was changed
+            return state, rows
+        context = DetectorContext(reference=reference, space=space)
+        classes = says_classes(space, reference, self._model.threshold)
         for start_ms, sums in panes:
-            pane = error_pane(reference, start_ms, self._model.pane_ms, sums)
+            pane = error_pane(sums, start_ms, start_ms + self._model.pane_ms, classes=classes)
             if pane is not None:
-                state, own = advance_detectors(self._model, version, state, pane, reference)
+                state, own = advance_detectors(self._model, version, state, pane, context)
                 rows += own
         return state, rows
 
@@ -118,10 +124,17 @@ class ErrorTurn:
         return changed
 
 
-def error_pane(reference: Reference, start_ms: int, pane_ms: int, sums: ErrorSums) -> ErrorPane | None:
-    """A closed pane: right and wrong where the model says classes, else its losses. None where it holds nothing."""
-    end_ms = start_ms + pane_ms
+def says_classes(space: PerformanceSpace, reference: Reference, threshold: float | None) -> bool:
+    """Whether predictions say a class, by name or by their score (`monitor.join.measured.MatchReader`): then errors are
+    right or wrong, in every pane alike."""
     if any(column.name == LABEL for column in reference.layout.columns):
+        return bool(space.classes)
+    return space.task is Task.BINARY and bool(space.scores) and (threshold is not None or space.probability)
+
+
+def error_pane(sums: ErrorSums, start_ms: int, end_ms: int, *, classes: bool) -> ErrorPane | None:
+    """A closed pane: right and wrong where predictions say classes, else their losses. None where it holds nothing."""
+    if classes:
         if not 0 <= sums.n_wrong <= sums.n_said or not sums.n_said:
             return None
         return ErrorPane(start_ms=start_ms, end_ms=end_ms, n=sums.n_said, total=float(sums.n_wrong))

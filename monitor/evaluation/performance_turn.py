@@ -253,9 +253,7 @@ class PerformanceTurn:
     def _measure(self, group: Group, window: Window) -> None:
         reference, space = self._turn.reference(group[1]), self._space(group[1])
         inside = [
-            pane
-            for pane in self._panes.starting(window.start_ms, window.end_ms, group)
-            if pane.end_ms <= window.end_ms
+            pane for pane in self._panes.starting(window.start_ms, window.end_ms, group) if pane.end_ms <= window.end_ms
         ]
         matched: dict[str, PerformanceSketch] = {}
         predicted: dict[str, Sketch] = {}
@@ -285,7 +283,7 @@ class PerformanceTurn:
             counts[cell] = n
         again = self._turn.due.get((group, window), True)
         self.n_measured += 1
-        performance, verdicts = performance_results(
+        found = performance_results(
             self._model,
             PerformanceWindow(
                 version=group[0],
@@ -301,8 +299,9 @@ class PerformanceTurn:
                 revision=self._panes.revision(group, window, reopened=again),
             ),
         )
-        self.results.add_rows("performance", performance)
-        self.results.add_rows("drift_verdict", verdicts)
+        self.results.add_rows("performance", found.performance)
+        self.results.add_rows("performance_part", found.parts)
+        self.results.add_rows("drift_verdict", found.verdicts)
 
     # What is kept -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from detectors.performance.model_space import space_of
 from detectors.performance.space import PerformanceSpace
 from detectors.reference import REST, Reference, segment_name
+from detectors.sequential_registry import SequentialDetector
 from detectors.settings import Setting
+from monitor.config.schema import MATURE_AT
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.pane_cache import PaneCache, SumCache
 from monitor.eventtime.windows import WindowShape, longest_ms, pane_length_ms
@@ -17,9 +19,10 @@ class Watched:
     """What the score role knows of one model.
 
     `references` are by digest: older ones stay while windows need them. `max_versions` are told apart at a time: see
-    `Panes.told_apart`. `cache` keeps what was last read of its panes. `label_horizon_ms` is how long after a prediction
-    its label may come; None: the model has no labels, and its performance is not measured. `task` and `positive` are
-    what its references' performance spaces follow from.
+    `Panes.told_apart`. `label_horizon_ms`: how long after a prediction its label may come; None: it has no labels, and
+    its performance is not measured. `task`, `positive` and `threshold` say what a label and a score mean.
+    `mature_at`: the share of a window's predictions that must have labels, so that it is no longer provisional.
+    `concept_drift`: what reads its losses in label time. `cache` keeps what was last read of its panes.
     """
 
     name: str
@@ -35,6 +38,9 @@ class Watched:
     label_horizon_ms: int | None = None
     task: str = "none"
     positive: str | None = None
+    threshold: float | None = None
+    mature_at: float = MATURE_AT
+    concept_drift: tuple[SequentialDetector, ...] = ()
     cache: PaneCache = field(default_factory=PaneCache, compare=False, repr=False)
     sums: SumCache = field(default_factory=SumCache, compare=False, repr=False)
     _spaces: dict[str, PerformanceSpace | None] = field(default_factory=dict, compare=False, repr=False)

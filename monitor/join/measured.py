@@ -58,6 +58,9 @@ class MatchReader:
         label = np.full(joined.n, self.space.other, dtype=np.int32)
         is_class = joined.is_class
         label[is_class] = table[joined.label_codes[is_class]]
+        # Numbers, of labels that came while the model's task was another: 1 and 1.0 name the class "1".
+        values, place = np.unique(joined.label_numbers[~is_class], return_inverse=True)
+        label[~is_class] = class_codes(self.space.classes, [_spelled(value) for value in values.tolist()])[place]
         return label
 
     def _predicted(self, joined: JoinedMatches, scores: Floats) -> Codes:
@@ -69,3 +72,7 @@ class MatchReader:
             there &= (said == self.space.unsaid) & self.space.probability
         at_least = scores[0] >= (_HALF if self._threshold is None else self._threshold)
         return np.where(there, at_least, said).astype(np.int32)
+
+
+def _spelled(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)

@@ -1,28 +1,24 @@
 """From matches to what travels on `drift.sketches`: performance sketches, delays and errors. Pure.
 
-Codes of the join (of versions, of label classes, of the reference's categories) become those of the reference's
-performance space here. A label that fits no class, or is no number where one is wanted, is a match that no metric can
+A label that fits no class, or is no number where one is wanted, is a match that no metric can
 use: `PerformanceSketch.n_invalid` counts it.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from detectors.arrays import Codes, Floats, Ints
-from detectors.columns import Column
+from detectors.arrays import Ints
 from detectors.grid import locate
 from detectors.performance import matches as columns
 from detectors.performance.accumulate import accumulate_matches
-from detectors.performance.classes import class_codes, said_codes
 from detectors.performance.delay import EDGES_MS, N_DELAY_CELLS
 from detectors.performance.sketch import LOSS, SQUARE, N, PerformanceSketch, shapes_of
 from detectors.performance.space import PerformanceSpace
 from detectors.reference import REST, WHOLE, Reference, segment_name
-from monitor.events.models import LABEL, SCORE
-from monitor.join.coarse import CoarseColumns
 from monitor.join.matches import Matches
+from monitor.join.measured import MatchReader
 from monitor.sketching.deltas import MAX_MESSAGE_BYTES
 from monitor.sketching.messages import ErrorEntry, ErrorSums, PerformanceDelta, PerformanceEntry
 
@@ -35,19 +31,12 @@ class MatchCounter:
 
     Parameters
     ----------
-    space: of the reference (`detectors.performance.model_space.space_of`).
+    space, threshold: see `monitor.join.measured.MatchReader`.
     """
 
-    def __init__(self, reference: Reference, space: PerformanceSpace) -> None:
+    def __init__(self, reference: Reference, space: PerformanceSpace, threshold: float | None = None) -> None:
         self._space = space
-        observed = reference.layout.observed
-        scores = [observed.columns[index].name for index in observed.numeric]
-        scores = [name for name in scores if name == SCORE or name.startswith(f"{SCORE}.")]
-        self._scores = [scores.index(own.name) if own.name in scores else -1 for own in space.scores]
-        coarse = CoarseColumns(reference).names
-        self._parts = [coarse.index(part.column) if part.column in coarse else -1 for part in space.parts]
-        label: Column | None = next((one for one in observed.columns if one.name == LABEL), None)
-        self._said = said_codes(space, label)
+        self._reader = MatchReader(space, reference, threshold)
         self._segments = [(WHOLE,)] + [
             tuple(segment_name(dimension, value) for value in (*values, REST))
             for dimension, values in reference.dimensions.items()
@@ -94,7 +83,7 @@ class MatchCounter:
         names = [name for part in self._segments for name in part]
         slots, slot_of = np.unique(self._slots(matches, group_of, len(names)), return_inverse=True)
         rows = np.tile(np.arange(matches.n), len(self._segments))
-        counted = self._columns(matches)
+        counted = self._reader.read(matches)
         most = max(1, MAX_PART_BYTES // self._slot_bytes)
         for first in range(0, slots.size, most):
             last = min(first + most, slots.size)
@@ -126,49 +115,6 @@ class MatchCounter:
             base += len(part)
         return np.concatenate(slots)
 
-    def _columns(self, matches: Matches) -> columns.Matches:
-        """The matches as the space wants them."""
-        space, n = self._space, matches.n
-        scores = np.full((len(space.scores), n), np.nan)
-        own_scores = matches.scores
-        for row, place in enumerate(self._scores):
-            if place >= 0:
-                scores[row] = own_scores[place]
-        parts = np.empty((len(space.parts), n), dtype=np.uint8)
-        cells = matches.cells
-        for row, (place, part) in enumerate(zip(self._parts, space.parts, strict=True)):
-            last = len(part.cells) - 1
-            parts[row] = np.minimum(cells[place], last) if place >= 0 else last
-        common: dict[str, Any] = {
-            "sign": matches.sign.astype(np.int64), "scores": scores, "parts": parts, "value": matches.values
-        }  # fmt: skip
-        if not space.classes:
-            return columns.Matches.of(space, n, target=targets(matches), **common)
-        said = self._said[np.minimum(matches.class_codes, self._said.size - 4)]
-        return columns.Matches.of(space, n, label=label_codes(space, matches), predicted=said, **common)
-
-
-def label_codes(space: PerformanceSpace, matches: Matches) -> Codes:
-    """(n,) int32 the true class of each match, `space.other` for any other. A number names the class that is written
-    like it: 1 and 1.0 are "1"."""
-    is_class, own = matches.is_class, matches.label_codes
-    codes = np.full(matches.n, space.other, dtype=np.int32)
-    used, inverse = np.unique(own[is_class], return_inverse=True)
-    codes[is_class] = class_codes(space.classes, [matches.classes[code] for code in used.tolist()])[inverse]
-    values, inverse = np.unique(matches.label_numbers[~is_class], return_inverse=True)
-    codes[~is_class] = class_codes(space.classes, [_written(value) for value in values.tolist()])[inverse]
-    return codes
-
-
-def targets(matches: Matches) -> Floats:
-    """(n,) the true value of each match; NaN where the label is no number."""
-    found = matches.label_numbers.copy()
-    used, inverse = np.unique(matches.label_codes[matches.is_class], return_inverse=True)
-    texts = np.array([_number(matches.classes[code]) for code in used.tolist()], dtype=np.float64)
-    if used.size:
-        found[matches.is_class] = texts[inverse]
-    return found
-
 
 def error_sums(sketch: PerformanceSketch) -> ErrorSums:
     """What a sketch says of errors and losses, in whole numbers."""
@@ -181,17 +127,6 @@ def error_sums(sketch: PerformanceSketch) -> ErrorSums:
         loss=losses[LOSS],
         squares=losses[SQUARE],
     )
-
-
-def _written(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
 
 
 def _paired(keys: Sequence[Ints]) -> Ints:

@@ -36,6 +36,9 @@ class Measured(Protocol):
     def lateness_ms(self) -> int: ...  # noqa: D102
 
     @property
+    def threshold(self) -> float | None: ...  # noqa: D102
+
+    @property
     def references(self) -> Mapping[str, Reference]: ...  # noqa: D102
 
     def space_of(self, reference: Reference) -> PerformanceSpace | None: ...  # noqa: D102
@@ -98,8 +101,8 @@ class PerformanceMessages:
                     "not beside the configured one",
                     hint="put the file back beside it: what waits is counted then, and nothing is lost",
                 )
-            space = self._models[model].space_of(reference)
-            self._counters[model, digest] = None if space is None else MatchCounter(reference, space)
+            space, threshold = self._models[model].space_of(reference), self._models[model].threshold
+            self._counters[model, digest] = None if space is None else MatchCounter(reference, space, threshold)
         return self._counters[model, digest]
 
     def _passed(self, before_ms: int | None, after_ms: int | None) -> bool:

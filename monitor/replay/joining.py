@@ -122,8 +122,7 @@ def _by_time(labels: Sequence[LabelBatch]) -> Iterator[tuple[list[LabelBatch], i
     for start in range(0, order.size, ROWS):
         rows = order[start : start + ROWS]
         part = [
-            _rows(labels[place], row_of[rows[batch_of[rows] == place]])
-            for place in np.unique(batch_of[rows]).tolist()
+            _rows(labels[place], row_of[rows[batch_of[rows] == place]]) for place in np.unique(batch_of[rows]).tolist()
         ]
         yield part, int(times[rows[-1]])
 
