@@ -75,7 +75,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
     parts = iter_decoded(
         predictions, models.model_specs(config, references), now_ms, limits=models.limits(config.kafka)
     )
-    of_labels: "Iterable[DecodedLabels]" = ()
+    of_labels: Iterable[DecodedLabels] = ()
     if labels is not None:
         of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
     with bar(f"replaying {predictions.name}") as show:

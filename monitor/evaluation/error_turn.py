@@ -1,4 +1,4 @@
-"""Errors in label time: panes that label time has passed are given to the sequential detectors, once and in order. Pure.
+"""Errors in label time: panes that label time has passed are given to sequential detectors, once and in order. Pure.
 
 What comes for a pane that is closed already (a late label, a correction) is counted and not given to them: a detector
 has no way back. Sums are whole numbers, so that a pane is the same whatever the order in which its labels came.

@@ -32,9 +32,9 @@ class Step:
     """What one message leads to: results (a batch a message), changes of state, and the seal that says they are whole.
 
     `waiting` has the models that wait for a reference's file, and its digest; `n_rest` the events that were counted
-    under `(rest)`, because their models have too many versions. `n_labels` has, by model and what became of them, matches
-    that are not as the join sent them in what is measured (`monitor.evaluation.performance_turn`); `n_measured` the
-    windows whose performance was measured; `repeated_block` says that the message's block was counted before.
+    under `(rest)`, because their models have too many versions. `n_labels` has, by model and what became of them,
+    matches that are not as the join sent them in what is measured (`monitor.evaluation.performance_turn`); `n_measured`
+    the windows whose performance was measured; `repeated_block` says that the message's block was counted before.
     """
 
     results: list[pa.RecordBatch] = field(default_factory=list)

@@ -58,8 +58,8 @@ CHECKPOINTS: Final = (1, 4, 16, 64, 256, 1024)
 """Panes after its end a window is measured, whether labels came or not."""
 
 LATE, LATE_ERROR, UNMEASURED = "late_label", "late_error", "unmeasured"
-"""What becomes of matches: of predictions that have left the state; not given to detectors, for their pane of label time
-was closed; of a model or reference that has no performance space here."""
+"""What becomes of matches: of predictions that have left the state; not given to detectors, for their pane of label
+time was closed; of a model or reference that has no performance space here."""
 
 _ChunkId = tuple[PaneId, int]
 

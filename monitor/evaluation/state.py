@@ -8,8 +8,8 @@ One partition of `drift.sketches` has one set of keys, and nothing else writes t
 - `index`: per model, which parts there are (`monitor.evaluation.panes`).
 - `trail`: the sums of panes that no window needs any more, and `trails`, per model, which there are
   (`monitor.evaluation.trail`).
-- `matched`: the matches of some segments of one pane of predictions, `labelled`: per model, what waits for label time to
-  go on, and `errors`: per version, the errors by label time (`monitor.evaluation.performance_state`).
+- `matched`: the matches of some segments of one pane of predictions, `labelled`: per model, what waits for label time
+  to go on, and `errors`: per version, the errors by label time (`monitor.evaluation.performance_state`).
 - `parked`: what one message brought of a model whose reference is missing (`monitor.evaluation.parking`).
 - `seal`: the clocks, the watermark of every model, and the offset up to which *everything* is done. It is written last.
 
@@ -154,8 +154,8 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
 STATE_VERSION = 4
 """Of all values of the state. The seal says it: every transaction writes one, so it is that of the last writer.
 
-4: performance, and what is known of blocks. 3: blocks of trailing panes. 2: sketches of format 2, models that wait, versions that are told apart. What has 1 to 3
-    is read.
+4: performance, and what is known of blocks. 3: blocks of trailing panes. 2: sketches of format 2, models that wait,
+    versions that are told apart. What has 1 to 3 is read.
 """
 
 

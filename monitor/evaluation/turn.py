@@ -37,9 +37,10 @@ class MissingReference(LookupError):  # noqa: N818 - a state that passes once th
 class Turn:
     """Absorb, close, then ask for `results` and `writes()`.
 
-    `touched` are the panes that the message added to, and `due` the windows that it leads to a score of, each with whether
-    it was scored before. `before_ms` and `after_ms` are the model's watermark before and after the message. Whether an event is late, and
-    whether a window is re-opened, is told by the one before: the clocks of a message come after its counts.
+    `touched` are the panes that the message added to, and `due` the windows that it leads to a score of, each with
+    whether it was scored before. `before_ms` and `after_ms` are the model's watermark before and after the message.
+    Whether an event is late, and whether a window is re-opened, is told by the one before: the clocks of a message come
+    after its counts.
     """
 
     def __init__(

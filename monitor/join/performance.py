@@ -74,12 +74,12 @@ class MatchCounter:
     def _entries(self, matches: Matches) -> Iterator[tuple[PerformanceEntry, PerformanceSketch]]:
         pane_ms = matches.shape.pane_ms
         panes, label_panes = matches.times_ms // pane_ms, matches.label_times_ms // pane_ms
-        groups, group_of = np.unique(_paired([matches.version_codes, panes, label_panes]), return_inverse=True)
+        _, group_of = np.unique(_paired([matches.version_codes, panes, label_panes]), return_inverse=True)
         _, first_rows = np.unique(group_of, return_index=True)
         versions = [matches.versions[code] for code in matches.version_codes[first_rows].tolist()]
         starts = (panes[first_rows] * pane_ms).tolist()
         label_starts = (label_panes[first_rows] * pane_ms).tolist()
-        delays = _delays(matches, group_of, groups.size)
+        delays = _delays(matches, group_of)
         names = [name for part in self._segments for name in part]
         slots, slot_of = np.unique(self._slots(matches, group_of, len(names)), return_inverse=True)
         rows = np.tile(np.arange(matches.n), len(self._segments))
@@ -141,7 +141,7 @@ def _paired(keys: Sequence[Ints]) -> Ints:
     return paired
 
 
-def _delays(matches: Matches, group_of: Ints, n_groups: int) -> dict[int, dict[int, int]]:
+def _delays(matches: Matches, group_of: Ints) -> dict[int, dict[int, int]]:
     """By group, then by cell of the delay, labels less those taken back."""
     after_ms = (matches.label_times_ms - matches.times_ms).astype(np.float64)
     keys = group_of * N_DELAY_CELLS + locate(EDGES_MS, after_ms)

@@ -1,7 +1,7 @@
 """The join in a replay: the blocks that ingest would have sent to one partition, and a dictionary for the state.
 
-What matches is handed on; the rest is counted. Predictions come first, then all labels by their time, so that label time
-goes on as they do and few matches wait for it: the files themselves may be in any order.
+What matches is handed on; the rest is counted. Predictions come first, then all labels by their time, so that label
+time goes on as they do and few matches wait for it: the files themselves may be in any order.
 """
 
 from collections import Counter

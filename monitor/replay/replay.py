@@ -137,7 +137,8 @@ class ReplayReport(msgspec.Struct, kw_only=True):
 def run_replay(
     decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels] = ()
 ) -> ReplayReport:
-    """Replay predictions, then labels, into `out`: a Parquet file for each record that has one, and `rejects.jsonl`, over what is there.
+    """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
+    `rejects.jsonl`.
 
     Raises `InputError` when `out` cannot be written.
     """

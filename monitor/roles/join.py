@@ -41,7 +41,8 @@ def build_join_app(
 ) -> faust.App:
     """The Faust app.
 
-    `messages` are sent of what matches. `worker` is unique among join workers and the same after a restart; its state lies under its name.
+    `messages` are sent of what matches. `worker` is unique among join workers and the same after a restart; its state
+    lies under its name.
     """
     app = transactional_app(kafka, topics.join_application_id(kafka), worker, state_dir / f"join-{worker}")
     source = kafka.own_topic(topics.JOINS)

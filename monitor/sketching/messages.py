@@ -14,8 +14,9 @@ import zstandard
 from monitor.eventtime.watermark import Clock
 
 SCHEMA_VERSION = 4
-"""4: performance deltas, the block that they came from, and clocks of label time. 3: on references of format 3, which may have derived columns. 2: sketches of format 2 (`detectors.wire`), which
-say what events spoke of. Older ones are read."""
+"""4: performance deltas, the block that they came from, and clocks of label time. 3: on references of format 3, which
+may have derived columns. 2: sketches of format 2 (`detectors.wire`), which say what events spoke of. Older ones are
+read."""
 # A message decompresses to at most this: a corrupt or hostile frame must not take the worker's memory.
 MAX_DECODED_BYTES = 256 * 1024 * 1024
 
