@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detectors.performance.intervals import Metric
-from detectors.performance.loss_test import Between, between_windows, loss_spread, loss_test, loss_unit
+from detectors.performance.loss_test import Between, between_windows, loss_spread, loss_test, loss_unit, relation_test
 from detectors.performance.sketch import PerformanceSketch
 from detectors.performance.split import Split, split_scores
 from detectors.performance.subgroups import Subgroups, subgroups
@@ -95,7 +95,6 @@ def _explained(
     if reference is None or whole is None:
         return parts, tested, None
     between, spread = between_windows(reference), loss_spread(reference)
-    inflation = spread.inflation if spread else 1.0
     found = None
     for segment in measured:
         old, now = before(window, segment), window.matched[segment]
@@ -107,7 +106,7 @@ def _explained(
         over_scores = _over_scores(old, now)
         if over_scores is not None:
             parts += split_rows(segment, over_scores, common)
-            tested.append(of_relation(window.space, segment, over_scores, inflation))
+            tested.append(of_relation(window.space, segment, over_scores, relation_test(over_scores, spread)))
         if segment == WHOLE:
             found = _subgroups(old, now, model.alpha, between)
             parts += whole_rows(window, old, found, common)
