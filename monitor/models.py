@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from monitor.events.decoder import MessageDecoder
     from monitor.events.labels import LabelDecoder, LabelSpec
     from monitor.join.outgoing import PredictionBlocks
+    from monitor.join.performance_messages import PerformanceMessages
     from monitor.join.step import JoinModel
 
 
@@ -78,6 +79,15 @@ def join_models(config: Config) -> "list[JoinModel]":
     ]
 
 
+def performance_messages(config: Config, references: References) -> "PerformanceMessages":
+    """What makes messages of the matches of the models that have labels."""
+    from monitor.join.performance_messages import PerformanceMessages
+
+    models = [model for model in watched(config, references) if model.label_horizon_ms is not None]
+    # `drift.joins` has as many partitions as `drift.sketches`.
+    return PerformanceMessages(models, config.kafka.sketch_partitions, config.kafka.sketch_partitions)
+
+
 def watched(config: Config, references: References) -> list[Watched]:
     """What scoring must know of each model."""
     return [
@@ -87,6 +97,11 @@ def watched(config: Config, references: References) -> list[Watched]:
             lateness_ms=model.lateness_ms,
             retention_ms=model.retention_ms,
             max_versions=model.max_versions,
+            label_horizon_ms=model.label_horizon_ms,
+            task=model.task,
+            positive=model.positive,
+            threshold=model.threshold,
+            mature_at=model.mature_at,
             min_samples=model.min_samples,
             settings=tuple(
                 Setting(method=d.method, threshold=d.threshold, verdict=d.verdict, bins=d.bins, columns=d.columns)
@@ -103,7 +118,6 @@ def watched(config: Config, references: References) -> list[Watched]:
                 for one in model.compare
             ),
             references=references[model.name],
-            label_horizon_ms=model.label_horizon_ms,
             concept_drift=_concept_drift(model),
         )
         for model in config.models

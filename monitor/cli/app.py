@@ -64,14 +64,20 @@ def reference_build(
     data: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with the reference period's predictions.")],
     version: Annotated[str, typer.Option(help="A label for this reference; default: the data's own version.")] = "",
     model: Annotated[str, typer.Option(help="Which model, when the configuration has several.")] = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Parquet, CSV or JSONL with what was true of them, joined by prediction_id."),
+    ] = None,
 ) -> None:
     """Build a model's reference profile from a file, and say what was inferred.
 
-    Example: driftline reference build driftline.yaml --data january.parquet --version 3
+    With --labels, or a column that mapping.target names, it also holds how good the model was.
+
+    Example: driftline reference build driftline.yaml --data january.parquet --labels arrivals.parquet
     """
     from monitor.cli.reference import build
 
-    build(config, data, version, model)
+    build(config, data, version, model, labels)
 
 
 @app.command()

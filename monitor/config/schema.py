@@ -6,7 +6,7 @@ Names in the file are plain (``size``, ``lateness``); the attributes say their u
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -46,6 +46,8 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Task = Literal["binary", "multiclass", "regression", "none"]
 ColumnKind = Literal["numeric", "categorical", "boolean"]
 Format = Literal["auto", "json", "arrow"]
+
+MATURE_AT: Final = 0.9
 
 _SECOND_MS, _HOUR_MS, _DAY_MS = 1_000, 3_600_000, 86_400_000
 _DEFAULT_DESTINATION = "clickhouse"
@@ -182,6 +184,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Which label of a prediction counts where several differ, by the labels' timestamps."""
     label_mapping: LabelMapping = field(default_factory=LabelMapping)
     """Where things lie in a label event."""
+    positive: Annotated[str | None, Meta(extra={"form": "class"})] = None
+    """Binary: the class that a score is the probability of; None: as the labelled reference tells."""
+    threshold: float | None = None
+    """Binary: the score from which on a prediction says the positive class; None: it says the class it names, and where
+    it names none, 0.5 decides."""
+    mature_at: Annotated[float, Meta(gt=0, le=1)] = MATURE_AT
+    """The share of a window's predictions that must have a label before its performance is no longer provisional."""
     concept_drift: tuple[Annotated[ConceptDrift, Meta(extra={"form": "concept_drift"})], ...] = field(
         default_factory=lambda: tuple(ConceptDrift(detector=name) for name in DEFAULT_DETECTORS)
     )

@@ -50,6 +50,7 @@ class Joiner:
         for labels in message.labels:
             step.labels(labels)
         blocks = step.blocks()
+        before_ms = seal.clocks.low_ms()
         seal.clocks = seal.clocks.advance(message.clocks, message.n_partitions)
         step.keep_time()
         seal.absorbed = offset
@@ -64,6 +65,8 @@ class Joiner:
             deletes=deletes,
             seal=write_seal(seal),
             counts=step.counts,
+            before_ms=before_ms,
+            after_ms=seal.clocks.low_ms(),
         )
 
 
