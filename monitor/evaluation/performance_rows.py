@@ -13,7 +13,7 @@ from detectors.reference import WHOLE
 from monitor.evaluation.performance_delays import delays_of
 from monitor.evaluation.performance_metrics import figure_rows, metric_rows
 from monitor.evaluation.performance_parts import confusion_rows, split_rows, whole_rows
-from monitor.evaluation.performance_side import Labelled, before, labelled
+from monitor.evaluation.performance_side import Labelled, before, labelled, reference_of
 from monitor.evaluation.performance_verdicts import (
     Tested,
     of_delays,
@@ -88,11 +88,10 @@ def _explained(
     model: Watched, window: PerformanceWindow, measured: list[str], common: Row
 ) -> tuple[list[Row], list[Tested], Subgroups | None]:
     """Parts and tests of the segments that were measured and that the reference has labels of."""
-    reference = window.reference.performance
-    whole = before(window, WHOLE)
+    reference = reference_of(window)
     parts: list[Row] = confusion_rows(window.matched[WHOLE], common) if WHOLE in measured else []
     tested: list[Tested] = []
-    if reference is None or whole is None:
+    if reference is None:
         return parts, tested, None
     between, spread = between_windows(reference), loss_spread(reference)
     found = None
