@@ -23,7 +23,7 @@ READ: Final = (
 )  # fmt: skip
 READ_PARTS: Final = ("model", "version", "segment", "part", "rank", "window_start_ms", "window_end_ms", "contribution")
 
-_SHOWN: Final = ("roc_auc", "mae", "accuracy", "log_loss", "rmse", "macro_f1", "f1")
+_SHOWN: Final = ("roc_auc", "log_loss", "mae", "rmse", "accuracy", "macro_f1", "f1")
 _SHOW: Final = 2
 _LOSSES: Final = (("log_loss", 1.0), ("mae", 1.0), ("accuracy", -1.0))
 """By which metric segments are ranked, the first that is there, and in which direction it is worse."""
