@@ -124,7 +124,7 @@ def join_labels(
     replay = JoinReplay(
         [JoinModel(name=model.name, horizon_ms=horizon_ms, label_is=model.label_is)],
         {model.name: blocks},
-        kept.append,
+        lambda step: kept.extend(step.matches),
     )
     layout, dimensions = reference.layout.observed, reference.dimensions
     start = 0
