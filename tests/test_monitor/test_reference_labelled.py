@@ -17,7 +17,7 @@ from detectors.errors import MalformedReference
 from detectors.performance.model_space import space_of
 from detectors.performance.space import Task
 from detectors.reference import Reference
-from monitor.config.schema import Drift, Model, WindowSettings
+from monitor.config.schema import Model, WindowSettings
 from monitor.config.spans import Span
 from monitor.errors import InputError
 from monitor.events.mapping import Mapping
@@ -29,6 +29,12 @@ START_MS = 1_700_000_000_000 // (24 * HOUR_MS) * 24 * HOUR_MS
 N = 1_200
 
 
+@pytest.fixture(autouse=True)
+def no_studies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What panes show of drift has tests of its own, and takes most of a build's time."""
+    monkeypatch.setattr("monitor.reference.build.pane_studies", lambda *_: ())
+
+
 def model(**changes: Any) -> Model:
     fields: dict[str, Any] = {
         "name": "m",
@@ -37,7 +43,6 @@ def model(**changes: Any) -> Model:
         "segments": ("site",),
         "windows": (WindowSettings(size=Span(n=2 * HOUR_MS)),),
         "label_horizon_ms": 48 * HOUR_MS,
-        "drift": (Drift(method="missing"),),  # studies of others take a second
     }
     return Model(**{**fields, **changes})
 
