@@ -112,8 +112,8 @@ def load_flights() -> pa.Table:
     pyarrow.Table
         ``timestamp_ms`` (int64, scheduled departure in UTC), ``prediction_id`` (unique and the same in every run:
         ``2013-01-01-UA-1545-EWR-0515``), ``date`` (date32, in New York), the columns of `Features`, and the truth, no
-        feature: ``late`` (bool), ``delay_min`` (float64, minutes after its time) and ``arrival_ms`` (int64, when it really
-        arrived, in UTC), all null for the 9,430 flights that were cancelled or diverted.
+        feature: ``late`` (bool), ``delay_min`` (float64, minutes after its time) and ``arrival_ms`` (int64, when it
+        really arrived, in UTC), all null for the 9,430 flights that were cancelled or diverted.
 
     Raises
     ------
