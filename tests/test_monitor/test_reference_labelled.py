@@ -1,11 +1,13 @@
 """Labelled references: what labels say of the model, whatever the order of either file, its format and its classes."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -17,11 +19,15 @@ from detectors.errors import MalformedReference
 from detectors.performance.model_space import space_of
 from detectors.performance.space import Task
 from detectors.reference import Reference
-from monitor.config.schema import Model, WindowSettings
+from monitor.cli import reference as reference_cli
+from monitor.cli.offline import check_config
+from monitor.config.load import load
+from monitor.config.schema import CompareSettings, Model, WindowSettings
 from monitor.config.spans import Span
-from monitor.errors import InputError
+from monitor.errors import ConfigError, InputError
 from monitor.events.mapping import Mapping
 from monitor.reference.build import BuiltReference, build_reference
+from monitor.reference.opened import open_references
 from monitor.reference.performance import labels_told, performance_limits
 
 HOUR_MS = 3_600_000
@@ -407,3 +413,83 @@ def test_a_reference_file_whose_labels_are_corrupt_is_refused(tmp_path: Path) ->
     encoded[len(encoded) // 2] ^= 1
     with pytest.raises(MalformedReference):
         Reference.decode(bytes(encoded))
+
+
+def test_rows_of_other_models_and_rows_that_predict_nothing_take_no_part(tmp_path: Path) -> None:
+    found = data(texts, texts, n=400)
+    labels = found.labels(np.random.default_rng(3), share=1.0)
+    rows: list[dict[str, Any]] = [
+        {
+            "model": "other" if i % 4 == 0 else "m",
+            "timestamp": row["timestamp"],
+            "prediction_id": i if i % 2 else row["prediction_id"],  # numbers and texts
+            "features": {"x": row["x"], "site": row["site"]},
+            **({"prediction": {"score": row["score"], "label": row["label"]}} if i % 5 else {}),
+        }
+        for i, row in enumerate(found.rows)
+    ]
+    for i, label in enumerate(labels):
+        label["prediction_id"] = i if i % 2 else label["prediction_id"]
+    result = build_reference(
+        model(multivariate=False),
+        write(rows, tmp_path / "d.jsonl"),
+        labels=write(labels, tmp_path / "l.jsonl"),
+    )
+    assert result.labels is not None
+    assert result.reference.performance is not None
+    assert result.labels.n_rows == 300
+    assert result.labels.n_predictions == result.labels.n_labelled == result.reference.performance.sketch.n == 240
+
+
+def test_a_reference_with_derived_columns_and_seasons_is_labelled_too(tmp_path: Path) -> None:
+    found = data(texts, texts)
+    for row in found.rows:
+        row["y"] = row["x"] * 0.5 + row["score"]
+    labels = found.labels(np.random.default_rng(3))
+    season = CompareSettings(season="hour_of_day")
+    rich = built(tmp_path, found, labels, multivariate=True, compare=(season,)).reference
+    plain = built(tmp_path, found, labels).reference
+    assert rich.derived is not None
+    assert rich.performance is not None
+    assert plain.performance is not None
+    assert rich.performance.sketch == plain.performance.sketch
+    assert Reference.decode(rich.encode()).digest == rich.digest
+
+
+def test_a_labelled_reference_and_its_configuration_must_agree(tmp_path: Path) -> None:
+    found = data(texts, texts, n=400)
+    write(found.rows, tmp_path / "d.parquet")
+    write(found.labels(np.random.default_rng(3)), tmp_path / "l.parquet")
+    config = tmp_path / "driftline.yaml"
+
+    def say(task: str, **more: str) -> None:
+        section = {"name": "m", "task": task, "reference": "m.ref", "label_horizon": "2d", "segments": ["site"], **more}
+        config.write_bytes(msgspec.yaml.encode({"models": [section]}))
+
+    say("binary")
+    reference_cli.build(config, tmp_path / "d.parquet", "", "", tmp_path / "l.parquet")
+    assert open_references(load(config))["m"].current.performance is not None
+    say("binary", positive="late")
+    open_references(load(config))
+    say("binary", positive="on-time")
+    with pytest.raises(ConfigError, match=r"positive: 'on-time' here, but the reference was built with 'late'"):
+        open_references(load(config))
+    say("multiclass")
+    with pytest.raises(ConfigError, match=r"task: multiclass here, but the reference was labelled as binary"):
+        open_references(load(config))
+
+
+def test_build_and_check_say_what_came_of_the_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(texts, texts)
+    write(found.rows, tmp_path / "d.parquet")
+    write(found.labels(np.random.default_rng(3)), tmp_path / "l.csv")
+    config = tmp_path / "driftline.yaml"
+    section = {"name": "m", "task": "binary", "reference": "m.ref", "label_horizon": "2d"}
+    config.write_bytes(msgspec.yaml.encode({"models": [section]}))
+    reference_cli.build(config, tmp_path / "d.parquet", "", "", tmp_path / "l.csv")
+    out = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"labels: 9\d\d of 1,200 rows are labelled; roc_auc 0\.\d+, log_loss", out)
+    assert "'late' is positive, for its members score higher" in out
+    check_config(config)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "performance: a binary model in which 'late' is positive; measured by labels of up to 2d" in out
