@@ -128,7 +128,7 @@ def build_reference(
             raise InputError(f"{path} has no rows", hint="name a file with the reference period's predictions")
         places = find_places(table, model, mapping)
         if labelled and labels is None and places.target is None:
-            raise no_target(table, model)
+            raise no_target(table, model, places)
         keep, versions = rows_of(table, places, model, partial(progress, "versions"))
         n_rows = table.n_rows if keep is None else int(keep.sum())
         examined = _examine_all(table, places, model, keep, n_rows, progress)
@@ -185,7 +185,7 @@ def build_reference(
         if labelled:
             joined = join_labels(table, places, bare, keep, times_ms, model, labels, partial(progress, "labels"))
             named = str(labels) if labels is not None else f"{path}, column {model.mapping.target!r}"
-            bare, report = with_labels(bare, joined, model, plans, named=named)
+            bare, report = with_labels(bare, joined, model, times_ms[times_ms >= 0], named=named)
     nulls = dict(zip((column.name for column in layout.columns), sketches[WHOLE].nulls.tolist(), strict=True))
     reference = bare.with_studies(
         pane_studies(bare, studied_methods(model), plans, groups[: len(plans)], rare, panes_of_rows, seasons)
