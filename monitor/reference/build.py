@@ -1,7 +1,7 @@
 """`driftline reference build`: from a file of the reference period's predictions to a reference.
 
 A file of any size needs the memory of one column (eight bytes a row, and what sorting takes), of the categories, and
-of a batch of rows; with labels some 300 bytes a row more. CSV and JSON lines are copied into a temporary Parquet file
+of a batch of rows; with labels some 600 bytes a row more. CSV and JSON lines are copied into a temporary Parquet file
 first; it is removed whatever happens.
 
 Timestamps are not needed. Where rows have them, the reference's own panes show how much unchanged windows differ
