@@ -320,11 +320,10 @@ def test_what_is_left_out_is_counted_with_its_reason(tmp_path: Path) -> None:
     found.rows[5]["prediction_id"] = None
     words = told(built(tmp_path, found, labels))
     for wanted in (
-        "1 rows without an id",
-        "1 labels before their prediction",
+        "rows without an id: 1",
+        "labels before their prediction: 1",
         "labels of ids that no row has",
-        "1 labels rejected as missing_id",
-        "more reason",
+        "labels rejected as missing_id (prediction_id is no text and no integer): 1",
         "1 label of unknown classes: diverted",
     ):
         assert wanted in words, words
