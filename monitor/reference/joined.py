@@ -1,7 +1,7 @@
 """The rows of a reference's data with their labels, joined as the stream joins them: by the same blocks and the same
 `Joiner`, of which all predictions come first and then all labels.
 
-Some 300 bytes of memory a row.
+Some 600 bytes of memory a row.
 """
 
 from collections import Counter

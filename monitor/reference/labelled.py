@@ -256,7 +256,7 @@ def _dropped(joined: JoinedRows) -> dict[str, int]:
 
 
 def _nothing(joined: JoinedRows, dropped: dict[str, int], named: str) -> InputError:
-    why = "; ".join(f"{n:,} {reason}" for reason, n in list(dropped.items())[:4]) or "it holds none"
+    why = "; ".join(f"{reason}: {n:,}" for reason, n in list(dropped.items())[:4]) or "it holds none"
     if joined.rejects and not joined.n_orphans:
         hint = "name where things lie in a label under `label_mapping`"
     elif joined.counts["label_overdue"] or joined.counts["label_before_prediction"]:

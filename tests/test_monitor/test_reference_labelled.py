@@ -320,11 +320,10 @@ def test_what_is_left_out_is_counted_with_its_reason(tmp_path: Path) -> None:
     found.rows[5]["prediction_id"] = None
     words = told(built(tmp_path, found, labels))
     for wanted in (
-        "1 rows without an id",
-        "1 labels before their prediction",
+        "rows without an id: 1",
+        "labels before their prediction: 1",
         "labels of ids that no row has",
-        "1 labels rejected as missing_id",
-        "more reason",
+        "labels rejected as missing_id (prediction_id is no text and no integer): 1",
         "1 label of unknown classes: diverted",
     ):
         assert wanted in words, words
@@ -493,3 +492,22 @@ def test_build_and_check_say_what_came_of_the_labels(tmp_path: Path, capsys: pyt
     check_config(config)
     out = " ".join(capsys.readouterr().out.split())
     assert "performance: a binary model in which 'late' is positive; measured by labels of up to 2d" in out
+
+
+def test_the_first_or_the_latest_label_counts_and_the_earlier_of_two_predictions(tmp_path: Path) -> None:
+    found = data(texts, texts, n=400)
+    labels = found.labels(np.random.default_rng(3), share=1.0)
+    other = {"late": "on-time", "on-time": "late"}
+    later = [{**one, "timestamp": one["timestamp"] + 1, "label": other[one["label"]]} for one in labels]
+    latest = built(tmp_path, found, shuffled(labels + later, 1)).reference.performance
+    first = built(tmp_path, found, shuffled(labels + later, 2), label_is="first").reference.performance
+    assert latest is not None
+    assert first is not None
+    assert first.metrics["accuracy"].value == pytest.approx(1.0 - latest.metrics["accuracy"].value, abs=1e-12)
+    again = [{**row, "timestamp": row["timestamp"] + 60_000, "score": 1.0 - row["score"]} for row in found.rows]
+    twice = built(tmp_path, Data(shuffled(found.rows + again, 3), []), labels)
+    once = built(tmp_path, found, labels).reference.performance
+    assert once is not None
+    assert twice.reference.performance is not None
+    assert twice.reference.performance.metrics["log_loss"].value == once.metrics["log_loss"].value
+    assert "rows of an id that came before: 400" in told(twice)
