@@ -79,7 +79,8 @@ def of_subgroups(space: PerformanceSpace, found: Subgroups) -> Tested | None:
     p = min((part.q_value for part in worse), default=1.0)
     unit, change = loss_unit(space), max(worst.loss_now - worst.loss_before, 0.0)
     return Tested(
-        segment=WHOLE, column="@subgroup", method="subgroups", p_value=p, effect=relative_size(change, worst.loss_before), threshold=SUBGROUP_MATTERS,
+        segment=WHOLE, column="@subgroup", method="subgroups", p_value=p,
+        effect=relative_size(change, worst.loss_before), threshold=SUBGROUP_MATTERS,
         direction="masked" if found.masked else "worse in part",
         quantity=f"{QUANTITIES[space.loss]} where {worst.column} is {worst.name}",
         before=worst.loss_before * unit, after=worst.loss_now * unit, n_reference=worst.n_before,
