@@ -131,7 +131,7 @@ def loss_test(before: PerformanceSketch, now: PerformanceSketch, between: Betwee
             uncertain += between.total**2 / (between.windows - 1.0)
         p = _student(change, variance, variance**2 / uncertain if uncertain > 0.0 else math.inf)
     size = math.sqrt(max(change**2 - variance, 0.0))
-    return LossTest(loss_before=old, loss_now=new, n_before=m, n_now=n, effect=_relative(size, old), p_value=p)
+    return LossTest(loss_before=old, loss_now=new, n_before=m, n_now=n, effect=relative_size(size, old), p_value=p)
 
 
 class RelationTest(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,11 +159,12 @@ def relation_test(found: Split, spread: Spread | None) -> RelationTest:
     freedom = spread.n - 1.0 if spread and spread.n > 1 and spread.inflation > 1.0 else math.inf
     size = math.sqrt(max(relation.value**2 - deviation**2, 0.0))
     return RelationTest(
-        effect=_relative(size, found.loss_before), p_value=_student(relation.value, deviation**2, freedom)
+        effect=relative_size(size, found.loss_before), p_value=_student(relation.value, deviation**2, freedom)
     )
 
 
-def _relative(size: float, before: float) -> float:
+def relative_size(size: float, before: float) -> float:
+    """A change in loss over the loss before; infinite where that was 0."""
     return size / before if before > 0.0 else (math.inf if size > 0.0 else 0.0)
 
 

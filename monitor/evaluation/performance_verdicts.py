@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from detectors.performance.censoring import MATTERS
-from detectors.performance.loss_test import LossTest, RelationTest, loss_unit
+from detectors.performance.loss_test import LossTest, RelationTest, loss_unit, relative_size
 from detectors.performance.space import PerformanceSpace
 from detectors.performance.split import Split
 from detectors.performance.subgroups import Subgroups
@@ -75,13 +75,12 @@ def of_subgroups(space: PerformanceSpace, found: Subgroups) -> Tested | None:
     if not found.parts:
         return None
     worse = [part for part in found.parts if part.loss_now > part.loss_before]
-    if not worse:
-        return None
-    worst = max(found.failing or worse, key=lambda part: (part.contribution, part.column, part.cell))
-    unit, change = loss_unit(space), worst.loss_now - worst.loss_before
+    worst = max(found.failing or found.parts, key=lambda part: (part.contribution, part.column, part.cell))
+    p = min((part.q_value for part in worse), default=1.0)
+    unit, change = loss_unit(space), max(worst.loss_now - worst.loss_before, 0.0)
     return Tested(
-        segment=WHOLE, column="@subgroup", method="subgroups", p_value=min(part.q_value for part in worse),
-        effect=change / worst.loss_before if worst.loss_before > 0.0 else math.inf, threshold=SUBGROUP_MATTERS,
+        segment=WHOLE, column="@subgroup", method="subgroups", p_value=p,
+        effect=relative_size(change, worst.loss_before), threshold=SUBGROUP_MATTERS,
         direction="masked" if found.masked else "worse in part",
         quantity=f"{QUANTITIES[space.loss]} where {worst.column} is {worst.name}",
         before=worst.loss_before * unit, after=worst.loss_now * unit, n_reference=worst.n_before,

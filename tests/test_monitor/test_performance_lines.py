@@ -1,5 +1,6 @@
 """The end of a replay with labels: how good the model was, in lines."""
 
+import contextlib
 import io
 import math
 import re
@@ -10,11 +11,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from rich.console import Console
 from support.batches import batch_of
 
 from monitor.cli.performance import show_performance
+from monitor.demo.performance import read_performance_lines
 from monitor.replay.performance import MOST_LINES, READ, READ_PARTS, performance_lines
+from sinks.clickhouse.client import connect
+from sinks.clickhouse.migrations import migrate
+from sinks.clickhouse.sink import ClickHouseSink
 from sinks.records import RECORDS
 
 PERFORMANCE, PART = RECORDS["performance"], RECORDS["performance_part"]
@@ -132,3 +138,17 @@ def test_a_segment_with_a_line_break_and_brackets_stays_on_its_line(tmp_path: Pa
     lines = told.getvalue().splitlines()
     assert "s=[red]\ufffd\ufffd[1m 1 -> 9" in lines[2]
     assert any(line.startswith("Next: ") for line in lines)
+
+
+def test_the_lines_of_a_database_are_those_of_a_file(tmp_path: Path) -> None:
+    pytest.importorskip("chdb", reason="the embedded engine is an optional dependency")
+    rows = [row("roc_auc", 0.75, day) for day in range(40)] + [row("roc_auc", 0.8, 3, estimated=True)]
+    parts = [part("inputs", 0.1, 3)]
+    dsn = f"chdb://{tmp_path / 'db'}"
+    with contextlib.closing(connect(dsn)) as client:
+        migrate(client)
+        assert read_performance_lines(client) == []
+        with contextlib.closing(ClickHouseSink(dsn)) as sink:
+            sink.setup()
+            sink.write([batch_of(PERFORMANCE, rows), batch_of(PART, parts)])
+        assert read_performance_lines(client) == performance_lines(*tables(rows, parts))
