@@ -40,9 +40,9 @@ def test_each_match_is_counted_once_and_a_correction_takes_back(events, seed, n_
     random = Random(seed)
     random.shuffle(events)
     _, found = run(events, random, n_joins, crash_rate=0.3)
-    predicted = {one.name: one.time_ms for one in reversed(sorted(
-        (one for one in events if isinstance(one, Prediction)), key=lambda one: one.time_ms
-    ))}  # fmt: skip
+    predicted = {one.name: one.time_ms for one in sorted(
+        (one for one in events if isinstance(one, Prediction)), key=lambda one: -one.time_ms
+    )}  # fmt: skip
     matched = {
         one.name
         for one in events
