@@ -9,7 +9,7 @@ asks for by these protocols:
 |---|---|
 | `Migrates`: has a schema that is brought up to date | `driftline migrate`, `up`, `demo` |
 | `Remembers`: tells whether it holds results already | `up`: two runs that count from nothing must not mix |
-| `DestinationSettings.embedded`: can live on this machine alone | `up`, `demo` |
+| `DestinationSettings.embedded`: can live on this machine alone, with a process of its own | `up`, `demo` |
 """
 
 from collections.abc import Sequence

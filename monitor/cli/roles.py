@@ -141,7 +141,7 @@ def up(config_path: Path, port: int) -> None:
     from monitor import wiring
     from monitor.embedded.broker import EmbeddedBroker
     from monitor.embedded.preparation import prepare_destinations
-    from monitor.embedded.profile import embedded_config
+    from monitor.embedded.profile import embedded_profile
 
     configure_logging("up")
     config = _check(config_path)
@@ -152,29 +152,34 @@ def up(config_path: Path, port: int) -> None:
     ):
         ending.check()
         session = config.state_dir.resolve() / "up" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
-        path = embedded_config(config_path, broker.bootstrap_servers, Path(state), session)
-        running = load(path)
+        profile = embedded_profile(config_path, broker.bootstrap_servers, Path(state), session)
+        running = load(profile.path)
         topics = config.kafka.topics
         labels = topics.labels if config.joins_labels else ()
         sources = dict.fromkeys((*topics.predictions, *topics.features, *labels), 3)
         wiring.prepare_topics(running, sources)
         ending.check()
-        prepare_destinations(path, ending.check)
-        commands = role_commands(path, running.destinations, 1, 1, int(running.joins_labels))
+        commands = role_commands(profile.path, running.destinations, 1, 1, int(running.joins_labels))
         supervisor = Supervisor(commands)
-        with _stopping(supervisor.stop):
+        with contextlib.ExitStack() as servers:
+            for server in profile.servers.values():
+                servers.enter_context(server)
+                ending.check()
+            prepare_destinations(profile.path, ending.check)
+            servers.enter_context(_stopping(supervisor.stop))
             ending.check()  # from here on a signal calls `stop`
             with supervisor:
                 _announce(running, broker.bootstrap_servers, commands)
-                supervisor.run(_while(broker.check))
+                supervisor.run(_while(broker.check, *(server.check for server in profile.servers.values())))
             _expect_none_killed(supervisor)
 
 
-def _while(check: Callable[[], None]) -> Callable[[], bool]:
-    """A tick that goes on until `check` raises."""
+def _while(*checks: Callable[[], None]) -> Callable[[], bool]:
+    """A tick that goes on until one of `checks` raises."""
 
     def tick() -> bool:
-        check()
+        for check in checks:
+            check()
         return True
 
     return tick
