@@ -64,10 +64,13 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     command
         The module and its arguments, for `python -m`, of a process that must run while the destination is used. It
         listens on the port that was given, and ends with SIGTERM. `()`: none is needed.
+    at_rest
+        The keys with which its rows are read when that process has ended.
     """
 
     keys: dict[str, Any] = {}
     command: tuple[str, ...] = ()
+    at_rest: dict[str, Any] = {}
 
 
 class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

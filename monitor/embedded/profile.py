@@ -10,6 +10,7 @@ from monitor.config.load import load
 from monitor.config.rewrite import literal, rewrite
 from monitor.embedded.ports import free_port
 from monitor.embedded.server import EmbeddedServer
+from monitor.embedded.session import Place
 
 # Joining a group on the embedded broker takes as long as its session timeout; 6 s is the least that works well.
 SESSION_TIMEOUT: Final = "6s"
@@ -19,10 +20,12 @@ CLIENT: Final = {"fetch.wait.max.ms": 50}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedProfile:
-    """A configuration on the embedded broker, and the processes that its destinations need, by their names."""
+    """A configuration on the embedded broker; by their names, the processes that its destinations need, and where those
+    destinations are."""
 
     path: Path
     servers: Mapping[str, EmbeddedServer]
+    places: Mapping[str, Place]
 
 
 def embedded_profile(
@@ -62,7 +65,8 @@ def embedded_profile(
     with open(written, "w", encoding="utf-8", opener=_private) as file:
         file.write(text)
     servers = {name: EmbeddedServer(name, own.command, ports[name]) for name, own in embedded.items() if own.command}
-    return EmbeddedProfile(path=written, servers=servers)
+    places = {name: Place(running=own.keys, at_rest=own.at_rest or own.keys) for name, own in embedded.items()}
+    return EmbeddedProfile(path=written, servers=servers, places=places)
 
 
 def _private(path: str, flags: int) -> int:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from msgspec import Meta, field
 
@@ -68,6 +68,7 @@ class Settings(DestinationSettings, frozen=True, kw_only=True):
         return Embedded(
             keys={"dsn": f"clickhouse://127.0.0.1:{port}/default"},
             command=("sinks.clickhouse.engine", path, str(port)),
+            at_rest={"dsn": f"chdb://{quote(path)}"},
         )
 
     def where(self) -> str:
