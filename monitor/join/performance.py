@@ -50,8 +50,8 @@ class MatchCounter:
         errors: dict[tuple[str, int], ErrorSums] = {}
         entries: list[PerformanceEntry] = []
         n_bytes = 0
-        for entry, sketch in self._entries(matches):
-            if entry.segment == WHOLE:
+        for entry, sketch, corrects in self._entries(matches):
+            if entry.segment == WHOLE and not corrects:
                 key = (entry.version, entry.label_pane_ms)
                 errors[key] = errors.get(key, ErrorSums()) + error_sums(sketch)
             own_bytes = len(entry.sketch) + len(entry.version.encode()) + len(entry.segment.encode()) + 512
@@ -71,14 +71,19 @@ class MatchCounter:
             model=shape.model, reference=shape.reference, pane_ms=shape.pane_ms, entries=entries, errors=listed
         )
 
-    def _entries(self, matches: Matches) -> Iterator[tuple[PerformanceEntry, PerformanceSketch]]:
+    def _entries(self, matches: Matches) -> Iterator[tuple[PerformanceEntry, PerformanceSketch, bool]]:
+        """Entries with their sketches, and whether they take back what earlier panes of labels have: a detector that
+        was given those has no way back, and is given the new labels alone."""
         pane_ms = matches.shape.pane_ms
-        panes, label_panes = matches.times_ms // pane_ms, matches.label_times_ms // pane_ms
-        _, group_of = np.unique(_paired([matches.version_codes, panes, label_panes]), return_inverse=True)
+        panes, label_panes = matches.times_ms // pane_ms, matches.at_ms // pane_ms
+        corrects = (label_panes != matches.label_times_ms // pane_ms).astype(np.int64)
+        keys = _paired([matches.version_codes, panes, label_panes, corrects])
+        _, group_of = np.unique(keys, return_inverse=True)
         _, first_rows = np.unique(group_of, return_index=True)
         versions = [matches.versions[code] for code in matches.version_codes[first_rows].tolist()]
         starts = (panes[first_rows] * pane_ms).tolist()
         label_starts = (label_panes[first_rows] * pane_ms).tolist()
+        corrected = corrects[first_rows].tolist()
         delays = _delays(matches, group_of)
         names = [name for part in self._segments for name in part]
         slots, slot_of = np.unique(self._slots(matches, group_of, len(names)), return_inverse=True)
@@ -104,6 +109,7 @@ class MatchCounter:
                         delays=delays.get(group, {}) if place == 0 else {},
                     ),
                     sketch,
+                    bool(corrected[group]),
                 )
 
     def _slots(self, matches: Matches, group_of: Ints, width: int) -> Ints:

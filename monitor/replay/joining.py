@@ -16,6 +16,7 @@ from monitor.events.label_batch import LabelBatch
 from monitor.eventtime.watermark import Clock
 from monitor.join.block import JoinMessage, decode, encode
 from monitor.join.joiner import Joiner
+from monitor.join.matches import Matches
 from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
 from monitor.join.state import DictStore
 from monitor.join.step import JoinModel, JoinStep
@@ -30,8 +31,10 @@ class JoinReplay:
 
     Parameters
     ----------
+    on_matches
+        is given what matches, also what is taken back (`Matches.sign`).
     on_step
-        is given what each step leads to: what matched, also what is taken back (`Matches.sign`), and how far time is.
+        is given all that each step leads to, and how far label time is complete.
 
     Attributes
     ----------
@@ -43,11 +46,14 @@ class JoinReplay:
         self,
         models: Sequence[JoinModel],
         blocks: Mapping[str, PredictionBlocks],
+        on_matches: Callable[[Matches], None] = lambda _matches: None,
+        *,
         on_step: Callable[[JoinStep], None] = lambda _step: None,
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._joiner = Joiner(models)
         self._blocks = blocks
+        self._on_matches = on_matches
         self._on_step = on_step
         self._store = DictStore()
         self._offset = 0
@@ -97,15 +103,18 @@ class JoinReplay:
     def _pass(self, until_ms: int) -> None:
         """Tell how far label time is complete. The join itself need not know: no prediction expires before `close`, so
         that what comes of a label does not depend on where it stands."""
-        before_ms = self._label_ms
-        self._label_ms = until_ms if before_ms is None else max(before_ms, until_ms)
-        self._advance(JoinMessage(), before_ms=before_ms)
+        self._advance(JoinMessage(), until_ms)
 
-    def _advance(self, message: JoinMessage, **time: int | None) -> None:
+    def _advance(self, message: JoinMessage, until_ms: int | None = None) -> None:
         step = self._joiner.advance(self._store, decode(encode(message)), self._offset)
         assert step is not None
         self._offset += 1
-        step = replace(step, **{"before_ms": self._label_ms, "after_ms": self._label_ms, **time})
+        before_ms = self._label_ms
+        if until_ms is not None:
+            self._label_ms = until_ms if before_ms is None else max(before_ms, until_ms)
+        step = replace(step, before_ms=before_ms, after_ms=self._label_ms)
+        for matches in step.matches:
+            self._on_matches(matches)
         self._on_step(step)
         self.counts.update(step.counts)
         step.apply(self._store.rows)

@@ -19,6 +19,7 @@ from monitor import telemetry
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.evaluator import Step
 from monitor.kafka.topics import partition_of_model
+from monitor.sketching.own_topics import SKETCHES
 from sinks.records import record_of
 
 log = structlog.get_logger()
@@ -54,6 +55,11 @@ class EvaluateMetrics:
             _count(telemetry.WINDOWS_SCORED, step.n_windows)
             _count(telemetry.UNKNOWN_MODEL, step.n_unknown_model)
             _count(telemetry.REST_VERSIONS, step.n_rest)
+            _count(telemetry.PERFORMANCE_MEASURED, step.n_measured)
+            for (model, outcome), n in step.n_labels.items():
+                if n > 0:
+                    telemetry.LABELS.labels(model, outcome).inc(n)
+            telemetry.REPEATED_BLOCKS.labels(SKETCHES).inc(int(step.repeated_block))
             for model in step.n_rest:
                 self._say(
                     f"versions of {model}",

@@ -67,7 +67,7 @@ class PerformanceEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     Attributes
     ----------
     pane_start_ms: of the predictions' pane.
-    label_pane_ms: where the labels' pane starts, in label time.
+    label_pane_ms: where the labels' pane starts, in label time; of what is taken back, that of the label which does so.
     n: matches, less those taken back.
     sketch: an encoded `detectors.performance.sketch.PerformanceSketch`.
     delays: of the whole only: by cell of `detectors.performance.delay.EDGES_MS`, labels by their delay.
