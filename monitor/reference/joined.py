@@ -125,7 +125,7 @@ def join_labels(
     replay = JoinReplay(
         [JoinModel(name=model.name, horizon_ms=horizon_ms, label_is=model.label_is)],
         {model.name: blocks},
-        lambda step: kept.extend(step.matches),
+        kept.append,
     )
     layout, dimensions = reference.layout.observed, reference.dimensions
     start = 0
