@@ -46,13 +46,13 @@ def said_codes(space: PerformanceSpace, column: Column | None) -> Codes:
 def two_classes(counts: Mapping[str, int], positive: str | None) -> tuple[str, ...]:
     """The classes of a binary model from what names some, most frequent first (ties by name): at most two.
 
-    One of 0, 1, false and true brings its opposite. Of more than two, `positive` and the most frequent other one. The
-    order says nothing yet: see `with_positive`.
+    One of 0, 1, false and true brings its opposite. Of more than two, `positive` and the most frequent other one; with
+    one, `positive` is the other. The order says nothing yet: see `with_positive`.
     """
     ranked = sorted((name for name, n in counts.items() if n > 0), key=lambda name: (-counts[name], name))
     if ranked and set(ranked) <= {*NUMBERS, *BOOLEANS}:
         return NUMBERS if set(ranked) <= {*NUMBERS} else BOOLEANS
-    if positive is not None:
+    if positive is not None and (positive in ranked or len(ranked) == 1):
         ranked = [positive, *(name for name in ranked if name != positive)]
     return tuple(ranked[:2])
 

@@ -14,9 +14,11 @@ from typing import Final
 
 import msgspec
 
+from detectors.performance.intervals import Z
 from detectors.performance.reference import PerformanceReference, Spread
 from detectors.performance.sketch import LOSS, SQUARE, UNIT, N, PerformanceSketch
 from detectors.performance.space import PerformanceSpace
+from detectors.performance.split import Split
 
 LEAST_WINDOWS: Final = 3
 _METRIC: Final = {"log_loss": "log_loss", "zero_one": "accuracy", "absolute": "mae"}
@@ -118,7 +120,9 @@ def loss_test(before: PerformanceSketch, now: PerformanceSketch, between: Betwee
     if m <= 0 or n <= 0:
         return None
     parts = [(old_variance / m, m - 1.0), (new_variance / n, n - 1.0)]
-    variance = sum(own for own, _ in parts) + between.beyond
+    variance = sum(own for own, _ in parts)
+    if between.windows:  # the reference's mean is one of so many windows, too
+        variance += between.beyond * (1.0 + 1.0 / between.windows)
     change = new - old
     p = math.nan
     if m > 1 and n > 1:
@@ -127,8 +131,41 @@ def loss_test(before: PerformanceSketch, now: PerformanceSketch, between: Betwee
             uncertain += between.total**2 / (between.windows - 1.0)
         p = _student(change, variance, variance**2 / uncertain if uncertain > 0.0 else math.inf)
     size = math.sqrt(max(change**2 - variance, 0.0))
-    effect = size / old if old > 0.0 else (math.inf if size > 0.0 else 0.0)
-    return LossTest(loss_before=old, loss_now=new, n_before=m, n_now=n, effect=effect, p_value=p)
+    return LossTest(loss_before=old, loss_now=new, n_before=m, n_now=n, effect=relative_size(size, old), p_value=p)
+
+
+class RelationTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the relation of inputs to labels changed; see `LossTest`."""
+
+    effect: float
+    p_value: float
+
+
+def relation_test(found: Split, spread: Spread | None) -> RelationTest:
+    """Test the changed relation's part of a split.
+
+    Parameters
+    ----------
+    found: over the score's cells, of the loss.
+    spread: `loss_spread` of the whole reference. That part is the error of the loss's estimate, so by how much the
+        interval of the estimate must be wider in the reference's own windows, its own must be, too.
+
+    Returns
+    -------
+    Student's t with as many degrees of freedom as windows, less one; normal where there are none.
+    """
+    relation = found.relation
+    deviation = (relation.ci_high - relation.value) / Z * (spread.inflation if spread else 1.0)
+    freedom = spread.n - 1.0 if spread and spread.n > 1 and spread.inflation > 1.0 else math.inf
+    size = math.sqrt(max(relation.value**2 - deviation**2, 0.0))
+    return RelationTest(
+        effect=relative_size(size, found.loss_before), p_value=_student(relation.value, deviation**2, freedom)
+    )
+
+
+def relative_size(size: float, before: float) -> float:
+    """A change in loss over the loss before; infinite where that was 0."""
+    return size / before if before > 0.0 else (math.inf if size > 0.0 else 0.0)
 
 
 def loss_unit(space: PerformanceSpace) -> float:

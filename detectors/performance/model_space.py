@@ -102,7 +102,7 @@ def _labelled(space: PerformanceSpace, task: str, positive: str | None) -> Perfo
 
 
 def _pair(counts: dict[str, int], positive: str | None) -> tuple[str, str] | str:
-    classes = two_classes(counts, None) if len(counts) != 1 else two_classes(counts, positive)
+    classes = two_classes(counts, positive)
     if not counts:
         classes = BOOLEANS if positive in BOOLEANS else NUMBERS
     if len(counts) > 2 and classes not in (NUMBERS, BOOLEANS):

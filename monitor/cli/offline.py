@@ -61,6 +61,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
     import time
 
     from monitor import models
+    from monitor.cli.performance import show_performance
     from monitor.cli.replayed import show_joined, show_replayed
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
@@ -85,6 +86,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
     if replay.join is not None:
         replay.join.close()
         show_joined(console, replay.join.counts, report.n_labels_rejected)
+        show_performance(console, out)
 
 
 def _join(config: "Config", references: "References") -> "LabelJoin":

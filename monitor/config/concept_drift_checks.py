@@ -1,5 +1,7 @@
 """The rules of `concept_drift`: parameters that their detector has, and losses that it can read."""
 
+from typing import cast
+
 import msgspec
 
 from monitor.config.nearest import nearest
@@ -18,7 +20,7 @@ def check_concept_drift(model: Model, path: str, report: Report) -> None:
         if model.task == "regression" and detector.errors_only:
             others = ", ".join(name for name, own in sequential_detectors().items() if not own.errors_only)
             report(f"{path}[{i}]", f"{one.detector} reads errors, right or wrong; for a regression take {others}")
-        known = [field.name for field in msgspec.structs.fields(detector)]
+        known = [field.name for field in msgspec.structs.fields(cast("type[msgspec.Struct]", detector))]
         unknown = [name for name in one.parameters if name not in known]
         for name in unknown:
             meant = f"did you mean {near}? " if (near := nearest(name, known)) else ""

@@ -75,7 +75,7 @@ def advance_detectors(
     for plain in model.concept_drift:
         if plain.errors_only and pane.squares is not None:
             continue
-        detector, effect = _fitted(plain, pane, context)
+        detector, effect = _fitted(plain, pane, context, model.pane_ms)
         setup = f"{detector!r} {effect!r} {pane.squares is None} {context.reference.digest}"
         before = kept.get(setup)
         start = (
@@ -98,13 +98,14 @@ def _kept(state: bytes | None) -> dict[str, bytes]:
 
 
 def _fitted(
-    detector: SequentialDetector, pane: ErrorPane, context: DetectorContext
+    detector: SequentialDetector, pane: ErrorPane, context: DetectorContext, pane_ms: int
 ) -> tuple[SequentialDetector, float]:
     """The detector in units of the reference's losses, where it has a unit and the configuration did not choose one,
     and the design effect of the reference's own windows."""
     reference = context.reference.performance
     if reference is None:
         return detector, 1.0
+    reference = reference.for_length(pane_ms)
     between = between_errors(reference) if pane.squares is None else between_windows(reference)
     # Rounded, so that a last bit does not make another detector of it.
     effect = max(round(between.design_effect, 3), 1.0)

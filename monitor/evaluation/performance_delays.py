@@ -111,10 +111,11 @@ def _selection(by: str, total: Sequence[float] | Ints, labelled: Sequence[float]
     counts: Ints = np.asarray(total).astype(np.int64)
     # More labels than predictions in a cell: some predictions came too late to be counted, and were joined.
     there: Ints = np.minimum(np.asarray(labelled).astype(np.int64), counts)
-    if counts.size > 1:
+    if counts.size > 1 and counts.any():
         found = censoring(counts, there)
-        if math.isfinite(found.p_value):
-            yield Selection(by=by, found=found)
+        if not math.isfinite(found.p_value):  # all have a label, or none has: nobody was left out
+            found = msgspec.structs.replace(found, effect=0.0, p_value=1.0)
+        yield Selection(by=by, found=found)
 
 
 def _deciles(window: PerformanceWindow) -> Ints:

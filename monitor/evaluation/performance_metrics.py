@@ -7,13 +7,14 @@ from typing import Any, Final
 from detectors.performance.estimate import estimate
 from detectors.performance.intervals import Metric
 from detectors.performance.measure import measure
+from detectors.performance.reference import PerformanceReference
 from detectors.performance.space import PerformanceSpace
 from detectors.reference import WHOLE
 from monitor.evaluation.performance_side import (
     Labelled,
     live_classes,
     live_scores,
-    metrics_before,
+    reference_of,
     relation_of,
 )
 from monitor.evaluation.performance_window import PerformanceWindow
@@ -38,13 +39,13 @@ def metric_rows(
         if now:
             measured.append(segment)
         told = estimated(window, segment) if side.n_total >= least else {}
-        known = metrics_before(window, segment) if now or told else {}
-        rows += [_row(common, window, segment, side, metric, known, estimated=False) for metric in now.values()]
+        known = reference_of(window, segment) if now or told else None
+        rows += [_row(common, segment, side, metric, known, estimated=False) for metric in now.values()]
         for name, metric in told.items():
             error = math.nan
             if name in now and not side.provisional:
                 error = now[name].value - metric.value
-            rows.append(_row(common, window, segment, side, metric, known, estimated=True, error=error))
+            rows.append(_row(common, segment, side, metric, known, estimated=True, error=error))
     return rows, measured
 
 
@@ -72,24 +73,23 @@ def figure_rows(side: Labelled, figures: Iterable[tuple[Metric, float]], common:
 
 def _row(
     common: Row,
-    window: PerformanceWindow,
     segment: str,
     side: Labelled,
     metric: Metric,
-    known: Mapping[str, Metric],
+    known: PerformanceReference | None,
     *,
     estimated: bool,
     error: float = math.nan,
 ) -> Row:
-    reference = window.reference.performance
-    spread = reference.spread.get(metric.name) if reference is not None and segment == WHOLE and known else None
+    own = known.metrics.get(metric.name) if known else None
+    spread = known.spread.get(metric.name) if known and segment == WHOLE else None
     return {
         **common,
         **_counts(side),
         **_figures(metric),
         "segment": segment,
         "estimated": estimated,
-        "reference_value": known[metric.name].value if metric.name in known else math.nan,
+        "reference_value": own.value if own else math.nan,
         "spread_low": spread.low if spread else math.nan,
         "spread_high": spread.high if spread else math.nan,
         "estimate_error": error,

@@ -45,7 +45,9 @@ def whole_rows(window: PerformanceWindow, old: PerformanceSketch, found: Subgrou
         rows.append(_of_prior(common, prior, prior.split))
     if found is not None:
         ranked = sorted(found.parts, key=lambda part: (not part.failing, -part.contribution, part.column, part.cell))
-        rows += [_of_subgroup(common, rank, part) for rank, part in enumerate(ranked[:MOST_PARTS], 1)]
+        n_cells = sum(len(part.cells) for part in old.space.parts)
+        told = [_of_subgroup(common, rank, part) for rank, part in enumerate(ranked[:MOST_PARTS], 1)]
+        rows += _padded(told, "subgroup", min(MOST_PARTS, n_cells), common)
     return rows
 
 
@@ -54,18 +56,29 @@ def confusion_rows(now: PerformanceSketch, common: Row) -> list[Row]:
     if now.space.task is not Task.MULTICLASS or not now.settled:
         return []
     n = max(int(now.confusion[:, :-1].sum()), 1)
-    return [
+    told = [
         _row(
             common, WHOLE, "confusion", rank, column=pair.true, cell=pair.said, contribution=pair.n / n,
             share=pair.share, n_now=pair.n,
         )
         for rank, pair in enumerate(most_confused(now, MOST_PARTS), 1)
     ]  # fmt: skip
+    k = len(now.space.classes)
+    return _padded(told, "confusion", min(MOST_PARTS, k * (k + 1)), common)
 
 
 def segments_in(reference: Reference, dimension: str) -> tuple[str, ...]:
     """The segments of one dimension."""
     return tuple(segment_name(dimension, value) for value in (*reference.dimensions[dimension], REST))
+
+
+def _padded(rows: list[Row], part: str, n: int, common: Row) -> list[Row]:
+    """With empty ranks up to `n`: a correction that takes a part away overwrites it."""
+    ranks = range(len(rows) + 1, n + 1)
+    return [
+        *rows,
+        *(_row(common, WHOLE, part, rank, column="", contribution=0.0, share=0.0, n_now=0) for rank in ranks),
+    ]
 
 
 def _dimensions(window: PerformanceWindow) -> Iterable[Split]:

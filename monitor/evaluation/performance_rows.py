@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detectors.performance.intervals import Metric
-from detectors.performance.loss_test import Between, between_windows, loss_spread, loss_test, loss_unit
+from detectors.performance.loss_test import Between, between_windows, loss_spread, loss_test, loss_unit, relation_test
 from detectors.performance.sketch import PerformanceSketch
 from detectors.performance.split import Split, split_scores
 from detectors.performance.subgroups import Subgroups, subgroups
@@ -13,7 +13,7 @@ from detectors.reference import WHOLE
 from monitor.evaluation.performance_delays import delays_of
 from monitor.evaluation.performance_metrics import figure_rows, metric_rows
 from monitor.evaluation.performance_parts import confusion_rows, split_rows, whole_rows
-from monitor.evaluation.performance_side import Labelled, before, labelled
+from monitor.evaluation.performance_side import Labelled, before, labelled, reference_of
 from monitor.evaluation.performance_verdicts import (
     Tested,
     of_delays,
@@ -88,14 +88,12 @@ def _explained(
     model: Watched, window: PerformanceWindow, measured: list[str], common: Row
 ) -> tuple[list[Row], list[Tested], Subgroups | None]:
     """Parts and tests of the segments that were measured and that the reference has labels of."""
-    reference = window.reference.performance
-    whole = before(window, WHOLE)
+    reference = reference_of(window)
     parts: list[Row] = confusion_rows(window.matched[WHOLE], common) if WHOLE in measured else []
     tested: list[Tested] = []
-    if reference is None or whole is None:
+    if reference is None:
         return parts, tested, None
     between, spread = between_windows(reference), loss_spread(reference)
-    inflation = spread.inflation if spread else 1.0
     found = None
     for segment in measured:
         old, now = before(window, segment), window.matched[segment]
@@ -107,7 +105,7 @@ def _explained(
         over_scores = _over_scores(old, now)
         if over_scores is not None:
             parts += split_rows(segment, over_scores, common)
-            tested.append(of_relation(window.space, segment, over_scores, inflation))
+            tested.append(of_relation(window.space, segment, over_scores, relation_test(over_scores, spread)))
         if segment == WHOLE:
             found = _subgroups(old, now, model.alpha, between)
             parts += whole_rows(window, old, found, common)

@@ -1,15 +1,13 @@
 """The two sides of a window's performance: what its labelled reference says, and how much of it has labels."""
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from detectors.arrays import Ints
-from detectors.columns import Column
-from detectors.performance.intervals import Metric
+from detectors.performance.classes import said_codes
 from detectors.performance.reference import PerformanceReference
 from detectors.performance.sketch import PerformanceSketch
 from detectors.performance.space import PerformanceSpace
@@ -68,27 +66,26 @@ def before(window: PerformanceWindow, segment: str) -> PerformanceSketch | None:
     return found
 
 
-def metrics_before(window: PerformanceWindow, segment: str) -> Mapping[str, Metric]:
-    """The reference's own metrics of a segment; none where it has none."""
+def reference_of(window: PerformanceWindow, segment: str = WHOLE) -> PerformanceReference | None:
+    """What the reference says of a segment, with the spread of the whole's windows of about this length; None where it
+    says nothing, or was counted in other cells."""
     if before(window, segment) is None:
-        return {}
-    return _own(window.reference, segment).metrics
+        return None
+    return _reference_of(window.reference, segment, window.window.end_ms - window.window.start_ms)
 
 
 def relation_of(window: PerformanceWindow, segment: str) -> PerformanceReference | None:
     """By which relation of labels to scores a segment is estimated; None without a labelled reference."""
-    whole = window.reference.performance
-    if before(window, WHOLE) is None or whole is None:
-        return None
-    own = before(window, segment)
-    return whole if segment == WHOLE or own is None or own.n < LEAST_OWN else _own(window.reference, segment)
+    own = reference_of(window, segment)
+    return own if own is not None and own.sketch.n >= LEAST_OWN else reference_of(window)
 
 
 @functools.lru_cache(maxsize=256)
-def _own(reference: Reference, segment: str) -> PerformanceReference:
-    """The segment's part of a reference, with how the whole's windows vary: its metrics are computed once."""
+def _reference_of(reference: Reference, segment: str, length_ms: int) -> PerformanceReference:
+    """Kept, for its metrics are computed once."""
     whole = reference.performance
     assert whole is not None  # `before` has looked
+    whole = whole.for_length(length_ms)
     return whole if segment == WHOLE else PerformanceReference(reference.segment_performance[segment], whole.spread)
 
 
@@ -103,20 +100,14 @@ def live_classes(space: PerformanceSpace, sketch: Sketch) -> Ints | None:
     """(n_classes + 2,) the counts of the classes that all predictions said, of any other, and of none; None where the
     reference has no classes of predictions."""
     layout = sketch.layout
-    if not space.classes or "@label" not in {layout.columns[index].name for index in layout.prediction}:
+    index = next((index for index in layout.prediction if layout.columns[index].name == "@label"), None)
+    if not space.classes or index is None:
         return None
-    index = layout.index("@label")
     own = sketch.counts[layout.cells(index)]
-    codes = _class_codes(layout.columns[index], space.classes)
+    codes = _said_codes(space, layout.columns[index])[: own.size]
     found = np.bincount(codes, weights=own, minlength=len(space.classes) + 2).astype(np.int64)
     found[-1] = max(sketch.with_prediction - int(own.sum()), 0)
     return found
 
 
-@functools.lru_cache(maxsize=64)
-def _class_codes(column: Column, classes: tuple[str, ...]) -> Ints:
-    """(column.n_cells,) the class that each cell of the predicted class stands for."""
-    places = {name: code for code, name in enumerate(classes)}
-    codes = np.full(column.n_cells, len(classes), dtype=np.int64)
-    codes[: len(column.categories)] = [places.get(name, len(classes)) for name in column.categories]
-    return codes
+_said_codes = functools.lru_cache(maxsize=64)(said_codes)

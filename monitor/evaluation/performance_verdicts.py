@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 
 from detectors.performance.censoring import MATTERS
-from detectors.performance.loss_test import LossTest, loss_unit
+from detectors.performance.loss_test import LossTest, RelationTest, loss_unit, relative_size
 from detectors.performance.space import PerformanceSpace
-from detectors.performance.split import Change, Split
+from detectors.performance.split import Split
 from detectors.performance.subgroups import Subgroups
 from detectors.reference import WHOLE
 from detectors.significance import benjamini_hochberg
@@ -59,20 +59,11 @@ def of_loss(space: PerformanceSpace, segment: str, found: LossTest) -> Tested:
     )  # fmt: skip
 
 
-def of_relation(space: PerformanceSpace, segment: str, found: Split, inflation: float) -> Tested:
-    """Whether the relation of inputs to labels is another: what the loss of these inputs would have been, and is.
-
-    `inflation`: by how much the interval of an estimate must be wider in the reference's own windows; the error of the
-    estimated loss is this part of the split.
-    """
-    half = (found.relation.ci_high - found.relation.value) * inflation
-    deviation = half / 1.959963984540054
-    change = Change.of(found.relation.value, deviation**2)
-    size = math.sqrt(max(change.value**2 - deviation**2, 0.0))
+def of_relation(space: PerformanceSpace, segment: str, found: Split, tested: RelationTest) -> Tested:
+    """Whether the relation of inputs to labels is another: what the loss of these inputs would have been, and is."""
     unit = loss_unit(space)
     return Tested(
-        segment=segment, column="@relation", method="split", p_value=change.p_value,
-        effect=size / found.loss_before if found.loss_before > 0.0 else (math.inf if size > 0.0 else 0.0),
+        segment=segment, column="@relation", method="split", p_value=tested.p_value, effect=tested.effect,
         threshold=LOSS_MATTERS, direction="changed relation", quantity=f"{QUANTITIES[space.loss]} of these inputs",
         before=(found.loss_now - found.relation.value) * unit, after=found.loss_now * unit,
         n_reference=found.n_before, n_current=found.n_now,
@@ -84,13 +75,12 @@ def of_subgroups(space: PerformanceSpace, found: Subgroups) -> Tested | None:
     if not found.parts:
         return None
     worse = [part for part in found.parts if part.loss_now > part.loss_before]
-    if not worse:
-        return None
-    worst = max(found.failing or worse, key=lambda part: (part.contribution, part.column, part.cell))
-    unit, change = loss_unit(space), worst.loss_now - worst.loss_before
+    worst = max(found.failing or found.parts, key=lambda part: (part.contribution, part.column, part.cell))
+    p = min((part.q_value for part in worse), default=1.0)
+    unit, change = loss_unit(space), max(worst.loss_now - worst.loss_before, 0.0)
     return Tested(
-        segment=WHOLE, column="@subgroup", method="subgroups", p_value=min(part.q_value for part in worse),
-        effect=change / worst.loss_before if worst.loss_before > 0.0 else math.inf, threshold=SUBGROUP_MATTERS,
+        segment=WHOLE, column="@subgroup", method="subgroups", p_value=p,
+        effect=relative_size(change, worst.loss_before), threshold=SUBGROUP_MATTERS,
         direction="masked" if found.masked else "worse in part",
         quantity=f"{QUANTITIES[space.loss]} where {worst.column} is {worst.name}",
         before=worst.loss_before * unit, after=worst.loss_now * unit, n_reference=worst.n_before,

@@ -1,7 +1,7 @@
 """`driftline reference build`: from a file of the reference period's predictions to a reference.
 
 A file of any size needs the memory of one column (eight bytes a row, and what sorting takes), of the categories, and
-of a batch of rows; with labels some 300 bytes a row more. CSV and JSON lines are copied into a temporary Parquet file
+of a batch of rows; with labels some 600 bytes a row more. CSV and JSON lines are copied into a temporary Parquet file
 first; it is removed whatever happens.
 
 Timestamps are not needed. Where rows have them, the reference's own panes show how much unchanged windows differ
@@ -11,7 +11,7 @@ same digest).
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,27 +27,20 @@ from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
 from monitor.config.schema import ColumnKind, Model
 from monitor.errors import InputError
-from monitor.events.mapping import Mapping as FieldMapping
-from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.events.models import LABEL, SCORE
 from monitor.eventtime.seasons import season_name, seasons_of
-from monitor.files.jsonl import TARGET
-from monitor.files.read import format_of, open_table
-from monitor.files.staging import staged
 from monitor.files.table import TableFile
 from monitor.reference.columns import FilePlaces, chunks, find_places, no_target
+from monitor.reference.data import BuildProgress, open_data
 from monitor.reference.derived import DerivedColumns, derive_columns
 from monitor.reference.joined import join_labels
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
 from monitor.reference.labelled import LabelReport, with_labels
 from monitor.reference.panes import pane_plans
-from monitor.reference.prediction import in_one_place
 from monitor.reference.rare import RareRows, other_rows
 from monitor.reference.rows import rows_of, segment_values
 from monitor.reference.sketches import batches_of, row_times, sketch_rows
 from monitor.reference.studies import pane_studies, studied_methods, wanted_seasons
-
-BuildProgress = Callable[[str, float], None]
-"""Takes what is being done, and the fraction of it that is done, 0 to 1."""
 
 _PREDICTION: Final[dict[str, ColumnKind]] = {SCORE: "numeric", LABEL: "categorical"}
 _UNFIT: Final = {"": "it has no name", **dict.fromkeys(_PREDICTION, "the name is the prediction's own")}
@@ -123,12 +116,12 @@ def build_reference(
             hint="say what it predicts: task: binary, multiclass or regression",
         )
     with tempfile.TemporaryDirectory(prefix="driftline-") as folder:
-        table, mapping = _open(model, path, Path(folder), progress, with_ids=labels is not None)
+        table, mapping = open_data(model, path, Path(folder), progress, with_ids=labels is not None)
         if not table.n_rows:
             raise InputError(f"{path} has no rows", hint="name a file with the reference period's predictions")
         places = find_places(table, model, mapping)
         if labelled and labels is None and places.target is None:
-            raise no_target(table, model)
+            raise no_target(table, model, places)
         keep, versions = rows_of(table, places, model, partial(progress, "versions"))
         n_rows = table.n_rows if keep is None else int(keep.sum())
         examined = _examine_all(table, places, model, keep, n_rows, progress)
@@ -185,7 +178,7 @@ def build_reference(
         if labelled:
             joined = join_labels(table, places, bare, keep, times_ms, model, labels, partial(progress, "labels"))
             named = str(labels) if labels is not None else f"{path}, column {model.mapping.target!r}"
-            bare, report = with_labels(bare, joined, model, plans, named=named)
+            bare, report = with_labels(bare, joined, model, times_ms[times_ms >= 0], named=named)
     nulls = dict(zip((column.name for column in layout.columns), sketches[WHOLE].nulls.tolist(), strict=True))
     reference = bare.with_studies(
         pane_studies(bare, studied_methods(model), plans, groups[: len(plans)], rare, panes_of_rows, seasons)
@@ -202,26 +195,6 @@ def build_reference(
         n_without_time=int((times_ms < 0).sum()),
         labels=report,
     )
-
-
-def _open(
-    model: Model, path: Path, folder: Path, progress: BuildProgress, *, with_ids: bool
-) -> tuple[TableFile, FieldMapping]:
-    """The file as columns that can be read one by one, and where things lie in it."""
-    kind = format_of(path)
-    spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping, with_ids=with_ids)
-    numeric = {name for name, column_kind in model.columns.items() if column_kind == "numeric"}
-    numeric |= set(model.mapping.score_columns)
-    if model.task == "regression" and model.mapping.target is not None:
-        numeric.add(model.mapping.target)
-    table = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
-    if kind == "parquet":
-        return in_one_place(table, model.mapping, model.task), model.mapping
-    copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
-    copy.path = path  # what is wrong with it is wrong with the user's file
-    if kind == "jsonl":  # each event's prediction has been found already
-        return copy, FieldMapping(target=TARGET)
-    return in_one_place(copy, model.mapping, model.task), model.mapping
 
 
 def _examine_all(

@@ -192,13 +192,13 @@ def _field_index(type_: Any, name: str) -> int:
     return index
 
 
-def no_target(table: TableFile, model: Model) -> InputError:
+def no_target(table: TableFile, model: Model, places: FilePlaces) -> InputError:
     """The data lacks the column that `mapping.target` names, or it is empty."""
     return _missing(
         table,
         model.mapping.target or "",
         f"with values, which `mapping.target` of model {model.name!r} names; a file of labels (--labels) would do too",
-        [column.name for column in table.columns],
+        places.features,
     )
 
 

@@ -1,7 +1,7 @@
 """The rows of a reference's data with their labels, joined as the stream joins them: by the same blocks and the same
 `Joiner`, of which all predictions come first and then all labels.
 
-Some 300 bytes of memory a row.
+Some 600 bytes of memory a row.
 """
 
 from collections import Counter
@@ -18,6 +18,7 @@ from detectors.reference import Reference
 from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.events.arrow.ids import id_hashes
+from monitor.events.batch import Rejected
 from monitor.events.label_batch import DecodedLabels
 from monitor.events.label_mapping import LabelMapping
 from monitor.events.labels import LabelDecoder, LabelSpec
@@ -49,7 +50,7 @@ class JoinedRows:
     n_without_id, n_without_time: rows that could not be joined for want of either.
     counts: by one of `monitor.join.outcomes.COUNTS`.
     n_orphans: ids of labels that no prediction has.
-    rejects: labels that could not be read, by the reason and its detail.
+    rejects: labels that could not be read, by the reason, with the detail of the first of them.
     times_ms: (n_predictions,) of all predictions, -1 where the file has no times.
     timed: whether predictions and labels have times: then delays are known.
     end_ms: how far the reference was watched: its latest prediction or label.
@@ -141,10 +142,10 @@ def join_labels(
         said.append(blocks.wanted(own))
         replay.feed([own], [])
     wanted = np.concatenate([np.zeros(0, dtype=np.bool_), *said])
-    rejects = Counter[str]()
+    rejected: list[Rejected] = []
     decoded = found if found is not None else _targets(table, places, keep, model, progress)
     for part in decoded:
-        rejects.update(_reasons(part))
+        rejected += part.rejects
         replay.feed([], part.batches)
     store = DictStore()
     store.rows = replay.state
@@ -157,7 +158,7 @@ def join_labels(
         n_without_time=int((ids.any(axis=1) & ~joined).sum()),
         counts=Counter({what: n for (_, what), n in replay.counts.items()}),
         n_orphans=sum(stretch.waiting for own in seal.stretches.values() for stretch in own.values()),
-        rejects=rejects,
+        rejects=_reasons(rejected),
         times_ms=first_ms,
         timed=timed,
         end_ms=replay.latest_ms,
@@ -233,10 +234,14 @@ def _hashes(table: TableFile, leaf: Leaf, keep: Bools | None, n_rows: int, model
     return ids
 
 
-def _reasons(part: DecodedLabels) -> Counter[str]:
-    return Counter(
-        f"{reject.reason}: {reject.detail}" if reject.detail else str(reject.reason) for reject in part.rejects
-    )
+def _reasons(rejected: Iterable[Rejected]) -> Counter[str]:
+    """By reason alone, for a detail may quote the value: a million bad ones would be as many reasons."""
+    first: dict[Reason, str] = {}
+    counts = Counter[str]()
+    for reject in rejected:
+        detail = first.setdefault(reject.reason, reject.detail)
+        counts[f"{reject.reason} ({detail})" if detail else str(reject.reason)] += 1
+    return counts
 
 
 def _first_times(ids: Any, times: Ints) -> Ints:

@@ -4,19 +4,19 @@ Pure. Everything follows from counts and exact sums, so that the order of the ro
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
 
-from detectors.arrays import Codes, Floats
+from detectors.arrays import Codes, Floats, Ints
 from detectors.performance.accumulate import accumulate_matches
 from detectors.performance.build import SCORE, performance_space, told_positive
 from detectors.performance.classes import class_codes, many_classes, two_classes, with_positive
 from detectors.performance.delay import delay_counts, delay_curve
 from detectors.performance.matches import Matches
 from detectors.performance.model_space import said_counts_of, score_is_probability
-from detectors.performance.reference import performance_reference
+from detectors.performance.reference import LEAST_PANES, performance_reference
 from detectors.performance.sketch import PerformanceSketch
 from detectors.performance.space import PerformanceSpace, Task
 from detectors.reference import REST, Reference, segment_name
@@ -26,7 +26,7 @@ from monitor.errors import InputError
 from monitor.join.matches import Matches as JoinedMatches
 from monitor.join.measured import MatchReader
 from monitor.reference.joined import JoinedRows
-from monitor.reference.panes import PanePlan
+from monitor.reference.panes import PanePlan, pane_plans
 
 _PLACED = "mapping.label and label_mapping.label say where predictions and labels name their class"
 
@@ -60,7 +60,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def with_labels(
-    reference: Reference, joined: JoinedRows, model: Model, plans: Iterable[PanePlan], *, named: str
+    reference: Reference, joined: JoinedRows, model: Model, row_times_ms: Ints, *, named: str
 ) -> tuple[Reference, LabelReport]:
     """The reference with what its labels show.
 
@@ -70,8 +70,9 @@ def with_labels(
         Of the same rows, still without labels.
     joined
         Its rows with their labels.
-    plans
-        The panes of the reference, by the lengths of windows.
+    row_times_ms
+        (n,) of the rows that have a time. By them the reference is cut into windows as they are monitored, of each
+        length at least 8; where it is too short for that, into halves, quarters and so on of them.
     named
         Where the labels come from, for messages.
 
@@ -91,8 +92,12 @@ def with_labels(
     if whole.n <= whole.n_invalid:
         raise InputError(f"{named}: no label fits a {task} model", hint=_fitting(task))
     times = joined.matches.times_ms
+    plans: dict[int, PanePlan] = {}
+    for plan in pane_plans(row_times_ms, (window.shape.usual_ms for window in model.windows), LEAST_PANES):
+        plans.setdefault(plan.length_ms, plan)  # the first of a length has the longest panes
     panes = {
-        plan.pane_ms: accumulate_matches(space, matches, plan.pane_of(times), len(plan.starts_ms)) for plan in plans
+        plan.pane_ms: accumulate_matches(space, matches, plan.pane_of(times), len(plan.starts_ms))
+        for plan in plans.values()
     }
     performance = performance_reference(whole, panes_by_length=panes)
     delay = None
@@ -251,7 +256,7 @@ def _dropped(joined: JoinedRows) -> dict[str, int]:
 
 
 def _nothing(joined: JoinedRows, dropped: dict[str, int], named: str) -> InputError:
-    why = "; ".join(f"{n:,} {reason}" for reason, n in list(dropped.items())[:4]) or "it holds none"
+    why = "; ".join(f"{reason}: {n:,}" for reason, n in list(dropped.items())[:4]) or "it holds none"
     if joined.rejects and not joined.n_orphans:
         hint = "name where things lie in a label under `label_mapping`"
     elif joined.counts["label_overdue"] or joined.counts["label_before_prediction"]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SHOWN = (
     "roc_auc", "log_loss", "brier", "ece", "f1", "accuracy", "macro_f1", "mae", "rmse", "bias", "r2",
 )  # fmt: skip
-_MOST_REASONS = 5
+_MOST_REASONS = 8
 
 
 def labels_told(report: "LabelReport", reference: Reference) -> Iterator[str]:
@@ -25,7 +25,7 @@ def labels_told(report: "LabelReport", reference: Reference) -> Iterator[str]:
         facts.append(report.positive)
     facts += report.unknowable
     yield "labels: " + "; ".join(fact for fact in facts if fact)
-    dropped = [f"{n:,} {reason}" for reason, n in report.dropped.items()]
+    dropped = [f"{reason}: {n:,}" for reason, n in report.dropped.items()]
     if dropped:
         rest = len(dropped) - _MOST_REASONS
         more = [f"and {counted(rest, 'more reason')}"] if rest > 0 else []

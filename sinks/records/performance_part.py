@@ -24,7 +24,12 @@ RECORD = Record(
             "`inputs by column`, `relation by column`: over the cells of one column or segment dimension; `subgroup`: "
             "one cell of a monitored column, failing ones first; `confusion`: a class that is taken for another",
         ),
-        Field(name="rank", type=COUNT, key=True, meaning="from 1: the one that matters most; a rank is not a cell"),
+        Field(
+            name="rank",
+            type=COUNT,
+            key=True,
+            meaning="from 1: the one that matters most; ranks beyond the last have no column",
+        ),
         Field(name="window_start_ms", type=TIME, unit=TIME_UNIT, key=True, meaning="first instant of the window"),
         Field(name="window_end_ms", type=TIME, unit=TIME_UNIT, key=True, meaning="end of the window, exclusive"),
         Field(name="reference", type=TEXT, key=True, meaning="digest of the reference compared with"),

@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS performance_parts
     `version` LowCardinality(String) COMMENT 'the model\'s version, as its events say',
     `segment` LowCardinality(String) COMMENT '`dimension=value`; empty: the whole',
     `part` LowCardinality(String) COMMENT '`inputs` and `relation`: what moved inputs and a changed relation explain, over the score\'s cells (they add up to the change). Of the whole alone: `label prior`: what other shares of the labels explain; `inputs by column`, `relation by column`: over the cells of one column or segment dimension; `subgroup`: one cell of a monitored column, failing ones first; `confusion`: a class that is taken for another',
-    `rank` UInt64 COMMENT 'from 1: the one that matters most; a rank is not a cell' CODEC(T64, ZSTD(1)),
+    `rank` UInt64 COMMENT 'from 1: the one that matters most; ranks beyond the last have no column' CODEC(T64, ZSTD(1)),
     `window_start` DateTime64(3, 'UTC') COMMENT 'first instant of the window' CODEC(DoubleDelta, ZSTD(1)),
     `window_end` DateTime64(3, 'UTC') COMMENT 'end of the window, exclusive' CODEC(DoubleDelta, ZSTD(1)),
     `reference` LowCardinality(String) COMMENT 'digest of the reference compared with',
