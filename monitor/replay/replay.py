@@ -21,6 +21,7 @@ from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.events.label_batch import DecodedLabels, LabelBatch
 from monitor.eventtime.watermark import Clock
 from monitor.eventtime.windows import longest_ms
+from monitor.join.outcome_rows import outcome_rows
 from monitor.join.outgoing import PredictionBlocks
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.step import JoinModel, JoinStep
@@ -99,6 +100,9 @@ class Replay:
     def _joined(self, step: JoinStep) -> None:
         for _, message in self._messages.of(step, 0):
             self._results += self._absorb(message)
+        rows = outcome_rows(step, 0)
+        if rows is not None:
+            self._results.append(rows)
 
     def _taken(self) -> list[pa.RecordBatch]:
         results, self._results = self._results, []

@@ -8,6 +8,7 @@
 from sinks.records.record import FIRST_MS, LAST_MS, Field, Record
 from sinks.records.registry import record_of, records
 from sinks.records.reject_messages import Reject, decode_reject, encode_reject, rejects_batch
+from sinks.records.rows import rows_batch
 from sinks.records.wire import Source, decode, encode, source_of
 
 RECORDS = records()
@@ -27,5 +28,6 @@ __all__ = [
     "record_of",
     "records",
     "rejects_batch",
+    "rows_batch",
     "source_of",
 ]

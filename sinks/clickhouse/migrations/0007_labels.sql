@@ -8,6 +8,22 @@ ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `q_value` 'in [0, 1]: Benjam
 
 ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `direction` '`up`, `down`, `wider`, `narrower`, `reshaped`, `new category`, `category gone`, `category up`, `category down`, `more missing`, `fewer missing`, `more invalid`, `fewer invalid`, `above range`, `below range`, `fewer features`, `fewer predictions`; of losses `worse`, `better`, `changed relation`, `worse in part`, `masked` (in part, while the whole stands still); of labels `later`, `sooner`, `labels missing`, `labels selective`; `none` where nothing drifted';
 
+CREATE TABLE IF NOT EXISTS label_outcomes
+(
+    `model` LowCardinality(String) COMMENT 'the model\'s name',
+    `outcome` LowCardinality(String) COMMENT '`matched` now; `repeated`, `corrected`, `superseded` labels; `duplicate_prediction`; labels that came before their prediction (`label_before_prediction`), later than its horizon (`label_overdue`), or when it had passed (`too_late`); `expired`: predictions that no label came for; `orphan`: labels of no prediction; `unknown_model`',
+    `join_partition` Int32 COMMENT 'of `drift.joins`',
+    `n` UInt64 COMMENT 'since the beginning (predictions or labels)' CODEC(T64, ZSTD(1)),
+    `revision` UInt64 COMMENT 'the offset in that partition up to which is counted, and one' CODEC(T64, ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(revision)
+ORDER BY (model, outcome, join_partition)
+COMMENT 'What became of the predictions and labels of a model since its labels are joined, one row a partition of `drift.joins`: the last revision counts, and partitions add up.';
+
+CREATE OR REPLACE VIEW label_outcomes_latest AS
+SELECT * EXCEPT (inserted_at) FROM label_outcomes FINAL;
+
 CREATE TABLE IF NOT EXISTS performance
 (
     `model` LowCardinality(String) COMMENT 'the model\'s name',
