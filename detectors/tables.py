@@ -12,6 +12,7 @@ from detectors.comparison import Comparison, Side
 from detectors.layout import Layout
 from detectors.plan import Grid, Plan
 from detectors.reference import WHOLE, Reference
+from detectors.sketch import Sketch
 from detectors.stack import Stack
 
 
@@ -145,7 +146,7 @@ def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats
     side = table.side(plan, grid)
     return Pinned(
         side=side,
-        expected=_expected(side, table.names, plan.columns.size) if grid == "bins" else np.empty((side.n.size, 0)),
+        expected=_expected(side, table, plan, whole if own else None) if grid == "bins" else np.empty((side.n.size, 0)),
         singles=singles,
         doubles=doubles,
         chosen=np.tile(plan.chosen, (1, segments)) * (side.n / max(whole.n, 1) if own else 0.0),
@@ -158,12 +159,17 @@ def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats
     )
 
 
-def _expected(side: Side, names: tuple[str, ...], n_columns: int) -> Floats:
-    counts = side.counts.reshape(len(names), n_columns, -1)
-    if WHOLE not in names:
-        return null_proportions(side.counts, side.counts)
-    whole = np.broadcast_to(counts[names.index(WHOLE)], counts.shape)
-    return null_proportions(side.counts, whole.reshape(side.counts.shape))
+def _expected(side: Side, table: Table, plan: Plan, whole: Sketch | None) -> Floats:
+    """(rows, cells) `null_proportions`; `whole` is the reference's, of which the side is a part. What it lacks itself,
+    as the hours of a window do, the whole reference may have. Without it the whole of the side itself."""
+    shape = (len(table.names), plan.columns.size, side.counts.shape[1])
+    if whole is not None:
+        counts = plan.pick(whole.counts[None], whole.nulls[None])
+    elif WHOLE in table.names:
+        counts = side.counts.reshape(shape)[table.names.index(WHOLE)]
+    else:
+        counts = side.counts.reshape(shape)
+    return null_proportions(side.counts, np.broadcast_to(counts.reshape(-1, *shape[1:]), shape).reshape(-1, shape[2]))
 
 
 def null_proportions(counts: Ints, whole: Ints) -> Floats:
