@@ -176,13 +176,14 @@ def null_proportions(counts: Ints, whole: Ints) -> Floats:
     """The cells' proportions under "nothing has changed", told from one side's counts and from its whole's.
 
     A few hundred rows of a segment, or of some hours, tell the shares of a hundred categories badly: by their own
-    shares alone twice to five times as many unchanged windows are rejected as should be. So they are drawn to the
+    shares alone two to five times as many unchanged windows are rejected as should be. So they are drawn to the
     whole's, as far as they differ from them by no more than chance: with X^2, Pearson's statistic of the rows against
     the whole's shares, and B cells, the whole's shares weigh min(1, (B - 1) / X^2).
 
-    And a cell that the segment's reference lacks and the whole has is not impossible: Good and Turing's estimate of
-    what a sample has not met, the share of its cells with one row, is dealt to those cells by the whole's proportions,
-    at most one row's share to each.
+    And a cell that the segment's reference lacks and the whole has is not impossible. Good and Turing's estimate of
+    what a sample has not met is the share of its cells with one row; such cells have together that much, at most a
+    row each, or by its weight what the whole says, up to two standard errors above the estimate; dealt by the whole's
+    shares.
 
     Parameters
     ----------
@@ -195,25 +196,33 @@ def null_proportions(counts: Ints, whole: Ints) -> Floats:
 
     Sources: Morris (1983), Parametric empirical Bayes inference, Journal of the American Statistical Association
     78(381), 47-55: the weight, which estimates that of a Dirichlet prior. Good (1953), The population frequencies of
-    species and the estimation of population parameters, Biometrika 40(3-4), 237-264.
+    species and the estimation of population parameters, Biometrika 40(3-4), 237-264; Esty (1983), A normal limit law
+    for a nonparametric estimator of the coverage of a random sample, Annals of Statistics 11(3), 905-912: its error.
     """
-    rows = np.sum(counts, axis=1, keepdims=True)
-    n = np.maximum(rows, 1)
+    n = np.maximum(np.sum(counts, axis=1, keepdims=True), 1)
     shares = whole / np.maximum(np.sum(whole, axis=1, keepdims=True), 1)
-    there = shares > 0.0
+    weight = _weight_of_whole(counts, n, shares)
     lacking = np.where(counts == 0, shares, 0.0)
-    once = np.sum(counts == 1, axis=1, keepdims=True) / n
     held = np.sum(lacking, axis=1, keepdims=True)
-    mass = np.minimum(np.minimum(once, held), np.sum(lacking > 0.0, axis=1, keepdims=True) / n)
+    once, twice = (np.sum(counts == k, axis=1, keepdims=True) for k in (1, 2))
+    room = np.sum(lacking > 0.0, axis=1, keepdims=True) / n
+    by_whole = np.minimum(weight * held, (once + 2.0 * np.sqrt(once + 2.0 * twice)) / n)
+    mass = np.maximum(np.minimum(np.minimum(once / n, held), room), by_whole)
     dealt = np.divide(lacking * mass, held, out=np.zeros(counts.shape), where=held > 0.0)
-    own = counts / n * (1.0 - mass) + dealt
+    met = np.where(counts > 0, shares, 0.0) / np.maximum(1.0 - held, 1e-9)
+    proportions: Floats = (1.0 - mass) * (weight * met + (1.0 - weight) * counts / n) + dealt
+    return proportions
+
+
+def _weight_of_whole(counts: Ints, n: Ints, shares: Floats) -> Floats:
+    """(rows, 1) min(1, (B - 1) / X^2); 0 of a row that has what the whole lacks, and of one without values."""
     expected = n * shares
+    there = shares > 0.0
     squares = np.sum(np.divide((counts - expected) ** 2, expected, out=np.zeros(counts.shape), where=there), axis=1)
     free = np.sum(there, axis=1) - 1.0
-    outside = np.any((counts > 0) & ~there, axis=1) | (rows[:, 0] == 0)  # not a part of this whole
-    weight = np.where(outside, 0.0, free / np.maximum(squares, np.maximum(free, 1e-9)))[:, None]
-    proportions: Floats = weight * shares + (1.0 - weight) * own
-    return proportions
+    no_part = np.any((counts > 0) & ~there, axis=1) | ~np.any(counts > 0, axis=1)
+    weight: Floats = np.where(no_part, 0.0, free / np.maximum(squares, np.maximum(free, 1e-9)))
+    return weight[:, None]
 
 
 def compare(pinned: Pinned, plan: Plan, grid: Grid, live: Table, min_samples: int = 1) -> Comparison:
