@@ -104,8 +104,10 @@ def conditioned(sums: Floats, small: Floats, large: Floats) -> NullMoments:
     """From sums over independent Poisson cells (5, rows), as the table has them, to those of fixed totals; `small` and
     `large` are (rows,) the sizes of the two sides."""
     mean, variance, third, with_small, with_large = sums
-    with np.errstate(divide="ignore", invalid="ignore"):
-        explained = np.nan_to_num(with_small**2 / small) + np.nan_to_num(with_large**2 / large)
+    explained = sum(
+        np.divide(own**2, size, out=np.zeros(size.shape), where=size > 0.0)
+        for own, size in ((with_small, small), (with_large, large))
+    )
     return NullMoments(mean=mean, variance=np.maximum(variance - explained, 1e-9 * variance), third=third)
 
 

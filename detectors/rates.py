@@ -89,7 +89,7 @@ def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffec
     variance = pooled[of] * (1.0 - pooled[of]) * (1.0 / m_rows[of] + 1.0 / n_rows[of])
     z = (after[of] / n_rows[of] - before[of] / m_rows[of]) / np.sqrt(variance)
     own = design.of_rows(of)
-    p[of] = np.where(own.ratio > 1.0, np.nan_to_num(own.normal_sf(z), nan=1.0), special.erfc(np.abs(z) / np.sqrt(2.0)))
+    p[of] = np.where(own.ratio > 1.0, own.normal_sf(z), special.erfc(np.abs(z) / np.sqrt(2.0)))
 
     of = np.flatnonzero(~common)
     ratio, few = design.ratio[of], pooled[of] <= 0.5
