@@ -63,7 +63,7 @@ class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
         from scipy import special
 
         p = np.full(self.ratio.shape, np.nan)
-        rows = np.flatnonzero(self.ratio > 1.0)
+        rows = (self.ratio > 1.0).nonzero()[0]
         if not rows.size:
             return p
         mean, variance, ratio, df = mean[rows], variance[rows], self.ratio[rows], self.df[rows]
@@ -84,7 +84,7 @@ class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
         from scipy import special
 
         p = np.full(self.ratio.shape, np.nan)
-        rows = np.flatnonzero(self.ratio > 1.0)
+        rows = (self.ratio > 1.0).nonzero()[0]
         p[rows] = 2.0 * special.stdtr(self.df[rows], -np.abs(z[rows]) / np.sqrt(self.ratio[rows]))
         return p
 

@@ -29,10 +29,13 @@ def rate_scores(comparison: Comparison, before: Ints, after: Ints, design: Desig
 
     The statistic is |rate live - rate reference|.
     """
-    n = comparison.n_current
-    there = np.flatnonzero(before + after)
+    m, n = comparison.n_reference, comparison.n_current
+    there = (before + after).nonzero()[0]
+    if not there.size:  # as of most methods in most windows: nothing is invalid anywhere
+        zero, one = np.zeros(n.size), np.ones(n.size)
+        silent, p_panes = np.ones(n.size, dtype=np.bool_), design.only_dependent(one)
+        return Scores.of(comparison, statistic=zero, effect=zero, p_value=one, p_panes=p_panes, silent=silent)
     difference, variance = _difference(comparison, before, after)
-    m = comparison.n_reference
     return Scores.of(
         comparison,
         statistic=np.abs(difference),
@@ -85,13 +88,13 @@ def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffec
     common = smaller * np.minimum(pooled, 1.0 - pooled) >= _FEW
     p = np.empty(n.size)
 
-    of = np.flatnonzero(common)
+    of = common.nonzero()[0]
     variance = pooled[of] * (1.0 - pooled[of]) * (1.0 / m_rows[of] + 1.0 / n_rows[of])
     z = (after[of] / n_rows[of] - before[of] / m_rows[of]) / np.sqrt(variance)
     own = design.of_rows(of)
     p[of] = np.where(own.ratio > 1.0, own.normal_sf(z), special.erfc(np.abs(z) / np.sqrt(2.0)))
 
-    of = np.flatnonzero(~common)
+    of = (~common).nonzero()[0]
     ratio, few = design.ratio[of], pooled[of] <= 0.5
     rare = np.where(few, after[of], n[of] - after[of]) / ratio
     total = np.where(few, (before + after)[of], (m + n - before - after)[of]) / ratio

@@ -127,7 +127,7 @@ def decode_sketch(data: bytes, layout: Layout) -> Sketch:
 
 def _pack(values: Integers) -> _Integers:
     width = _width(int(values.max(initial=0)))
-    filled = np.flatnonzero(values)
+    filled = values.nonzero()[0]
     index_width = _width(values.size)
     if filled.size * (width + index_width) < values.size * width:
         index = filled.astype(f"<u{index_width}").tobytes()

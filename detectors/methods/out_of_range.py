@@ -100,7 +100,7 @@ def exceedance_sf(outside: Floats, m: Floats, n: Floats) -> Floats:
     from scipy import special
 
     result = np.ones(outside.size)
-    there = np.flatnonzero(outside > 0)  # few columns have any
+    there = (outside > 0).nonzero()[0]  # few columns have any
     k, size, of = np.maximum(outside[there], 1e-9), np.maximum(m[there], 1.0), np.maximum(n[there], 1.0)
     places = special.betaln(size + of - k, k + 1.0) - special.betaln(np.maximum(of - k, 0.0) + 1.0, k)
     sf = np.exp(places + np.log(size / k)) * (k + 1.0 + (of - k) / size)
