@@ -66,10 +66,11 @@ def compared(
 
 def its_seasons(built: Built, season: Season, rows: Rows, window: Window, pane_ms: int, sums: SumCache) -> Counts:
     """The reference's rows of the window's seasons, as `evaluate` mixes them."""
-    panes, n = np.unique(rows.times_ms // pane_ms * pane_ms, return_counts=True)
+    panes, n = np.unique((rows.times_ms - window.start_ms) // pane_ms, return_counts=True)
+    starts_ms = window.start_ms + panes * pane_ms  # a window begins where a pane does
     its_panes = [
-        (Window(start_ms=start_ms, end_ms=min(start_ms + pane_ms, window.end_ms)), int(number))
-        for start_ms, number in zip(panes.tolist(), n, strict=True)
+        (Window(start_ms=start_ms, end_ms=start_ms + pane_ms), int(number))
+        for start_ms, number in zip(starts_ms.tolist(), n, strict=True)
     ]
     side = same_seasons(Compare(season=season), built.reference, its_panes, sums)
     assert side is not None
