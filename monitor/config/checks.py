@@ -20,6 +20,7 @@ def check(config: Config, report: Report) -> None:
         _check_mapping(model.mapping, f"models[{i}].mapping", report)
         _check_mapping(model.label_mapping, f"models[{i}].label_mapping", report)
         _check_labels(model, f"models[{i}]", report)
+        _check_decisions(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
         check_repeats(f"models[{i}].segments", model.segments, "this dimension", report)
         check_repeats(f"models[{i}].compare", model.compare, "this comparison", report)
@@ -40,6 +41,14 @@ def _check_labels(model: Model, path: str, report: Report) -> None:
             report(f"{path}.label_horizon", "labels are joined for as long as it says, such as 30d; without it, never")
         if model.label_is != "latest":
             report(f"{path}.label_is", "says which label counts, but without a label_horizon none is joined")
+
+
+def _check_decisions(model: Model, path: str, report: Report) -> None:
+    check_repeats(f"{path}.alerts.silences", model.alerts.silences, "this silence", report)
+    check_repeats(f"{path}.retraining.causes", model.retraining.causes, "this cause", report)
+    budget = model.retraining.budget
+    if budget.per_ms < model.retraining.cooldown_ms:
+        report(f"{path}.retraining.budget", "is over a shorter time than the cooldown, which already allows less")
 
 
 def _check_mapping(mapping: Mapping | LabelMapping, path: str, report: Report) -> None:
