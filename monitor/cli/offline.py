@@ -61,6 +61,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
 
     from monitor import models
     from monitor.cli.replayed import show_joined, show_replayed
+    from monitor.decisions.stage import DecisionStage, policies_of
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
     from monitor.reference.opened import open_references
@@ -75,7 +76,8 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
         predictions, models.model_specs(config, references), now_ms, limits=models.limits(config.kafka)
     )
     with bar(f"replaying {predictions.name}") as show:
-        report = run_replay(_watched(_joined(parts, join), show), replay, out, close=close)
+        stage = DecisionStage(policies_of(config))
+        report = run_replay(_watched(_joined(parts, join), show), replay, out, close=close, decisions=stage)
     console = results()
     show_replayed(console, config, config_path, report, out, closed=close)
     if join is not None and labels is not None:

@@ -12,15 +12,13 @@ CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 
 INPUTS: Final[tuple[Cause, ...]] = ("schema", "data_quality", "data_drift")
 """What lies upstream of the model."""
-SHARP: Final[tuple[Cause, ...]] = ("schema", "data_quality", "silence", "rejects")
-"""What breaks at once, and is mended at once: fewer quiet windows resolve it."""
-
 GONE: Final = 0.99
 """A column of which at least this share is missing, or invalid, is gone, or of another type."""
 
 _RATES: Final = frozenset(
     {"more missing", "fewer missing", "more invalid", "fewer invalid", "new category", "above range", "below range"}
 )
+_SHARP: Final = frozenset({"more missing", "more invalid", "fewer features", "fewer predictions"})
 _BETTER: Final = frozenset({"fewer missing", "fewer invalid"})
 _COVERAGE: Final = frozenset({"fewer features", "fewer predictions"})
 _RATE_METHODS: Final = frozenset({"missing", "invalid", "unseen", "out_of_range", "coverage"})
@@ -57,6 +55,11 @@ def is_prediction(column: str) -> bool:
 def is_derived(column: str) -> bool:
     """Whether a column is computed from all features together."""
     return column.startswith(_DERIVED)
+
+
+def is_sharp(direction: str) -> bool:
+    """Whether it breaks at once, and is mended at once: fewer quiet windows resolve it."""
+    return direction in _SHARP
 
 
 def is_improvement(direction: str) -> bool:

@@ -181,7 +181,8 @@ class _Turn:
         silenced = self._silenced(tracks, end_ms)
         found = findings(tracks, policy.alerts, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
         found |= self._others(end_ms)
-        found = grouped(found, self._machine.open_causes(), pane_ms)
+        followed = {column.column for one in self._machine.opened for column in one.alert.columns if column.follows}
+        found = grouped(found, self._machine.open_causes(), pane_ms, followed)
         moment = Moment(
             model=policy.model, compare=policy.compare, start_ms=start_ms, end_ms=end_ms, pane_ms=pane_ms,
             revised=revised,
@@ -274,11 +275,11 @@ class _Turn:
         if not causes:
             return
         for track in tracks:
-            whole = {cell.last.column for cell in track.cells if not cell.last.segment}
+            whole = {cell.last.column: (cell.drifted or cell.last).cause for cell in track.cells if not cell.last.segment}
             places = frozenset(
                 cell.place
                 for cell in track.cells
-                if {cause_now(cell, ()), cause_now(cell, whole)} & causes
+                if {cause_now(cell, {}), cause_now(cell, whole)} & causes
                 and (cell.last_end_ms is None or cell.last_end_ms < end_ms)
             )
             self._tracks[track.version, track.reference] = close(track, places, end_ms)

@@ -5,20 +5,14 @@ A finding says what moved, since when and how surely; whether that is told is th
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from monitor.config.decisions import AlertSettings, Cause
 from monitor.decisions.alert import MovedColumn, Severity
-from monitor.decisions.cause import (
-    INPUTS,
-    SHARP,
-    is_derived,
-    is_improvement,
-    is_prediction,
-)
+from monitor.decisions.cause import INPUTS, is_derived, is_improvement, is_prediction, is_sharp
 from monitor.decisions.moved import MovedCell
 from monitor.decisions.track import DETECTOR, Cell, Track
 from monitor.decisions.usual import Silent
@@ -29,7 +23,7 @@ QUIET_PANES_SHARP: Final = 2
 _AT_ONCE_P: Final = 1e-6
 # From which effect on a single window leaves no doubt, in the methods' own units; near the most that they can be.
 _AT_ONCE: Final = {
-    "missing": 0.5, "invalid": 0.5, "unseen": 0.5, "out_of_range": 0.5, "coverage": 0.5, "ks": 0.75, "js": 0.75,
+    "missing": 0.5, "invalid": 0.5, "unseen": 0.9, "out_of_range": 0.9, "coverage": 0.5, "ks": 0.75, "js": 0.75,
     "hellinger": 0.75, "tvd": 0.75, "linf": 0.75, "location": 1.3, "mean": 3.0, "wasserstein": 3.0, "psi": 5.0,
 }  # fmt: skip
 _UPSTREAM_SLACK: Final = 3
@@ -96,7 +90,7 @@ def findings(
     by_cause: dict[Cause, list[_Live]] = defaultdict(list)
     for track in tracks:
         at_whole = {
-            cell.last.column
+            cell.last.column: (cell.drifted or cell.last).cause
             for cell in track.cells
             if not cell.last.segment and _is_live(cell, track, settings, end_ms)
         }
@@ -112,9 +106,14 @@ def findings(
     return found
 
 
-def cause_now(cell: Cell, at_whole: Collection[str]) -> Cause:
-    """What a cell speaks of: a segment alone, where the whole's column stands still, is a subgroup."""
+def cause_now(cell: Cell, at_whole: Mapping[str, Cause]) -> Cause:
+    """What a cell speaks of, beside what the whole's columns do (`at_whole`).
+
+    A segment alone, where the whole's column stands still, is a subgroup; where the column is gone, it is part of that.
+    """
     cause = (cell.drifted or cell.last).cause
+    if cell.last.segment and at_whole.get(cell.last.column) == "schema":
+        return "schema"
     if cause in ("data_drift", "prediction_drift") and cell.last.segment and cell.last.column not in at_whole:
         return "subgroup"
     return cause
@@ -158,12 +157,14 @@ def silence_finding(silent: Sequence[Silent], ends_ms: Sequence[int], settings: 
     )
 
 
-def grouped(found: dict[Cause, Finding], opened: Collection[Cause], pane_ms: int) -> dict[Cause, Finding]:
+def grouped(
+    found: dict[Cause, Finding], opened: Collection[Cause], pane_ms: int, followed: Collection[str] = ()
+) -> dict[Cause, Finding]:
     """Findings that only follow from another are listed in it, so that one broken column is one alert.
 
     What the model says moves with its inputs: prediction drift, subgroups of columns that moved in the whole, and columns
     derived from all features are listed with the inputs' alert that is open or due, unless they began well before it. An
-    alert that is open on its own stays so.
+    alert that is open on its own stays so, and what was listed once (`followed`, columns) stays listed.
     """
     upstream = [cause for cause in INPUTS if cause in found and (cause in opened or found[cause].raises)]
     if not upstream:
@@ -176,7 +177,9 @@ def grouped(found: dict[Cause, Finding], opened: Collection[Cause], pane_ms: int
             continue
         listed = {one.column for other in upstream if other != cause for one in found[other].columns}
         follows = all(one.column in listed or is_derived(one.column) or is_prediction(one.column) for one in own.columns)
-        if follows and own.onset_ms >= found[first].onset_ms - _UPSTREAM_SLACK * pane_ms:
+        at_a_time = found[first].raises and first not in opened and own.raises
+        again = any(one.column in followed for one in own.columns)
+        if follows and (at_a_time or again or own.onset_ms >= found[first].onset_ms - _UPSTREAM_SLACK * pane_ms):
             del grouping[cause]
             columns = tuple(msgspec.structs.replace(one, follows=True) for one in own.columns)
             grouping[first] = msgspec.structs.replace(grouping[first], columns=(*grouping[first].columns, *columns))
@@ -220,7 +223,7 @@ def _is_live(cell: Cell, track: Track, settings: AlertSettings, end_ms: int) -> 
     """Whether it drifted, and has not been quiet for long enough since."""
     if cell.drifted is None or cell.last_end_ms is None:
         return False
-    sharp = cell.drifted.cause in SHARP
+    sharp = is_sharp(cell.drifted.direction)
     n_quiet = sum(pane.start_ms >= cell.last_end_ms for pane in track.panes)
     if n_quiet < (QUIET_PANES_SHARP if sharp else QUIET_PANES):
         return True
@@ -246,7 +249,7 @@ def _rank(one: _Live, settings: AlertSettings) -> tuple[float, bool, str, str]:
 
 
 def _onset_ms(one: _Live) -> int:
-    onset_ms = one.cell.evidence.onset_ms
+    onset_ms = one.cell.onset_ms
     if onset_ms is not None:
         return onset_ms
     return next((pane.start_ms for pane in one.track.panes if pane.end_ms == one.cell.last_end_ms), one.track.last_ms)

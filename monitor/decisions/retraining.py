@@ -12,6 +12,7 @@ import msgspec
 from monitor.config.decisions import Cause, RetrainingSettings
 from monitor.config.durations import format_duration
 from monitor.decisions.alert import Alert
+from monitor.decisions.cause import is_sharp
 from monitor.decisions.controls import Controls
 from monitor.decisions.machine import dedupe_key
 from monitor.decisions.moved import PerformanceWindow
@@ -22,7 +23,7 @@ from monitor.decisions.request import (
     RetrainingRequest,
     TrainingWindow,
 )
-from monitor.decisions.words import TITLES, safe
+from monitor.decisions.words import TITLES, safe, title
 from monitor.wording import counted, instant
 
 MOST_LABEL_WINDOWS: Final = 400
@@ -209,9 +210,9 @@ def _held(
         n_labels = sum(one.n_labelled for one in since)
         if n_labels < settings.min_labels:
             held.append(Held(code="few_labels", text=f"{n_labels:,} of {counted(settings.min_labels, 'label')} since"))
-    broken = [one for one in opened if one.cause == "schema" or (one.cause == "data_quality" and one.severity == "critical")]
+    broken = [one for one in opened if one.cause == "schema" or (one.severity == "critical" and _is_broken(one))]
     if broken:
-        held.append(Held(code="broken_data", text=f"{TITLES[broken[0].cause]}: mend that first"))
+        held.append(Held(code="broken_data", text=f"{title(broken[0])}: mend that first"))
     rollout = controls.rollout_at(at_ms)
     if rollout is not None:
         held.append(Held(code="rollout", text=f"a rollout is under way until {instant(rollout.until_ms)}"))
@@ -225,6 +226,11 @@ def _held(
     if sum(at_ms - one < settings.budget.per_ms for one in state.asked_ms) >= settings.budget.n:
         held.append(Held(code="budget", text=f"the budget of {settings.budget} is spent"))
     return tuple(held)
+
+
+def _is_broken(alert: Alert) -> bool:
+    """Whether values are missing or invalid; such as the reference lacks may be the new world."""
+    return alert.cause == "data_quality" and any(is_sharp(one.direction) for one in alert.columns)
 
 
 def _request(

@@ -31,6 +31,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     drifted: its last verdict that it drifted; None while there is none.
     last_end_ms: the end of the last window in which an open alert would hold; None while there is none.
     n_drifted: windows in which it drifted since it is kept.
+    turned_ms: the start of the window in which it drifted for another cause than before; None while it did not.
     """
 
     evidence: Evidence
@@ -38,6 +39,14 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     drifted: MovedCell | None = None
     last_end_ms: int | None = None
     n_drifted: int = 0
+    turned_ms: int | None = None
+
+    @property
+    def onset_ms(self) -> int | None:
+        """Where its change is placed: not before it began to be about what it is about now."""
+        if self.evidence.onset_ms is None:
+            return self.turned_ms
+        return max(self.evidence.onset_ms, self.turned_ms or self.evidence.onset_ms)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -171,7 +180,9 @@ def _advance(track: Track, base: Evidence, cells: tuple[Cell, ...], pane: Pane) 
 def _seen(cell: Cell, evidence: Evidence, own: MovedCell | None, pane: Pane) -> Cell:
     if own is None:
         return msgspec.structs.replace(cell, evidence=evidence)
+    turned = own.drifted and cell.drifted is not None and own.cause != cell.drifted.cause
     return Cell(
+        turned_ms=pane.start_ms if turned else cell.turned_ms,
         evidence=evidence,
         last=own,
         drifted=own if own.drifted else cell.drifted,

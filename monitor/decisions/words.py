@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.decisions import Cause
-from monitor.decisions.cause import INPUTS, is_prediction
+from monitor.decisions.cause import INPUTS, is_prediction, is_sharp
 from monitor.wording import counted, figure, instant
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _DAY_MS: Final = 86_400_000
 
 TITLES: Final[dict[Cause, str]] = {
     "schema": "a feature is gone or of another type",
-    "data_quality": "the data are broken",
+    "data_quality": "the data are not as they were",
     "data_drift": "inputs drifted",
     "prediction_drift": "predictions drifted",
     "subgroup": "a subgroup drifted",
@@ -35,7 +35,7 @@ TITLES: Final[dict[Cause, str]] = {
 }
 _THINGS: Final[dict[Cause, str]] = {
     "schema": "the missing feature",
-    "data_quality": "broken data",
+    "data_quality": "the trouble with the data",
     "data_drift": "drift of inputs",
     "prediction_drift": "drift of predictions",
     "subgroup": "drift in a subgroup",
@@ -47,7 +47,8 @@ _THINGS: Final[dict[Cause, str]] = {
 }
 _DO: Final[dict[Cause, str]] = {
     "schema": "Mend the pipeline that fills {column}, before anything else; do not retrain on these data.",
-    "data_quality": "Look at the pipeline that fills {column}; do not retrain until it is mended.",
+    "data_quality": "Look at the pipeline that fills {column}; where it is right, the model meets what it has not "
+    "learned: the reference, and the model, want data that have it.",
     "data_drift": "Ask whether the change of {column} is meant to stay: then retrain on data since {since}, and build "
     "the reference from them; else mend its source.",
     "prediction_drift": "Inputs stand still: see whether another version or threshold went live; compare with labels.",
@@ -58,6 +59,32 @@ _DO: Final[dict[Cause, str]] = {
     "silence": "See whether the producer or its topic has stopped; nothing is scored meanwhile.",
     "rejects": "Read the reasons in `rejects`: a producer has changed its format.",
 }
+
+
+_QUALITY: Final = {
+    "more missing": "values are missing",
+    "fewer missing": "fewer values are missing",
+    "more invalid": "values are invalid",
+    "fewer invalid": "fewer values are invalid",
+    "new category": "categories came that the reference lacks",
+    "above range": "values lie above the reference's range",
+    "below range": "values lie below the reference's range",
+    "fewer features": "predictions come without their features",
+    "fewer predictions": "features come without their predictions",
+}
+
+
+def title(alert: "Alert") -> str:
+    """What an alert is about, in a few words."""
+    if alert.cause == "data_quality":
+        return _QUALITY.get(lead(alert).direction, TITLES["data_quality"])
+    return TITLES[alert.cause]
+
+
+def lead(alert: "Alert") -> "MovedColumn":
+    """The column that its sentence begins with: the first of all rows, where it is about these."""
+    own = [one for one in alert.columns if not one.segment and not one.follows]
+    return own[0] if own else alert.columns[0]
 
 
 def safe(name: str, most: int = MOST_LETTERS) -> str:
@@ -77,17 +104,19 @@ def summary(alert: "Alert", *, late: bool = False) -> str:
     who = safe(alert.model) + (f" (version {safe(alert.version, 30)})" if alert.version else "")
     if alert.state == "resolved":
         why = "late events took it back" if late else f"quiet at {instant(alert.at_ms)}"
-        return f"{who}: {_THINGS[alert.cause]} is over, {why}; it was {_what(alert.columns[0])}."
-    parts = [_what(alert.columns[0]), *_others(alert)]
-    lead = f"{who}: {TITLES[alert.cause]}: {'; '.join(parts)}, since {instant(alert.onset_ms)}."
-    return " ".join([lead, *filter(None, [_surely(alert), _probably(alert)])])
+        return f"{who}: {_THINGS[alert.cause]} is over, {why}; it was: {_what(lead(alert))}."
+    parts = [_what(lead(alert)), *_others(alert)]
+    head = f"{who}: {title(alert)}: {'; '.join(parts)}, since {instant(alert.onset_ms)}."
+    return " ".join([head, *filter(None, [_surely(alert), _probably(alert)])])
 
 
 def recommendation(alert: "Alert") -> str:
     """What to do."""
     if alert.state == "resolved":
         return "Nothing more to do."
-    first = alert.columns[0]
+    first = lead(alert)
+    if alert.cause == "data_quality" and is_sharp(first.direction):
+        return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
     return _DO[alert.cause].format(
         column=safe(first.column), segment=_where(first), since=instant(alert.onset_ms)
     )
@@ -110,18 +139,18 @@ def _where(one: "MovedColumn") -> str:
 
 def _others(alert: "Alert") -> list[str]:
     """Further columns, and further segments of the first."""
-    first = alert.columns[0]
+    first = lead(alert)
     names = list(dict.fromkeys(one.column for one in alert.columns if one.column != first.column and not one.follows))
     follow = list(dict.fromkeys(one.column for one in alert.columns if one.follows and one.column != first.column))
     segments = [one.segment for one in alert.columns if one.segment and one.segment != first.segment]
     said = []
     if names:
-        said.append(f"so did {_named(names)}")
+        said.append(f"with it {_named(names)}")
     if segments:
         n = len(set(segments))
         said.append(f"most in {safe(segments[0])}" + (f", of {counted(n, 'segment')}" if n > 1 else ""))
     if follow:
-        said.append(f"{_named(follow)} moved with it")
+        said.append(f"{_named(follow)} followed")
     return said
 
 
@@ -159,8 +188,8 @@ def _probably(alert: "Alert") -> str:
     if alert.cause in INPUTS and len(columns) > 1 and _together(alert):
         said = f"Probably one source upstream, which its {len(columns)} columns share"
     elif alert.cause in ("schema", "data_quality"):
-        said = "Probably one column upstream"
-        if alert.columns[0].direction == "new category":
+        said = "Probably one column upstream" if is_sharp(lead(alert).direction) else "Perhaps the season, or a new unit"
+        if lead(alert).direction == "new category":
             said = "Probably a category that the model has not learned"
     elif alert.cause == "data_drift":
         said = "Probably one column upstream" if len(columns) == 1 else "Probably other customers, or the season"
