@@ -98,3 +98,10 @@ class RetrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """How long a request waits for its outcome, and holds back others, before it is given up."""
     dry_run: bool = False
     """Requests are written and marked, and nothing is to act on them."""
+
+
+class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy in a file of its own, to be compared with a model's."""
+
+    alerts: AlertSettings = AlertSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
