@@ -1,9 +1,9 @@
 """An e-detector: evidence over time that something changed, at a rate of false alarms that is chosen beforehand.
 
 For verdicts that come window by window. One window's p-value says little, and among a thousand windows some are small
-by chance; here each non-overlapping window (a pane) places a bet against "nothing changed", and what the bets won since any
-past moment adds up. Prefer a detector of `detectors.sequential` for a series of losses, which come one by one and have
-no p-values.
+by chance; here each non-overlapping window (a pane) places a bet against "nothing changed", and what the bets won since
+any past moment adds up. Prefer a detector of `detectors.sequential` for a series of losses, which come one by one and
+have no p-values.
 
 **From p to e.** A p-value p, P(p <= u) <= u while nothing changed, becomes an e-value, whose mean is at most 1 then, by
 a calibrator (Shafer 2021; Vovk & Wang 2021)
@@ -12,7 +12,7 @@ a calibrator (Shafer 2021; Vovk & Wang 2021)
 
 of which a small kappa wins much from a tiny p and a large one little from each of many p that are somewhat small. p is
 lifted to `floor` first: the far tail of a p-value that was calibrated on some dozens of panes is not to be believed,
-and so no single pane alarms by itself. A larger p is a valid p-value, too.
+and no single pane says more than 23 to a level. A larger p is a valid p-value, too.
 
 **From e to a detector.** The Shiryaev-Roberts recursion sums over every possible moment of the change (Shin, Ramdas &
 Rinaldo 2023, section 2)

@@ -113,7 +113,8 @@ def backtest(
     since: Annotated[str, typer.Option(help="First day or time, such as 2026-03-01; default: all.")] = "",
     until: Annotated[str, typer.Option(help="End, exclusive; default: all.")] = "",
     policy: Annotated[
-        Path | None, typer.Option(help="A YAML file with keys alerts and retraining, to run beside the configured ones.")
+        Path | None,
+        typer.Option(help="A YAML file with keys alerts and retraining, to run beside."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from monitor.config import document
 from monitor.config.checks import check
-from monitor.config.decode import SettingsDecoder
 from monitor.config.decisions import PolicyFile
+from monitor.config.decode import SettingsDecoder
 from monitor.config.schema import Config
 from monitor.errors import ConfigError, Problem
 

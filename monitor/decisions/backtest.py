@@ -1,7 +1,7 @@
 """A policy over verdicts that are there already: what it would have told, and when. Pure.
 
-The same `decide` as on a stream, a window after the other. Stored verdicts are those of the last revisions, so that what
-late events changed afterwards is known from the start here.
+The same `decide` as on a stream, a window after the other. Stored verdicts are those of the last revisions, so that
+what late events changed afterwards is known from the start here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from monitor.decisions.alert import Alert
 from monitor.decisions.decide import Decisions, Inputs, Policy, decide
 from monitor.decisions.gather import closed_windows, performance_windows
 from monitor.decisions.request import RetrainingRequest
+from monitor.decisions.words import safe
 
 
 class Backtest(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +70,9 @@ def backtest(
             )
             if inside(one)
         ]
-        measured = [one for one in performance_windows(batches, model=policy.model, tiling=policy.tiling) if inside(one)]
+        measured = [
+            one for one in performance_windows(batches, model=policy.model, tiling=policy.tiling) if inside(one)
+        ]
         state = Decisions()
         for end_ms, own in groupby(windows, key=lambda one: one.end_ms):
             known = [one for one in measured if one.end_ms == end_ms]
@@ -91,7 +94,7 @@ def timeline(runs: Sequence[Backtest]) -> list[Line]:
     told: dict[int, list[list[str]]] = {}
     for number, run in enumerate(runs):
         for alert in run.alerts:
-            columns = list(dict.fromkeys(one.column for one in alert.columns))
+            columns = list(dict.fromkeys(safe(one.column) for one in alert.columns))
             more = f" and {len(columns) - 2:,} more" if len(columns) > 2 else ""
             text = f"{alert.state} {alert.cause} [{alert.severity}]: {', '.join(columns[:2])}{more}"
             told.setdefault(alert.at_ms, [[] for _ in runs])[number].append(text)

@@ -78,7 +78,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder: Final = msgspec.json.Decoder(Control)
 
 
-class BadControl(ValueError):
+class BadControl(ValueError):  # noqa: N818 - it names what came, as BadRecord does
     """No control of ours: drop the message, and count it."""
 
 
@@ -90,9 +90,10 @@ def encode_control(control: Control) -> tuple[bytes, bytes]:
 def decode_control(value: bytes) -> Control:
     """The control in a message's value. Raises `BadControl`."""
     try:
-        return _decoder.decode(value)
+        decoded: Control = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadControl(f"no control: {error}") from error
+    return decoded
 
 
 class Controls(msgspec.Struct, frozen=True, kw_only=True):

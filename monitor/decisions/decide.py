@@ -1,7 +1,7 @@
 """Decisions on one model: closed windows, labels, rejects and controls in; alerts and requests out. Pure.
 
-`decide(policy, state, inputs, now_ms)` is a function of what it is given; the state is all that it remembers. Windows are
-taken in the order of their ends, whatever the order they are given in; those that were taken before are revisions.
+`decide(policy, state, inputs, now_ms)` is a function of what it is given; the state is all that it remembers. Windows
+are taken in the order of their ends, whatever the order they are given in; those that were taken before are revisions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
-from monitor.config.decisions import AlertSettings, Cause, RetrainingSettings
+from monitor.config.decisions import AlertSettings, Cause, RetrainingSettings, SilenceSettings
 from monitor.decisions import machine as machines
 from monitor.decisions import retraining as retrainings
 from monitor.decisions.alert import Alert, MovedColumn
-from monitor.decisions.controls import Control, Controls
+from monitor.decisions.controls import Control, Controls, Silence
 from monitor.decisions.finding import QUIET_PANES, Finding, cause_now, findings, grouped, silence_finding
 from monitor.decisions.machine import Machine, Moment
 from monitor.decisions.moved import ClosedWindow, PerformanceWindow, RejectCount
@@ -46,8 +46,8 @@ class Policy:
 
     model: str
     tiling: Tiling
-    alerts: AlertSettings = AlertSettings()
-    retraining: RetrainingSettings = RetrainingSettings()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    retraining: RetrainingSettings = field(default_factory=RetrainingSettings)
     compare: str = "pinned"
     alpha: float = 0.05
     retention_ms: int = 14 * 86_400_000
@@ -133,9 +133,7 @@ class _Turn:
     def hear(self, inputs: Inputs) -> None:
         """What is not a window."""
         self.heard = bool(inputs.controls or inputs.performance or inputs.rejects)
-        self._controls = self._controls.take(
-            one for one in inputs.controls if one.model in ("", self._policy.model)
-        )
+        self._controls = self._controls.take(one for one in inputs.controls if one.model in ("", self._policy.model))
         self._retraining = retrainings.take_labels(self._retraining, inputs.performance)
         known = {(one.end_ms, one.start_ms): one for one in (*self._rejects, *inputs.rejects)}
         self._rejects = tuple(known[key] for key in sorted(known)[-FEWEST_PANES:])
@@ -187,9 +185,7 @@ class _Turn:
             model=policy.model, compare=policy.compare, start_ms=start_ms, end_ms=end_ms, pane_ms=pane_ms,
             revised=revised,
         )  # fmt: skip
-        self._machine, told = machines.step(
-            self._machine, found, policy.alerts, moment, self._controls.acknowledged_by
-        )
+        self._machine, told = machines.step(self._machine, found, policy.alerts, moment, self._controls.acknowledged_by)
         self._alerts += told
         self._close({one.cause for one in told if one.state == "resolved"}, tracks, end_ms)
         live = {track.version: track.reference for track in tracks}
@@ -248,12 +244,13 @@ class _Turn:
         return found
 
     def _is_silenced(self, cause: Cause, segment: str, column: str, at_ms: int) -> bool:
+        silences: list[SilenceSettings | Silence] = [*self._policy.alerts.silences, *self._controls.silences()]
         return any(
             one.from_ms <= at_ms < one.until_ms
             and one.cause in (None, cause)
             and one.segment in (None, segment)
             and one.column in (None, column)
-            for one in (*self._policy.alerts.silences, *self._controls.silences())
+            for one in silences
         )
 
     def _silenced(self, tracks: Sequence[Track], end_ms: int) -> set[tuple[str, str, str]]:
@@ -275,7 +272,9 @@ class _Turn:
         if not causes:
             return
         for track in tracks:
-            whole = {cell.last.column: (cell.drifted or cell.last).cause for cell in track.cells if not cell.last.segment}
+            whole = {
+                cell.last.column: (cell.drifted or cell.last).cause for cell in track.cells if not cell.last.segment
+            }
             places = frozenset(
                 cell.place
                 for cell in track.cells

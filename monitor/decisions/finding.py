@@ -1,6 +1,7 @@
 """What the evidence comes to at the end of a window, one finding a cause. Pure.
 
-A finding says what moved, since when and how surely; whether that is told is the machine's (`monitor.decisions.machine`).
+A finding says what moved, since when and how surely; whether that is told is the machine's
+(`monitor.decisions.machine`).
 """
 
 import math
@@ -18,7 +19,8 @@ from monitor.decisions.track import DETECTOR, Cell, Track
 from monitor.decisions.usual import Silent
 
 QUIET_PANES: Final = 5
-"""Quiet windows after which drift is over, if `resolve_after` has passed; of what breaks at once `QUIET_PANES_SHARP`."""
+"""Quiet windows after which drift is over, if `resolve_after` has passed; of what breaks at once,
+`QUIET_PANES_SHARP`."""
 QUIET_PANES_SHARP: Final = 2
 _AT_ONCE_P: Final = 1e-6
 # From which effect on a single window leaves no doubt, in the methods' own units; near the most that they can be.
@@ -40,6 +42,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     columns: what moved, the largest effect times importance first.
     severity: by effect and share of importance.
     onset_ms: where the change is placed.
+    run_ms: the start of the last unbroken run of windows in which the strongest drifted.
     value, level: the evidence, and from which on it raises.
     n_windows: in which the first of `columns` drifted.
     p_value: the first's, in its last window that drifted.
@@ -54,6 +57,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity = "warning"
     value: float = 0.0
     level: float = 1.0
+    run_ms: int = 0
     n_windows: int = 0
     p_value: float = 1.0
     version: str = ""
@@ -162,9 +166,9 @@ def grouped(
 ) -> dict[Cause, Finding]:
     """Findings that only follow from another are listed in it, so that one broken column is one alert.
 
-    What the model says moves with its inputs: prediction drift, subgroups of columns that moved in the whole, and columns
-    derived from all features are listed with the inputs' alert that is open or due, unless they began well before it. An
-    alert that is open on its own stays so, and what was listed once (`followed`, columns) stays listed.
+    What the model says moves with its inputs: prediction drift, subgroups of columns that moved in the whole, and
+    columns derived from all features are listed with the inputs' alert that is open or due, unless they began well
+    before it. An alert that is open on its own stays so, and what was listed once (`followed`, columns) stays listed.
     """
     upstream = [cause for cause in INPUTS if cause in found and (cause in opened or found[cause].raises)]
     if not upstream:
@@ -176,10 +180,11 @@ def grouped(
         if own is None or cause in opened or cause == first:
             continue
         listed = {one.column for other in upstream if other != cause for one in found[other].columns}
-        follows = all(one.column in listed or is_derived(one.column) or is_prediction(one.column) for one in own.columns)
-        at_a_time = found[first].raises and first not in opened and own.raises
+        follows = all(
+            one.column in listed or is_derived(one.column) or is_prediction(one.column) for one in own.columns
+        )
         again = any(one.column in followed for one in own.columns)
-        if follows and (at_a_time or again or own.onset_ms >= found[first].onset_ms - _UPSTREAM_SLACK * pane_ms):
+        if follows and (again or own.run_ms >= found[first].onset_ms - _UPSTREAM_SLACK * pane_ms):
             del grouping[cause]
             columns = tuple(msgspec.structs.replace(one, follows=True) for one in own.columns)
             grouping[first] = msgspec.structs.replace(grouping[first], columns=(*grouping[first].columns, *columns))
@@ -200,13 +205,14 @@ def _finding(
     if settings.raise_when.by_evidence:
         raises = bool(fresh) and (value >= level or at_once)
     else:
-        raises = any(_n_drifted(one, settings.raise_when.n) >= settings.raise_when.k for one in fresh)
+        raises = at_once or any(_n_drifted(one, settings.raise_when.n) >= settings.raise_when.k for one in fresh)
     strongest = max(shown, key=lambda one: (one.value, _rank(one, settings)))
     first = ranked[0]
     return Finding(
         cause=cause,
         columns=tuple(_column(one, settings) for one in ranked),
         onset_ms=_onset_ms(strongest),
+        run_ms=strongest.cell.run_ms or 0,
         raises=raises,
         at_once=at_once,
         severity=_severity(cause, shown, settings),

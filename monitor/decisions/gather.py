@@ -1,7 +1,7 @@
 """From the evaluator's record batches to the closed windows of one model. Pure.
 
-Of the windows those of the tiling count, of the comparisons the first that is configured: another one over the same rows
-would count the same evidence twice.
+Of the windows those of the tiling count, of the comparisons the first that is configured: another one over the same
+rows would count the same evidence twice.
 """
 
 from collections import defaultdict
@@ -50,7 +50,7 @@ def closed_windows(
         _take_verdicts(_of_model(batch, model, compare), tiling, alpha, hysteresis, counts, moved)
     n_events: dict[Key, int] = {}
     for batch in windows:
-        for row in _rows(_of_model(batch, model).filter(pc.equal(_of_model(batch, model)["segment"], "")), "events"):
+        for row in _of_whole(_of_model(batch, model)).select([*_KEY, "events"]).to_pylist():
             if tiling.holds(row["window_start_ms"], row["window_end_ms"]):
                 n_events[_key_of(row)] = row["events"]
     found = [
@@ -75,7 +75,7 @@ def performance_windows(batches: Iterable[pa.RecordBatch], *, model: str, tiling
     for batch in of_record(batches, "performance"):
         own = _of_model(batch, model)
         names = ("version", "window_start_ms", "window_end_ms", "n_labelled", "maturity", "estimated")
-        for row in own.filter(pc.equal(own["segment"], "")).select(list(names)).to_pylist():
+        for row in _of_whole(own).select(list(names)).to_pylist():
             key = (row["version"], row["window_start_ms"], row["window_end_ms"])
             if row["estimated"] or not tiling.holds(*key[1:]):
                 continue
@@ -95,15 +95,22 @@ def models_in(batches: Iterable[pa.RecordBatch]) -> set[str]:
     names: set[str] = set()
     for batch in batches:
         if batch.schema.get_field_index("model") >= 0:
-            names.update(batch.column("model").unique().to_pylist())
+            found: list[Any] = batch.column("model").unique().to_pylist()
+            names.update(found)
     return names
 
 
 def _of_model(batch: pa.RecordBatch, model: str, compare: str | None = None) -> pa.RecordBatch:
-    mask = pc.equal(batch["model"], model)
-    if compare is not None:
-        mask = pc.and_(mask, pc.equal(batch["compare"], compare))
-    return batch.filter(mask)
+    own = batch.filter(_is(batch["model"], model))
+    return own if compare is None else own.filter(_is(own["compare"], compare))
+
+
+def _of_whole(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch.filter(_is(batch["segment"], ""))
+
+
+def _is(column: Any, text: str) -> Any:
+    return pc.equal(column, pa.scalar(text))
 
 
 def _take_verdicts(
@@ -120,9 +127,10 @@ def _take_verdicts(
     batch = batch.filter(pa.array(inside[of_row.reshape(-1)])) if batch.num_rows else batch
     if not batch.num_rows:
         return
-    whole = np.asarray(pc.equal(batch["segment"], ""))
-    for row, in_whole in zip(batch.select(list(_KEY)).to_pylist(), whole.tolist(), strict=True):
-        counts[_key_of(row)][0 if in_whole else 1] += 1
+    whole = _is(batch["segment"], "")
+    cells = pa.Table.from_batches([batch.select(list(_KEY))]).append_column("whole", whole)
+    for row in cells.group_by([*_KEY, "whole"]).aggregate([([], "count_all")]).to_pylist():
+        counts[_key_of(row)][0 if row["whole"] else 1] += row["count_all"]
     effect, threshold = (np.asarray(batch[name]) for name in ("effect", "threshold"))
     strong = (effect >= hysteresis * threshold) & (effect > 0.0)
     for row in batch.filter(pa.array(strong)).to_pylist():
@@ -153,11 +161,6 @@ _PLAIN: Final = ("segment", "column", "method", "effect", "threshold", "directio
 def _strongest(cells: Sequence[MovedCell]) -> tuple[MovedCell, ...]:
     kept = sorted(cells, key=lambda cell: (not cell.drifted, -cell.strength, cell.segment, cell.column))[:MOST_MOVED]
     return tuple(sorted(kept, key=lambda cell: cell.place))
-
-
-def _rows(batch: pa.RecordBatch, *more: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = batch.select([*_KEY, *more]).to_pylist()
-    return rows
 
 
 def _key_of(row: dict[str, Any]) -> Key:

@@ -1,12 +1,12 @@
 """Raised, updated, resolved: from findings to what is told. Pure.
 
-There is at most one open alert a cause. It is raised where the finding says so, it is not cooling down, and something of
-it is not silenced; told again where a column that was not named joins, where it becomes critical, or where late data
+There is at most one open alert a cause. It is raised where the finding says so, it is not cooling down, and something
+of it is not silenced; told again where a column that was not named joins, where it becomes critical, or where late data
 changed it; resolved once nothing is found any more.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -106,9 +106,7 @@ def _may_raise(finding: Finding, resolved_ms: int | None, settings: AlertSetting
 def _raise(finding: Finding, settings: AlertSettings, moment: Moment) -> OpenAlert:
     key = dedupe_key(moment.model, finding.cause, moment.end_ms)
     alert = _alert(finding, settings, moment, key)
-    return OpenAlert(
-        alert=alert, raised_ms=moment.end_ms, told_ms=moment.end_ms, named=tuple(sorted(_named(finding)))
-    )
+    return OpenAlert(alert=alert, raised_ms=moment.end_ms, told_ms=moment.end_ms, named=tuple(sorted(_named(finding))))
 
 
 def _update(current: OpenAlert, finding: Finding, settings: AlertSettings, moment: Moment, by: str) -> OpenAlert:
@@ -194,8 +192,3 @@ def _alert(finding: Finding, settings: AlertSettings, moment: Moment, key: str) 
 def dedupe_key(*parts: object) -> str:
     """32 hexadecimal digits, the same for the same parts: names may be of any length and script, and keys may not."""
     return hashlib.sha256(msgspec.json.encode([str(part) for part in parts])).hexdigest()[:32]
-
-
-def resolved_places(before: Sequence[OpenAlert], told: Sequence[Alert]) -> set[Cause]:
-    """The causes of alerts that were resolved now."""
-    return {alert.cause for alert in told if alert.state == "resolved"}

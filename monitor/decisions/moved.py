@@ -47,7 +47,7 @@ class MovedCell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     @property
     def evidence(self) -> float:
-        """The p-value of evidence over time: 1 where the effect is none that matters. A larger p-value is valid, too."""
+        """The p-value of evidence over time: 1 where the effect is none that matters, which is valid, too."""
         return self.p_value if self.strength >= 1.0 else 1.0
 
     @property

@@ -89,16 +89,12 @@ def step(
     state, closing = _closed(state, settings, controls, at_ms)
     told += closing
     longest_ms = max(settings.budget.per_ms, settings.cooldown_ms)
-    state = msgspec.structs.replace(
-        state, asked_ms=tuple(one for one in state.asked_ms if at_ms - one < longest_ms)
-    )
+    state = msgspec.structs.replace(state, asked_ms=tuple(one for one in state.asked_ms if at_ms - one < longest_ms))
     asking = _asking(state, opened, settings, at_ms, first_seen_ms)
     if asking is None:
         return state, told
     held = _held(state, asking, opened, settings, controls, at_ms)
-    request = _request(
-        state, asking, settings, held, model, at_ms, first_seen_ms, reference_versions, references
-    )
+    request = _request(state, asking, settings, held, model, at_ms, first_seen_ms, reference_versions, references)
     if held:
         said = dedupe_key(asking.key, *sorted(one.code for one in held))
         if said not in state.held:
@@ -202,7 +198,9 @@ def _held(
             held.append(Held(code="labels_contradict", text="labels since the change show no loss"))
         elif settings.require_confirmation:
             held.append(
-                Held(code="not_confirmed", text="no labels confirm that the drift costs anything (require_confirmation)")
+                Held(
+                    code="not_confirmed", text="no labels confirm that the drift costs anything (require_confirmation)"
+                )
             )
     elif asking.causes and since and not mature:
         held.append(Held(code="immature_labels", text=f"fewer than {settings.min_maturity:.0%} of labels have come"))

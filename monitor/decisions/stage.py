@@ -1,7 +1,8 @@
 """The step after the evaluator: its results in, alerts and requests out, over the same key-value state. Pure.
 
-`DecisionStage.advance(state, batches, offset=...)` is called once a message of `drift.sketches`, with all batches that the
-evaluator made of it; the caller writes what it returns in the same transaction. One value a model, fenced by the source
+`DecisionStage.advance(state, batches, offset=...)` is called once a message of `drift.sketches`, with all batches that
+the evaluator made of it; the caller writes what it returns in the same transaction. One value a model, fenced by the
+source
 offset like the rest of the state: a message that is repeated tells the same again, and changes nothing.
 """
 

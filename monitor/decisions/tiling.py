@@ -1,4 +1,4 @@
-"""Which windows decisions look at: those of one shape that do not overlap, so that no event counts twice as evidence."""
+"""Which windows decisions look at: those of one shape that do not overlap, so that no event is evidence twice."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Evidence over time of one version on one reference: an e-detector a cell. Pure.
 
 Cells that did not move bet the same on the same windows, so that one detector stands for all of them (`base`), and only
-those that moved of late have their own. The last windows are kept as they came, behind a checkpoint: one that late events
-revise is replaced, and the evidence since is counted again.
+those that moved of late have their own. The last windows are kept as they came, behind a checkpoint: one that late
+events revise is replaced, and the evidence since is counted again.
 """
 
 from collections.abc import Mapping
@@ -32,6 +32,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     last_end_ms: the end of the last window in which an open alert would hold; None while there is none.
     n_drifted: windows in which it drifted since it is kept.
     turned_ms: the start of the window in which it drifted for another cause than before; None while it did not.
+    run_ms, run_end_ms: the last unbroken run of windows in which it drifted; None before the first.
     """
 
     evidence: Evidence
@@ -40,6 +41,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     last_end_ms: int | None = None
     n_drifted: int = 0
     turned_ms: int | None = None
+    run_ms: int | None = None
+    run_end_ms: int | None = None
 
     @property
     def onset_ms(self) -> int | None:
@@ -111,7 +114,8 @@ def absorb(
     track: Track, window: ClosedWindow, *, retention_ms: int, hold_ms: int = 0, fewest: int = FEWEST_PANES
 ) -> Track:
     """The track after one more window, or after a revision of one that is still kept; a revision of an earlier one
-    changes nothing. Windows that ended within `retention_ms` are kept, and at least `fewest` of them; cells for `hold_ms` after they moved."""
+    changes nothing. Windows that ended within `retention_ms` are kept, and at least `fewest` of them; cells for
+    `hold_ms` after they moved."""
     pane = Pane(start_ms=window.start_ms, end_ms=window.end_ms, moved=window.moved)
     track = msgspec.structs.replace(
         track,
@@ -183,6 +187,8 @@ def _seen(cell: Cell, evidence: Evidence, own: MovedCell | None, pane: Pane) -> 
     turned = own.drifted and cell.drifted is not None and own.cause != cell.drifted.cause
     return Cell(
         turned_ms=pane.start_ms if turned else cell.turned_ms,
+        run_ms=pane.start_ms if own.drifted and cell.run_end_ms != pane.start_ms else cell.run_ms,
+        run_end_ms=pane.end_ms if own.drifted else cell.run_end_ms,
         evidence=evidence,
         last=own,
         drifted=own if own.drifted else cell.drifted,

@@ -60,7 +60,7 @@ _alerts: Final = msgspec.json.Decoder(AlertEvent)
 _requests: Final = msgspec.json.Decoder(RetrainingEvent)
 
 
-class BadEvent(ValueError):
+class BadEvent(ValueError):  # noqa: N818 - it names what came, as BadRecord does
     """No event of ours, or of another version: drop it, and count it."""
 
 

@@ -1,8 +1,8 @@
 """An alert in sentences: what moved, from what to what, since when, where, how surely, what it probably is, what to do.
 
-One template for all destinations, plain text on one line; a destination puts it into its own form, and escapes it there.
-Names come from outside and may be anything: `safe` makes each short, printable, and of the reading direction of its
-sentence.
+One template for all destinations, plain text on one line; a destination puts it into its own form, and escapes it
+there. Names come from outside and may be anything: `safe` makes each short, printable, and of the reading direction of
+its sentence.
 """
 
 import unicodedata
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_LETTERS: Final = 60
 _DROPPED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_PLAIN: Final = str.maketrans({"<": "‹", ">": "›", "`": "'", "|": "¦"})
+_PLAIN: Final = str.maketrans({"<": "\u2039", ">": "\u203a", "`": "'", "|": "\u00a6"})
 _DAY_MS: Final = 86_400_000
 
 TITLES: Final[dict[Cause, str]] = {
@@ -88,7 +88,7 @@ def lead(alert: "Alert") -> "MovedColumn":
 
 
 def safe(name: str, most: int = MOST_LETTERS) -> str:
-    """A name that fits into a sentence: without control, format and direction marks, angle brackets, and a long tail."""
+    """A name that fits into a sentence: without control and direction marks, angle brackets, and a long tail."""
     head = name[: 4 * most]
     kept = "".join(
         " " if letter.isspace() else letter for letter in head if unicodedata.category(letter) not in _DROPPED
@@ -117,9 +117,7 @@ def recommendation(alert: "Alert") -> str:
     first = lead(alert)
     if alert.cause == "data_quality" and is_sharp(first.direction):
         return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
-    return _DO[alert.cause].format(
-        column=safe(first.column), segment=_where(first), since=instant(alert.onset_ms)
-    )
+    return _DO[alert.cause].format(column=safe(first.column), segment=_where(first), since=instant(alert.onset_ms))
 
 
 def _what(one: "MovedColumn") -> str:
@@ -188,7 +186,9 @@ def _probably(alert: "Alert") -> str:
     if alert.cause in INPUTS and len(columns) > 1 and _together(alert):
         said = f"Probably one source upstream, which its {len(columns)} columns share"
     elif alert.cause in ("schema", "data_quality"):
-        said = "Probably one column upstream" if is_sharp(lead(alert).direction) else "Perhaps the season, or a new unit"
+        said = (
+            "Probably one column upstream" if is_sharp(lead(alert).direction) else "Perhaps the season, or a new unit"
+        )
         if lead(alert).direction == "new category":
             said = "Probably a category that the model has not learned"
     elif alert.cause == "data_drift":
