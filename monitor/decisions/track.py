@@ -116,7 +116,8 @@ def absorb(
     """The track after one more window, or after a revision of one that is still kept; a revision of an earlier one
     changes nothing. Windows that ended within `retention_ms` are kept, and at least `fewest` of them; cells for
     `hold_ms` after they moved."""
-    pane = Pane(start_ms=window.start_ms, end_ms=window.end_ms, moved=window.moved)
+    moved = tuple(sorted(window.moved, key=lambda cell: cell.place))
+    pane = Pane(start_ms=window.start_ms, end_ms=window.end_ms, moved=moved)
     track = msgspec.structs.replace(
         track,
         hold_ms=hold_ms,

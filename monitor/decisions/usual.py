@@ -67,7 +67,7 @@ def count(usual: Usual, windows: Iterable[ClosedWindow], tiling: Tiling, now_ms:
         known[key] = msgspec.structs.replace(before, n={**before.n, window.version: window.n_events})
     recent: list[Counted] = []
     for one in (known[key] for key in sorted(known)):
-        if recent:
+        if recent and recent[-1].end_ms < one.start_ms:
             recent += _gaps(recent[-1].end_ms, one.start_ms, tiling)
         recent.append(one)
     if recent:

@@ -246,9 +246,7 @@ def test_many_rejected_events_are_an_alert() -> None:
     bad = RejectCount(start_ms=2 * DAY_MS, end_ms=3 * DAY_MS, n_rejected=300, n_events=1_000)
     (alert,) = run.feed(rejects=[bad])
     assert (alert.cause, alert.columns[0].after) == ("rejects", 0.3)
-    fine = [
-        RejectCount(start_ms=n * DAY_MS, end_ms=(n + 1) * DAY_MS, n_rejected=1, n_events=1_000) for n in (3, 4)
-    ]
+    fine = [RejectCount(start_ms=n * DAY_MS, end_ms=(n + 1) * DAY_MS, n_rejected=1, n_events=1_000) for n in (3, 4)]
     assert run.feed(rejects=fine)[0].state == "resolved"
 
 
