@@ -157,8 +157,10 @@ def _asking(
     first_seen_ms: Mapping[str, int],
 ) -> _Asking | None:
     order = {cause: number for number, cause in enumerate(settings.causes)}
+    # What has been asked for waits for its answer; an alert that is new meanwhile asks, and is held back.
+    answered = {*state.done, *(() if state.open is None else (one.dedupe_key for one in state.open.evidence.alerts))}
     alerts = sorted(
-        (one for one in opened if one.cause in order and one.dedupe_key not in state.done),
+        (one for one in opened if one.cause in order and one.dedupe_key not in answered),
         key=lambda one: order[one.cause],
     )
     if alerts:
@@ -168,7 +170,7 @@ def _asking(
             alerts=tuple(alerts),
             since_ms=min(one.onset_ms for one in alerts),
         )
-    if settings.stale_after_ms is None or not first_seen_ms:
+    if settings.stale_after_ms is None or not first_seen_ms or state.open is not None:
         return None
     version = max(first_seen_ms, key=lambda name: (first_seen_ms[name], name))
     stale = at_ms - first_seen_ms[version] >= settings.stale_after_ms
