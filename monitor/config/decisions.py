@@ -85,7 +85,7 @@ class RetrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     min_labels: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 1_000
     """Labels since the change, where labels are joined: what the new model can learn from."""
     min_maturity: Share = 0.8
-    """Share of the labels due that must have come before a loss counts as measured."""
+    """Share of a window's predictions whose labels must have come before it counts as measured, if more may come."""
     cooldown_ms: Duration = field(name="cooldown", default=7 * _DAY_MS)
     """Between two requests."""
     budget: Annotated[Rate, Meta(extra={"form": "rate"})] = Rate(n=2, per_ms=30 * _DAY_MS)

@@ -19,15 +19,16 @@ _RATES: Final = frozenset(
     {"more missing", "fewer missing", "more invalid", "fewer invalid", "new category", "above range", "below range"}
 )
 _SHARP: Final = frozenset({"more missing", "more invalid", "fewer features", "fewer predictions"})
-_BETTER: Final = frozenset({"fewer missing", "fewer invalid"})
+_BETTER: Final = frozenset({"fewer missing", "fewer invalid", "better", "sooner"})
 _COVERAGE: Final = frozenset({"fewer features", "fewer predictions"})
 _RATE_METHODS: Final = frozenset({"missing", "invalid", "unseen", "out_of_range", "coverage"})
 _SPECIAL: Final[dict[str, Cause]] = {
     "@loss": "performance",
     "@relation": "concept_drift",
     "@delay": "label_delay",
-    "@label_delay": "label_delay",
-    "@labels": "label_delay",
+    "@labels_missing": "label_delay",
+    "@labels_selective": "label_delay",
+    "@subgroup": "subgroup",
 }
 _DERIVED: Final = ("@joint", "@distance", "@residual")
 
@@ -36,8 +37,6 @@ def cause_of(*, column: str, segment: str, method: str, direction: str, after: f
     """What a verdict on a column speaks of; the parameters are fields of the record `drift_verdict`."""
     if column in _SPECIAL:
         return _SPECIAL[column]
-    if column.startswith(("@loss", "@relation")):  # the detectors' own rows, such as @loss.adwin
-        return "performance" if column.startswith("@loss") else "concept_drift"
     if direction in ("more missing", "more invalid") and after >= GONE and not segment:
         return "schema"
     if direction in _RATES or direction in _COVERAGE or (direction == "none" and method in _RATE_METHODS):
@@ -45,6 +44,11 @@ def cause_of(*, column: str, segment: str, method: str, direction: str, after: f
     if is_prediction(column):
         return "prediction_drift"
     return "data_drift"
+
+
+def rests_on_labels(column: str) -> bool:
+    """Whether its verdicts come once labels do, long after the window's others."""
+    return column in _SPECIAL
 
 
 def is_prediction(column: str) -> bool:

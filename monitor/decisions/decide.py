@@ -41,6 +41,7 @@ class Policy:
     compare: the comparison that counts.
     alpha: the largest q-value that is significant.
     retention_ms: how long late events may revise a window.
+    label_horizon_ms: how long labels may; 0: there are none.
     reference_versions: labels of references by digest.
     """
 
@@ -51,6 +52,7 @@ class Policy:
     compare: str = "pinned"
     alpha: float = 0.05
     retention_ms: int = 14 * 86_400_000
+    label_horizon_ms: int = 0
     reference_versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -100,7 +102,9 @@ def decide(policy: Policy, state: Decisions, inputs: Inputs, now_ms: int) -> Dec
     due = [one for one in inputs.windows if last_end_ms is None or one.end_ms > last_end_ms]
     if late and state.last_start_ms is not None and last_end_ms is not None:
         turn.absorb(late)
-        turn.conclude(state.last_start_ms, last_end_ms, revised=True)
+        # Labels always come after the window's end.
+        revised = any(one.family == "inputs" for one in late)
+        turn.conclude(state.last_start_ms, last_end_ms, revised=revised)
     for end_ms in sorted({one.end_ms for one in due}):
         own = [one for one in due if one.end_ms == end_ms]
         turn.absorb(own)
@@ -116,7 +120,7 @@ def decide(policy: Policy, state: Decisions, inputs: Inputs, now_ms: int) -> Dec
 class _Turn:
     def __init__(self, policy: Policy, state: Decisions) -> None:
         self._policy = policy
-        self._tracks = {(one.version, one.reference): one for one in state.tracks}
+        self._tracks = {(one.version, one.reference, one.family): one for one in state.tracks}
         self._state = state
         self._usual, self._machine, self._retraining = state.usual, state.machine, state.retraining
         self._controls, self._rejects = state.controls, state.rejects
@@ -142,19 +146,20 @@ class _Turn:
         """Count the evidence of windows."""
         settings = self._policy.alerts
         hold_ms = max(settings.resolve_after_ms, (QUIET_PANES + 1) * self._policy.tiling.pane_ms)
-        for window in sorted(windows, key=lambda one: (one.end_ms, one.version, one.reference)):
-            key = (window.version, window.reference)
+        for window in sorted(windows, key=lambda one: (one.end_ms, one.version, one.reference, one.family)):
+            key = (window.version, window.reference, window.family)
             first_ms = min(self._first_seen_ms.get(window.version, window.start_ms), window.start_ms)
             self._first_seen_ms[window.version] = first_ms
             track = self._tracks.get(key)
             if track is None:
-                track = Track(version=key[0], reference=key[1], first_ms=window.start_ms)
+                track = Track(version=key[0], reference=key[1], family=key[2], first_ms=window.start_ms)
             if not window.n_whole and not window.n_segments and not window.moved:
                 continue
             self._tracks[key] = absorb(
                 track,
                 window,
-                retention_ms=self._policy.retention_ms,
+                retention_ms=self._policy.retention_ms
+                + (self._policy.label_horizon_ms if window.family == "labels" else 0),
                 hold_ms=hold_ms,
                 fewest=max(FEWEST_PANES, settings.raise_when.n),
             )
@@ -279,14 +284,19 @@ class _Turn:
                 cell.place
                 for cell in track.cells
                 if {cause_now(cell, {}), cause_now(cell, whole)} & causes
-                and (cell.last_end_ms is None or cell.last_end_ms < end_ms)
+                and (cell.last_end_ms is None or cell.last_end_ms < track.now_ms(end_ms))
             )
-            self._tracks[track.version, track.reference] = close(track, places, end_ms)
+            self._tracks[track.version, track.reference, track.family] = close(track, places, track.now_ms(end_ms))
 
     def _forget(self, end_ms: int) -> None:
         """Versions that nothing comes of any more leave; the last ones stay."""
         keep_ms = max(self._policy.retention_ms, (QUIET_PANES + 1) * self._policy.tiling.pane_ms)
-        live = {key: one for key, one in self._tracks.items() if one.last_ms > end_ms - keep_ms}
+        lag_ms = self._policy.label_horizon_ms
+        live = {
+            key: one
+            for key, one in self._tracks.items()
+            if one.last_ms > end_ms - keep_ms - (lag_ms if one.family == "labels" else 0)
+        }
         newest = sorted(live, key=lambda key: (live[key].last_ms, key))[-MOST_TRACKS:]
         self._tracks = {key: live[key] for key in sorted(newest)}
 

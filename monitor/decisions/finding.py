@@ -199,7 +199,7 @@ def _finding(
         return None
     ranked = sorted(shown, key=lambda one: _rank(one, settings))
     value = math.fsum(sorted(one.value for one in heard))
-    fresh = [one for one in heard if one.cell.last_end_ms == end_ms and one.cell.last.drifted]
+    fresh = [one for one in heard if one.cell.last_end_ms == one.track.now_ms(end_ms) and one.cell.last.drifted]
     fresh = [one for one in fresh if not is_improvement(one.cell.last.direction)]
     at_once = any(_is_enormous(one.cell.last) for one in fresh)
     if settings.raise_when.by_evidence:
@@ -233,7 +233,7 @@ def _is_live(cell: Cell, track: Track, settings: AlertSettings, end_ms: int) -> 
     n_quiet = sum(pane.start_ms >= cell.last_end_ms for pane in track.panes)
     if n_quiet < (QUIET_PANES_SHARP if sharp else QUIET_PANES):
         return True
-    return not sharp and end_ms - cell.last_end_ms < settings.resolve_after_ms
+    return not sharp and track.now_ms(end_ms) - cell.last_end_ms < settings.resolve_after_ms
 
 
 def _n_drifted(one: _Live, n: int) -> int:

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.decisions.cause import cause_of
-from monitor.decisions.moved import ClosedWindow, MovedCell, PerformanceWindow, number
+from monitor.decisions.cause import cause_of, rests_on_labels
+from monitor.decisions.moved import ClosedWindow, Family, MovedCell, PerformanceWindow, number
 from monitor.decisions.tiling import Tiling
 from sinks.records import record_of
 
@@ -21,7 +21,9 @@ MOST_MOVED: Final = 500
 """Cells of a window that are kept, the strongest: enough to say which, and a bound on the state."""
 
 _KEY: Final = ("version", "reference", "window_start_ms", "window_end_ms")
-Key = tuple[str, str, int, int]
+Key = tuple[str, str, int, int, Family]
+MOST_EFFECT: Final = 1e9
+"""Of an effect beside a reference that has none of it, which is infinite and has no form in JSON."""
 
 
 def closed_windows(
@@ -59,6 +61,7 @@ def closed_windows(
             reference=key[1],
             start_ms=key[2],
             end_ms=key[3],
+            family=key[4],
             n_whole=counts[key][0],
             n_segments=counts[key][1],
             moved=_strongest(moved[key]),
@@ -66,7 +69,7 @@ def closed_windows(
         )
         for key in {*counts, *n_events}
     ]
-    return sorted(found, key=lambda one: (one.end_ms, one.start_ms, one.version, one.reference))
+    return sorted(found, key=lambda one: (one.end_ms, one.start_ms, one.version, one.reference, one.family))
 
 
 def performance_windows(batches: Iterable[pa.RecordBatch], *, model: str, tiling: Tiling) -> list[PerformanceWindow]:
@@ -74,14 +77,15 @@ def performance_windows(batches: Iterable[pa.RecordBatch], *, model: str, tiling
     found: dict[tuple[str, int, int], PerformanceWindow] = {}
     for batch in of_record(batches, "performance"):
         own = _of_model(batch, model)
-        names = ("version", "window_start_ms", "window_end_ms", "n_labelled", "maturity", "estimated")
+        names = ("version", "window_start_ms", "window_end_ms", "n_labelled", "maturity", "provisional", "estimated")
         for row in _of_whole(own).select(list(names)).to_pylist():
             key = (row["version"], row["window_start_ms"], row["window_end_ms"])
             if row["estimated"] or not tiling.holds(*key[1:]):
                 continue
             found[key] = PerformanceWindow(
-                version=key[0], start_ms=key[1], end_ms=key[2], n_labelled=row["n_labelled"], maturity=row["maturity"]
-            )
+                version=key[0], start_ms=key[1], end_ms=key[2], n_labelled=row["n_labelled"],
+                maturity=number(row["maturity"]) or 0.0, provisional=row["provisional"],
+            )  # fmt: skip
     return [found[key] for key in sorted(found, key=lambda key: (key[2], key[0]))]
 
 
@@ -128,8 +132,8 @@ def _take_verdicts(
     if not batch.num_rows:
         return
     whole = _is(batch["segment"], "")
-    cells = pa.Table.from_batches([batch.select(list(_KEY))]).append_column("whole", whole)
-    for row in cells.group_by([*_KEY, "whole"]).aggregate([([], "count_all")]).to_pylist():
+    cells = pa.Table.from_batches([batch.select([*_KEY, "column"])]).append_column("whole", whole)
+    for row in cells.group_by([*_KEY, "column", "whole"]).aggregate([([], "count_all")]).to_pylist():
         counts[_key_of(row)][0 if row["whole"] else 1] += row["count_all"]
     effect, threshold = (np.asarray(batch[name]) for name in ("effect", "threshold"))
     strong = (effect >= hysteresis * threshold) & (effect > 0.0)
@@ -150,12 +154,13 @@ def _take_verdicts(
                 before=number(row["before"]),
                 after=number(row["after"]),
                 n=row["n_current"],
+                effect=min(row["effect"], MOST_EFFECT),
                 **{name: row[name] for name in _PLAIN},
             )
         )
 
 
-_PLAIN: Final = ("segment", "column", "method", "effect", "threshold", "direction", "quantity")
+_PLAIN: Final = ("segment", "column", "method", "threshold", "direction", "quantity")
 
 
 def _strongest(cells: Sequence[MovedCell]) -> tuple[MovedCell, ...]:
@@ -164,4 +169,5 @@ def _strongest(cells: Sequence[MovedCell]) -> tuple[MovedCell, ...]:
 
 
 def _key_of(row: dict[str, Any]) -> Key:
-    return row["version"], row["reference"], row["window_start_ms"], row["window_end_ms"]
+    family: Family = "labels" if rests_on_labels(row.get("column", "")) else "inputs"
+    return row["version"], row["reference"], row["window_start_ms"], row["window_end_ms"], family

@@ -4,7 +4,7 @@ A cell is one column of one segment. Most move little or not at all; of those on
 """
 
 import math
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -56,11 +56,16 @@ class MovedCell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.segment, self.column
 
 
+Family = Literal["inputs", "labels"]
+"""Whose verdicts come together: those of the events, and those that rest on labels, which come later."""
+
+
 class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """One window of one version.
+    """What one family of verdicts says of one window of one version.
 
     Attributes
     ----------
+    family: all of its verdicts on the window are here, and none of the other's.
     start_ms, end_ms: half-open.
     version, reference: as in `drift_verdict`.
     n_whole, n_segments: cells with a verdict, of the whole and of segments.
@@ -72,6 +77,7 @@ class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int
     version: str
     reference: str
+    family: Family = "inputs"
     n_whole: int = 0
     n_segments: int = 0
     moved: tuple[MovedCell, ...] = ()
@@ -84,7 +90,8 @@ class PerformanceWindow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     n_labelled: predictions whose label has come.
-    maturity: share of the labels due that have.
+    maturity: share of the predictions that have one.
+    provisional: more labels are expected.
     """
 
     start_ms: int
@@ -92,6 +99,7 @@ class PerformanceWindow(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     n_labelled: int
     maturity: float
+    provisional: bool = True
 
 
 class RejectCount(msgspec.Struct, frozen=True, kw_only=True):

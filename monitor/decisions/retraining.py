@@ -193,7 +193,7 @@ def _held(
 ) -> tuple[Held, ...]:
     held = []
     since = [one for one in state.labels if one.end_ms > asking.since_ms]
-    mature = [one for one in since if one.maturity >= settings.min_maturity and one.n_labelled > 0]
+    mature = [one for one in since if one.n_labelled and (one.maturity >= settings.min_maturity or not one.provisional)]
     measured = any(alert.cause in _MEASURED for alert in opened)
     if asking.causes and not measured:
         if mature:

@@ -207,6 +207,7 @@ def policy_of(model: Model, reference_versions: Mapping[str, str] | None = None)
         compare=compare.name,
         alpha=model.alpha,
         retention_ms=model.retention_ms,
+        label_horizon_ms=model.label_horizon_ms or 0,
         reference_versions=reference_versions or {},
     )
 

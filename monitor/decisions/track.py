@@ -11,11 +11,11 @@ from typing import Final
 import msgspec
 
 from detectors.edetector import EDetector, Evidence
-from monitor.decisions.moved import ClosedWindow, MovedCell
+from monitor.decisions.moved import ClosedWindow, Family, MovedCell
 
 DETECTOR: Final = EDetector()
-MOST_PANES: Final = 96
-"""Windows that can still be revised. What comes for an earlier one is shown in its rows and moves no evidence."""
+MOST_PANES: Final[Mapping[Family, int]] = {"inputs": 96, "labels": 1_000}
+"""Windows that can still be revised; of what rests on labels, of few columns, as long as labels come. What comes for an earlier one is shown in its rows and moves no evidence."""
 FEWEST_PANES: Final = 8
 """Enough to say how many are quiet, whatever the retention."""
 _AT_BASE: Final = 1.05
@@ -74,7 +74,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True):
-    """The evidence of one version on one reference.
+    """The evidence of one family of verdicts on one version and reference.
 
     Attributes
     ----------
@@ -89,6 +89,7 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     reference: str
     first_ms: int
+    family: Family = "inputs"
     n_whole: int = 0
     n_segments: int = 0
     base: Evidence = Evidence()
@@ -98,6 +99,10 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     panes: tuple[Pane, ...] = ()
     closed: tuple[Closed, ...] = ()
     hold_ms: int = 0
+
+    def now_ms(self, end_ms: int) -> int:
+        """Up to when its verdicts have come, at the end of a window: those that rest on labels lag."""
+        return self.last_ms if self.family == "labels" else end_ms
 
     @property
     def last_ms(self) -> int:
@@ -203,7 +208,9 @@ def _forget(track: Track, retention_ms: int, fewest: int) -> Track:
     last_ms = track.panes[-1].end_ms
     n = len(track.panes)
     drop = 0
-    while n - drop > fewest and (n - drop > MOST_PANES or track.panes[drop].end_ms <= last_ms - retention_ms):
+    while n - drop > fewest and (
+        n - drop > MOST_PANES[track.family] or track.panes[drop].end_ms <= last_ms - retention_ms
+    ):
         drop += 1
     if not drop:
         return track
@@ -218,8 +225,3 @@ def _forget(track: Track, retention_ms: int, fewest: int) -> Track:
         panes=panes,
         closed=tuple(one for one in track.closed if one.until_ms > panes[0].start_ms),
     )
-
-
-def by_version(tracks: tuple[Track, ...]) -> Mapping[tuple[str, str], Track]:
-    """By version and reference."""
-    return {(one.version, one.reference): one for one in tracks}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.decisions import Cause
-from monitor.decisions.cause import INPUTS, is_prediction, is_sharp
+from monitor.decisions.cause import INPUTS, is_prediction, is_sharp, rests_on_labels
 from monitor.wording import counted, figure, instant
 
 if TYPE_CHECKING:
@@ -61,6 +61,18 @@ _DO: Final[dict[Cause, str]] = {
 }
 
 
+_OWN: Final = {
+    "@score": "the score",
+    "@label": "the predicted class",
+    "@events": "the model",
+    "@rejects": "the model's events",
+    "@loss": "the loss",
+    "@relation": "the relation of inputs and labels",
+    "@subgroup": "the loss in a part",
+    "@delay": "the labels' delay",
+    "@labels_missing": "the share of labels",
+    "@labels_selective": "who gets labels",
+}
 _QUALITY: Final = {
     "more missing": "values are missing",
     "fewer missing": "fewer values are missing",
@@ -122,13 +134,13 @@ def recommendation(alert: "Alert") -> str:
 
 def _what(one: "MovedColumn") -> str:
     """``share missing of temp 0.2 % -> 100 % in all rows``."""
-    name = {"@score": "the score", "@label": "the predicted class", "@events": "the model"}.get(one.column)
-    name = name or safe(one.column)
+    name = _OWN.get(one.column) or safe(one.column)
     where = "" if one.column == "@events" else f" in {_where(one)}"
     if not one.quantity:
         return f"{name} moved{where}"
     change = f"{figure(one.quantity, one.before)} -> {figure(one.quantity, one.after)}"
-    return f"{safe(one.quantity)} of {name} {change} ({safe(one.direction)}){where}"
+    of = "" if rests_on_labels(one.column) else f" of {name}"
+    return f"{safe(one.quantity)}{of} {change} ({safe(one.direction)}){where}"
 
 
 def _where(one: "MovedColumn") -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from monitor.config.decisions import AlertSettings, RetrainingSettings
 from monitor.decisions.alert import Alert
 from monitor.decisions.cause import cause_of
@@ -60,6 +62,11 @@ def day(number: int, *moved: MovedCell, n_events: int | None = 1_000, **more: An
         n_events=n_events,
         **own,
     )
+
+
+def judged(number: int, *moved: MovedCell) -> ClosedWindow:
+    """The verdicts of a day that rest on labels, which come later than the others."""
+    return msgspec.structs.replace(day(number, *moved, n_events=None, n_whole=3), family="labels")
 
 
 def labels(number: int, n: int = 1_000, maturity: float = 1.0) -> PerformanceWindow:

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from support.decisions import DAY_MS, HOUR_MS, Run, cell, day, gone, policy
+from support.decisions import DAY_MS, HOUR_MS, Run, cell, day, gone, judged, policy
 
 from monitor.config.decisions import AlertSettings, SilenceSettings
 from monitor.config.rates import RaiseRule
@@ -248,6 +248,40 @@ def test_many_rejected_events_are_an_alert() -> None:
     assert (alert.cause, alert.columns[0].after) == ("rejects", 0.3)
     fine = [RejectCount(start_ms=n * DAY_MS, end_ms=(n + 1) * DAY_MS, n_rejected=1, n_events=1_000) for n in (3, 4)]
     assert run.feed(rejects=fine)[0].state == "resolved"
+
+
+def test_verdicts_that_rest_on_labels_come_later_and_raise_all_the_same() -> None:
+    # Labels come ten days after the day they belong to, and again with more of them; inputs stand still.
+    loss = cell("@loss", direction="worse")
+    run = Run()
+    for n in range(40):
+        windows = [day(n)]
+        if n >= 10:
+            late = n - 10
+            moved = [loss] if 5 <= late < 15 else []
+            windows += [
+                judged(late, *moved),
+                *([judged(late - 1, *([loss] if 5 <= late - 1 < 15 else []))] if late else []),
+            ]
+        run.feed(*windows)
+    assert run.told == [("raised", "performance"), ("resolved", "performance")]
+    raised, resolved = run.alerts
+    assert raised.onset_ms == 5 * DAY_MS
+    assert 15 * DAY_MS < raised.at_ms <= 20 * DAY_MS
+    assert "late events" not in resolved.summary
+
+
+def test_verdicts_of_labels_leave_those_of_inputs_alone() -> None:
+    run = Run().days(day(n, cell()) for n in range(6))
+    run.feed(*(judged(n) for n in range(6)))
+    assert run.told == [("raised", "data_drift")]
+    assert run.state.machine.opened
+
+
+def test_a_model_that_became_better_is_no_alert() -> None:
+    run = Run().days(day(n) for n in range(10))
+    run.feed(*(judged(n, cell("@loss", direction="better")) for n in range(10)))
+    assert run.told == []
 
 
 def test_two_versions_share_one_budget_and_one_alert() -> None:
