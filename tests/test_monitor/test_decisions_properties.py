@@ -27,17 +27,19 @@ CELLS = st.one_of(
     st.builds(gone, st.sampled_from(["x", "y"])),
 )
 WINDOWS = st.builds(
-    lambda number, cells, n_events, version: day(
+    lambda number, cells, n_events, version, family: day(
         number,
         *{one.place: one for one in cells}.values(),
         n_events=n_events,
         version=version,
         n_segments=10,
+        family=family,
     ),
     st.integers(0, 40),
     st.lists(CELLS, max_size=4),
     st.sampled_from([None, 1_000, 5]),
     st.sampled_from(["1", "1", "2"]),
+    st.sampled_from(["inputs", "inputs", "labels"]),
 )
 STEPS = st.lists(
     st.tuples(
@@ -69,8 +71,8 @@ POLICIES = st.builds(
 
 
 def distinct(windows: list[ClosedWindow]) -> list[ClosedWindow]:
-    """One a version and day, as the evaluator gives them."""
-    return list({(one.version, one.end_ms): one for one in windows}.values())
+    """One a version, day and family, as `gather` gives them."""
+    return list({(one.version, one.end_ms, one.family): one for one in windows}.values())
 
 
 def run_steps(own: Policy, steps: list[Any], *, shuffle: int | None = None, stored: bool = False) -> Run:

@@ -180,8 +180,8 @@ def test_the_state_of_a_later_release_stops_it_and_any_state_is_read_back() -> N
 
 def test_a_policy_is_what_the_configuration_says() -> None:
     config = parse(
-        "models: [{name: m, reference: r, windows: [{size: 7d, every: 1d}, {size: 1d}], compare: [trailing: 28d, pinned],"
-        " alpha: 0.01, alerts: {raise: 'verdicts, 2 of 3'}}]",
+        "models: [{name: m, reference: r, windows: [{size: 7d, every: 1d}, {size: 1d}], "
+        "compare: [trailing: 28d, pinned], alpha: 0.01, alerts: {raise: 'verdicts, 2 of 3'}}]",
         environ={},
     )
     (own,) = policies_of(config)
