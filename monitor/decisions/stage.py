@@ -23,7 +23,7 @@ from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.rows import alerts_batch, requests_batch
 from monitor.decisions.tiling import tiling
 from monitor.evaluation.compare import Compare
-from monitor.evaluation.state import KeyValue
+from monitor.evaluation.state import KeyValue, NewerState
 
 STATE_VERSION: Final = 1
 
@@ -38,12 +38,12 @@ class StoredDecisions(msgspec.Struct, frozen=True, kw_only=True):
     requests: tuple[RetrainingRequest, ...] = ()
 
 
-class NewerDecisions(Exception):  # noqa: N818 - the name says what it is
+class NewerDecisions(NewerState):
     """A later release has written this state. Stop: an upgraded worker goes on with it."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"the decisions have version {version}, and this release reads up to {STATE_VERSION}")
-        self.version = version
+        super().__init__(version)
+        self.args = (f"the decisions have version {version}, and this release reads up to {STATE_VERSION}",)
 
 
 class StageStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +118,7 @@ class DecisionStage:
         now_ms: Mapping[str, int] | None = None,
         controls: Sequence[Control] = (),
         rejects: Mapping[str, Sequence[RejectCount]] | None = None,
+        further: bool = False,
     ) -> StageStep:
         """Decide on what the message at `offset` led to.
 
@@ -128,12 +129,13 @@ class DecisionStage:
             as far as the windows in the batches.
         controls: what was read of `drift.controls` since the last message.
         rejects: by model, rejected events of late.
+        further: more of what the message led to, as when models go on whose references have come; no repeat of it.
         """
         step = StageStep(writes=[], alerts=[], requests=[])
         for name in sorted(self._policies.keys() & self._concerned(batches, now_ms, controls, rejects)):
             before = self._stored(name, state.get(decisions_key(name)))
             after = before
-            if before.absorbed < offset:
+            if before.absorbed < offset or further:
                 after = self._advance(
                     before, self._policies[name], batches, offset, (now_ms or {}).get(name), controls,
                     (rejects or {}).get(name, ()),
