@@ -15,7 +15,8 @@ from monitor.decisions.moved import ClosedWindow, Family, MovedCell
 
 DETECTOR: Final = EDetector()
 MOST_PANES: Final[Mapping[Family, int]] = {"inputs": 96, "labels": 1_000}
-"""Windows that can still be revised; of what rests on labels, of few columns, as long as labels come. What comes for an earlier one is shown in its rows and moves no evidence."""
+"""Windows that can still be revised: of what rests on labels, which has few columns, as long as labels come. What comes
+for an earlier one is shown in its rows and moves no evidence."""
 FEWEST_PANES: Final = 8
 """Enough to say how many are quiet, whatever the retention."""
 _AT_BASE: Final = 1.05

@@ -93,7 +93,7 @@ def test_a_transaction_of_the_evaluator_holds_what_was_decided_and_a_crash_chang
             seen_ms = max([seen_ms, *(int(batch.timestamps_ms.max()) for batch in group)])
             last = offset == len(groups) - 1
             clock = Clock(topic="t", partition=0, max_event_ms=latest_ms + 5 * HOUR_MS if last else seen_ms)
-            message = SketchMessage(deltas=sketched(group, current, {one.name for one in watched}), clocks=[clock],
+            message = SketchMessage(deltas=sketched(group, current, {one.name: one for one in watched}), clocks=[clock],
                                     n_partitions={"t": 1})  # fmt: skip
             source = Source(topic="t", partition=0, offset=offset)
             batch = EvaluationBatch(Evaluator(watched), state, stage)
