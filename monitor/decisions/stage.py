@@ -7,43 +7,22 @@ offset like the rest of the state: a message that is repeated tells the same aga
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 import msgspec
 import pyarrow as pa
-import zstandard
 
 from monitor.config.schema import Config, Model
 from monitor.decisions.alert import Alert
 from monitor.decisions.controls import Control
-from monitor.decisions.decide import Decisions, Inputs, Policy, decide
+from monitor.decisions.decide import Inputs, Policy, decide
 from monitor.decisions.gather import closed_windows, models_in, performance_windows
 from monitor.decisions.moved import RejectCount
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.rows import alerts_batch, requests_batch
+from monitor.decisions.store import StoredDecisions, decisions_key, load, store
 from monitor.decisions.tiling import tiling
 from monitor.evaluation.compare import Compare
-from monitor.evaluation.state import KeyValue, NewerState
-
-STATE_VERSION: Final = 1
-
-
-class StoredDecisions(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's value: what is remembered, and what the message at `absorbed` led to, should it come again."""
-
-    schema_version: int = STATE_VERSION
-    absorbed: int = -1
-    decisions: Decisions = Decisions()
-    alerts: tuple[Alert, ...] = ()
-    requests: tuple[RetrainingRequest, ...] = ()
-
-
-class NewerDecisions(NewerState):
-    """A later release has written this state. Stop: an upgraded worker goes on with it."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(version)
-        self.args = (f"the decisions have version {version}, and this release reads up to {STATE_VERSION}",)
+from monitor.evaluation.state import KeyValue
 
 
 class StageStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,34 +48,6 @@ class StageStep(msgspec.Struct, frozen=True, kw_only=True):
         return made
 
 
-class _Version(msgspec.Struct, frozen=True, kw_only=True):
-    schema_version: int = STATE_VERSION
-
-
-_encoder: Final = msgspec.msgpack.Encoder()
-
-
-def decisions_key(model: str) -> bytes:
-    """The key of a model's decisions."""
-    return _encoder.encode(("decisions", model))
-
-
-def pack(stored: StoredDecisions) -> bytes:
-    """A value as bytes."""
-    return zstandard.ZstdCompressor(level=3).compress(_encoder.encode(stored))
-
-
-def unpack(data: bytes | None) -> StoredDecisions:
-    """The value in the bytes; of None that of the beginning. Raises `NewerDecisions`."""
-    if data is None:
-        return StoredDecisions()
-    plain = zstandard.ZstdDecompressor().decompress(data)
-    version = msgspec.msgpack.decode(plain, type=_Version).schema_version
-    if version > STATE_VERSION:
-        raise NewerDecisions(version)
-    return msgspec.msgpack.decode(plain, type=StoredDecisions)
-
-
 class DecisionStage:
     """Decisions on a set of models.
 
@@ -107,7 +58,7 @@ class DecisionStage:
 
     def __init__(self, policies: Iterable[Policy]) -> None:
         self._policies = {one.model: one for one in policies}
-        self._read: dict[str, tuple[bytes, StoredDecisions]] = {}  # what was read last, by what it was read from
+        self._read: dict[str, tuple[bytes | None, StoredDecisions]] = {}  # what was read last, by what it was read from
 
     def advance(
         self,
@@ -133,7 +84,7 @@ class DecisionStage:
         """
         step = StageStep(writes=[], alerts=[], requests=[])
         for name in sorted(self._policies.keys() & self._concerned(batches, now_ms, controls, rejects)):
-            before = self._stored(name, state.get(decisions_key(name)))
+            before = self._stored(name, state)
             after = before
             if before.absorbed < offset or further:
                 after = self._advance(
@@ -142,17 +93,19 @@ class DecisionStage:
                 )  # fmt: skip
                 if after.decisions == before.decisions:
                     continue  # time went on, and nothing came of it
-            data = pack(after)
-            self._read[name] = (data, after)
-            step.writes.append((decisions_key(name), data))
+            writes = store(name, before, after)
+            self._read[name] = (writes[-1][1], after)
+            step.writes.extend(writes)
             if after.absorbed == offset:
                 step.alerts.extend(after.alerts)
                 step.requests.extend(after.requests)
         return step
 
-    def _stored(self, name: str, data: bytes | None) -> StoredDecisions:
+    def _stored(self, name: str, state: KeyValue) -> StoredDecisions:
         known = self._read.get(name)
-        return known[1] if known is not None and known[0] == data else unpack(data)
+        if known is not None and known[0] == state.get(decisions_key(name)):
+            return known[1]
+        return load(name, state)
 
     def _concerned(
         self,

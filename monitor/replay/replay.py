@@ -135,7 +135,11 @@ def _run(
         if decisions is None or not results:
             return
         step = decisions.advance(decided, results, offset=offset)
-        decided.update((key, value) for key, value in step.writes if value is not None)
+        for key, value in step.writes:
+            if value is None:
+                decided.pop(key, None)
+            else:
+                decided[key] = value
         report.alerts += step.alerts
         report.requests += step.requests
 
