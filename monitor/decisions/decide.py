@@ -226,7 +226,7 @@ class _Turn:
                 rejects=self._rejects,
                 last_start_ms=self._last[0],
                 last_end_ms=end_ms,
-                first_seen_ms=self._first_seen_ms,
+                first_seen_ms={name: self._first_seen_ms[name] for name in sorted({key[0] for key in self._tracks})},
             ),
             alerts=tuple(self._alerts),
             requests=tuple(self._requests),

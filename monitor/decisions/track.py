@@ -19,6 +19,8 @@ MOST_PANES: Final[Mapping[Family, int]] = {"inputs": 96, "labels": 1_000}
 for an earlier one is shown in its rows and moves no evidence."""
 FEWEST_PANES: Final = 8
 """Enough to say how many are quiet, whatever the retention."""
+MOST_CELLS: Final = 1_000
+"""Cells with evidence of their own, the strongest: a bound on the state. The others begin anew, which is valid, too."""
 _AT_BASE: Final = 1.05
 
 
@@ -185,6 +187,9 @@ def _advance(track: Track, base: Evidence, cells: tuple[Cell, ...], pane: Pane) 
             start = Evidence() if place in closed else Evidence(base.sums)
             evidence = DETECTOR.advance(start, own.evidence, pane.start_ms)
             kept[place] = _seen(Cell(evidence=evidence, last=own), evidence, own, pane)
+    if len(kept) > MOST_CELLS:
+        strongest = sorted(kept, key=lambda place: (-kept[place].evidence.value, place))[:MOST_CELLS]
+        kept = {place: kept[place] for place in strongest}
     return after, tuple(kept[place] for place in sorted(kept))
 
 

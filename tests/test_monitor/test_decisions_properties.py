@@ -14,6 +14,7 @@ from monitor.config.rates import RaiseRule, Rate
 from monitor.decisions.controls import Acknowledgement, RetrainingOutcome, Rollout, Silence
 from monitor.decisions.decide import Decisions, Policy
 from monitor.decisions.moved import ClosedWindow
+from monitor.decisions.track import Track, absorb
 from monitor.decisions.wire import alert_event, retraining_event
 
 CELLS = st.one_of(
@@ -143,6 +144,25 @@ def test_the_order_of_columns_and_windows_changes_nothing_nor_does_a_restart_bet
         assert other.alerts == first.alerts
         assert other.requests == first.requests
         assert other.state == first.state
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.lists(CELLS, max_size=3), min_size=2, max_size=30), st.data())
+def test_windows_that_are_revised_in_any_order_leave_the_evidence_that_they_would_have_left_in_time(
+    cells: list[Any], data: st.DataObject
+) -> None:
+    last = [day(number, *{one.place: one for one in own}.values()) for number, own in enumerate(cells)]
+    wrong = data.draw(st.sets(st.integers(0, len(last) - 1)))
+    in_time = empty = Track(version="1", reference="ab", first_ms=0)
+    for window in last:
+        in_time = absorb(in_time, window, retention_ms=90 * DAY_MS)
+    late = empty
+    for number, window in enumerate(last):
+        first = day(number, cell("z", strength=3.0, p=0.0)) if number in wrong else window
+        late = absorb(late, first, retention_ms=90 * DAY_MS)
+    for number in data.draw(st.permutations(sorted(wrong))):
+        late = absorb(late, last[number], retention_ms=90 * DAY_MS)
+    assert late == in_time
 
 
 @settings(deadline=None, max_examples=25)

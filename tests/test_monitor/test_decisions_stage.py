@@ -142,6 +142,19 @@ def test_windows_of_other_sizes_comparisons_and_models_do_not_count() -> None:
     assert (found.n_whole, found.n_segments, found.n_events) == (2, 1, 1_000)
 
 
+def test_what_rests_on_labels_is_a_window_of_its_own_though_it_is_of_the_same_time() -> None:
+    rows = [verdict(0, "x"), verdict(0, "@loss", direction="worse", method="loss"), verdict(0, "@relation", p=0.5)]
+    inputs, rested = closed_windows([batch_of(VERDICT, rows)], model="m", tiling=policy().tiling)
+    assert (inputs.family, inputs.n_whole, [one.column for one in inputs.moved]) == ("inputs", 1, ["x"])
+    assert (rested.family, rested.n_whole) == ("labels", 2)
+    assert [(one.column, one.cause, one.drifted) for one in rested.moved] == [
+        ("@loss", "performance", True), ("@relation", "concept_drift", False),
+    ]  # fmt: skip
+    (endless,) = closed_windows([batch_of(VERDICT, [verdict(0, "@loss", effect=np.inf)])], model="m",
+                                tiling=policy().tiling)  # fmt: skip
+    assert np.isfinite(endless.moved[0].effect)
+
+
 def test_a_silent_model_is_told_by_the_watermark_alone() -> None:
     state: dict[bytes, bytes] = {}
     stage = DecisionStage([policy()])

@@ -51,6 +51,13 @@ def test_predictions_alone_are_the_models_own() -> None:
     assert "its inputs stand still" in alert.summary
 
 
+def test_a_loss_is_said_in_its_own_unit() -> None:
+    worse = cell("@loss", direction="worse", quantity="log loss", before=0.41, after=0.53)
+    alert = raised(worse, family="labels")
+    assert "the model got worse: log loss 0.41 -> 0.53 (worse) in all rows, since 1970-01-01." in alert.summary
+    assert "retrain on data since 1970-01-01" in alert.recommendation
+
+
 def test_a_resolved_alert_says_what_it_was_and_that_nothing_is_to_be_done() -> None:
     run = Run().days([*(day(n, cell()) for n in range(6)), *(day(n) for n in range(6, 12))])
     assert run.alerts[-1].summary == (
