@@ -14,11 +14,19 @@ from rich.console import Console
 
 from monitor.errors import ConfigError, DriftlineError
 
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"driftline {version('driftline')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="driftline",
     help="Watches machine-learning models in production for drift: Kafka in, scores out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -41,6 +49,15 @@ def _default_worker() -> str:
     import socket
 
     return socket.gethostname()
+
+
+@app.callback()
+def driftline(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Watches machine-learning models in production for drift: Kafka in, scores out."""
 
 
 @app.command()
@@ -245,6 +262,42 @@ def migrate(config: ConfigArgument) -> None:
     from monitor.cli.offline import migrate_destinations
 
     migrate_destinations(config)
+
+
+@app.command()
+def query(
+    config: ConfigArgument,
+    statement: Annotated[str, typer.Argument(metavar="SQL", help="The statement; - reads it from standard input.")],
+    destination: Annotated[
+        str, typer.Option(metavar="NAME", help="Which destination to ask, if several can answer.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, with the names first.")] = False,
+) -> None:
+    """Ask the results, while roles run and after: of the last session of `up` if there was one, else where they go.
+
+    Tables and columns are in docs/records.md.
+
+    Example: driftline query driftline.yaml "SELECT * FROM drift_verdicts_latest WHERE drifted"
+    """
+    from monitor.cli.query import query as start
+
+    start(config, statement, destination, "json" if as_json else "csv" if as_csv else "table")
+
+
+@app.command()
+def status(
+    config: ConfigArgument,
+    once: Annotated[bool, typer.Option("--once", help="Print it once, also to a terminal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show each role, how far it is behind, rejects, the newest windows and what drifted in them.
+
+    Example: driftline status driftline.yaml
+    """
+    from monitor.cli.status import show_status
+
+    show_status(config, once=once, as_json=as_json)
 
 
 @app.command()

@@ -24,10 +24,10 @@ from monitor.cli.roles import role_commands
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.demo import flights, model
-from monitor.demo.findings import read_findings
+from monitor.demo.findings import Findings, read_findings
 from monitor.demo.show import show_findings
 from monitor.embedded.broker import EmbeddedBroker
-from monitor.embedded.profile import embedded_config
+from monitor.embedded.profile import EmbeddedProfile, embedded_profile
 from monitor.errors import StoppedError
 from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
@@ -50,7 +50,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
             rows = _prepare(folder, months, console)
         with EmbeddedBroker() as broker:
             ending.check()
-            path = embedded_config(
+            profile = embedded_profile(
                 folder / "demo.yaml",
                 broker.bootstrap_servers,
                 folder,
@@ -61,25 +61,36 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
                 },
                 metrics={"listen": "off"},
             )
-            config = load(path)
-            wiring.prepare_topics(config, {config.kafka.topics.predictions[0]: SOURCE_PARTITIONS})
-            ending.check()
-            wiring.migrate(config)
-            ending.check()
-            started_s = time.monotonic()
-            with Supervisor(
-                role_commands(path, config.destinations), environment={"DRIFTLINE_LOG_LEVEL": "warning"}
-            ) as supervisor:
-                _stream(config, rows, supervisor, broker, console, ending)
-            elapsed_s = time.monotonic() - started_s
-        database = config.destinations["clickhouse"]
-        assert isinstance(database, ClickHouse)
-        findings = read_findings(database.dsn.reveal(), months)
+            with contextlib.ExitStack() as servers:
+                for server in profile.servers.values():
+                    servers.enter_context(server)
+                    ending.check()
+                findings, elapsed_s = _run(profile, rows, months, broker, console, ending)
     n_open = int(np.count_nonzero(np.asarray(rows["timestamp_ms"]) >= findings.over_ms))
     accounted = findings.n_events + findings.n_rejects + findings.n_late + n_open
     if accounted != rows.num_rows:
         raise StoppedError(f"{rows.num_rows:,} events were sent and {accounted:,} came out: please report this")
     show_findings(console, findings, n_open, elapsed_s)
+
+
+def _run(
+    profile: EmbeddedProfile, rows: pa.Table, months: int, broker: EmbeddedBroker, console: Console, ending: Ending
+) -> tuple[Findings, float]:
+    """Stream the events through all roles; returns what was found, and how long they took, in seconds."""
+    config = load(profile.path)
+    wiring.prepare_topics(config, {config.kafka.topics.predictions[0]: SOURCE_PARTITIONS})
+    ending.check()
+    wiring.migrate(config)
+    ending.check()
+    started_s = time.monotonic()
+    with Supervisor(
+        role_commands(profile.path, config.destinations), environment={"DRIFTLINE_LOG_LEVEL": "warning"}
+    ) as supervisor:
+        _stream(config, rows, supervisor, broker, console, ending)
+    elapsed_s = time.monotonic() - started_s
+    database = config.destinations["clickhouse"]
+    assert isinstance(database, ClickHouse)
+    return read_findings(database.dsn.reveal(), months), elapsed_s
 
 
 def _prepare(folder: Path, months: int, console: Console) -> pa.Table:
