@@ -38,10 +38,18 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """Which alerts of a model are open, in the order of `CAUSES`, and when those that are not were resolved last."""
+    """Which alerts of a model are open, in the order of `CAUSES`, and what is known of those that are not.
+
+    Attributes
+    ----------
+    resolved_ms: by cause, when its last alert was resolved.
+    raised: by cause, when its last alert was raised, and how many before it at that same moment: late events may take
+        an alert back, and bring it again.
+    """
 
     opened: tuple[OpenAlert, ...] = ()
     resolved_ms: dict[str, int] = {}
+    raised: dict[str, tuple[int, int]] = {}
 
     def open_causes(self) -> frozenset[Cause]:
         """Of the open ones."""
@@ -76,13 +84,15 @@ def step(
 ) -> tuple[Machine, list[Alert]]:
     """The machine after a moment, and what is told, in the order of `CAUSES`."""
     opened = {one.alert.cause: one for one in machine.opened}
-    resolved_ms = dict(machine.resolved_ms)
+    resolved_ms, raised = dict(machine.resolved_ms), dict(machine.raised)
     told: list[Alert] = []
     for cause in CAUSES:
         finding, current = found.get(cause), opened.get(cause)
         if current is None:
             if finding is not None and _may_raise(finding, resolved_ms.get(cause), settings, moment):
-                opened[cause] = _raise(finding, settings, moment)
+                at_ms, n = raised.get(cause, (-1, 0))
+                raised[cause] = (moment.end_ms, n + 1 if at_ms == moment.end_ms else 0)
+                opened[cause] = _raise(finding, settings, moment, raised[cause][1])
                 told.append(opened[cause].alert)
         elif finding is None:
             told.append(_resolve(current, moment))
@@ -95,7 +105,7 @@ def step(
                 opened[cause] = updated
                 told.append(updated.alert)
     after = tuple(opened[cause] for cause in CAUSES if cause in opened)
-    return Machine(opened=after, resolved_ms=resolved_ms), told
+    return Machine(opened=after, resolved_ms=resolved_ms, raised=raised), told
 
 
 def _may_raise(finding: Finding, resolved_ms: int | None, settings: AlertSettings, moment: Moment) -> bool:
@@ -103,8 +113,8 @@ def _may_raise(finding: Finding, resolved_ms: int | None, settings: AlertSetting
     return finding.raises and (not cooling or finding.severity == "critical")
 
 
-def _raise(finding: Finding, settings: AlertSettings, moment: Moment) -> OpenAlert:
-    key = dedupe_key(moment.model, finding.cause, moment.end_ms)
+def _raise(finding: Finding, settings: AlertSettings, moment: Moment, n_before: int) -> OpenAlert:
+    key = dedupe_key(moment.model, finding.cause, moment.end_ms, *([n_before] if n_before else []))
     alert = _alert(finding, settings, moment, key)
     return OpenAlert(alert=alert, raised_ms=moment.end_ms, told_ms=moment.end_ms, named=tuple(sorted(_named(finding))))
 

@@ -148,6 +148,18 @@ def test_late_data_that_takes_the_drift_back_resolves_its_alert() -> None:
     assert run.state.machine.opened == ()
 
 
+def test_an_alert_that_late_data_takes_back_and_brings_again_is_another_with_a_key_of_its_own() -> None:
+    run = Run(policy(AlertSettings(cooldown_ms=0)))
+    gone_day = [day(n) for n in range(5)]
+    run.days(gone_day)
+    for _ in range(2):
+        run.feed(day(4, gone("temp")))
+        run.feed(day(4))
+    assert run.told == [("raised", "schema"), ("resolved", "schema")] * 2
+    keys = [one.dedupe_key for one in run.alerts]
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+
+
 def test_late_data_that_brings_drift_counts_as_if_it_had_come_in_time() -> None:
     late = Run().days(day(n) for n in range(8))
     late.feed(*(day(n, cell()) for n in range(3, 8)))
