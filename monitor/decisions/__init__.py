@@ -5,6 +5,6 @@
 - `track`: evidence over time of one version's cells. `usual`: how many events there usually are. `finding`: what they
   come to, by `cause`. `machine`: raised, updated, resolved.
 - `retraining`: which alerts ask for a new model, and which are held back.
-- `decide`: all of it for one model; `stage`: over the evaluator's results and a key-value state.
-- `alert`, `request`, `words`, `wire`: what leaves, in figures, in sentences and as CloudEvents.
+- `decide`: all of it for one model; `stage`: over the evaluator's results; `store`: what is kept in the key-value
+state. - `alert`, `request`, `words`, `wire`: what leaves, in figures, in sentences and as CloudEvents.
 """
