@@ -130,6 +130,27 @@ def replay(
 
 
 @app.command()
+def backtest(
+    config: ConfigArgument,
+    scores: Annotated[Path, typer.Option(help="The folder that `driftline replay` wrote its verdicts to.")],
+    since: Annotated[str, typer.Option(help="First day or time, such as 2026-03-01; default: all.")] = "",
+    until: Annotated[str, typer.Option(help="End, exclusive; default: all.")] = "",
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="A YAML file with keys alerts and retraining, to run beside."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Show which alerts and requests to retrain a policy would have led to, and a second one beside it.
+
+    Example: driftline backtest driftline.yaml --scores march/ --policy stricter.yaml
+    """
+    from monitor.cli.backtest import run_backtest
+
+    run_backtest(config, scores, since=since, until=until, policy=policy, as_json=as_json)
+
+
+@app.command()
 def up(
     config: ConfigArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The embedded broker's port; 0 takes a free one.")] = 9092,

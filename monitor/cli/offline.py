@@ -63,6 +63,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
     from monitor import models
     from monitor.cli.performance import show_performance
     from monitor.cli.replayed import show_joined, show_replayed
+    from monitor.decisions.stage import DecisionStage, policies_of
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
     from monitor.reference.opened import open_references
@@ -80,7 +81,8 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
     if labels is not None:
         of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
     with bar(f"replaying {predictions.name}") as show:
-        report = run_replay(_watched(parts, show), replay, out, close=close, labels=of_labels)
+        stage = DecisionStage(policies_of(config))
+        report = run_replay(_watched(parts, show), replay, out, close=close, labels=of_labels, decisions=stage)
     console = results()
     show_replayed(console, config, config_path, report, out, closed=close)
     if replay.join is not None:

@@ -21,6 +21,7 @@ def check(config: Config, report: Report) -> None:
         _check_mapping(model.mapping, f"models[{i}].mapping", report)
         _check_mapping(model.label_mapping, f"models[{i}].label_mapping", report)
         _check_labels(model, f"models[{i}]", report)
+        _check_decisions(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
         check_concept_drift(model, f"models[{i}].concept_drift", report)
         check_repeats(f"models[{i}].segments", model.segments, "this dimension", report)
@@ -51,6 +52,14 @@ def _check_labels(model: Model, path: str, report: Report) -> None:
             report(f"{path}.positive", "belongs to a binary model's score; say task: binary, or leave it out")
         if model.threshold is not None:
             report(f"{path}.threshold", "belongs to a binary model's score; say task: binary, or leave it out")
+
+
+def _check_decisions(model: Model, path: str, report: Report) -> None:
+    check_repeats(f"{path}.alerts.silences", model.alerts.silences, "this silence", report)
+    check_repeats(f"{path}.retraining.causes", model.retraining.causes, "this cause", report)
+    budget = model.retraining.budget
+    if budget.per_ms < model.retraining.cooldown_ms:
+        report(f"{path}.retraining.budget", "is over a shorter time than the cooldown, which already allows less")
 
 
 def _check_mapping(mapping: Mapping | LabelMapping, path: str, report: Report) -> None:

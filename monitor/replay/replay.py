@@ -13,6 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from detectors.reference import Reference
+from monitor.decisions.alert import Alert
+from monitor.decisions.request import RetrainingRequest
+from monitor.decisions.stage import DecisionStage
+from monitor.decisions.wire import encode_alert, encode_retraining
 from monitor.errors import InputError
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
@@ -34,6 +38,7 @@ from sinks.records import RECORDS, record_of
 _TOPIC = "replay"
 LabelJoin = tuple[Sequence[JoinModel], Mapping[str, PredictionBlocks]]
 """The models that have labels, and what makes blocks of their predictions."""
+ALERTS, RETRAINING = "alerts.jsonl", "retraining.jsonl"
 
 
 class Replay:
@@ -136,18 +141,28 @@ class ReplayReport(msgspec.Struct, kw_only=True):
     n_drifted: int = 0
     n_profiles: int = 0
     windows: int = 0
+    alerts: list[Alert] = []
+    requests: list[RetrainingRequest] = []
 
 
 def run_replay(
-    decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels] = ()
+    decoded: Iterable[Decoded],
+    replay: Replay,
+    out: Path,
+    *,
+    close: bool,
+    labels: Iterable[DecodedLabels] = (),
+    decisions: DecisionStage | None = None,
 ) -> ReplayReport:
     """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
     `rejects.jsonl`.
 
+    With `decisions`, also `alerts.jsonl` and `retraining.jsonl`: what would have been told, a CloudEvent a line.
+
     Raises `InputError` when `out` cannot be written.
     """
     try:
-        return _run(decoded, replay, out, close=close, labels=labels)
+        return _run(decoded, replay, out, close=close, labels=labels, decisions=decisions)
     except OSError as error:  # what goes wrong while reading is an `InputError` already
         raise InputError(
             f"cannot write to {out}: {error.strerror or error}", hint="name a folder with room that can be written to"
@@ -155,14 +170,38 @@ def run_replay(
 
 
 def _run(
-    decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels]
+    decoded: Iterable[Decoded],
+    replay: Replay,
+    out: Path,
+    *,
+    close: bool,
+    labels: Iterable[DecodedLabels],
+    decisions: DecisionStage | None,
 ) -> ReplayReport:
     out.mkdir(parents=True, exist_ok=True)
     report = ReplayReport()
     windows: set[tuple[object, ...]] = set()
     files = {record.name: RecordFile(out / record.file, record) for record in RECORDS.values() if record.file}
 
-    def take(results: Iterable[pa.RecordBatch]) -> None:
+    decided: dict[bytes, bytes] = {}
+    offset = -1
+
+    def decide(results: Sequence[pa.RecordBatch]) -> None:
+        nonlocal offset
+        offset += 1
+        if decisions is None or not results:
+            return
+        step = decisions.advance(decided, results, offset=offset)
+        for key, value in step.writes:
+            if value is None:
+                decided.pop(key, None)
+            else:
+                decided[key] = value
+        report.alerts += step.alerts
+        report.requests += step.requests
+
+    def take(results: Sequence[pa.RecordBatch]) -> None:
+        decide(results)
         for batch in results:
             record = record_of(batch)
             if record.name in files:
@@ -187,6 +226,9 @@ def _run(
             take(replay.feed_labels(batches))
         if close:
             take(replay.close())
+    if decisions is not None:
+        (out / ALERTS).write_bytes(b"".join(encode_alert(one) + b"\n" for one in report.alerts))
+        (out / RETRAINING).write_bytes(b"".join(encode_retraining(one) + b"\n" for one in report.requests))
     for file in files.values():
         file.close()
     report.n_scores, report.n_profiles = files["drift_score"].n_rows, files["column_profile"].n_rows

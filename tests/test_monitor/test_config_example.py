@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config import Config, Drift, Mapping, WindowSettings, load, parse
+from monitor.config.decisions import AlertSettings, RetrainingSettings
 from monitor.config.nearest import slips
 from monitor.config.schema import Kafka, Metrics, Model
 from monitor.config.sections import sections_of_keys, walk
@@ -23,7 +24,7 @@ EXAMPLE = Path(__file__).parents[2] / "driftline.example.yaml"
 TEXT = EXAMPLE.read_text()
 
 # Keys of these mappings are names of the user's own, so that no slip in them can be seen.
-OPEN = ("columns", "client")
+OPEN = ("columns", "client", "importance")
 # So are these, but not the keys below them.
 NAMED = ("destinations",)
 
@@ -100,6 +101,8 @@ def test_the_example_tells_the_defaults() -> None:
         assert getattr(model, key) == getattr(bare.models[0], key), key
     assert bare.models[0] == Model(name="m", reference=Path("r"))
     assert bare.models[0].mapping == Mapping()
+    assert msgspec.structs.replace(model.alerts, importance={}, silences=()) == bare.models[0].alerts == AlertSettings()
+    assert msgspec.structs.replace(model.retraining, stale_after_ms=None) == RetrainingSettings()
     assert bare.models[0].drift == (
         Drift(method="location", threshold=0.1),
         Drift(method="spread", threshold=0.1),
