@@ -44,8 +44,7 @@ def _check_labels(model: Model, path: str, report: Report) -> None:
 
 def _check_mapping(mapping: Mapping | LabelMapping, path: str, report: Report) -> None:
     places: dict[str, str] = {}
-    for key in mapping.__struct_fields__:
-        place: str = getattr(mapping, key)
+    for key, place in mapping.places.items():
         if "" in place.split("."):
             report(f"{path}.{key}", "expected names with single dots between, such as prediction.score")
         elif (other := places.setdefault(place, key)) != key:

@@ -14,6 +14,7 @@ from monitor.config.addresses import Address, parse_address
 from monitor.config.methods import method_names
 from monitor.config.nearest import nearest
 from monitor.config.spans import EXAMPLE, Span, parse_span
+from monitor.events.times import TimeRule
 from monitor.eventtime.zones import zone_names
 from sinks.settings import Form, FormError
 
@@ -111,6 +112,14 @@ def timezone(text: str) -> str:
     raise FormError("expected the name of a time zone, such as Europe/Berlin or UTC", near)
 
 
+def instant(text: str) -> int:
+    """A date, or a time with an offset; in milliseconds since 1970 UTC."""
+    found = TimeRule(min_ms=0).read(text) if "-" in text else None
+    if found is None:
+        raise FormError("expected a date from 1970 on, such as 1990-01-01, or a time in RFC 3339")
+    return found
+
+
 def listen(text: str) -> Address | None:
     """An address to listen at; None for ``off``."""
     try:
@@ -166,6 +175,7 @@ FORMS: Mapping[str, Form] = {
     "compare": Form(expected="pinned, or one of the keys trailing, season and version", read=compare),
     "destination": Form(expected="the name of a destination", read=destination),
     "duration": Form(expected=durations.EXAMPLE, read=duration),
+    "instant": Form(expected="a date, such as 1990-01-01", read=instant),
     "listen": Form(expected="host:port, or off", read=listen),
     "method": Form(expected="the name of a drift method", read=method),
     "name": Form(expected="a name", read=name),

@@ -21,6 +21,8 @@ class Frame:
         name to row of `Batch.codes`, features only.
     score
         row of `@score`, or None when the reference has none or the role is "features"; label: of `@label`.
+    times
+        how timestamps are read.
     with_ids
         whether the hashes of ids are wanted.
     feature_rows, prediction_rows
@@ -58,6 +60,7 @@ class Frame:
         self.n_numeric = len(layout.numeric)
         self.n_categorical = len(layout.categorical)
         self.reserved = spec.mapping.reserved
+        self.times = spec.mapping.times
         dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
         tables: list[CodeTable] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
         tables.append(CodeTable(codes={}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))

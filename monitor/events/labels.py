@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 
 from detectors.columns import NULL
-from monitor.events.arrow.arrays import categories, milliseconds, numbers
+from monitor.events.arrow.arrays import categories, numbers
 from monitor.events.arrow.decoder import ArrowDecoder
 from monitor.events.arrow.ids import id_hashes
 from monitor.events.arrow.places import mapped
+from monitor.events.arrow.times import milliseconds, no_time_of
 from monitor.events.batch import Rejected
 from monitor.events.decoder import Format, choose
 from monitor.events.identity import hash_of
@@ -22,7 +23,8 @@ from monitor.events.label_mapping import LabelMapping
 from monitor.events.mapping import MODEL, path
 from monitor.events.models import Limits, Task
 from monitor.events.reasons import Reason
-from monitor.events.values import MAX_TEXT, category, clean, number, timestamp
+from monitor.events.times import TimeRule
+from monitor.events.values import MAX_TEXT, category, clean, number
 
 _CLASSES: Final = ("binary", "multiclass")
 _DAYS_AHEAD_MS: Final = 86_400_000
@@ -37,12 +39,14 @@ class LabelSpec(msgspec.Struct, frozen=True, kw_only=True):
     task: with "regression" a label is a number; with "binary" and "multiclass" a class, numbers spelled as categories
         are; with "none" a number stays one, and text or a boolean is a class.
     mapping: where things lie.
+    times: how timestamps are read.
     max_ahead_ms: a timestamp later than now by more than this is rejected.
     """
 
     name: str
     task: Task = "none"
     mapping: LabelMapping = LabelMapping()
+    times: TimeRule = TimeRule(min_ms=0)
     max_ahead_ms: int = _DAYS_AHEAD_MS
 
 
@@ -165,9 +169,9 @@ class LabelDecoder:
         if identity is UNSET or identity is None or not isinstance(identity, str | int) or isinstance(identity, bool):
             raise Refused(Reason.MISSING_ID, f"{spec.mapping.id} is no text and no integer", spec.name)
         at = resolve(event, model.timestamp)
-        time_ms = timestamp(at)
+        time_ms = spec.times.read(at)
         if time_ms is None:
-            raise no_time(at, spec.mapping.timestamp, spec.name)
+            raise no_time(at, spec.mapping.timestamp, spec.times, spec.name)
         _check_time(time_ms, now_ms, spec)
         label = _label(resolve(event, model.label), spec)
         value = _value(resolve(event, model.value), spec)
@@ -214,7 +218,8 @@ class LabelDecoder:
                 if not ids[row].any():
                     raise Refused(Reason.MISSING_ID, f"{spec.mapping.id} is no text and no integer", spec.name)
                 if times[row] < 0:
-                    raise Refused(Reason.BAD_TIMESTAMP, f"{spec.mapping.timestamp} is no time", spec.name)
+                    where = spec.mapping.timestamp
+                    raise no_time_of(batch, row, mapped(batch.schema, where), where, spec.times, spec.name)
                 _check_time(int(times[row]), now_ms, spec)
                 label, value = _label(labels[row], spec), float(values[row])
                 if np.isinf(value):
@@ -240,15 +245,13 @@ class _Model:
         )
         return (
             np.zeros((n, 2), dtype=np.uint64) if ids is None else id_hashes(ids.of(batch), self.spec.name),
-            np.full(n, -1) if times is None else milliseconds(times.of(batch)),
+            np.full(n, -1) if times is None else milliseconds(times.of(batch), self.spec.times),
             [None] * n if labels is None else labels.of(batch).to_pylist(),
             np.full(n, NULL) if values is None else numbers(values.of(batch)),
         )
 
 
 def _check_time(time_ms: int, now_ms: int, spec: LabelSpec) -> None:
-    if time_ms < 0:
-        raise bad_time(time_ms, 0, spec.name)
     if time_ms > now_ms + spec.max_ahead_ms:
         raise bad_time(time_ms, now_ms, spec.name)
 

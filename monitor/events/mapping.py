@@ -1,13 +1,18 @@
 """Where in an event each thing lies, so that logs that already exist need no rewriting."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+
+from monitor.events.times import MIN_TIMESTAMP_MS, TimeRule, Unit
 
 MODEL: Final = "model"
 SEGMENTS: Final = "segments"
 FLAT_SCORE: Final = "score"
 FLAT_LABEL: Final = "label"
+
+PLACES: Final = ("timestamp", "prediction_id", "version", "features", "score", "label")
+"""The keys that are paths."""
 
 _SCORE = "prediction.score"
 _LABEL = "prediction.label"
@@ -22,7 +27,13 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes
     ----------
     timestamp
-        integer milliseconds UTC, or RFC 3339 with an offset.
+        a number of `timestamp_unit` since 1970 UTC, or RFC 3339.
+    timestamp_unit
+        of numbers. What then lies before `min_time` is refused with the unit that would fit.
+    timezone
+        whose clocks times without an offset are of.
+    min_time_ms
+        the earliest time that is none of a broken clock, or of another unit.
     prediction_id
         text or an integer; may be absent.
     version
@@ -45,6 +56,21 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     features: str = "features"
     score: str = _SCORE
     label: str = _LABEL
+    timestamp_unit: Unit = "ms"
+    timezone: Annotated[str, msgspec.Meta(extra={"form": "timezone"})] = "UTC"
+    min_time_ms: Annotated[int, msgspec.Meta(extra={"form": "instant"})] = msgspec.field(
+        name="min_time", default=MIN_TIMESTAMP_MS
+    )
+
+    @property
+    def times(self) -> TimeRule:
+        """How timestamps are read."""
+        return TimeRule(unit=self.timestamp_unit, timezone=self.timezone, min_ms=self.min_time_ms)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The paths, by key."""
+        return {key: getattr(self, key) for key in PLACES}
 
     @property
     def flat_score(self) -> str | None:

@@ -6,14 +6,13 @@ each cell is read by itself:
 - In a numeric column a cell that is no number is infinity, which is counted as invalid.
 - A category that the reference knows as it is spelled is that category; else, if it is spelled as a number or a boolean
   that the reference knows in its canonical spelling (`1.0` is `1`, `True` is `true`), it is that one.
-- A time is an integer, also with a fraction of zeros or an exponent, or RFC 3339.
+- A time is a number or a text, by the rule of `monitor.events.times`.
 - A version that is a whole number with a fraction of zeros is that number: data frames make `1.0` of 1 beside a null.
 - In the place of a prediction's object a number is the score, any other text the label.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,10 +21,9 @@ import pyarrow.compute as pc
 
 from monitor.events.mapping import MODEL
 from monitor.events.models import LABEL, SCORE, ModelSpec
-from monitor.events.values import category, timestamp
+from monitor.events.values import category
 from monitor.files.csv import FALSE, TRUE, cell_casts, cell_numbers
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CODE: Final = re.compile(r"-?0\d")  # a leading zero: a code, no number
 _WHOLE: Final = r"^([1-9]\d*|0)\.0+$"
 
@@ -92,7 +90,7 @@ class _Meaning:
         self.known.setdefault(name, set()).update(*texts)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch, its categories spelled as the reference spells them, its times as integers or RFC 3339."""
+        """The batch, its categories spelled as the reference spells them, its times as numbers or text."""
         names = batch.schema.names
         arrays = [self._read(name, cells) for name, cells in zip(names, batch.columns, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, names=names)
@@ -132,16 +130,7 @@ def _times(cells: Any) -> Any:
     trimmed: Any = pc.utf8_trim_whitespace(cells)
     if cell_casts(trimmed, pa.float64()):  # all are numbers: the cast to integers takes 0x1F, this one does not
         return pc.cast(trimmed, pa.int64() if cell_casts(trimmed, pa.int64()) else pa.float64())
-    # Some are numbers, some are not: those that are times become text like the others.
-    found = zip(trimmed.to_pylist(), cell_numbers(trimmed).to_pylist(), strict=True)
-    return pa.array([cell if cell is None else _time(cell, number) for cell, number in found], pa.string())
-
-
-def _time(cell: str, number: float) -> str:
-    time_ms = timestamp(number)
-    if time_ms is None or time_ms < 0:
-        return cell
-    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat()
+    return trimmed  # a text of digits is that number
 
 
 def _spelled(cells: Any, known: Collection[str]) -> Any:

@@ -32,7 +32,7 @@ from monitor.events.mapping import MODEL, SEGMENTS, Mapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.reasons import Reason
-from monitor.events.values import clean, number, timestamp
+from monitor.events.values import clean, number
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
 
@@ -180,7 +180,7 @@ class JsonlTable:
             "": {
                 MODEL: event.get(MODEL),
                 "version": None if version is UNSET else version,
-                "timestamp": timestamp(resolve(event, self._paths.timestamp)),
+                "timestamp": self._frame.times.read(resolve(event, self._paths.timestamp)),
             },
             "features": features,
             "prediction": self._prediction(event, flat),

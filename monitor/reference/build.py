@@ -123,7 +123,7 @@ def build_reference(
         }
         dimensions = {name: values for name, (values, _) in found.items()}
         derived = extra.derived if extra is not None else None
-        times_ms = row_times(table, places.timestamp, keep, n_rows, partial(progress, "times"))
+        times_ms = row_times(table, places.timestamp, mapping.times, keep, n_rows, partial(progress, "times"))
         plans = pane_plans(times_ms[times_ms >= 0], (window.shape.usual_ms for window in model.windows))
         panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
         seasons = wanted_seasons(model)
@@ -187,7 +187,7 @@ def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tu
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file
     if kind == "jsonl":  # each event's prediction has been found already
-        return copy, FieldMapping()
+        return copy, FieldMapping(min_time_ms=model.mapping.min_time_ms)
     return in_one_place(copy, model.mapping, model.task), model.mapping
 
 

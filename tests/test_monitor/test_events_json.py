@@ -223,24 +223,30 @@ def test_a_segment_is_named_else_a_feature_else_the_rest() -> None:
 @pytest.mark.parametrize(
     ("timestamp", "expected"),
     [
-        (0, 0),
+        (631_152_000_000, 631_152_000_000),
         (float(TIME_MS), TIME_MS),
-        ("1970-01-01T00:00:00Z", 0),
+        ("1990-01-01T00:00:00Z", 631_152_000_000),
+        ("2023-11-14T12:00:00", 1_699_963_200_000),
+        ("2023-11-14 12:00:00.5 UTC", 1_699_963_200_500),
+        ("2023-11-14", 1_699_920_000_000),
+        (str(TIME_MS), TIME_MS),
+        (TIME_MS + 0.75, TIME_MS),
         ("2023-11-14T12:00:00.1239Z", 1_699_963_200_123),
         ("2023-11-14T13:30:00+01:30", 1_699_963_200_000),
         (NOW_MS + 86_400_000, NOW_MS + 86_400_000),
     ],
 )
-def test_a_timestamp_is_milliseconds_or_rfc_3339(timestamp: Any, expected: int) -> None:
+def test_a_timestamp_is_milliseconds_or_a_text(timestamp: Any, expected: int) -> None:
     assert only(decode(event(timestamp=timestamp))).timestamps_ms.tolist() == [expected]
 
 
 @pytest.mark.parametrize(
     "timestamp",
     [
-        ..., None, True, [], "soon", "2023-11-14T12:00:00", "2023-11-14", -1, 1.5, math.nan, 10**30,
+        ..., None, True, [], "soon", "14.11.2023",
+        0, 631_151_999_999, TIME_MS // 1000, TIME_MS * 1000, -1, 1.5, math.nan, 10**30,
         NOW_MS + 86_400_001, 4_102_444_800_000, "2100-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
-        "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", str(TIME_MS), 2**63, 2**64,
+        "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", str(TIME_MS * 1000), 2**63, 2**64,
     ],
 )  # fmt: skip
 def test_a_bad_timestamp_rejects_the_event_and_not_its_neighbours(timestamp: Any) -> None:
@@ -336,7 +342,7 @@ def test_paths_are_mapped() -> None:
 
 
 def test_crossing_paths_still_decode() -> None:
-    mapping = Mapping(timestamp="features.distance")
+    mapping = Mapping(timestamp="features.distance", min_time_ms=0)
     model = ModelSpec(name="flights", layout=FLIGHTS.layout, mapping=mapping)
     batch = only(decode(event(features={"distance": 5}), models=(model,)))
     assert (batch.timestamps_ms[0], batch.numeric[DISTANCE, 0]) == (5, 5.0)

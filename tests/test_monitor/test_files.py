@@ -102,8 +102,9 @@ def test_compressed_files_are_read_like_others(ending: str, tmp_path: Path) -> N
 
 
 def test_flat_and_nested_json_lines_give_the_same_table(tmp_path: Path) -> None:
-    nested = {"model": "m", "features": {"a": 1, "b": "x"}, "prediction": {"score": 0.5, "label": "y"}, "timestamp": 1}
-    flat = {"model": "m", "a": 1, "b": "x", "score": 0.5, "label": "y", "timestamp": 1}
+    nested = {"model": "m", "features": {"a": 1, "b": "x"}, "prediction": {"score": 0.5, "label": "y"}}
+    nested["timestamp"] = TIME_MS
+    flat = {"model": "m", "a": 1, "b": "x", "score": 0.5, "label": "y", "timestamp": TIME_MS}
     for number, event in enumerate((nested, flat)):
         write(tmp_path / f"{number}.jsonl", json.dumps(event))
     assert (
@@ -112,7 +113,7 @@ def test_flat_and_nested_json_lines_give_the_same_table(tmp_path: Path) -> None:
         == [
             {
                 "model": "m",
-                "timestamp": 1,
+                "timestamp": TIME_MS,
                 "version": None,
                 "features": {"a": 1, "b": "x"},
                 "prediction": {"score": 0.5, "label": "y"},

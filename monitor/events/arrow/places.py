@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from detectors.arrays import Bools, Ints
 from monitor.events.arrow.arrays import present, value_type
 from monitor.events.arrow.dictionaries import Dictionaries
-from monitor.events.arrow.direct import KINDS, ticks_per_ms
+from monitor.events.arrow.direct import KINDS, clock_for
 from monitor.events.frame import Frame
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping, path
 from monitor.events.models import Task
@@ -55,8 +55,8 @@ class SchemaPlaces:
     ----------
     timestamp, version, prediction_id
         the event's own. An id whose type makes every id good is None.
-    ticks
-        of the timestamp, when `direct.read_times` can read it; else 0.
+    clock
+        of the timestamp, when `direct.read_times` can read it; else None.
     direct
         the numeric columns that `direct.read_numbers` reads: their kind, and its `places`.
     numbers
@@ -81,9 +81,9 @@ class SchemaPlaces:
         self._reserved = frame.reserved
         self.dictionaries = Dictionaries()
         self.timestamp = mapped(schema, mapping.timestamp)
-        self.ticks = 0
+        self.clock: Any = None
         if self.timestamp is not None and len(self.timestamp.steps) == 1:
-            self.ticks = ticks_per_ms(self.timestamp.type)
+            self.clock = clock_for(self.timestamp.type, frame.times)
         self.version = mapped(schema, mapping.version)
         self.prediction_id = mapped(schema, mapping.prediction_id) if frame.role == "predictions" else None
         self.identity = self.prediction_id if frame.with_ids else None

@@ -16,7 +16,8 @@ from monitor.events.mapping import MODEL, SEGMENTS, path
 from monitor.events.models import Role
 from monitor.events.parts import Row
 from monitor.events.reasons import Reason
-from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number, timestamp
+from monitor.events.times import TimeRule, future
+from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number
 
 UNSET: Final = msgspec.UNSET
 
@@ -90,11 +91,10 @@ class Forgiving:
             identity = resolve(event, path(mapping.prediction_id))
             if not (identity is UNSET or identity is None or _is_text_or_integer(identity)):
                 raise Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is {_kind(identity)}", name)
-        time = timestamp(resolve(event, path(mapping.timestamp)))
+        at = resolve(event, path(mapping.timestamp))
+        time = frame.times.read(at)
         if time is None:
-            raise no_time(resolve(event, path(mapping.timestamp)), mapping.timestamp, name)
-        if time < 0:
-            raise bad_time(time, 0, name)
+            raise no_time(at, mapping.timestamp, frame.times, name)
         version = resolve(event, path(mapping.version))
         version = "" if version is UNSET else category(version) or ""
         if not isinstance(version, str) or len(version) > MAX_TEXT:
@@ -215,22 +215,18 @@ def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dime
 
 
 def bad_time(time_ms: int, now_ms: int, model: str) -> Refused:
-    """Why a well-formed time is rejected."""
-    detail = f"timestamp {time_ms} is before 1970"
-    if time_ms >= 0:
-        detail = f"timestamp {time_ms} is {(time_ms - now_ms) // 1000} s in the future"
-    return Refused(Reason.BAD_TIMESTAMP, detail, model)
+    """Why a time that lies too far ahead is rejected."""
+    return Refused(Reason.BAD_TIMESTAMP, future(time_ms, now_ms), model)
 
 
-def no_time(value: object, where: str, model: str) -> Refused:
+def no_time(value: object, where: str, times: TimeRule, model: str) -> Refused:
     """Why a value that is no time is rejected."""
-    detail = f"{where} is {_kind(value)}"
     if value is UNSET or value is None:
         detail = f"no {where}"
-    elif isinstance(value, str):
-        detail = f"{where} {value[:40]!r} is not RFC 3339 with an offset"
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        detail = f"{where} is no whole number of milliseconds between 1970 and 9999"
+    elif isinstance(value, dict | list | bool):
+        detail = f"{where} is {_kind(value)}"
+    else:
+        detail = times.refusal(value, where)
     return Refused(Reason.BAD_TIMESTAMP, detail, model)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from monitor.events.frame import Frame
 from monitor.events.json.guesses import no_guesses
+from monitor.events.json.instant import clock_of
 from monitor.events.lookup import CodeTable, PackedTables, is_unicode
 from monitor.events.mapping import MODEL, SEGMENTS, path
 
@@ -57,6 +58,8 @@ class Program:
         (n_objects,) int64: the entry that each object is the value of; -1 for the event itself.
     guesses
         of what follows each entry's value, then of what begins each object; the scan writes it. See `guesses`.
+    clock
+        how times are read; see `instant`.
     needed
         the bits of objects without which an event is of the other shape.
     predictions
@@ -84,6 +87,7 @@ class Program:
             if row[CHILD] > 0:
                 self.owners[row[CHILD]] = entry
         self.guesses = no_guesses(len(rows) + len(objects))
+        self.clock = clock_of(frame.times)
 
 
 class _Entry(msgspec.Struct):

@@ -16,7 +16,7 @@ from monitor.events import lookup
 from monitor.events.json import text
 from monitor.events.json.decimals import nearest
 from monitor.events.json.guesses import ENTRY, WIDTH, learn, matches
-from monitor.events.json.instant import instant
+from monitor.events.json.instant import instant, of_float, of_integer
 from monitor.events.json.program import (
     ACTION,
     BARE_NUMBER,
@@ -40,7 +40,7 @@ from monitor.events.json.program import (
     VERSION,
 )
 from monitor.events.lookup import ASK, find
-from monitor.events.values import MAX_TEXT, MAX_TIMESTAMP_MS
+from monitor.events.values import MAX_TEXT
 
 LEFT: Final = 0
 TAKEN: Final = 1
@@ -52,6 +52,7 @@ _MAX_DIGITS: Final = 4_000  # Python converts integers of some more
 _MAX_VERSION_BYTES: Final = np.uint64(MAX_TEXT)  # quotes included: no fewer than its characters
 _NONE: Final = np.uint64(0)
 _1: Final = np.uint64(1)
+_INT64: Final = np.uint64(2**63 - 1)
 
 
 @compiled
@@ -80,6 +81,7 @@ def scan(
     predictions: Any,
     owners: Any,
     guesses: Any,
+    clock: Any,
     key_info: Any,  # its keys
     key_slots: Any,
     key_entries: Any,
@@ -249,10 +251,13 @@ def scan(
                     row, second = second, -1
             elif action == TIME:
                 found_ms = np.int64(-1)
-                if integer and not flags and digits <= np.uint64(MAX_TIMESTAMP_MS):
-                    found_ms = np.int64(digits)
+                if integer and not flags and digits <= _INT64:
+                    found_ms = of_integer(np.int64(digits), clock)
+                elif kind == _NUMBER and flags == text.FRACTION:
+                    found, sure = nearest(digits, exponent, floats)
+                    found_ms = of_float(found, clock) if sure else np.int64(-1)
                 elif kind == _TEXT and not escaped:
-                    found_ms = instant(data, begin + _1, at - _1)
+                    found_ms = instant(data, begin + _1, at - _1, clock)
                 if found_ms < 0:
                     break
                 times[event], timed = found_ms, True

@@ -92,7 +92,7 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
     keys, tables = program.keys, program.tables
     n_asks = scan.scan(
         gathered.data, gathered.starts[positions], gathered.ends[positions],
-        program.entries, program.needed, program.predictions, program.owners, program.guesses,
+        program.entries, program.needed, program.predictions, program.owners, program.guesses, program.clock,
         keys.info, keys.slots, keys.entries, keys.words, tables.info, tables.slots, tables.entries, tables.words,
         numeric, codes, times, versions, identities, probabilities, asks, said, status,
     )  # fmt: skip
