@@ -88,7 +88,7 @@ def check(config: ConfigArgument) -> None:
 @app.command()
 def replay(
     config: ConfigArgument,
-    predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in order of time.")],
+    predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in any order.")],
     out: Annotated[Path, typer.Option(help="The folder that drift.parquet and its like are written to.")],
     close: Annotated[
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monitor.files.read import FilePart
     from monitor.reference.opened import References
     from monitor.replay.joining import JoinReplay
+    from monitor.replay.replay import ReplayReport
 
 
 def check_config(config_path: Path) -> None:
@@ -57,6 +58,7 @@ def _check_kafka(kafka: "Kafka", console: "Console") -> None:
 
 def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool, labels: Path | None = None) -> None:
     """Replay a file and say what came of it."""
+    import tempfile
     import time
 
     from monitor import models
@@ -64,18 +66,29 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
     from monitor.reference.opened import open_references
+    from monitor.replay.order import OutOfOrder, by_time, in_order
     from monitor.replay.replay import Replay, run_replay
 
     config = load(config_path)
     references = open_references(config)
-    replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()})
     now_ms = int(time.time() * 1000)
-    join = None if labels is None else _join(config, references)
-    parts = iter_decoded(
-        predictions, models.model_specs(config, references), now_ms, limits=models.limits(config.kafka)
-    )
-    with bar(f"replaying {predictions.name}") as show:
-        report = run_replay(_watched(_joined(parts, join), show), replay, out, close=close)
+    specs, limits = models.model_specs(config, references), models.limits(config.kafka)
+
+    def attempt(folder: Path | None) -> "tuple[ReplayReport, JoinReplay | None]":
+        """Replay the file as it is, or, by way of a folder, in the order of time."""
+        replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()})
+        join = None if labels is None else _join(config, references)
+        with bar(f"replaying {predictions.name}") as show:
+            parts = _watched(_joined(iter_decoded(predictions, specs, now_ms, limits=limits), join), show)
+            lateness_ms = {model.name: model.lateness_ms for model in config.models}
+            ordered = in_order(parts, lateness_ms) if folder is None else by_time(parts, folder)
+            return run_replay(ordered, replay, out, close=close), join
+
+    try:
+        report, join = attempt(None)
+    except OutOfOrder:
+        with tempfile.TemporaryDirectory(prefix="driftline-") as name:
+            report, join = attempt(Path(name))
     console = results()
     show_replayed(console, config, config_path, report, out, closed=close)
     if join is not None and labels is not None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from detectors.arrays import Codes, Floats
 from detectors.columns import CODE_INVALID, CODE_NULL, NULL, Column
-from monitor.events.lookup import ASK, CodeTable, column_table, dimension_table
+from monitor.events.lookup import ASK, CodeTable, column_table, dimension_codes, dimension_table, known_codes
 from monitor.events.models import LABEL, SCORE, ModelSpec, Role
 
 
@@ -53,17 +53,17 @@ class Frame:
         self.label = label if role == "predictions" else None
         self.with_ids = spec.with_ids and role == "predictions"
         self.columns: tuple[Column, ...] = tuple(layout.columns[index] for index in layout.categorical)
-        self.known = tuple(column.codes() for column in self.columns)
+        self.known = tuple(map(known_codes, self.columns))
         self.dimensions = tuple(spec.dimensions)
         self.rest = tuple(len(values) for values in spec.dimensions.values())
-        self.indices = tuple({value: i for i, value in enumerate(values)} for values in spec.dimensions.values())
+        self.indices = tuple(map(dimension_codes, spec.dimensions.values()))
         self.n_numeric = len(layout.numeric)
         self.n_categorical = len(layout.categorical)
         self.reserved = spec.mapping.reserved
         self.times = spec.mapping.times
         dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
         tables: list[CodeTable] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
-        tables.append(CodeTable(codes={}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))
+        tables.append(CodeTable(codes={"": CODE_NULL}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))
         if self.label is not None:
             tables[-1] = tables[self.label]
         self.tables = tuple(tables)

@@ -264,7 +264,7 @@ def _label(label: object, spec: LabelSpec) -> float | str:
     is_number = isinstance(label, int | float) and not isinstance(label, bool)
     if spec.task == "regression" or (spec.task == "none" and is_number):
         found = number(label)
-        if not np.isfinite(found):
+        if isinstance(label, bool) or not np.isfinite(found):
             raise Refused(Reason.SCHEMA, f"{where} is no finite number", spec.name)
         return found
     text = category(label)

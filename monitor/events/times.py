@@ -144,7 +144,7 @@ class TimeRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def milliseconds_of(number: float, unit: Unit) -> int | None:
-    """Milliseconds of a float64 in a unit; None below 0, and of no number. Seconds are taken to the microsecond first."""
+    """Milliseconds of a float64 in a unit; None below 0, and of no number. Seconds are read to the microsecond."""
     if not 0 <= number < _TOO_LARGE:
         return None
     whole = math.floor(number)

@@ -24,10 +24,13 @@ _EXACT: Final = 1e17  # beyond this, repr writes an exponent and an integral flo
 
 
 def number(value: object) -> float:
-    """A numeric column's value: NULL, INVALID (text, booleans, not finite, beyond a float), or the number."""
-    if value is None:
+    """A numeric column's value: NULL (also of empty text), INVALID (text, not finite, beyond a float), or the number.
+
+    A boolean is 1 or 0: whether a file has `true` or 1 depends on who wrote it.
+    """
+    if value is None or value == "":
         return NULL
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, int | float):
         return INVALID
     try:
         result = float(value)
@@ -37,8 +40,11 @@ def number(value: object) -> float:
 
 
 def category(value: object) -> Category:
-    """A categorical column's value as canonical text: 1 and 1.0 are "1", true is "true"."""
-    if value is None:
+    """A categorical column's value as canonical text: 1 and 1.0 are "1", true is "true"; empty text is null.
+
+    CSV cannot tell empty text from null, so no format does.
+    """
+    if value is None or value == "":
         return None
     if isinstance(value, str):
         return clean(value)

@@ -19,10 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.events.lookup import BOOLEANS
 from monitor.events.mapping import MODEL
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.values import category
-from monitor.files.csv import FALSE, TRUE, cell_casts, cell_numbers
+from monitor.files.csv import FALSE, TRUE, cell_casts, cell_numbers, without_missing
 
 _CODE: Final = re.compile(r"-?0\d")  # a leading zero: a code, no number
 _WHOLE: Final = r"^([1-9]\d*|0)\.0+$"
@@ -87,7 +88,11 @@ class _Meaning:
                     self._add(name, values)
 
     def _add(self, name: str, *texts: Iterable[str]) -> None:
-        self.known.setdefault(name, set()).update(*texts)
+        known = self.known.setdefault(name, set())
+        known.update(*texts)
+        for spelled, other in (BOOLEANS, BOOLEANS[::-1]):
+            if known and known <= set(spelled):
+                known.update(other)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch, its categories spelled as the reference spells them, its times as numbers or text."""
@@ -116,7 +121,8 @@ class _Bare(NamedTuple):
 
     def of(self, cells: Any) -> Any:
         """The object: numbers and other texts apart. An empty cell is no object."""
-        numbers = cell_numbers(cells)
+        cells = without_missing(cells)
+        numbers = cell_numbers(cells, booleans=False)
         is_text = pc.is_inf(numbers)
         fields: dict[str, Any] = {}
         if self.score:

@@ -10,7 +10,8 @@ A first pass looks at every cell. A column is of the narrowest type that all of 
 | numbers, also `1e5`, `nan`, `inf` | float64 |
 | anything else | string |
 
-Empty cells are nulls, quoted or not; `NA` and its like are text. Spaces around a number do not count.
+Empty cells are nulls, quoted or not. Among numbers and booleans so are the usual spellings of a missing one, `MISSING`;
+among text these are text. Spaces around a number do not count.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -33,7 +34,14 @@ TRUE: Final = ("true", "True", "TRUE")
 FALSE: Final = ("false", "False", "FALSE")
 """How CSV files spell booleans."""
 
+MISSING: Final = (
+    "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NAN", "NULL", "null", "Null", "None", "none", "NaT",
+    "nil", "-", "--", "?", ".", "\\N", "missing",
+)  # fmt: skip
+"""How files spell a missing number or boolean: R, pandas, databases, UCI's data sets, spreadsheets."""
+
 _BLOCK_BYTES: Final = 4 * 1024 * 1024  # a row may not be longer
+_MISSING: Final = pa.array(MISSING)
 _BOOLEANS: Final = pa.array(TRUE + FALSE)
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _TRIED: Final = 64
@@ -111,6 +119,8 @@ class CsvTable:
             return cell_numbers(cells)
         if column.type == pa.string():
             return cells
+        if column.type == pa.null() or not cell_casts(cells, column.type):
+            cells = without_missing(cells)
         if column.type == pa.bool_():
             truth: Any = pc.is_in(cells, value_set=pa.array(TRUE))
             return pc.if_else(pc.is_valid(cells), truth, pa.scalar(None, pa.bool_()))
@@ -164,14 +174,27 @@ class CsvTable:
         return reader, raw
 
 
-def cell_numbers(cells: Any) -> Any:
-    """(n,) text as Arrow float64: null for null, infinity for what is no number."""
+def cell_numbers(cells: Any, *, booleans: bool = True) -> Any:
+    """(n,) text as Arrow float64: null for null and `MISSING`, infinity for what is no number.
+
+    Where `booleans` are numbers, they are 1 and 0.
+    """
     trimmed: Any = pc.utf8_trim_whitespace(cells)
     if cell_casts(trimmed, pa.float64()):
         return pc.cast(trimmed, pa.float64())
+    trimmed = without_missing(trimmed)
+    if booleans and pc.any(pc.is_in(trimmed, value_set=_BOOLEANS)).as_py():
+        trimmed = pc.if_else(pc.is_in(trimmed, value_set=pa.array(TRUE)), pa.scalar("1"), trimmed)
+        trimmed = pc.if_else(pc.is_in(trimmed, value_set=pa.array(FALSE)), pa.scalar("0"), trimmed)
     numeric = pc.match_substring_regex(trimmed, _NUMBER)
     found = pc.cast(pc.if_else(numeric, trimmed, pa.scalar(None, pa.string())), pa.float64())
-    return pc.if_else(pc.and_(pc.is_valid(cells), pc.is_null(found)), pa.scalar(np.inf), found)
+    return pc.if_else(pc.and_(pc.is_valid(trimmed), pc.is_null(found)), pa.scalar(np.inf), found)
+
+
+def without_missing(cells: Any) -> Any:
+    """(n,) text with nulls for `MISSING`."""
+    missing = pc.is_in(pc.utf8_trim_whitespace(cells), value_set=_MISSING)
+    return pc.if_else(missing, pa.scalar(None, pa.string()), cells) if pc.any(missing).as_py() else cells
 
 
 def _skip(row: Any) -> str:  # noqa: ARG001 - what pyarrow calls
@@ -189,6 +212,8 @@ def _handler(on_bad_row: BadRow) -> Callable[[Any], str]:
 def _rank(cells: Any, rank: int) -> int:
     """The rank of a column's type when these cells are looked at too."""
     cells = cells.drop_null()
+    if rank != _TEXT and len(cells) and not cell_casts(cells, pa.float64()):
+        cells = without_missing(cells).drop_null()
     if rank == _TEXT or not len(cells):
         return rank
     if rank <= _BOOLEAN and pc.all(pc.is_in(cells, value_set=_BOOLEANS)).as_py():

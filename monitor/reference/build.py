@@ -9,6 +9,7 @@ name another model are left out. The same rows in any order and from any of the 
 same digest).
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -46,7 +47,15 @@ BuildProgress = Callable[[str, float], None]
 """Takes what is being done, and the fraction of it that is done, 0 to 1."""
 
 _PREDICTION: Final[dict[str, ColumnKind]] = {SCORE: "numeric", LABEL: "categorical"}
+_INDEX: Final = re.compile(r"__index_level_[0-9]+__|Unnamed: [0-9]+")  # as pandas writes it, and as it reads it back
 _UNFIT: Final = {"": "it has no name", **dict.fromkeys(_PREDICTION, "the name is the prediction's own")}
+
+
+def _unfit(name: str, model: Model) -> str:
+    """Why a column is no feature whatever it holds; "" for one that may be."""
+    if _INDEX.fullmatch(name) and name not in model.columns:
+        return "pandas index"
+    return _UNFIT.get(name, "the name is that of a derived column" if is_derived(name) else "")
 
 
 def _unwatched(what: str, fraction: float) -> None:
@@ -194,12 +203,8 @@ def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tu
 def _examine_all(
     table: TableFile, places: FilePlaces, model: Model, keep: Bools | None, n_rows: int, progress: BuildProgress
 ) -> list[Examined]:
-    examined = [
-        left_out(name, _UNFIT.get(name, "the name is that of a derived column"))
-        for name in places.features
-        if name in _UNFIT or is_derived(name)
-    ]
-    leaves = [(name, leaf) for name, leaf in places.features.items() if not (name in _UNFIT or is_derived(name))]
+    examined = [left_out(name, why) for name in places.features if (why := _unfit(name, model))]
+    leaves = [(name, leaf) for name, leaf in places.features.items() if not _unfit(name, model)]
     leaves += [(name, leaf) for name, leaf in ((SCORE, places.score), (LABEL, places.label)) if leaf is not None]
     for done, (name, leaf) in enumerate(leaves):
 

@@ -48,13 +48,17 @@ class Replay:
         self._latest_ms: int | None = None
         self.watermarks_ms: Mapping[str, int] = {}
 
-    def feed(self, batches: Iterable[Batch]) -> list[pa.RecordBatch]:
-        """Count one group of batches; returns what its events led to."""
+    def feed(self, batches: Iterable[Batch], complete_ms: int | None = None) -> list[pa.RecordBatch]:
+        """Count one group of batches; returns what its events led to.
+
+        Event time is then complete to `complete_ms`, where rows are known to come in no other order; else the latest
+        row says how far it is.
+        """
         batches = list(batches)
         for batch in batches:
             latest_ms = int(batch.timestamps_ms.max())
             self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
-        return self._advance(sketched(batches, self._references, self._models))
+        return self._advance(sketched(batches, self._references, self._models), complete_ms)
 
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event."""
@@ -64,10 +68,16 @@ class Replay:
             self._latest_ms += max(model.lateness_ms for model in models)
         return self._advance([])
 
-    def _advance(self, deltas: list[Delta]) -> list[pa.RecordBatch]:
+    def finish(self) -> list[pa.RecordBatch]:
+        """Say that no row is left: event time is complete to the latest."""
+        return self._advance([])
+
+    def _advance(self, deltas: list[Delta], complete_ms: int | None = None) -> list[pa.RecordBatch]:
         message = SketchMessage(
             deltas=deltas,
-            clocks=[Clock(topic=_TOPIC, partition=0, max_event_ms=self._latest_ms)],
+            clocks=[
+                Clock(topic=_TOPIC, partition=0, max_event_ms=self._latest_ms if complete_ms is None else complete_ms)
+            ],
             n_partitions={_TOPIC: 1},
         )
         step = self._evaluator.advance(self._state, message, Source(topic=_TOPIC, partition=0, offset=self._offset))
@@ -123,14 +133,18 @@ def _run(decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool) 
             elif record.name == "late_dropped":
                 report.n_late_dropped += pc.sum(batch.column("n")).as_py() or 0
 
-    with (out / "rejects.jsonl").open("wb") as rejects:
-        for part in decoded:
-            report.n_events += part.n_events
-            report.n_rejected += len(part.rejects)
-            rejects.writelines(_reject_lines(part.rejects))
-            take(replay.feed(part.batches))
-        if close:
-            take(replay.close())
+    try:
+        with (out / "rejects.jsonl").open("wb") as rejects:
+            for part in decoded:
+                report.n_events += part.n_events
+                report.n_rejected += len(part.rejects)
+                rejects.writelines(_reject_lines(part.rejects))
+                take(replay.feed(part.batches, part.complete_ms))
+            take(replay.close() if close else replay.finish())
+    except BaseException:
+        for file in files.values():
+            file.abandon()
+        raise
     for file in files.values():
         file.close()
     report.n_scores, report.n_profiles = files["drift_score"].n_rows, files["column_profile"].n_rows

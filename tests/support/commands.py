@@ -1,4 +1,4 @@
-"""The command line in this process: a configuration of one model, `reference build`, `replay`, and what came of them."""
+"""The command line in this process: a configuration of one model, `reference build`, `replay`, what they gave."""
 
 from dataclasses import dataclass
 from pathlib import Path

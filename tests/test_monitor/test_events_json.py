@@ -108,11 +108,23 @@ def test_the_arrays_have_the_types_that_the_kernel_wants() -> None:
     assert all(array.flags.c_contiguous for array in (batch.numeric, batch.codes, batch.segments))
 
 
-@pytest.mark.parametrize("value", ["text", True, [1], {}, math.nan, math.inf, -math.inf, 10**400, 10**4000])
+@pytest.mark.parametrize("value", ["text", "1", [1], {}, math.nan, math.inf, -math.inf, 10**400, 10**4000])
 def test_a_bad_number_is_invalid_and_the_event_is_kept(value: Any) -> None:
     batch = only(decode(event(features={"distance": value, "carrier": "UA"})))
     assert batch.numeric[DISTANCE, 0] == np.inf
     assert batch.codes[CARRIER, 0] == 0
+
+
+@pytest.mark.parametrize(("value", "found"), [(True, 1.0), (False, 0.0), ("", math.nan), (None, math.nan)])
+def test_booleans_are_numbers_and_empty_text_is_null_in_a_numeric_column(value: Any, found: float) -> None:
+    raw = json.dumps(event(features={"distance": value})).encode()
+    for forgiving_only in (False, True):
+        decoded = JsonDecoder([FLIGHTS], forgiving_only=forgiving_only).decode([raw], "predictions", NOW_MS)
+        np.testing.assert_array_equal(decoded.batches[0].numeric[DISTANCE], [found])
+
+
+def test_empty_text_is_no_category() -> None:
+    assert carrier("") == (CODE_NULL, None)
 
 
 def test_a_number_with_more_digits_than_python_converts_is_invalid() -> None:
@@ -137,7 +149,7 @@ def test_a_category_is_canonical_text(value: Any, code: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("XX", "XX"), (2, "2"), (2.0, "2"), (False, "false"), ("1.0", "1.0"), (10**30, str(10**30)), ("", "")],
+    [("XX", "XX"), (2, "2"), (2.0, "2"), (False, "false"), ("1.0", "1.0"), (10**30, str(10**30))],
 )
 def test_an_unseen_category_is_told_with_its_row(value: Any, text: str) -> None:
     assert carrier(value) == (UNSEEN_CARRIER, [(0, text)])

@@ -27,6 +27,8 @@ class Texts(NamedTuple):
 def numbers(array: Any) -> Floats:
     """(n,) float64: NULL for nulls, INVALID for what is not finite and for every value of a type that is no number.
 
+    Booleans are 1 and 0, and empty text is null.
+
     The caller's own: never the memory of `array`.
     """
     array = stored(array)
@@ -52,7 +54,14 @@ def numbers(array: Any) -> Floats:
             values[~valid] = NULL
         return values
     valid = validity(array)
-    values = np.full(len(array), INVALID)
+    if pa.types.is_boolean(kind):
+        array, valid = pc.fill_null(array, False), validity(array)
+        values = array.to_numpy(zero_copy_only=False).astype(np.float64)
+    else:
+        values = np.full(len(array), INVALID)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        empty = pc.fill_null(pc.equal(pc.binary_length(array), 0), False)
+        values[empty.to_numpy(zero_copy_only=False)] = NULL
     if valid is not None:
         values[~valid] = NULL
     return values

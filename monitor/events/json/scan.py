@@ -52,6 +52,7 @@ _MAX_DIGITS: Final = 4_000  # Python converts integers of some more
 _MAX_VERSION_BYTES: Final = np.uint64(MAX_TEXT)  # quotes included: no fewer than its characters
 _NONE: Final = np.uint64(0)
 _1: Final = np.uint64(1)
+_QUOTES: Final = np.uint64(2)
 _INT64: Final = np.uint64(2**63 - 1)
 
 
@@ -220,7 +221,11 @@ def scan(
                     numeric[row, event] = ABSENT if asked else found
                     row += n_codes
                 else:
-                    numeric[row, event] = NULL if kind == _NULL else INVALID
+                    if kind == _BOOLEAN:
+                        numeric[row, event] = 1.0 if first == 0x74 else 0.0
+                    else:
+                        empty = kind == _TEXT and at - begin == _QUOTES
+                        numeric[row, event] = NULL if kind == _NULL or empty else INVALID
             elif action == CODE:
                 # A number is spelled as a category spells it: -0 and what has a fraction are not, but for 3.0.
                 left, right = begin, at
