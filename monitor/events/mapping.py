@@ -28,6 +28,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ----------
     timestamp
         a number of `timestamp_unit` since 1970 UTC, or RFC 3339.
+    feature_names
+        of the features where events have them as a list, in its order.
     timestamp_unit
         of numbers. What then lies before `min_time` is refused with the unit that would fit.
     timezone
@@ -40,7 +42,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         text or an integer; absent is the version "".
     features
         the object that holds the features. An event with no object there is flat: its features lie at its top
-        level. One that has none of them there either says nothing of features: they are absent, which is no null. In
+        level. One that has none of them there either says nothing of features: they are absent, which is no null. A
+        list there holds the features of `feature_names`, or `f0`, `f1`...; in Arrow and Parquet it may be a map. In
         Arrow and flat files every column that no other key names is a feature; a struct column of this name is
         accepted too.
     score
@@ -56,11 +59,16 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     features: str = "features"
     score: str = _SCORE
     label: str = _LABEL
+    feature_names: tuple[Annotated[str, msgspec.Meta(extra={"form": "name"})], ...] = ()
     timestamp_unit: Unit = "ms"
     timezone: Annotated[str, msgspec.Meta(extra={"form": "timezone"})] = "UTC"
     min_time_ms: Annotated[int, msgspec.Meta(extra={"form": "instant"})] = msgspec.field(
         name="min_time", default=MIN_TIMESTAMP_MS
     )
+
+    def feature_name(self, place: int) -> str:
+        """The name of the feature at a place of a list."""
+        return self.feature_names[place] if place < len(self.feature_names) else f"f{place}"
 
     @property
     def times(self) -> TimeRule:

@@ -16,7 +16,6 @@ the default mapping whatever the configured one is:
 A first pass finds the keys and the types of their values; a key with values of several types is `MIXED`.
 """
 
-import gzip
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -27,12 +26,13 @@ from detectors.columns import Column, Kind
 from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.frame import Frame
-from monitor.events.json.forgiving import UNSET, Refused, has_prediction, parse, prediction, resolve
+from monitor.events.json.forgiving import UNSET, Refused, has_prediction, named, parse, prediction, resolve
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.reasons import Reason
 from monitor.events.values import clean, number
+from monitor.files.source import open_lines
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
 
@@ -53,7 +53,7 @@ Key = tuple[str, ...]
 
 
 def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[bytes]]:
-    """The lines of a file (`.gz`: compressed with gzip) that hold anything, some megabytes at a time.
+    """The lines of a file, compressed or not, that hold anything, some megabytes at a time.
 
     A line longer than `MAX_LINE_BYTES` is cut off there.
 
@@ -64,7 +64,8 @@ def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[byte
     """
     with reading(path):
         total = max(path.stat().st_size, 1)
-        with path.open("rb") as raw, _opened(path, raw) as file:
+        file, raw = open_lines(path)
+        with raw, file:
             while lines := _block(file):
                 progress(min(raw.tell() / total, 1.0))
                 kept = [line for line in lines if line.strip()]
@@ -72,11 +73,7 @@ def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[byte
                     yield kept
 
 
-def _opened(path: Path, raw: IO[bytes]) -> "IO[bytes] | gzip.GzipFile":
-    return gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
-
-
-def _block(file: "IO[bytes] | gzip.GzipFile") -> list[bytes]:
+def _block(file: IO[bytes]) -> list[bytes]:
     lines, size = list[bytes](), 0
     while size < _BLOCK_BYTES and (line := file.readline(MAX_LINE_BYTES)):
         rest = line
@@ -88,7 +85,7 @@ def _block(file: "IO[bytes] | gzip.GzipFile") -> list[bytes]:
 
 
 class JsonlTable:
-    """A file of JSON lines as a `TableFile`; may be compressed with gzip.
+    """A file of JSON lines as a `TableFile`; may be compressed with gzip, zstd or bzip2.
 
     Parameters
     ----------
@@ -111,6 +108,7 @@ class JsonlTable:
         columns = (Column(name=SCORE, kind=Kind.NUMERIC), Column(name=LABEL, kind=Kind.CATEGORICAL))
         bare = ModelSpec(name=spec.name, layout=Layout(columns), task=spec.task, mapping=spec.mapping)
         self._frame = Frame(bare, "predictions")
+        self._mapping = spec.mapping
         self._paths = _Paths(spec.mapping)
         found: dict[Key, set[type]] = {}
         order: tuple[str, ...] = ()
@@ -168,7 +166,7 @@ class JsonlTable:
     def _taken_apart(self, event: object) -> Event:
         if not isinstance(event, dict):
             raise Refused(Reason.SCHEMA, "an event is an object")
-        features = resolve(event, self._paths.features)
+        features = named(resolve(event, self._paths.features), self._mapping)
         flat = not isinstance(features, dict)
         if not isinstance(features, dict):
             unspoken = features is UNSET or features is None

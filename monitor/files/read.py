@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -23,9 +24,11 @@ from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
 from monitor.files.cells import CellMeanings
-from monitor.files.csv import CsvTable
+from monitor.files.csv import CsvTable, retype
 from monitor.files.jsonl import JsonlTable, read_lines
 from monitor.files.parquet import ParquetTable
+from monitor.files.several import SeveralTables, expand
+from monitor.files.source import PARQUET_MAGIC, magic_of
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
 
 FileFormat = Literal["parquet", "csv", "jsonl"]
@@ -39,6 +42,9 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
     ".ndjson": "jsonl",
     ".jsonl.gz": "jsonl",
     ".ndjson.gz": "jsonl",
+    ".csv.zst": "csv",
+    ".jsonl.zst": "jsonl",
+    ".ndjson.zst": "jsonl",
 }
 """By the end of the file's name, in small letters."""
 
@@ -64,6 +70,8 @@ def format_of(path: Path) -> FileFormat:
     if not path.is_file():
         raise InputError(f"{path} is not a file", hint="name one Parquet, CSV or JSONL file")
     name = path.name.lower()
+    if magic_of(path).startswith(PARQUET_MAGIC):
+        return "parquet"
     for ending, kind in FORMATS.items():
         if name.endswith(ending):
             return kind
@@ -83,7 +91,7 @@ def open_table(
     Parameters
     ----------
     path
-        Its name says the format: see `FORMATS`.
+        Its name says the format: see `FORMATS`. Or a folder of such files, or a pattern.
     spec
         Where things lie in JSON events; None: the defaults. Its layout does not matter.
     numeric
@@ -96,6 +104,14 @@ def open_table(
     InputError
         The file cannot be read as what its name says.
     """
+    paths = expand(path, tuple(FORMATS))
+    if len(paths) > 1:
+        kinds = {format_of(one) for one in paths}
+        if len(kinds) > 1:
+            raise InputError(f"{path} holds files of several formats: {', '.join(sorted(kinds))}", hint="name one")
+        tables = [open_table(one, spec, numeric=numeric, progress=progress) for one in paths]
+        return SeveralTables(path, tables, retype if kinds == {"csv"} else None)
+    (path,) = paths
     kind = format_of(path)
     if kind == "parquet":
         return ParquetTable(path)
@@ -121,7 +137,7 @@ def iter_decoded(
     Parameters
     ----------
     path
-        Its name says the format: see `FORMATS`.
+        Its name says the format: see `FORMATS`. Or a folder of such files, or a pattern.
     models
         Every configured model.
     now_ms
@@ -138,6 +154,12 @@ def iter_decoded(
     InputError
         The file is missing, corrupt, empty, or has no timestamps.
     """
+    paths = expand(path, tuple(FORMATS))
+    if len(paths) > 1:
+        return _decoded_all(
+            paths, partial(iter_decoded, models=models, now_ms=now_ms, role=role, limits=limits, rows=rows)
+        )
+    (path,) = paths
     kind = format_of(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", hint="name a file with predictions")
@@ -149,6 +171,12 @@ def iter_decoded(
         return _decoded_rows(ParquetTable(path), frames, bad_rows, now_ms, rows)
     table = CsvTable(path, infer=False, on_bad_row=_reject_into(bad_rows))
     return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
+
+
+def _decoded_all(paths: Sequence[Path], decode: Callable[[Path], Iterator[FilePart]]) -> Iterator[FilePart]:
+    for number, path in enumerate(paths):
+        for part in decode(path):
+            yield FilePart(decoded=part.decoded, fraction=(number + part.fraction) / len(paths))
 
 
 def _decoded_lines(path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int) -> Iterator[FilePart]:

@@ -30,9 +30,11 @@ from monitor.errors import InputError
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.eventtime.seasons import season_name, seasons_of
-from monitor.files.read import format_of, open_table
+from monitor.files.read import FORMATS, format_of, open_table
+from monitor.files.several import expand
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
+from monitor.files.unpacked import unpacked_table
 from monitor.reference.columns import FilePlaces, chunks, find_places
 from monitor.reference.derived import DerivedColumns, derive_columns
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
@@ -186,12 +188,14 @@ def build_reference(
 
 def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tuple[TableFile, FieldMapping]:
     """The file as columns that can be read one by one, and where things lie in it."""
-    kind = format_of(path)
+    paths = expand(path, tuple(FORMATS))
+    kind = format_of(paths[0])
     spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping)
     numeric = {name for name, column_kind in model.columns.items() if column_kind == "numeric"}
     numeric |= set(model.mapping.score_columns)
-    table = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
-    if kind == "parquet":
+    opened = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
+    table = unpacked_table(opened, model.mapping, partial(progress, "names of features"))
+    if kind == "parquet" and len(paths) == 1 and table is opened:
         return in_one_place(table, model.mapping, model.task), model.mapping
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file

@@ -1,9 +1,14 @@
 """Small inputs of the shapes that people's files have: read as they are meant, or refused by name."""
 
+import bz2
+import codecs
+import gzip
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -119,3 +124,120 @@ def test_a_replay_gives_the_same_rows_for_any_order_of_the_file(
     assert results[0]["drift_verdict"]
     assert_same(results[0], results[1])
     assert_same(results[0], results[2])
+
+
+def kinds_of(screen: str) -> dict[str, str]:
+    """The kinds of the columns that `reference build` shows."""
+    cells = [[cell.strip() for cell in line.split("│")] for line in screen.splitlines() if line.startswith("│")]
+    return {row[1]: row[2] for row in cells if row[1]}
+
+
+ROWS = "x,cat\n" + "".join(f"{i % 7},{'ab'[i % 2]}\n" for i in range(300))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(ROWS.encode()), pa.compress(ROWS.encode(), codec="zstd", asbytes=True),
+        bz2.compress(ROWS.encode()),
+        ROWS.encode("utf-16"), codecs.BOM_UTF16_BE + ROWS.encode("utf-16-be"), ROWS.encode("utf-8-sig"),
+        gzip.compress(ROWS.encode("utf-16")),
+    ],
+    ids=["gzip", "zstd", "bzip2", "UTF-16", "UTF-16 big", "UTF-8 with a mark", "gzip of UTF-16"],
+)  # fmt: skip
+def test_a_file_is_read_by_what_it_holds_whatever_its_name(model: OneModel, content: bytes) -> None:
+    (model.folder / "plain.csv").write_text(ROWS)
+    (model.folder / "odd.csv").write_bytes(content)
+    model.build("plain.csv")
+    wanted = (model.folder / "m.ref").read_bytes()
+    assert model.build("odd.csv")[0] == 0
+    assert (model.folder / "m.ref").read_bytes() == wanted
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("time;amount, EUR;cat\n" + "".join(f"2024;{i},5;a\n" for i in range(300)), "separated by ';'"),
+        ("a\tb\n1\t2\n", "separated by '\\t'"),
+        (b"PK\x03\x04" + bytes(100), "Excel workbook"),
+        ("x,cat\n1,a\n".encode("utf-16-le"), "null characters"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_by_its_cause(model: OneModel, content: str | bytes, words: str) -> None:
+    (model.folder / "odd.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    code, screen = model.build("odd.csv")
+    assert code == 2
+    assert words in screen
+
+
+def test_numbers_as_spreadsheets_write_them_are_numbers(model: OneModel) -> None:
+    lines = [f'"1,{i:03d}.5",{i % 100}%,$1{i},-1.5 €' for i in range(300)]
+    (model.folder / "ref.csv").write_text("x,pct,money,euro\n" + "\n".join(lines))
+    code, screen = model.build("ref.csv")
+    assert code == 0
+    assert set(kinds_of(screen).values()) == {"numeric"}
+    live = [f'{at.isoformat()},"1,{i % 300:03d}.5",{i % 100}%,$1{i % 300},-1.5 €' for i, at in enumerate(TIMES)]
+    (model.folder / "live.csv").write_text("timestamp,x,pct,money,euro\n" + "\n".join(live))
+    assert model.replay("live.csv").drifted == set()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_a_folder_of_parts_and_a_pattern_are_one_data_set(model: OneModel, ending: str) -> None:
+    frame = pd.DataFrame({"timestamp": [int(at.timestamp() * 1000) for at in TIMES], "x": np.arange(N) % 7, "c": "a"})
+    frame["c"] = np.where(np.arange(N) % 2, "b", "a")
+
+    def write_frame(path: Path, rows: pd.DataFrame) -> None:
+        if ending == "csv":
+            rows.to_csv(path, index=False)
+        elif ending == "parquet":
+            rows.to_parquet(path, index=False)
+        else:
+            rows.to_json(path, orient="records", lines=True)
+
+    parts = model.folder / "parts" / "day=1"
+    parts.mkdir(parents=True)
+    (parts / "_SUCCESS").touch()
+    write_frame(model.folder / f"whole.{ending}", frame)
+    for number in range(3):
+        write_frame(parts / f"part-{number}.{ending}", frame[number * N // 3 : (number + 1) * N // 3])
+    assert model.build(f"whole.{ending}")[0] == 0
+    wanted = (model.folder / "m.ref").read_bytes()
+    model.replay(f"whole.{ending}")
+    whole = replayed_rows(model.folder / "out")
+    for name in ("parts", f"parts/day=1/part-*.{ending}"):
+        code, screen = model.build(name)
+        assert code == 0, screen
+        assert (model.folder / "m.ref").read_bytes() == wanted
+        assert model.replay(name).code == 0
+        assert_same(replayed_rows(model.folder / "out"), whole)
+
+
+@pytest.mark.parametrize("form", ["map", "list", "fixed", "jsonl list"])
+def test_features_may_lie_in_a_map_or_a_list(model: OneModel, form: str) -> None:
+    names = ["a", "b"] if form == "map" else ["f0", "f1"]
+    if form == "jsonl list":
+        names = ["size", "f1"]
+        model.configure("mapping: {feature_names: [size]}")
+
+    def packed(values: np.ndarray, name: str) -> str:
+        if form == "jsonl list":
+            rows = [
+                {"timestamp": at.isoformat(), "features": row} for at, row in zip(TIMES, values.tolist(), strict=True)
+            ]
+            (model.folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+            return f"{name}.jsonl"
+        kind = pa.list_(pa.float64(), 2) if form == "fixed" else pa.list_(pa.float64())
+        features = pa.array(values.tolist(), kind)
+        if form == "map":
+            entries = [[("a", a), ("b", b)] for a, b in values.tolist()]
+            features = pa.array(entries, pa.map_(pa.string(), pa.float64()))
+        write(model, f"{name}.parquet", timestamp=TIMES, features=features)
+        return f"{name}.parquet"
+
+    rng = np.random.default_rng(0)
+    code, screen = model.build(packed(rng.normal(size=(N, 2)), "ref"))
+    assert code == 0, screen
+    assert kinds_of(screen) == dict.fromkeys(names, "numeric")
+    replayed = model.replay(packed(rng.normal([0, 3], 1, (N, 2)), "live"))
+    assert replayed.columns >= set(names)
+    assert replayed.drifted == {names[1]}

@@ -13,6 +13,7 @@ from detectors.columns import NULL
 from monitor.events.batch import MAX_DETAIL
 from monitor.events.frame import Frame
 from monitor.events.mapping import MODEL, SEGMENTS, path
+from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import Role
 from monitor.events.parts import Row
 from monitor.events.reasons import Reason
@@ -20,6 +21,9 @@ from monitor.events.times import TimeRule, future
 from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number
 
 UNSET: Final = msgspec.UNSET
+
+MAX_LISTED: Final = 10_000
+"""Features of a list or a map; more are no features."""
 
 _GENERIC: Final = msgspec.json.Decoder()
 _BAD_JSON: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -99,7 +103,7 @@ class Forgiving:
         version = "" if version is UNSET else category(version) or ""
         if not isinstance(version, str) or len(version) > MAX_TEXT:
             raise bad_version(mapping.version, name)
-        features = resolve(event, path(mapping.features))
+        features = named(resolve(event, path(mapping.features)), mapping)
         flat = not isinstance(features, dict)
         has_features = features is not UNSET and features is not None
         if not isinstance(features, dict):
@@ -149,6 +153,13 @@ def resolve(event: object, keys: tuple[str, ...]) -> object:
             return UNSET
         event = event[key]
     return event
+
+
+def named(features: object, mapping: FieldMapping) -> object:
+    """Features that are a list with their names; anything else as it is."""
+    if not isinstance(features, list) or len(features) > MAX_LISTED:
+        return features
+    return {mapping.feature_name(place): value for place, value in enumerate(features)}
 
 
 def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category]:
