@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 1 an unexpected error (the supervisor starts a role again), 2 wrong configuration, file or usage,
 3 a service is out of reach, 4 stopped by something that needs a person, 5 the process must be started again, 6 a role
-did not stop in time and was killed, 130 interrupted.
+did not stop in time and was killed, 7 nothing could be read or scored, 8 something drifted and `--fail-on drift` was
+given, 130 interrupted.
 """
 
 from collections.abc import Sequence
@@ -96,6 +97,9 @@ def replay(
     labels: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
     ] = None,
+    fail_on: Annotated[
+        str, typer.Option(metavar="drift", help="End with exit code 8 when anything drifted: for CI.")
+    ] = "",
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -103,7 +107,7 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels)
+    replay_file(config, predictions, out, close=close, labels=labels, fail_on=fail_on)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
-from monitor.errors import InputError
+from monitor.errors import DriftFound, InputError, NothingScored
 from monitor.wording import counted
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from monitor.events.batch import Decoded
     from monitor.files.read import FilePart
     from monitor.reference.opened import References
+    from monitor.replay.account import Account
     from monitor.replay.joining import JoinReplay
     from monitor.replay.replay import ReplayReport
 
@@ -56,40 +57,58 @@ def _check_kafka(kafka: "Kafka", console: "Console") -> None:
     check_settings(kafka)
 
 
-def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool, labels: Path | None = None) -> None:
-    """Replay a file and say what came of it."""
+def replay_file(
+    config_path: Path, predictions: Path, out: Path, *, close: bool, labels: Path | None = None, fail_on: str = ""
+) -> None:
+    """Replay a file and say what came of it.
+
+    Raises
+    ------
+    NothingScored
+        No row could be counted, or no window scored.
+    DriftFound
+        Something drifted, and `fail_on` is "drift".
+    """
     import tempfile
     import time
 
     from monitor import models
+    from monitor.cli.account import show_account
     from monitor.cli.replayed import show_joined, show_replayed
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
     from monitor.reference.opened import open_references
+    from monitor.replay.account import Account
+    from monitor.replay.account import watched as counted_in
     from monitor.replay.order import OutOfOrder, by_time, in_order
     from monitor.replay.replay import Replay, run_replay
 
+    if fail_on not in ("", "drift"):
+        raise InputError(f"--fail-on {fail_on}: there is only drift to fail on")
     config = load(config_path)
     references = open_references(config)
     now_ms = int(time.time() * 1000)
     specs, limits = models.model_specs(config, references), models.limits(config.kafka)
 
-    def attempt(folder: Path | None) -> "tuple[ReplayReport, JoinReplay | None]":
+    def attempt(folder: Path | None) -> "tuple[ReplayReport, JoinReplay | None, Account, dict[str, None]]":
         """Replay the file as it is, or, by way of a folder, in the order of time."""
         replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()})
         join = None if labels is None else _join(config, references)
+        account, unread = Account({spec.name: spec.layout for spec in specs}), dict[str, None]()
         with bar(f"replaying {predictions.name}") as show:
-            parts = _watched(_joined(iter_decoded(predictions, specs, now_ms, limits=limits), join), show)
+            read = _joined(iter_decoded(predictions, specs, now_ms, limits=limits), join)
+            parts = counted_in(_watched(read, show, unread), account)
             lateness_ms = {model.name: model.lateness_ms for model in config.models}
             ordered = in_order(parts, lateness_ms) if folder is None else by_time(parts, folder)
-            return run_replay(ordered, replay, out, close=close), join
+            return run_replay(ordered, replay, out, close=close), join, account, unread
 
     try:
-        report, join = attempt(None)
+        report, join, account, unread = attempt(None)
     except OutOfOrder:
         with tempfile.TemporaryDirectory(prefix="driftline-") as name:
-            report, join = attempt(Path(name))
+            report, join, account, unread = attempt(Path(name))
     console = results()
+    show_account(console, account, tuple(unread), str(out / "rejects.jsonl"))
     show_replayed(console, config, config_path, report, out, closed=close)
     if join is not None and labels is not None:
         n_rejected = 0
@@ -98,6 +117,13 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
             n_rejected += len(part.rejects)
         join.close()
         show_joined(console, join.counts, n_rejected)
+    if not account.n_counted:
+        raise NothingScored(f"none of the {counted(account.n_events, 'event')} in {predictions} could be counted")
+    if not report.n_verdicts:
+        hint = "" if close or report.windows else "--close scores windows that are not over at the end of the file"
+        raise NothingScored("no column of any window could be scored", hint=hint)
+    if fail_on and report.n_drifted:
+        raise DriftFound(f"{counted(report.n_drifted, 'verdict')} drifted")
 
 
 def _join(config: "Config", references: "References") -> "JoinReplay":
@@ -116,8 +142,11 @@ def _joined(parts: "Iterable[FilePart]", join: "JoinReplay | None") -> "Iterator
         yield part
 
 
-def _watched(parts: "Iterable[FilePart]", show: Callable[[float], None]) -> "Iterator[Decoded]":
+def _watched(
+    parts: "Iterable[FilePart]", show: Callable[[float], None], unread: dict[str, None]
+) -> "Iterator[Decoded]":
     for part in parts:
+        unread.update(dict.fromkeys(part.unread))
         yield part.decoded
         show(part.fraction)
 

@@ -21,8 +21,9 @@ _LABEL = "prediction.label"
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Dotted paths into a JSON event; column names in Arrow and flat files. `model` and `segments` are fixed names.
 
-    With the default paths `prediction` may also be a bare number (the score), or a bare text or boolean (the label);
-    likewise for the object that any other score or label path ends in, and for a column of that object's name.
+    With the default paths `prediction` may also be a bare number (the score; an integer is the label where the task is
+    binary or multiclass), or a bare text or boolean (the label); a `score` of a flat event comes before such a number.
+    Likewise for the object that any other score or label path ends in, and for a column of that object's name.
 
     Attributes
     ----------

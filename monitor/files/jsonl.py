@@ -96,6 +96,11 @@ class JsonlTable:
     progress
         Of the first pass.
 
+    Attributes
+    ----------
+    bad_time
+        Why the first time that is none is none; "" where all are some.
+
     Raises
     ------
     InputError
@@ -105,6 +110,7 @@ class JsonlTable:
     def __init__(self, path: Path, spec: ModelSpec, *, progress: Progress = unwatched) -> None:
         self.path = path
         self.n_rows = 0
+        self.bad_time = ""
         columns = (Column(name=SCORE, kind=Kind.NUMERIC), Column(name=LABEL, kind=Kind.CATEGORICAL))
         bare = ModelSpec(name=spec.name, layout=Layout(columns), task=spec.task, mapping=spec.mapping)
         self._frame = Frame(bare, "predictions")
@@ -178,12 +184,18 @@ class JsonlTable:
             "": {
                 MODEL: event.get(MODEL),
                 "version": None if version is UNSET else version,
-                "timestamp": self._frame.times.read(resolve(event, self._paths.timestamp)),
+                "timestamp": self._time(resolve(event, self._paths.timestamp)),
             },
             "features": features,
             "prediction": self._prediction(event, flat),
             SEGMENTS: segments if isinstance(segments, dict) else {},
         }
+
+    def _time(self, value: object) -> int | None:
+        found = self._frame.times.read(value)
+        if found is None and not self.bad_time and value is not UNSET and value is not None:
+            self.bad_time = self._frame.times.refusal(value, self._mapping.timestamp)
+        return found
 
     def _prediction(self, event: dict[str, Any], flat: bool) -> dict[str, Any] | None:
         """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them."""

@@ -30,6 +30,7 @@ from monitor.files.parquet import ParquetTable
 from monitor.files.several import SeveralTables, expand
 from monitor.files.source import PARQUET_MAGIC, magic_of
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
+from monitor.files.unread import FIRST_LINES, columns_unread, keys_unread
 
 FileFormat = Literal["parquet", "csv", "jsonl"]
 
@@ -50,10 +51,14 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
 
 
 class FilePart(msgspec.Struct, frozen=True, kw_only=True):
-    """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1."""
+    """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1.
+
+    `unread` are columns and keys of the file that are no feature of any model.
+    """
 
     decoded: Decoded
     fraction: float
+    unread: tuple[str, ...] = ()
 
 
 def format_of(path: Path) -> FileFormat:
@@ -164,7 +169,7 @@ def iter_decoded(
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", hint="name a file with predictions")
     if kind == "jsonl":
-        return _decoded_lines(path, JsonDecoder(models, limits), role, now_ms, rows)
+        return _decoded_lines(path, JsonDecoder(models, limits), role, now_ms, rows, models)
     frames = {model.name: Frame(model, role) for model in models}
     bad_rows: list[Rejected] = []
     if kind == "parquet":
@@ -176,14 +181,20 @@ def iter_decoded(
 def _decoded_all(paths: Sequence[Path], decode: Callable[[Path], Iterator[FilePart]]) -> Iterator[FilePart]:
     for number, path in enumerate(paths):
         for part in decode(path):
-            yield FilePart(decoded=part.decoded, fraction=(number + part.fraction) / len(paths))
+            yield FilePart(decoded=part.decoded, fraction=(number + part.fraction) / len(paths), unread=part.unread)
 
 
-def _decoded_lines(path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int) -> Iterator[FilePart]:
+def _decoded_lines(
+    path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int, models: Sequence[ModelSpec]
+) -> Iterator[FilePart]:
+    unread: tuple[str, ...] | None = None
     fraction = [0.0]
     for lines in read_lines(path, lambda done: fraction.__setitem__(0, done)):
         for start in range(0, len(lines), rows):
-            yield FilePart(decoded=decoder.decode(lines[start : start + rows], role, now_ms), fraction=fraction[0])
+            if unread is None:
+                unread = keys_unread(lines[:FIRST_LINES], models)
+            decoded = decoder.decode(lines[start : start + rows], role, now_ms)
+            yield FilePart(decoded=decoded, fraction=fraction[0], unread=unread)
 
 
 def _decoded_rows(
@@ -200,6 +211,7 @@ def _decoded_rows(
         hint = "name its column under `mapping: {timestamp: ...}`"
         raise InputError(f"{table.path}: {refused.detail}", hint=hint) from refused
     decoder = TableDecoder(frames)
+    unread = columns_unread(table.columns, [frame.spec for frame in frames.values()])
     fraction = [0.0]
     done = 0
     # All columns, also those that no model has: a reject carries its whole row.
@@ -214,7 +226,7 @@ def _decoded_rows(
             decoded = Decoded(
                 batches=decoded.batches, rejects=[*decoded.rejects, *extra], n_events=decoded.n_events + len(extra)
             )
-        yield FilePart(decoded=decoded, fraction=fraction[0])
+        yield FilePart(decoded=decoded, fraction=fraction[0], unread=unread)
     if bad_rows:
         yield FilePart(decoded=Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows)), fraction=1.0)
 

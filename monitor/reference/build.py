@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from detectors.arrays import Bools, Floats
+from detectors.arrays import Bools, Floats, Ints
 from detectors.columns import Column
 from detectors.derived import is_derived
 from detectors.layout import Layout
@@ -30,11 +30,13 @@ from monitor.errors import InputError
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.eventtime.seasons import season_name, seasons_of
+from monitor.files.jsonl import JsonlTable
 from monitor.files.read import FORMATS, format_of, open_table
 from monitor.files.several import expand
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
 from monitor.files.unpacked import unpacked_table
+from monitor.files.values import is_mixed
 from monitor.reference.columns import FilePlaces, chunks, find_places
 from monitor.reference.derived import DerivedColumns, derive_columns
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
@@ -81,6 +83,10 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
         By segment dimension: how many values it has, also those that are no segment of their own.
     n_without_time
         Rows that have no time, or none that can be read; they lie in no pane.
+    times_ms
+        The earliest and the latest time; None where no row has one.
+    bad_time
+        Why a row has no time although the file has a column of times; "" for nothing.
     """
 
     reference: Reference
@@ -89,6 +95,8 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...]
     n_values: Mapping[str, int]
     n_without_time: int = 0
+    times_ms: tuple[int, int] | None = None
+    bad_time: str = ""
 
 
 def build_reference(
@@ -113,7 +121,7 @@ def build_reference(
         The file cannot be read, has no rows, or lacks a column that the configuration names.
     """
     with tempfile.TemporaryDirectory(prefix="driftline-") as folder:
-        table, mapping = _open(model, path, Path(folder), progress)
+        table, mapping, bad_time = _open(model, path, Path(folder), progress)
         if not table.n_rows:
             raise InputError(f"{path} has no rows", hint="name a file with the reference period's predictions")
         places = find_places(table, model, mapping)
@@ -135,6 +143,7 @@ def build_reference(
         dimensions = {name: values for name, (values, _) in found.items()}
         derived = extra.derived if extra is not None else None
         times_ms = row_times(table, places.timestamp, mapping.times, keep, n_rows, partial(progress, "times"))
+        bad_time = bad_time or _first_bad_time(table, places, mapping, keep, times_ms)
         plans = pane_plans(times_ms[times_ms >= 0], (window.shape.usual_ms for window in model.windows))
         panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
         seasons = wanted_seasons(model)
@@ -183,11 +192,29 @@ def build_reference(
         versions=versions,
         n_values={name: n for name, (_, n) in found.items()},
         n_without_time=int((times_ms < 0).sum()),
+        times_ms=(int(known.min()), int(known.max())) if (known := times_ms[times_ms >= 0]).size else None,
+        bad_time=bad_time,
     )
 
 
-def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tuple[TableFile, FieldMapping]:
-    """The file as columns that can be read one by one, and where things lie in it."""
+def _first_bad_time(
+    table: TableFile, places: FilePlaces, mapping: FieldMapping, keep: Bools | None, times_ms: Ints
+) -> str:
+    """Why the first row that has no time has none; "" if all have one, or the file has no such column."""
+    rows = np.flatnonzero(times_ms < 0)
+    if places.timestamp is None or not rows.size:
+        return ""
+    row = int(rows[0])
+    for values in chunks(table, places.timestamp, keep):
+        if row < len(values):
+            value = values[row].as_py() if not is_mixed(values.type) else None
+            return mapping.times.refusal(value, mapping.timestamp)
+        row -= len(values)
+    return ""
+
+
+def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tuple[TableFile, FieldMapping, str]:
+    """The file as columns that can be read one by one, where things lie in it, and why a JSON event has no time."""
     paths = expand(path, tuple(FORMATS))
     kind = format_of(paths[0])
     spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping)
@@ -196,12 +223,13 @@ def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tu
     opened = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
     table = unpacked_table(opened, model.mapping, partial(progress, "names of features"))
     if kind == "parquet" and len(paths) == 1 and table is opened:
-        return in_one_place(table, model.mapping, model.task), model.mapping
+        return in_one_place(table, model.mapping, model.task), model.mapping, ""
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file
     if kind == "jsonl":  # each event's prediction has been found already
-        return copy, FieldMapping(min_time_ms=model.mapping.min_time_ms)
-    return in_one_place(copy, model.mapping, model.task), model.mapping
+        why = opened.bad_time if isinstance(opened, JsonlTable) else ""
+        return copy, FieldMapping(min_time_ms=model.mapping.min_time_ms), why
+    return in_one_place(copy, model.mapping, model.task), model.mapping, ""
 
 
 def _examine_all(

@@ -36,7 +36,10 @@ def test_seconds_are_refused_by_the_setting_that_would_read_them_and_read_with_i
     seconds = [int(at.timestamp()) for at in TIMES]
     write(model, "live.parquet", timestamp=seconds, x=rng.normal(3, 1, N))
     assert model.build("ref.parquet")[0] == 0
-    assert model.replay("live.parquet").verdicts == []
+    refused = model.replay("live.parquet")
+    assert (refused.code, refused.verdicts) == (7, [])
+    assert f"{N:,} rejected (bad_timestamp)" in refused.screen
+    assert "timestamp_unit: s" in refused.screen
     assert "timestamp_unit: s" in (model.folder / "out" / "rejects.jsonl").read_text()
     model.configure("mapping: {timestamp_unit: s}")
     assert model.replay("live.parquet").drifted == {"x"}
@@ -241,3 +244,77 @@ def test_features_may_lie_in_a_map_or_a_list(model: OneModel, form: str) -> None
     replayed = model.replay(packed(rng.normal([0, 3], 1, (N, 2)), "live"))
     assert replayed.columns >= set(names)
     assert replayed.drifted == {names[1]}
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_score_beside_a_class_is_the_score_and_the_class_the_label(model: OneModel, ending: str) -> None:
+    model.configure("task: binary")
+    rng = np.random.default_rng(0)
+    score = rng.beta(2, 5, N)
+    frame = pd.DataFrame({"x": rng.normal(size=N), "prediction": (score > 0.5).astype(int), "score": score})
+    frame["timestamp"] = [at.isoformat() for at in TIMES]
+    live = frame.assign(score=np.where(score > 0.5, 0.99, 0.01))  # the probabilities collapse, the classes stay
+    for name, rows in (("ref", frame), ("live", live)):
+        path = model.folder / f"{name}.{ending}"
+        if ending == "csv":
+            rows.to_csv(path, index=False)
+        elif ending == "parquet":
+            rows.to_parquet(path, index=False)
+        else:
+            rows.to_json(path, orient="records", lines=True)
+    code, screen = model.build(f"ref.{ending}")
+    assert code == 0, screen
+    assert kinds_of(screen) == {"x": "numeric", "@score": "numeric", "@label": "categorical"}
+    assert model.replay(f"live.{ending}").drifted == {"@score"}
+    effects = pq.read_table(model.folder / "out" / "drift.parquet").to_pylist()
+    (ks,) = [row["statistic"] for row in effects if (row["column"], row["method"]) == ("@score", "ks")]
+    assert ks > 0.7
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_replay_says_what_it_read_refused_missed_and_left_out(model: OneModel, ending: str) -> None:
+    rng = np.random.default_rng(0)
+    write(model, "ref.parquet", x=rng.normal(size=N), gone=rng.normal(size=N), word=rng.normal(size=N))
+    assert model.build("ref.parquet")[0] == 0
+    frame = pd.DataFrame({"timestamp": [at.isoformat() for at in TIMES], "x": rng.normal(size=N), "extra": 1})
+    frame["word"] = "much"
+    frame.loc[3, "timestamp"] = "yesterday"
+    name = f"live.{ending}"
+    if ending == "csv":
+        frame.to_csv(model.folder / name, index=False)
+    elif ending == "parquet":
+        frame.to_parquet(model.folder / name, index=False)
+    else:
+        frame.to_json(model.folder / name, orient="records", lines=True)
+    replayed = model.replay(name)
+    assert replayed.code == 0
+    for words in (
+        f"read {N:,} events; those counted are of 2024-03-01 00:00:00 to 2024-03-01 11:06:20 UTC",
+        "1 rejected (bad_timestamp): timestamp 'yesterday' is no time",
+        f"2 columns without a single value: gone, word ({N - 1:,} invalid)",
+        "left out, for the reference does not have it: extra",
+    ):
+        assert words in replayed.screen
+    assert model.replay(name, "--fail-on", "drift").code == 8
+    assert model.replay(name, "--fail-on", "rain").code == 2
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_reference_says_of_which_time_it_is_and_why_rows_have_none(model: OneModel, ending: str) -> None:
+    frame = pd.DataFrame({"timestamp": [int(at.timestamp()) for at in TIMES], "x": np.arange(N) % 7})
+
+    def write_frame() -> str:
+        if ending == "csv":
+            frame.to_csv(model.folder / "ref.csv", index=False)
+        elif ending == "parquet":
+            frame.to_parquet(model.folder / "ref.parquet", index=False)
+        else:
+            frame.to_json(model.folder / "ref.jsonl", orient="records", lines=True)
+        return f"ref.{ending}"
+
+    _, screen = model.build(write_frame())
+    assert f"{N:,} rows have no time that can be read" in screen
+    assert "timestamp_unit: s" in screen
+    frame["timestamp"] *= 1000
+    _, screen = model.build(write_frame())
+    assert "rows are of 2024-03-01 00:00:00 to 2024-03-01 11:06:20 UTC" in screen

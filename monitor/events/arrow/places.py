@@ -13,7 +13,7 @@ from monitor.events.arrow.dictionaries import Dictionaries
 from monitor.events.arrow.direct import KINDS, clock_for
 from monitor.events.frame import Frame
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping, path
-from monitor.events.models import Task
+from monitor.events.models import CLASSES, Task
 
 _ID_TYPES: Final = (
     pa.types.is_integer,
@@ -93,7 +93,7 @@ class SchemaPlaces:
                 self.prediction_id = None
         numeric = {row: self._feature(name) for name, row in frame.numeric.items()}
         codes = {row: self._feature(name) for name, row in frame.categorical.items()}
-        prediction = find_prediction(schema, mapping, frame.spec.task)
+        prediction = find_prediction(schema, mapping, frame.spec.task, label=frame.label is not None)
         scores = prediction.scores if frame.score is not None else ()
         labels = prediction.labels if frame.label is not None else ()
         self.more_scores, self.more_labels = scores[1:], labels[1:]
@@ -193,12 +193,19 @@ class Prediction(NamedTuple):
     probabilities: Place | None
 
 
-def find_prediction(schema: Any, mapping: Mapping, task: Task) -> Prediction:
-    """The columns that `forgiving.prediction` would look at, were each row an event."""
-    scores = [mapped(schema, mapping.score), _bare(schema, mapping.score, _is_score)]
-    labels = [mapped(schema, mapping.label), _bare(schema, mapping.label, _is_label)]
+def find_prediction(schema: Any, mapping: Mapping, task: Task, *, label: bool = True) -> Prediction:
+    """The columns that `forgiving.prediction` would look at, were each row an event; `label`: the model has labels."""
+    classes = label and task in CLASSES
+    bare_score, bare_label = _bare(schema, mapping.score, _is_score), _bare(schema, mapping.label, _is_label)
+    if classes and bare_label is None:
+        bare_label = _bare(schema, mapping.label, pa.types.is_integer)
+        if bare_label is not None and bare_label == bare_score:
+            bare_score = None
+    scores = [mapped(schema, mapping.score)]
+    labels = [mapped(schema, mapping.label), bare_label]
     if mapping.flat_score is not None:
         scores.append(find(schema, (mapping.flat_score,)))
+    scores.append(bare_score)
     if mapping.flat_label is not None:
         labels.append(find(schema, (mapping.flat_label,)))
     above = mapping.score.rpartition(".")[0]

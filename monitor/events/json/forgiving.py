@@ -169,16 +169,19 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
     score, label = resolve(event, score_path), resolve(event, label_path)
     above_score = resolve(event, score_path[:-1]) if len(score_path) > 1 else UNSET
     above_label = resolve(event, label_path[:-1]) if len(label_path) > 1 else UNSET
-    if isinstance(above_score, int | float) and not isinstance(above_score, bool):
-        score = above_score
-    elif isinstance(above_score, list):
-        score = INVALID_TEXT
-    if isinstance(above_label, str | bool):
+    is_class = frame.bare_classes and isinstance(above_label, int) and not isinstance(above_label, bool)
+    if isinstance(above_label, str | bool) or is_class:
         label = above_label
     elif isinstance(above_label, list):
         label = INVALID_TEXT
     if flat and mapping.flat_score is not None and score in (UNSET, None):
-        score = event.get(mapping.flat_score)
+        score = event.get(mapping.flat_score)  # it says that it is the score, which a bare prediction does not
+    if score in (UNSET, None):
+        bare_class = is_class and score_path[:-1] == label_path[:-1]
+        if isinstance(above_score, int | float) and not isinstance(above_score, bool) and not bare_class:
+            score = above_score
+        elif isinstance(above_score, list):
+            score = INVALID_TEXT
     if flat and mapping.flat_label is not None and label in (UNSET, None):
         label = event.get(mapping.flat_label)
     score_value = number(None if score is UNSET else score)

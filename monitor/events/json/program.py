@@ -26,7 +26,7 @@ PROBABILITIES: Final = 7
 FEATURES: Final = 8
 """Actions; `FEATURES` is where an object says that the event is not flat."""
 
-NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS = range(9)
+NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS, BARE_CLASS = range(10)
 """Columns of `Program.entries`."""
 
 HAS_FEATURES: Final = 1
@@ -47,9 +47,10 @@ class Program:
     frame
         the model's columns.
     entries
-        (n_entries, 9) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
+        (n_entries, 10) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
         rows (-1: none), the rows of a bare number and a bare text in the object's place, the object's own bit, and what
-        an event with this key speaks of; with the key of an object, if it has another value than an object or null.
+        an event with this key speaks of; with the key of an object, if it has another value than an object or null;
+        whether a bare integer there is a class.
     keys
         a table an object; the code of a key is its entry.
     tables
@@ -79,7 +80,7 @@ class Program:
             codes = {name: len(rows) + place for place, name in enumerate(names)}
             keys.append(CodeTable(codes=codes, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN))
             rows += [(position, *entry.fields()) for entry in names.values()]
-        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 9)
+        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 10)
         self.keys = PackedTables(keys)
         self.tables = PackedTables(tables)
         self.owners: Any = np.full(len(objects), -1, dtype=np.int64)
@@ -98,10 +99,12 @@ class _Entry(msgspec.Struct):
     bare_number: int = -1
     bare_text: int = -1
     says: int = 0
+    bare_class: bool = False
 
     def fields(self) -> tuple[int, ...]:
         return (
             self.child, self.action, self.row, self.second, self.bare_number, self.bare_text, self.once, self.says,
+            self.bare_class,
         )  # fmt: skip
 
     @property
@@ -198,13 +201,13 @@ def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> int:
         builder.put(score, NUMERIC, frame.score, says=HAS_PREDICTION)
         above = builder.above(score)
         if above is not None:
-            above.bare_number, above.says = frame.score, HAS_PREDICTION
+            above.bare_number, above.says = frame.bare_score, HAS_PREDICTION
             own |= above.once if mapping.is_prediction(score[:-1]) else 0
     if frame.label is not None:
         builder.put(label, CODE, frame.label, says=HAS_PREDICTION)
         above = builder.above(label)
         if above is not None:
-            above.bare_text, above.says = frame.label, HAS_PREDICTION
+            above.bare_text, above.says, above.bare_class = frame.label, HAS_PREDICTION, frame.bare_classes
             own |= above.once if mapping.is_prediction(label[:-1]) else 0
     if frame.spec.task != "regression":
         builder.put((*score[:-1], "probabilities"), PROBABILITIES, says=HAS_PREDICTION)

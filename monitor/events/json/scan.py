@@ -19,6 +19,7 @@ from monitor.events.json.guesses import ENTRY, WIDTH, learn, matches
 from monitor.events.json.instant import instant, of_float, of_integer
 from monitor.events.json.program import (
     ACTION,
+    BARE_CLASS,
     BARE_NUMBER,
     BARE_TEXT,
     CHILD,
@@ -193,12 +194,15 @@ def scan(
                     break
             if entry >= 0 and (child < 0 or kind != _NULL):
                 spoken |= entries[entry, SAYS]
+            integer = kind == _NUMBER and not flags & text.FRACTION and at - begin < np.uint64(_MAX_DIGITS)
             row, second = -1, -1
             if action != IGNORE:
                 row, second = entries[entry, ROW], entries[entry, SECOND]
             elif child >= 0:  # something else where an object may be
                 bare_number, bare_text = entries[entry, BARE_NUMBER], entries[entry, BARE_TEXT]
-                if kind == _NUMBER and bare_number >= 0:
+                if integer and entries[entry, BARE_CLASS]:
+                    action, row = CODE, bare_text
+                elif kind == _NUMBER and bare_number >= 0:
                     action, row = NUMERIC, bare_number
                 elif kind in (_TEXT, _BOOLEAN) and bare_text >= 0:
                     action, row = CODE, bare_text
@@ -209,7 +213,6 @@ def scan(
                         codes[bare_text, event] = CODE_INVALID
             # What it means --------------------------------------------------------------------------------------
             asked = False
-            integer = kind == _NUMBER and not flags & text.FRACTION and at - begin < np.uint64(_MAX_DIGITS)
             if action == NUMERIC:
                 if kind == _NUMBER:
                     found, sure = nearest(digits, exponent, floats)

@@ -125,7 +125,8 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
                 flat_label.setdefault(event, value)
     if frame.score is not None:
         score = part.numeric[frame.score]
-        np.copyto(score, numeric[frame.flat_score], where=np.isnan(score))
+        for other in (frame.flat_score, frame.bare_score):
+            np.copyto(score, numeric[other], where=np.isnan(score))
     if frame.label is not None:
         _flat_label(frame, part, codes[frame.flat_label], flat_label)
     _probabilities(frame, part, gathered, probabilities, status == scan.TAKEN)
