@@ -76,14 +76,20 @@ def reference_build(
 
 
 @app.command()
-def check(config: ConfigArgument) -> None:
+def check(
+    config: ConfigArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Also read these predictions (Parquet, CSV or JSONL), and say what became of them."),
+    ] = None,
+) -> None:
     """Validate a configuration and its reference files; errors name the path in the file.
 
-    Example: driftline check driftline.yaml
+    Example: driftline check driftline.yaml --data march.parquet
     """
     from monitor.cli.offline import check_config
 
-    check_config(config)
+    check_config(config, data)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
 from monitor.errors import DriftFound, InputError, NothingScored
-from monitor.wording import counted
+from monitor.wording import counted, listed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from monitor.replay.replay import ReplayReport
 
 
-def check_config(config_path: Path) -> None:
-    """Validate the configuration and everything it names."""
+def check_config(config_path: Path, data: Path | None = None) -> None:
+    """Validate the configuration and everything it names; with data, also what becomes of their rows.
+
+    Raises
+    ------
+    NothingScored
+        No row of the data could be counted.
+    """
     from monitor.reference.limits import limits
     from monitor.reference.opened import open_references
 
@@ -42,7 +48,35 @@ def check_config(config_path: Path) -> None:
         )
         for sentence in limits(model, reference):
             console.print(f"  {sentence}")
+    if data is not None:
+        _check_data(console, config, references, data)
     console.print(f"{config_path}: ok")
+
+
+def _check_data(console: "Console", config: "Config", references: "References", data: Path) -> None:
+    """Read data as a replay would, and say what would become of them."""
+    import time
+
+    from monitor import models
+    from monitor.cli.account import show_account
+    from monitor.files.read import iter_decoded
+    from monitor.replay.account import Account
+
+    specs = models.model_specs(config, references)
+    account, unread = Account({spec.name: spec.layout for spec in specs}, specs), dict[str, None]()
+    with bar(f"reading {data.name}") as show:
+        parts = iter_decoded(data, specs, int(time.time() * 1000), limits=models.limits(config.kafka))
+        for decoded in _watched(parts, show, unread):
+            account.take(decoded)
+    show_account(console, account, tuple(unread), "`driftline replay` writes them")
+    if not account.n_counted:
+        raise NothingScored(f"none of the {counted(account.n_events, 'event')} in {data} could be counted")
+    absent = account.absent_segments()
+    if absent:
+        raise InputError(
+            f"no row of {data} is in a segment of {listed(absent)}",
+            hint="the data lack the field, or spell its values otherwise; see `segments` and the reference",
+        )
 
 
 def _check_kafka(kafka: "Kafka", console: "Console") -> None:

@@ -1,13 +1,14 @@
 """What became of the rows of a file: read, rejected, without a value; kept while it is read, told at its end."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from detectors.columns import CODE_INVALID, INVALID
 from detectors.layout import Layout
 from monitor.events.batch import Batch, Decoded, Rejected
+from monitor.events.models import ModelSpec
 
 
 class Account:
@@ -17,6 +18,8 @@ class Account:
     ----------
     layouts
         By model: the columns that events have.
+    models
+        Whose segments are looked at.
 
     Attributes
     ----------
@@ -30,11 +33,13 @@ class Account:
         By reason: the first.
     """
 
-    def __init__(self, layouts: Mapping[str, Layout]) -> None:
+    def __init__(self, layouts: Mapping[str, Layout], models: Sequence[ModelSpec] = ()) -> None:
         self._layouts = layouts
         self._waiting = {name: set(range(len(layout.columns))) for name, layout in layouts.items()}
         self._invalid = Counter[tuple[str, int]]()
         self._seen: set[str] = set()
+        self._segments = {model.name: dict(model.dimensions) for model in models}
+        self._dimensions = {model.name: dict(model.dimensions) for model in models}
         self.n_events = 0
         self.n_counted = 0
         self.first_ms: int | None = None
@@ -60,7 +65,17 @@ class Account:
             for index in sorted(self._waiting[name])
         ]
 
+    def absent_segments(self) -> list[str]:
+        """The dimensions of which every row was in the rest."""
+        return [name for model, waiting in self._segments.items() if model in self._seen for name in waiting]
+
     def _batch(self, batch: Batch) -> None:
+        waiting_segments = self._segments.get(batch.model, {})
+        if waiting_segments:
+            dimensions = self._dimensions[batch.model]
+            for row, name in enumerate(dimensions):
+                if name in waiting_segments and (batch.segments[row] < len(dimensions[name])).any():
+                    del waiting_segments[name]
         self._seen.add(batch.model)
         self.n_counted += batch.n
         first_ms, last_ms = int(batch.timestamps_ms.min()), int(batch.timestamps_ms.max())
