@@ -9,7 +9,7 @@
     ├── StoppedError          4   cannot go on, and trying again will not help: stop, a person is needed
     │   └── RestartError      5   this process cannot go on, a new one can: start it again; a person if that repeats
     ├── KilledError           6   a role did not stop in time and was killed: nothing is lost, but look why
-    ├── NothingScored         7   rows were read, but none could be counted, or no window scored: see what was said of them
+    ├── NothingScored         7   no row could be counted, or no window scored: see what was said of the rows
     └── DriftFound            8   what `--fail-on drift` asks for
 
 The command line prints ``str(error)`` and the hint, without a traceback, and ends with ``exit_code``. Texts of errors

@@ -80,7 +80,7 @@ def check(
     config: ConfigArgument,
     data: Annotated[
         Path | None,
-        typer.Option(help="Also read these predictions (Parquet, CSV or JSONL), and say what became of them."),
+        typer.Option(help="Also read these predictions, and say what became of them."),
     ] = None,
 ) -> None:
     """Validate a configuration and its reference files; errors name the path in the file.

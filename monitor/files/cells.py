@@ -129,7 +129,7 @@ class _Bare(NamedTuple):
     classes: bool
 
     def of(self, cells: Any, explicit: Any) -> Any:
-        """The object: numbers and other texts apart; where a score is `explicit`, without one. An empty cell is none."""
+        """The object: numbers and other texts apart; where a score is `explicit`, none. An empty cell is no object."""
         cells = without_missing(cells)
         numbers = cell_numbers(cells, booleans=False)
         is_text: Any = pc.is_inf(numbers)

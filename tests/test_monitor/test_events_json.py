@@ -171,7 +171,8 @@ def test_a_lone_surrogate_becomes_text_that_can_be_encoded() -> None:
     ("prediction", "score", "label"),
     [
         (0.5, 0.5, CODE_NULL),
-        (1, 1.0, CODE_NULL),
+        (1, math.nan, 5),  # a class that the reference never held
+        (1.0, 1.0, CODE_NULL),
         ("late", math.nan, 0),
         (True, math.nan, 2),
         (None, ABSENT, CODE_ABSENT),
@@ -213,7 +214,7 @@ def test_feature_logs_have_no_prediction() -> None:
 def test_a_flat_event_has_its_features_at_the_top() -> None:
     flat = {"timestamp": TIME_MS, "distance": 3, "carrier": "UA", "score": 0.4, "label": "on-time", "origin": "EWR"}
     batch = only(decode(flat, {**flat, "label": "zzz"}, {**flat, "prediction": 0.9}))
-    assert batch.numeric[:2].tolist() == [[3.0, 3.0, 3.0], [0.4, 0.4, 0.9]]
+    assert batch.numeric[:2].tolist() == [[3.0, 3.0, 3.0], [0.4, 0.4, 0.4]]
     assert batch.codes.tolist() == [[0, 0, 0], [1, 5, 1]]
     assert batch.unseen == {LABEL: [(1, "zzz")]}
     assert batch.segments[0].tolist() == [0, 0, 0]

@@ -163,12 +163,10 @@ def test_the_order_of_keys_does_not_depend_on_the_order_of_lines(tmp_path: Path)
         ("f.csv", b"a,b\n1,\xff\xfe\n", "corrupt"),
         ("f.csv", b"a;b\n1;2\n", "separated by ';'"),
         ("f.csv", b"a,a\n1,2\n", "more than one column 'a'"),
-        ("f.csv.gz", b"a,b\n1,2\n", "corrupt"),
         ("f.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)[:-20], "corrupt"),
         ("f.jsonl", b'{"a": 1}\n{"a": \n', "line 2"),
         ("f.jsonl", b"[1, 2]\n", "an event is an object"),
         ("f.jsonl", b'{"a": "\xff"}', "line 1"),
-        ("f.jsonl.gz", b'{"a": 1}\n', "Not a gzipped file"),
         ("f.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 100_000)[:-20], "corrupt"),
         ("f.txt", b"a", "must be named"),
         ("f.json", b"{}", "must be named"),
@@ -201,8 +199,9 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file") as caught:
         open_table(tmp_path / "januray.csv")
     assert caught.value.hint == "did you mean 'january.csv'?"
-    with pytest.raises(InputError, match="not a file"):
-        open_table(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no file"):
+        open_table(tmp_path / "empty")
 
 
 def test_names_of_files_are_not_case_sensitive(tmp_path: Path) -> None:
