@@ -124,7 +124,7 @@ class CsvTable:
             return cell_numbers(cells)
         if column.type == pa.string():
             return cells
-        if column.type == pa.null() or not cell_casts(cells, column.type):
+        if column.type in (pa.null(), pa.bool_()):
             cells = without_missing(cells)
         if column.type == pa.bool_():
             truth: Any = pc.is_in(cells, value_set=pa.array(TRUE))
@@ -133,7 +133,10 @@ class CsvTable:
             if cells.null_count < len(cells):
                 raise pa.ArrowInvalid(f"column {column.name!r} was empty when the file was first read")
             return pa.nulls(len(cells))
-        return pc.cast(undecorated(pc.utf8_trim_whitespace(cells)), column.type)
+        found = _cast(cells, column.type)
+        if found is None:
+            found = pc.cast(undecorated(pc.utf8_trim_whitespace(without_missing(cells))), column.type)
+        return _without_nan(found)
 
     def _names(self) -> list[str]:
         with reading(self.path):
@@ -207,8 +210,9 @@ def cell_numbers(cells: Any, *, booleans: bool = True) -> Any:
     Where `booleans` are numbers, they are 1 and 0.
     """
     trimmed: Any = pc.utf8_trim_whitespace(cells)
-    if cell_casts(trimmed, pa.float64()):
-        return pc.cast(trimmed, pa.float64())
+    found = _cast(trimmed, pa.float64())
+    if found is not None:
+        return _without_nan(found)
     trimmed = without_missing(trimmed)
     if booleans and pc.any(pc.is_in(trimmed, value_set=_BOOLEANS)).as_py():
         trimmed = pc.if_else(pc.is_in(trimmed, value_set=pa.array(TRUE)), pa.scalar("1"), trimmed)
@@ -248,20 +252,22 @@ def _handler(on_bad_row: BadRow) -> Callable[[Any], str]:
 def _rank(cells: Any, rank: int) -> int:
     """The rank of a column's type when these cells are looked at too."""
     cells = cells.drop_null()
-    if rank != _TEXT and len(cells) and not cell_casts(cells, pa.float64()):
-        cells = without_missing(cells).drop_null()
     if rank == _TEXT or not len(cells):
         return rank
-    if rank <= _BOOLEAN and pc.all(pc.is_in(cells, value_set=_BOOLEANS)).as_py():
+    # Floats come first: the cast to integers takes 0x1F. Spaces are rare, and taking them off is not free.
+    floats = cell_casts(cells, pa.float64())
+    if not floats:
+        cells = without_missing(cells).drop_null()
+        if not len(cells):
+            return rank
+    if rank <= _BOOLEAN and not floats and pc.all(pc.is_in(cells, value_set=_BOOLEANS)).as_py():
         return _BOOLEAN
     if rank == _BOOLEAN:
         return _TEXT
-    # Floats come first: the cast to integers takes 0x1F. Spaces are rare, and taking them off is not free.
-    if not cell_casts(cells, pa.float64()):
+    if not floats:
         cells = undecorated(pc.utf8_trim_whitespace(cells))
         if not cell_casts(cells, pa.float64()):
             return _TEXT
-        rank = max(rank, _INTEGER)
     zeros = cells.filter(pc.starts_with(cells, "0"))
     if len(zeros) and pc.any(pc.match_substring_regex(zeros, r"^0\d")).as_py():
         return _TEXT
@@ -270,9 +276,21 @@ def _rank(cells: Any, rank: int) -> int:
 
 def cell_casts(cells: Any, type_: pa.DataType) -> bool:
     """Whether every cell is of this type."""
+    return _cast(cells, type_) is not None
+
+
+def _cast(cells: Any, type_: pa.DataType) -> Any:
+    """The cells as another type; None if one of them is none."""
     try:
         pc.cast(cells.slice(0, _TRIED), type_)  # a cast that fails words an error for each cell, which takes its time
-        pc.cast(cells, type_)
+        return pc.cast(cells, type_)
     except pa.ArrowInvalid:
-        return False
-    return True
+        return None
+
+
+def _without_nan(numbers: Any) -> Any:
+    """With nulls for NaN, which is how data frames write what is missing."""
+    if not pa.types.is_floating(numbers.type):
+        return numbers
+    missing: Any = pc.is_nan(numbers)
+    return pc.if_else(missing, pa.scalar(None, numbers.type), numbers) if pc.any(missing).as_py() else numbers
