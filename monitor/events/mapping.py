@@ -49,7 +49,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         accepted too.
     score
         the default path also stands for `score` at the top of a flat event, and for the column `score`, where the
-        prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score.
+        prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score; so
+        is the largest of an object in its own place, which has a number a class.
     label
         likewise, with `label`; of `probabilities`, the class of the largest.
     """

@@ -87,7 +87,7 @@ class TimeRule(msgspec.Struct, frozen=True, kw_only=True):
         if found is None and (isinstance(value, str) or value != value):
             return f"{where} {shown} is no time: expected RFC 3339, such as 2024-03-01T10:00:00Z, or a number"
         number = _number(value)
-        taken = f"{where} {shown}" if number is None else f"{where} {shown}, taken as {_WORDS[self.unit or 'ms']},"
+        taken = f"{where} {shown}" if number is None else f"{where} {shown}, taken as {_WORDS[self.unit]},"
         lies = "lies before 1970" if number is not None and number < 0 else "lies after 9999"
         if found is not None and found < self.min_ms:
             lies = (

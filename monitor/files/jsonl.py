@@ -205,7 +205,7 @@ class JsonlTable:
             above = resolve(event, self._paths.score[:-1])
             if isinstance(above, dict):
                 score, label = above.get(self._paths.score[-1]), above.get(self._paths.label[-1])
-                if score is not None and label is not None:
+                if score is not None and label is not None and not isinstance(score, dict):
                     return {"score": score, "label": label}
         if not has_prediction(event, self._frame, flat):
             return None

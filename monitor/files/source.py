@@ -3,13 +3,19 @@
 import codecs
 import io
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
 
 from monitor.errors import InputError
 
-_COMPRESSIONS: Final = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bz2"))
+Compression = Literal["gzip", "zstd", "bz2"]
+
+_COMPRESSIONS: Final[tuple[tuple[bytes, Compression], ...]] = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"BZh", "bz2"),
+)
 _OTHERS: Final = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV, or unpack the archive"),
     (b"\xfd7zXZ\x00", "compressed with xz", "unpack it, or compress it with gzip or zstd"),
@@ -24,7 +30,7 @@ PARQUET_MAGIC: Final = b"PAR1"
 class Source(NamedTuple):
     """What the first bytes of a file say."""
 
-    compression: str
+    compression: Compression | None
     encoding: str
 
     @property
@@ -51,7 +57,7 @@ def sniff(path: Path) -> Source:
     for magic, what, hint in _OTHERS:
         if head.startswith(magic):
             raise InputError(f"{path} is {what}", hint=hint)
-    compression = next((name for magic, name in _COMPRESSIONS if head.startswith(magic)), "")
+    compression = next((name for magic, name in _COMPRESSIONS if head.startswith(magic)), None)
     if compression:
         with pa.OSFile(str(path), "r") as raw, pa.CompressedInputStream(raw, compression) as stream:
             head = stream.read(_HEAD)

@@ -1,6 +1,7 @@
 """A table whose features lie in one column as a list or a map, read as if they were a struct."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,7 +29,7 @@ class _Unpacked:
         names: dict[str, None] = {}
         for batch in table.iter_batches([self._packed.name], ROWS, progress):
             names.update(dict.fromkeys(fields_of(batch.column(0), mapping)))
-        kind = self._packed.type
+        kind: Any = self._packed.type
         value = kind.item_type if pa.types.is_map(kind) else kind.value_type
         self._names = list(names)
         self._type = pa.struct([(name, value) for name in self._names])

@@ -75,8 +75,8 @@ def by_time(parts: Iterable[Decoded], folder: Path) -> Iterator[Decoded]:
     held = {}
     for number in sorted(buckets):
         with (folder / str(number)).open("rb") as file:
-            while batch := _next(file):
-                yield Decoded(batches=[batch], rejects=[], n_events=0, complete_ms=number * BUCKET_MS)
+            while (rows := _next(file)) is not None:
+                yield Decoded(batches=[rows], rejects=[], n_events=0, complete_ms=number * BUCKET_MS)
 
 
 def _taken(batch: Batch, rows: Ints) -> Batch:

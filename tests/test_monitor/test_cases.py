@@ -318,3 +318,28 @@ def test_a_reference_says_of_which_time_it_is_and_why_rows_have_none(model: OneM
     frame["timestamp"] *= 1000
     _, screen = model.build(write_frame())
     assert "rows are of 2024-03-01 00:00:00 to 2024-03-01 11:06:20 UTC" in screen
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_probabilities_in_the_place_of_the_score_give_score_and_class(model: OneModel, ending: str) -> None:
+    model.configure("task: multiclass")
+    rng = np.random.default_rng(0)
+    names = ("cat", "dog", "fish")
+
+    def predictions(name: str, shift: float) -> str:
+        rows = []
+        for at in TIMES:
+            by_class = dict(zip(names, rng.dirichlet([2, 2 + shift, 2]).round(4).tolist(), strict=True))
+            rows.append({"timestamp": at.isoformat(), "prediction": {"score": by_class}})
+        path = model.folder / f"{name}.{ending}"
+        if ending == "jsonl":
+            path.write_text("\n".join(map(json.dumps, rows)))
+        else:
+            pq.write_table(pa.Table.from_pylist(rows), path)
+        return path.name
+
+    code, screen = model.build(predictions("ref", 0))
+    assert code == 0, screen
+    assert kinds_of(screen) == {"@score": "numeric", "@label": "categorical"}
+    assert "no finite" not in screen
+    assert model.replay(predictions("live", 1.5)).drifted >= {"@label"}

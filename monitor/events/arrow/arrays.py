@@ -60,7 +60,7 @@ def numbers(array: Any) -> Floats:
     else:
         values = np.full(len(array), INVALID)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        empty = pc.fill_null(pc.equal(pc.binary_length(array), 0), False)
+        empty = pc.fill_null(pc.equal(pc.binary_length(array), pa.scalar(0)), False)
         values[empty.to_numpy(zero_copy_only=False)] = NULL
     if valid is not None:
         values[~valid] = NULL

@@ -210,8 +210,11 @@ def find_prediction(schema: Any, mapping: Mapping, task: Task, *, label: bool = 
         labels.append(find(schema, (mapping.flat_label,)))
     above = mapping.score.rpartition(".")[0]
     probabilities = mapped(schema, f"{above}.probabilities" if above else "probabilities")
+    by_class = next((place for place in scores if place is not None and _is_by_class(place.type)), None)
+    if probabilities is None and task != "regression":
+        probabilities = by_class
     return Prediction(
-        tuple(place for place in scores if place is not None),
+        tuple(place for place in scores if place is not None and place is not probabilities),
         tuple(place for place in labels if place is not None),
         None if task == "regression" else probabilities,
     )
@@ -245,6 +248,11 @@ def _bare(schema: Any, dotted: str, matches: Callable[[pa.DataType], bool]) -> P
     above = dotted.rpartition(".")[0]
     place = mapped(schema, above) if above else None
     return place if place is not None and matches(value_type(place.type)) else None
+
+
+def _is_by_class(kind: pa.DataType) -> bool:
+    """A field or an entry a class."""
+    return pa.types.is_struct(kind) or pa.types.is_map(kind)
 
 
 def _is_score(kind: pa.DataType) -> bool:

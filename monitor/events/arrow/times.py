@@ -128,10 +128,11 @@ def _first_instants(local_ms: Ints, clocks: Zone) -> Ints:
     """(n,) as `Zone.first_instant_ms`."""
     changes, offsets = np.array(clocks.changes_ms, dtype=np.int64), np.array(clocks.offsets_ms, dtype=np.int64)
     if not changes.size:
-        return local_ms - offsets[0]
+        shifted: Ints = local_ms - offsets[0]
+        return shifted
     at = np.searchsorted(changes, local_ms - clocks.greatest_offset_ms, side="right")
     while True:
-        found = local_ms - offsets[at]
+        found: Ints = local_ms - offsets[at]
         found = np.where(at > 0, np.maximum(found, changes[np.maximum(at - 1, 0)]), found)
         later = (at < changes.size) & (found >= changes[np.minimum(at, changes.size - 1)])
         if not later.any():

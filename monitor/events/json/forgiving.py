@@ -184,10 +184,14 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
             score = INVALID_TEXT
     if flat and mapping.flat_label is not None and label in (UNSET, None):
         label = event.get(mapping.flat_label)
+    probabilities: object = UNSET
+    if isinstance(score, dict) and frame.spec.task != "regression":
+        score, probabilities = UNSET, score
     score_value = number(None if score is UNSET else score)
     label_value = category(None if label is UNSET else label)
     if frame.spec.task != "regression" and (score_value != score_value or label_value is None):
-        probabilities = resolve(event, (*score_path[:-1], "probabilities"))
+        if probabilities is UNSET:
+            probabilities = resolve(event, (*score_path[:-1], "probabilities"))
         if probabilities is not UNSET and probabilities is not None:
             best, best_label = most_probable(probabilities)
             score_value = best if score_value != score_value else score_value

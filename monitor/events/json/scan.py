@@ -223,6 +223,8 @@ def scan(
                     asked = not sure or flags & text.CUT != 0
                     numeric[row, event] = ABSENT if asked else found
                     row += n_codes
+                elif kind == _OBJECT and entries[entry, SAYS] == HAS_PREDICTION:
+                    break  # probabilities in the place of the score
                 else:
                     if kind == _BOOLEAN:
                         numeric[row, event] = 1.0 if first == 0x74 else 0.0
