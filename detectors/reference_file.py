@@ -29,8 +29,8 @@ _READABLE: Final = (2, 3)
 _LIMIT_BYTES: Final = 1 << 32  # a reference is megabytes; a header that claims more is corrupt
 _ROOM_BYTES: Final = 64 * 1024 * 1024
 _RATIO: Final = 1_000
-"""What a file may decompress to: so many bytes, and so many times its own. The emptiest sketches, of segments of one row,
-shrink 340 times; zeros, 30,000 times."""
+"""What a file may decompress to: so many bytes, and so many times its own. Sketches of segments of one row shrink some
+340 times; zeros, 30,000 times."""
 
 
 def digest_of(reference: Reference) -> str:

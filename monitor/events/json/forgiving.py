@@ -12,6 +12,7 @@ import msgspec
 from detectors.columns import NULL
 from monitor.events.batch import MAX_DETAIL
 from monitor.events.frame import Frame
+from monitor.events.json.envelopes import envelope, no_object, undecodable
 from monitor.events.mapping import MODEL, SEGMENTS, path
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import Role
@@ -55,12 +56,18 @@ def parse(raw: bytes) -> Any:
         return json.loads(raw.decode("utf-8-sig"), parse_int=_integer)
     except RecursionError:
         raise Refused(Reason.UNDECODABLE, "nested too deeply") from None
-    except UnicodeDecodeError as error:
-        raise Refused(Reason.UNDECODABLE, f"not UTF-8: {error.reason} at byte {error.start}") from None
-    except ValueError as error:
-        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        what = error.msg if isinstance(error, json.JSONDecodeError) else "bad number"
-        raise Refused(Reason.UNDECODABLE, f"not JSON: {what}{where}" if raw.strip() else "empty message") from None
+    except (UnicodeDecodeError, ValueError) as error:
+        if known := undecodable(raw):
+            raise Refused(Reason.UNDECODABLE, known) from None
+        raise _no_json(raw, error) from None
+
+
+def _no_json(raw: bytes, error: ValueError) -> Refused:
+    if isinstance(error, UnicodeDecodeError):
+        return Refused(Reason.UNDECODABLE, f"not UTF-8: {error.reason} at byte {error.start}")
+    where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+    what = error.msg if isinstance(error, json.JSONDecodeError) else "bad number"
+    return Refused(Reason.UNDECODABLE, f"not JSON: {what}{where}" if raw.strip() else "empty message")
 
 
 def _integer(digits: str) -> int | float:
@@ -87,7 +94,8 @@ class Forgiving:
             it is no event that can be counted.
         """
         if not isinstance(event, dict):
-            raise Refused(Reason.SCHEMA, f"an event is an object, not {_kind(event)}")
+            known = no_object(event)
+            raise Refused(Reason.SCHEMA, known or f"an event is an object, not {_kind(event)}")
         frame = self._frame(event.get(MODEL))
         mapping, name = frame.spec.mapping, frame.spec.name
         identity: object = None
@@ -98,6 +106,9 @@ class Forgiving:
         at = resolve(event, path(mapping.timestamp))
         time = frame.times.read(at)
         if time is None:
+            known = envelope(event) if at is UNSET else ""
+            if known:
+                raise Refused(Reason.BAD_TIMESTAMP, f"no {mapping.timestamp}; {known}", name)
             raise no_time(at, mapping.timestamp, frame.times, name)
         version = resolve(event, path(mapping.version))
         version = "" if version is UNSET else category(version) or ""
