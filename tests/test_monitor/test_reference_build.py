@@ -182,7 +182,8 @@ def test_the_same_rows_seen_live_are_counted_as_the_reference_counted_them(write
     assert live.keys() == reference.sketches.keys()
     for segment, sketch in live.items():
         assert sketch.same(reference.sketches[segment]), segment
-    assert reference.sketches[""].invalid[reference.layout.index("amount")] == 2
+    # In the text of a CSV cell NaN spells a missing number, as data frames write it.
+    assert reference.sketches[""].invalid[reference.layout.index("amount")] == (1 if writer is write_csv else 2)
 
 
 # --- right numbers ---
