@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 1 an unexpected error (the supervisor starts a role again), 2 wrong configuration, file or usage,
 3 a service is out of reach, 4 stopped by something that needs a person, 5 the process must be started again, 6 a role
-did not stop in time and was killed, 130 interrupted.
+did not stop in time and was killed, 7 nothing could be read or scored, 8 something drifted and `--fail-on drift` was
+given, 130 interrupted.
 """
 
 from collections.abc import Sequence
@@ -98,20 +99,26 @@ def reference_build(
 
 
 @app.command()
-def check(config: ConfigArgument) -> None:
+def check(
+    config: ConfigArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Also read these predictions, and say what became of them."),
+    ] = None,
+) -> None:
     """Validate a configuration and its reference files; errors name the path in the file.
 
-    Example: driftline check driftline.yaml
+    Example: driftline check driftline.yaml --data march.parquet
     """
     from monitor.cli.offline import check_config
 
-    check_config(config)
+    check_config(config, data)
 
 
 @app.command()
 def replay(
     config: ConfigArgument,
-    predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in order of time.")],
+    predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in any order.")],
     out: Annotated[Path, typer.Option(help="The folder that drift.parquet and its like are written to.")],
     close: Annotated[
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
@@ -119,6 +126,9 @@ def replay(
     labels: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
     ] = None,
+    fail_on: Annotated[
+        str, typer.Option(metavar="drift", help="End with exit code 8 when anything drifted: for CI.")
+    ] = "",
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -126,7 +136,7 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels)
+    replay_file(config, predictions, out, close=close, labels=labels, fail_on=fail_on)
 
 
 @app.command()

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.progress import results
+from monitor.config import forms
 from monitor.config.load import load, load_policy
-from monitor.config.rates import parse_instant
 from monitor.config.schema import Config, Model
 from monitor.decisions.backtest import Backtest, backtest, timeline
 from monitor.decisions.decide import Policy
@@ -21,6 +21,7 @@ from monitor.decisions.words import safe
 from monitor.errors import InputError
 from monitor.wording import counted, instant
 from sinks.records import RECORDS
+from sinks.settings import FormError
 
 _AS_CONFIGURED: Final = "as configured"
 
@@ -78,8 +79,8 @@ def _instant(text: str, option: str) -> int | None:
     if not text:
         return None
     try:
-        return parse_instant(text if "T" in text else f"{text}T00:00:00Z")
-    except ValueError:
+        return forms.instant(text)
+    except FormError:
         raise InputError(
             f"{option} is no time", hint=f"give a day, {option} 2026-03-01, or a time with its offset"
         ) from None

@@ -14,6 +14,7 @@ import structlog
 from rich.console import Console
 
 from monitor import telemetry
+from monitor.cli.preflight import check_files
 from monitor.config.addresses import Address
 from monitor.config.load import load
 from monitor.config.schema import Config
@@ -227,6 +228,7 @@ def _check(config_path: Path) -> Config:
     from monitor.reference.opened import open_references
 
     config = load(config_path)
+    check_files(config, state=True)
     open_references(config)
     return config
 
@@ -236,6 +238,7 @@ def _role(name: str, config_path: Path, port_offset: int, *, verbose: bool) -> I
     """A role's surroundings: logging, configuration, health server."""
     configure_logging(name, verbose=verbose)
     config = load(config_path)
+    check_files(config, state=name in ("evaluate", "join"))
     listen = _shifted(config.metrics.listen, port_offset)
     health = Health(name)
     telemetry.ROLE_RESTARTS.labels(name).inc(int(os.environ.get(RESTARTS_VARIABLE) or 0))

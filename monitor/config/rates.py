@@ -1,14 +1,12 @@
-"""Rates (``1 per 30d``), rules of raising (``budget``; ``verdicts, 2 of 3``) and instants, as people write them."""
+"""Rates (``1 per 30d``) and rules of raising (``budget``; ``verdicts, 2 of 3``), as people write them."""
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from monitor.config.durations import format_duration, parse_duration
 
 RATE_EXAMPLE = "a rate such as 1 per 30d"
 RULE_EXAMPLE = "budget, or verdicts, 2 of 3"
-INSTANT_EXAMPLE = "a time with its offset, such as 2026-03-01T06:00:00Z"
 
 _RATE = re.compile(r"([0-9]{1,6}) per ([0-9]{1,15}(?:ms|s|m|h|d))")
 _RULE = re.compile(r"verdicts(?:, ([0-9]{1,4}) of ([0-9]{1,4}))?")
@@ -67,15 +65,3 @@ def parse_rule(text: str) -> RaiseRule:
     if not 1 <= k <= n <= _MOST_WINDOWS:
         raise ValueError(f"expected verdicts, K of N, with K from 1 to N and N at most {_MOST_WINDOWS}")
     return RaiseRule(k=k, n=n)
-
-
-def parse_instant(text: str) -> int:
-    """Read an instant with an offset (RFC 3339) as milliseconds since 1970; ValueError when it is not one."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"expected {INSTANT_EXAMPLE}") from None
-    if instant.tzinfo is None:
-        raise ValueError(f"expected {INSTANT_EXAMPLE}")
-    delta = instant.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000

@@ -23,7 +23,7 @@ from monitor.events.label_batch import DecodedLabels
 from monitor.events.label_mapping import LabelMapping
 from monitor.events.labels import LabelDecoder, LabelSpec
 from monitor.events.reasons import Reason
-from monitor.events.values import MAX_TIMESTAMP_MS
+from monitor.events.times import MAX_TIMESTAMP_MS
 from monitor.files.labels import iter_labels
 from monitor.files.table import Progress, TableFile
 from monitor.files.values import as_numbers, as_texts, is_mixed

@@ -71,13 +71,17 @@ class Replay:
             self._messages = PerformanceMessages(own, 1, 1)
         self._results: list[pa.RecordBatch] = []
 
-    def feed(self, batches: Iterable[Batch]) -> list[pa.RecordBatch]:
-        """Count one group of batches; returns what its events led to."""
+    def feed(self, batches: Iterable[Batch], complete_ms: int | None = None) -> list[pa.RecordBatch]:
+        """Count one group of batches; returns what its events led to.
+
+        Event time is then complete to `complete_ms`, where rows are known to come in no other order; else the latest
+        row says how far it is.
+        """
         batches = list(batches)
         for batch in batches:
             latest_ms = int(batch.timestamps_ms.max())
             self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
-        results = self._advance(sketched(batches, self._references, self._models))
+        results = self._advance(sketched(batches, self._references, self._models), complete_ms)
         if self.join is not None:
             self.join.feed(batches, [])
         return results + self._taken()
@@ -113,8 +117,13 @@ class Replay:
         results, self._results = self._results, []
         return results
 
-    def _advance(self, deltas: list[Delta]) -> list[pa.RecordBatch]:
-        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=self._latest_ms)
+    def finish(self) -> list[pa.RecordBatch]:
+        """Say that no row is left: event time is complete to the latest."""
+        return self._advance([])
+
+    def _advance(self, deltas: list[Delta], complete_ms: int | None = None) -> list[pa.RecordBatch]:
+        latest_ms = self._latest_ms if complete_ms is None else complete_ms
+        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=latest_ms)
         return self._absorb(SketchMessage(deltas=deltas, clocks=[clock], n_partitions={_TOPIC: 1}))
 
     def _absorb(self, message: SketchMessage) -> list[pa.RecordBatch]:
@@ -211,21 +220,28 @@ def _run(
             elif record.name == "late_dropped":
                 report.n_late_dropped += pc.sum(batch.column("n")).as_py() or 0
 
-    with (out / "rejects.jsonl").open("wb") as rejects:
-        for part in decoded:
-            report.n_events += part.n_events
-            report.n_rejected += len(part.rejects)
-            rejects.writelines(_reject_lines(part.rejects))
-            take(replay.feed(part.batches))
-        if replay.join is not None:
-            batches: list[LabelBatch] = []
-            for of_labels in labels:
-                batches += of_labels.batches
-                report.n_labels_rejected += len(of_labels.rejects)
-                rejects.writelines(_reject_lines(of_labels.rejects))
-            take(replay.feed_labels(batches))
-        if close:
-            take(replay.close())
+    try:
+        with (out / "rejects.jsonl").open("wb") as rejects:
+            for part in decoded:
+                report.n_events += part.n_events
+                report.n_rejected += len(part.rejects)
+                rejects.writelines(_reject_lines(part.rejects))
+                take(replay.feed(part.batches, part.complete_ms))
+            if not close:
+                take(replay.finish())
+            if replay.join is not None:
+                batches: list[LabelBatch] = []
+                for of_labels in labels:
+                    batches += of_labels.batches
+                    report.n_labels_rejected += len(of_labels.rejects)
+                    rejects.writelines(_reject_lines(of_labels.rejects))
+                take(replay.feed_labels(batches))
+            if close:
+                take(replay.close())
+    except BaseException:
+        for file in files.values():
+            file.abandon()
+        raise
     if decisions is not None:
         (out / ALERTS).write_bytes(b"".join(encode_alert(one) + b"\n" for one in report.alerts))
         (out / RETRAINING).write_bytes(b"".join(encode_retraining(one) + b"\n" for one in report.requests))

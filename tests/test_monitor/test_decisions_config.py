@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from monitor.config import parse
 from monitor.config.decisions import AlertSettings, PolicyFile, RetrainingSettings
 from monitor.config.load import load_policy
-from monitor.config.rates import RaiseRule, Rate, parse_instant, parse_rate, parse_rule
+from monitor.config.rates import RaiseRule, Rate, parse_rate, parse_rule
 from monitor.errors import ConfigError
 
 DAY_MS = 86_400_000
@@ -74,13 +74,6 @@ def test_a_rule_that_is_written_out_is_read_back(k: int, more: int) -> None:
     rule = RaiseRule(k=k, n=min(k + more, 50))
     assert parse_rule(str(rule)) == rule
     assert parse_rule(str(RaiseRule())) == RaiseRule()
-
-
-def test_an_instant_has_an_offset() -> None:
-    assert parse_instant("1970-01-02T01:00:00+01:00") == DAY_MS
-    for text in ("1970-01-02", "1970-01-02T00:00:00", "tomorrow", ""):
-        with pytest.raises(ValueError, match="with its offset"):
-            parse_instant(text)
 
 
 def test_a_policy_has_a_file_of_its_own(tmp_path: Path) -> None:
