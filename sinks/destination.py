@@ -9,6 +9,7 @@ asks for by these protocols:
 |---|---|
 | `Migrates`: has a schema that is brought up to date | `driftline migrate`, `up`, `demo` |
 | `Remembers`: tells whether it holds results already | `up`: two runs that count from nothing must not mix |
+| `Tests`: can send a message that is marked as a test | `driftline deliver --test` |
 | `DestinationSettings.embedded`: can live on this machine alone | `up`, `demo` |
 """
 
@@ -113,5 +114,20 @@ class Remembers(Protocol):
         ------
         SinkUnavailable, SinkRejected
             As `Destination.setup`.
+        """
+        ...
+
+
+@runtime_checkable
+class Tests(Protocol):
+    """Sends messages to people or pipelines."""
+
+    def send_test(self) -> list[str]:
+        """Send messages that are marked as a test; returns what the other side said to each, a line each.
+
+        Raises
+        ------
+        SinkUnavailable, MessageRefused, SinkRejected
+            As `sinks.errors` says.
         """
         ...

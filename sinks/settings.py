@@ -64,6 +64,9 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     max_retry_wait_ms: Pause = field(name="max_retry_wait", default=15_000)
     """Longest pause between two tries while the destination is out of reach. Pauses grow up to it; Kafka keeps the
     rows."""
+    retry_window_ms: Pause | None = field(name="retry_window", default=None)
+    """How long rows are tried before they go to `drift.undelivered` and the next ones have their turn; by default for
+    ever: Kafka keeps the rows."""
 
     def open(self) -> "Destination":
         """The destination, not yet connected: `Destination.setup` does that.

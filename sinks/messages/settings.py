@@ -1,0 +1,75 @@
+"""The keys that all destinations of messages have."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Meta, field
+
+from sinks.settings import Count, DestinationSettings, Form, FormError, Pause
+
+if TYPE_CHECKING:
+    from sinks.http.client import HttpClient
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not text.isprintable() or " " in text or parts.fragment or parts.username is not None:
+        raise FormError("expected an address that begins with https:// or http://, without user and '#'")
+    return text.rstrip("/")
+
+
+URL_FORM = Form(expected="an address such as https://host/path", read=_url)
+Url = Annotated[str, Meta(extra={"form": URL_FORM})]
+
+
+class MessageSettings(DestinationSettings, frozen=True, kw_only=True):
+    """Of destinations that send one message at a time."""
+
+    batch_rows: Count = 100
+    """Most messages in one write."""
+    retry_window_ms: Pause | None = field(name="retry_window", default=3_600_000)
+    """How long a message is tried before it goes to `drift.undelivered`."""
+    timeout_ms: Pause = field(name="timeout", default=10_000)
+    """Longest time for one request."""
+    models: tuple[str, ...] = ()
+    """Only these models; none: all."""
+
+
+class HttpSettings(MessageSettings, frozen=True, kw_only=True):
+    """Of those that are called over HTTP."""
+
+    ca_file: Path | None = None
+    """Certificates to trust instead of the machine's, in PEM."""
+
+    def client(self, *secrets: str) -> "HttpClient":
+        """A client of its own, which keeps these secrets out of messages."""
+        from sinks.http.client import HttpClient
+
+        return HttpClient(timeout_s=self.timeout_ms / 1000, ca_file=self.ca_file, secrets=secrets)
+
+
+class AlertKeys(MessageSettings, frozen=True, kw_only=True):
+    """Of those that take alerts."""
+
+    severity: Literal["warning", "critical"] = "warning"
+    """The least that is sent."""
+    updates: bool = True
+    """Whether an open alert that changed is sent as well."""
+    link: str = ""
+    """Where a message leads to, such as ``https://grafana/d/driftline?var-model={model}&from={onset_ms}``."""
+
+
+class AlertHttpSettings(HttpSettings, AlertKeys, frozen=True, kw_only=True):
+    """Of those that take alerts over HTTP."""
+
+
+class TriggerSettings(HttpSettings, frozen=True, kw_only=True):
+    """Of those that take retraining requests over HTTP."""
+
+    retry_window_ms: Pause | None = field(name="retry_window", default=86_400_000)
+    """As of every destination of messages; a pipeline may be away for longer than people."""
