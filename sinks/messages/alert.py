@@ -12,7 +12,11 @@ TYPE: Final = "io.driftline.alert.v1"
 
 
 class ColumnChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one column of one segment; `segment` "" is the whole, `before` and `after` may not be known."""
+    """What became of one column of one segment, as the record `drift_verdict` says it.
+
+    The segment "" is the whole; `before` and `after` are null where they are not known; `effect` and `threshold` are in
+    the method's own unit; `since_ms` is where its change is placed.
+    """
 
     column: str
     segment: str = ""
@@ -21,6 +25,11 @@ class ColumnChange(msgspec.Struct, frozen=True, kw_only=True):
     before: float | None = None
     after: float | None = None
     effect: float | None = None
+    threshold: float | None = None
+    method: str = ""
+    since_ms: int | None = None
+    importance: float = 1.0
+    follows: bool = False
 
 
 class Alert(Event, frozen=True, kw_only=True):
@@ -28,57 +37,40 @@ class Alert(Event, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    sequence
+        From 1, counts the transitions of one alert.
     columns
         Those that say most first.
     onset_ms
         Since when, in event time.
+    summary, recommendation
+        Sentences for people.
+    acknowledged_by
+        Who has it in hand; "" for nobody.
     """
 
     state: Literal["raised", "updated", "resolved"]
     cause: str
     severity: Literal["warning", "critical"]
+    sequence: int = 1
     columns: tuple[ColumnChange, ...] = ()
     onset_ms: int
+    summary: str
     recommendation: str = ""
+    acknowledged_by: str = ""
 
     @property
     def id(self) -> str:
-        """Its key, its state and its revision."""
-        return f"{self.dedupe_key}/{self.state}/{self.revision}"
+        """Its key and which transition it is."""
+        return f"{self.dedupe_key}/{self.sequence}/{self.state}"
 
     @property
     def type(self) -> str:
         """Of the CloudEvent."""
         return TYPE
 
-    def data(self) -> dict[str, Any]:
-        """As in `docs/alert.schema.json`."""
-        return {
-            "model": self.model,
-            "version": self.version,
-            "state": self.state,
-            "cause": self.cause,
-            "severity": self.severity,
-            "columns": [
-                {
-                    "column": change.column,
-                    "segment": change.segment,
-                    "direction": change.direction,
-                    "before": change.before,
-                    "after": change.after,
-                    "effect": change.effect,
-                }
-                for change in self.columns
-            ],
-            "onset_ms": self.onset_ms,
-            "summary": self.summary,
-            "recommendation": self.recommendation,
-            "dedupe_key": self.dedupe_key,
-            "evidence": self.evidence,
-            **({"test": True} if self.test else {}),
-        }
-
 
 def read_alert(row: Mapping[str, Any]) -> Alert:
     """A row of the record `alert`. Raises `BadRecord`."""
-    return read_row(row, Alert, frozenset({"columns", "evidence"}))
+    names = {"time_ms": "at_ms", "revision": "sequence"}
+    return read_row(row, Alert, json_fields=frozenset({"columns", "evidence"}), names=names)

@@ -23,7 +23,7 @@ def cloud_event(event: Event) -> dict[str, Any]:
         "source": f"/driftline/models/{quote(event.model, safe='')}",
         "type": event.type,
         "subject": event.model,
-        "time": rfc3339(event.time_ms),
+        "time": rfc3339(event.at_ms),
         "datacontenttype": "application/json",
         "dedupekey": event.dedupe_key,
         "data": event.data(),

@@ -20,7 +20,7 @@ from sinks.messages.alert import Alert, read_alert
 from sinks.messages.event import Event
 from sinks.messages.retraining import Retraining, read_retraining
 from sinks.messages.sample import sample_alert, sample_retraining
-from sinks.messages.settings import AlertKeys, MessageSettings
+from sinks.messages.settings import AlertSettings, MessageSettings
 from sinks.records import record_of
 
 E_contra = TypeVar("E_contra", bound=Event, contravariant=True)
@@ -131,7 +131,7 @@ class MessageDestination:
                     yield batch.slice(position, 1)
 
 
-def alert_destination(settings: AlertKeys, sender: Sender[Alert]) -> MessageDestination:
+def alert_destination(settings: AlertSettings, sender: Sender[Alert]) -> MessageDestination:
     """Takes alerts."""
 
     def wants(alert: Alert) -> bool:

@@ -18,13 +18,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     model, version
         Whose.
     dedupe_key
-        What it is about: the same of all states of one alert, of all revisions of one request.
-    time_ms
+        What it is about: the same for all transitions of one alert, and for a request and its outcome.
+    at_ms
         When it was decided, in event time.
-    revision
-        1, and one more with each later message of the same key.
-    summary
-        One sentence for people.
+    reference
+        The digest of the reference that the evidence was found with.
     evidence
         What made it, as JSON.
     test
@@ -34,16 +32,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     version: str
     dedupe_key: str
-    time_ms: int
-    revision: int = 1
-    summary: str = ""
+    at_ms: int
+    reference: str = ""
     evidence: Any = None
     test: bool = False
 
     @property
     def id(self) -> str:
         """Unique among all messages, and the same when one is sent again."""
-        return f"{self.dedupe_key}/{self.revision}"
+        raise NotImplementedError
 
     @property
     def type(self) -> str:
@@ -52,22 +49,36 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     def data(self) -> dict[str, Any]:
         """What a machine is told: the CloudEvent's data, and the parameters of a pipeline's run."""
-        raise NotImplementedError
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        if not self.test:
+            del data["test"]
+        return data
 
 
-def read_row(row: Mapping[str, Any], kind: type[E], json_fields: frozenset[str]) -> E:
+def read_row(
+    row: Mapping[str, Any], kind: type[E], *, json_fields: frozenset[str], names: Mapping[str, str] | None = None
+) -> E:
     """A row of the record as an event; fields that it does not have are left to the record.
+
+    Parameters
+    ----------
+    json_fields
+        Those that hold JSON.
+    names
+        What the event calls a field that the record calls otherwise.
 
     Raises
     ------
     BadRecord
         A field is missing or of another type, or one of `json_fields` holds no JSON.
     """
-    names = set(kind.__struct_fields__) - {"test"}
-    values = {name: value for name, value in row.items() if name in names}
+    wanted = set(kind.__struct_fields__) - {"test"}
+    found = {(names or {}).get(name, name): value for name, value in row.items()}
+    values = {name: value for name, value in found.items() if name in wanted}
     try:
         for name in json_fields & values.keys():
-            values[name] = msgspec.json.decode(values[name]) if values[name] else None
+            if isinstance(values[name], str | bytes):
+                values[name] = msgspec.json.decode(values[name]) if values[name] else None
         return msgspec.convert({name: value for name, value in values.items() if value is not None}, kind)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, TypeError) as error:
         raise BadRecord(f"no {kind.__name__.lower()}: {error}") from error

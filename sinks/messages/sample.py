@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sinks.messages.alert import Alert, ColumnChange
 from sinks.messages.event import Event
-from sinks.messages.retraining import Retraining
+from sinks.messages.retraining import Retraining, TrainingWindow
 
 _HOUR_MS = 3_600_000
 
@@ -15,8 +15,8 @@ def sample_alert(key: str, now_ms: int) -> Sequence[Event]:
         model="driftline-test",
         version="1",
         dedupe_key=key,
-        time_ms=now_ms,
-        revision=1,
+        at_ms=now_ms,
+        sequence=1,
         state="raised",
         cause="data_drift",
         severity="critical",
@@ -28,9 +28,9 @@ def sample_alert(key: str, now_ms: int) -> Sequence[Event]:
         test=True,
     )
     resolved = Alert(
-        **{name: getattr(raised, name) for name in raised.__struct_fields__ if name not in ("state", "revision")},
+        **{name: getattr(raised, name) for name in raised.__struct_fields__ if name not in ("state", "sequence")},
         state="resolved",
-        revision=2,
+        sequence=2,
     )
     return raised, resolved
 
@@ -42,11 +42,9 @@ def sample_retraining(key: str, now_ms: int) -> Sequence[Event]:
             model="driftline-test",
             version="1",
             dedupe_key=key,
-            time_ms=now_ms,
-            reason="test",
-            summary="This is a test of Driftline: nothing is to be trained",
-            train_start_ms=now_ms - _HOUR_MS,
-            train_end_ms=now_ms,
+            at_ms=now_ms,
+            reason="This is a test of Driftline: nothing is to be trained",
+            training_window=TrainingWindow(start_ms=now_ms - _HOUR_MS, end_ms=now_ms),
             evidence={},
             test=True,
         ),

@@ -40,36 +40,42 @@ class MessageSettings(DestinationSettings, frozen=True, kw_only=True):
     """Only these models; none: all."""
 
 
-class HttpSettings(MessageSettings, frozen=True, kw_only=True):
-    """Of those that are called over HTTP."""
+class AlertSettings(MessageSettings, frozen=True, kw_only=True):
+    """Of destinations that take alerts."""
+
+    severity: Literal["warning", "critical"] = "warning"
+    """The least that is sent."""
+    updates: bool = True
+    """Whether an open alert that changed is sent as well; of critical ones it always is."""
+    link: str = ""
+    """Where a message leads to, such as ``https://grafana/d/driftline?var-model={model}&from={onset_ms}``."""
+
+
+class AlertHttpSettings(AlertSettings, frozen=True, kw_only=True):
+    """Of those that take alerts over HTTP."""
 
     ca_file: Path | None = None
     """Certificates to trust instead of the machine's, in PEM."""
 
     def client(self, *secrets: str) -> "HttpClient":
         """A client of its own, which keeps these secrets out of messages."""
-        from sinks.http.client import HttpClient
-
-        return HttpClient(timeout_s=self.timeout_ms / 1000, ca_file=self.ca_file, secrets=secrets)
+        return _client(self.timeout_ms, self.ca_file, secrets)
 
 
-class AlertKeys(MessageSettings, frozen=True, kw_only=True):
-    """Of those that take alerts."""
-
-    severity: Literal["warning", "critical"] = "warning"
-    """The least that is sent."""
-    updates: bool = True
-    """Whether an open alert that changed is sent as well."""
-    link: str = ""
-    """Where a message leads to, such as ``https://grafana/d/driftline?var-model={model}&from={onset_ms}``."""
-
-
-class AlertHttpSettings(HttpSettings, AlertKeys, frozen=True, kw_only=True):
-    """Of those that take alerts over HTTP."""
-
-
-class TriggerSettings(HttpSettings, frozen=True, kw_only=True):
+class TriggerSettings(MessageSettings, frozen=True, kw_only=True):
     """Of those that take retraining requests over HTTP."""
 
     retry_window_ms: Pause | None = field(name="retry_window", default=86_400_000)
     """As of every destination of messages; a pipeline may be away for longer than people."""
+    ca_file: Path | None = None
+    """Certificates to trust instead of the machine's, in PEM."""
+
+    def client(self, *secrets: str) -> "HttpClient":
+        """A client of its own, which keeps these secrets out of messages."""
+        return _client(self.timeout_ms, self.ca_file, secrets)
+
+
+def _client(timeout_ms: int, ca_file: Path | None, secrets: tuple[str, ...]) -> "HttpClient":
+    from sinks.http.client import HttpClient
+
+    return HttpClient(timeout_s=timeout_ms / 1000, ca_file=ca_file, secrets=secrets)

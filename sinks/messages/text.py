@@ -74,7 +74,7 @@ def message_of(alert: Alert, link: str = "") -> Message:
     Parameters
     ----------
     link
-        An address with ``{model}``, ``{version}``, ``{cause}``, ``{onset_ms}``, ``{time_ms}`` or ``{dedupe_key}`` in it.
+        An address with ``{model}``, ``{version}``, ``{cause}``, ``{onset_ms}``, ``{at_ms}`` or ``{dedupe_key}`` in it.
     """
     summary = clean(alert.summary) or clean(f"{alert.model}: {alert.cause.replace('_', ' ')}")
     mark = f"[TEST] [{alert.severity}] " if alert.test else f"[{alert.severity}] "
@@ -115,7 +115,7 @@ def filled(link: str, alert: Alert) -> str:
         "version": alert.version,
         "cause": alert.cause,
         "onset_ms": str(alert.onset_ms),
-        "time_ms": str(alert.time_ms),
+        "at_ms": str(alert.at_ms),
         "dedupe_key": alert.dedupe_key,
     }
     return _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe="") if match[1] in values else match[0], link)
