@@ -9,7 +9,7 @@ asks for by these protocols:
 |---|---|
 | `Migrates`: has a schema that is brought up to date | `driftline migrate`, `up`, `demo` |
 | `Remembers`: tells whether it holds results already | `up`: two runs that count from nothing must not mix |
-| `Tests`: can send a message that is marked as a test | `driftline deliver --test` |
+| `Testable`: can send a message that is marked as a test | `driftline deliver --test` |
 | `DestinationSettings.embedded`: can live on this machine alone | `up`, `demo` |
 """
 
@@ -119,7 +119,7 @@ class Remembers(Protocol):
 
 
 @runtime_checkable
-class Tests(Protocol):
+class Testable(Protocol):
     """Sends messages to people or pipelines."""
 
     def send_test(self) -> list[str]:

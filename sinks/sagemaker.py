@@ -14,7 +14,7 @@ from sinks.errors import MessageFailed, MessageRefused, SinkRejected, SinkUnavai
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
 from sinks.messages.settings import MessageSettings
-from sinks.settings import Pause
+from sinks.settings import RetryWindow
 
 if TYPE_CHECKING:
     from sinks.messages.destination import MessageDestination
@@ -35,7 +35,7 @@ _BLOCKED: Final = frozenset(
 class Settings(MessageSettings, frozen=True, kw_only=True):
     """Which pipeline of which region."""
 
-    retry_window_ms: Pause | None = msgspec.field(name="retry_window", default=86_400_000)
+    retry_window_ms: RetryWindow = msgspec.field(name="retry_window", default=86_400_000)
     """As of every trigger."""
     pipeline: str
     """Its name or ARN."""

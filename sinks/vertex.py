@@ -7,17 +7,18 @@ Google's own tools find them.
 Source: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.pipelineJobs/create
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import msgspec
-from msgspec import field
+from msgspec import Meta, field
 
 from sinks.errors import SinkRejected, SinkUnavailable
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
-from sinks.messages.settings import TriggerSettings, Url
+from sinks.messages.settings import URL_FORM, TriggerSettings
 from sinks.secret import Secret
+from sinks.settings import Form
 
 if TYPE_CHECKING:
     from sinks.http.client import HttpClient
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _EXISTS: Final = 409
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
+
+_ENDPOINT: Final = Form(expected=URL_FORM.expected, read=lambda text: URL_FORM.read(text) if text else "")
 
 
 class Settings(TriggerSettings, frozen=True, kw_only=True):
@@ -41,8 +44,8 @@ class Settings(TriggerSettings, frozen=True, kw_only=True):
     """The pipeline's parameter, a text, that takes the request as JSON."""
     token: Secret[str] = field(default_factory=lambda: Secret(""))
     """An access token; "": one is fetched, and fetched again when it is over."""
-    url: Url | None = None
-    """Default: ``https://REGION-aiplatform.googleapis.com``."""
+    url: Annotated[str, Meta(extra={"form": _ENDPOINT})] = ""
+    """"":  ``https://REGION-aiplatform.googleapis.com``."""
 
     def open(self) -> "MessageDestination":
         """The destination."""

@@ -18,7 +18,6 @@ from msgspec import Meta, field
 
 from sinks.messages.cloud_event import CONTENT_TYPE, encoded
 from sinks.messages.event import Event
-from sinks.messages.identity import run_id
 from sinks.messages.settings import AlertHttpSettings, Url
 from sinks.secret import Secret
 from sinks.settings import Form, FormError
@@ -41,6 +40,7 @@ def _signing_key(text: str) -> str:
 
 
 _KEY = Form(expected="whsec_ and a key in base64", read=_signing_key)
+_OLD_KEY = Form(expected=_KEY.expected, read=lambda text: _signing_key(text) if text else "")
 
 
 class Settings(AlertHttpSettings, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class Settings(AlertHttpSettings, frozen=True, kw_only=True):
     """The address; a secret, for many hold a token."""
     secret: Secret[Annotated[str, Meta(extra={"form": _KEY})]]
     """Signs every message."""
-    previous_secret: Secret[Annotated[str, Meta(extra={"form": _KEY})]] | None = None
+    previous_secret: Secret[Annotated[str, Meta(extra={"form": _OLD_KEY})]] = field(default_factory=lambda: Secret(""))
     """While the key is changed: a second signature by the one before."""
     records: Literal["alert", "retraining"] = "alert"
     """Alerts, or requests to retrain."""
@@ -61,7 +61,7 @@ class Settings(AlertHttpSettings, frozen=True, kw_only=True):
         """The destination."""
         from sinks.messages.destination import alert_destination, retraining_destination
 
-        keys = [key.reveal() for key in (self.secret, self.previous_secret) if key is not None]
+        keys = [key.reveal() for key in (self.secret, self.previous_secret) if key.reveal()]
         client = self.client(self.url.reveal(), self.token.reveal(), *keys)
         sender = Webhook(client, self.url.reveal(), keys, token=self.token.reveal())
         if self.records == "alert":
@@ -98,7 +98,7 @@ class Webhook:
     def send(self, event: Event) -> str:
         """POST the event; a 2xx is taken as its receipt."""
         body = encoded(event)
-        message_id = run_id(event.id, prefix="msg_")
+        message_id = f"msg_{event.id}"
         timestamp = int(self._now_s())
         headers = {
             "Content-Type": CONTENT_TYPE,

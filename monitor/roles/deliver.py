@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.delivery.reading import OwnMessage, Unread
-from monitor.delivery.step import CommitOffsets, DeliverStep, Stop, Write
+from monitor.delivery.step import CommitOffsets, DeliverStep, GiveUp, Stop, Write
 from monitor.errors import DriftlineError, StoppedError
 from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, consumer_settings
@@ -27,6 +27,7 @@ from monitor.kafka.messages import headers, offset, place
 from monitor.kafka.waiting import StopRequest
 from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
+from monitor.roles.undelivered import Undelivered
 from sinks.destination import Destination, Dropped, Written
 from sinks.errors import SinkRejected, SinkUnavailable
 from sinks.records import record_of
@@ -83,8 +84,11 @@ class Deliver:
             batch_rows=settings.batch_rows,
             batch_interval_s=settings.batch_interval_ms / 1000,
             backoff=Backoff(most_s=settings.max_retry_wait_ms / 1000),
+            retry_window_s=settings.retry_window_ms / 1000 if settings.retry_window_ms else None,
             first=first,
         )
+        # Rows of a destination that tries for ever are only dropped where they break the contract: they lie nowhere else.
+        self._undelivered = Undelivered(kafka, name) if settings.retry_window_ms else None
         self.lag = Lag(kafka, self._role, f"{kafka.consumer_group}-{self._role}", health)
         self._stop = StopRequest()
         self._in_group = False
@@ -229,9 +233,11 @@ class Deliver:
                     f"a later release wrote {action.because}", hint="upgrade this worker; the message stays unread"
                 )
             if isinstance(action, CommitOffsets):
-                if self._sent:
+                if self._sent or not self._settled():
                     return  # one at a time
                 self._commit(action)
+            elif isinstance(action, GiveUp):
+                self._give_up(action)
             elif not self._write(action):
                 return
 
@@ -258,8 +264,20 @@ class Deliver:
         )
         return False
 
+    def _settled(self) -> bool:
+        return self._undelivered is None or self._undelivered.settle()
+
+    def _give_up(self, action: GiveUp) -> None:
+        assert self._undelivered is not None  # a destination without a window never gives up
+        for rows in action.batches:
+            self._undelivered.put(rows, action.because)
+        self._step.gave_up()
+
     def _drop(self, dropped: Dropped) -> None:
         telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc(dropped.rows.num_rows)
+        if self._undelivered is not None:
+            self._undelivered.put(dropped.rows, dropped.reason)
+            return
         log.error(
             "rows that the destination can never take are left out",
             destination=self._name,
@@ -298,7 +316,11 @@ class Deliver:
             action = self._step.next(time.monotonic(), quiet=True)
             if isinstance(action, Write) and not (action.batches and self._write(action)):
                 return
+            if isinstance(action, GiveUp):
+                self._give_up(action)
             if isinstance(action, CommitOffsets) and not self._sent:
+                if not self._settled():
+                    return
                 self._commit(action)
             if not (self._sent or self._step.in_hand) or isinstance(action, Stop) or self._step.obstacle:
                 return

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from sinks.messages.event import Event, read_row
+from sinks.messages.identity import digest
 
 RECORD: Final = "alert"
 TYPE: Final = "io.driftline.alert.v1"
@@ -61,8 +62,8 @@ class Alert(Event, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """Its key and which transition it is."""
-        return f"{self.dedupe_key}/{self.sequence}/{self.state}"
+        """Of its key and which transition it is."""
+        return digest(self.dedupe_key, self.sequence, self.state)
 
     @property
     def type(self) -> str:
@@ -72,5 +73,4 @@ class Alert(Event, frozen=True, kw_only=True):
 
 def read_alert(row: Mapping[str, Any]) -> Alert:
     """A row of the record `alert`. Raises `BadRecord`."""
-    names = {"time_ms": "at_ms", "revision": "sequence"}
-    return read_row(row, Alert, json_fields=frozenset({"columns", "evidence"}), names=names)
+    return read_row(row, Alert, json_fields=frozenset({"evidence"}))

@@ -1,7 +1,7 @@
 """An event as a CloudEvent 1.0 in structured mode: one JSON object.
 
-Source: CloudEvents specification 1.0.2, "JSON Event Format". The dedupe key is the extension attribute `dedupekey`,
-since names of attributes are lower-case letters and digits.
+Source: CloudEvents specification 1.0.2, "JSON Event Format". The subject is the dedupe key; what `drift.alerts` and
+`alerts.jsonl` hold is the same (`monitor.decisions.wire`).
 """
 
 from datetime import UTC, datetime
@@ -22,17 +22,16 @@ def cloud_event(event: Event) -> dict[str, Any]:
         "id": event.id,
         "source": f"/driftline/models/{quote(event.model, safe='')}",
         "type": event.type,
-        "subject": event.model,
+        "subject": event.dedupe_key,
         "time": rfc3339(event.at_ms),
         "datacontenttype": "application/json",
-        "dedupekey": event.dedupe_key,
         "data": event.data(),
     }
 
 
 def encoded(event: Event) -> bytes:
     """The same event gives the same bytes."""
-    return msgspec.json.encode(cloud_event(event))
+    return msgspec.json.encode(cloud_event(event), order="deterministic")
 
 
 def rfc3339(time_ms: int) -> str:

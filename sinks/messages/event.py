@@ -1,5 +1,6 @@
 """What an alert and a retraining request share, and how a row of a record becomes one."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -55,17 +56,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return data
 
 
-def read_row(
-    row: Mapping[str, Any], kind: type[E], *, json_fields: frozenset[str], names: Mapping[str, str] | None = None
-) -> E:
+def read_row(row: Mapping[str, Any], kind: type[E], *, json_fields: frozenset[str]) -> E:
     """A row of the record as an event; fields that it does not have are left to the record.
 
     Parameters
     ----------
     json_fields
         Those that hold JSON.
-    names
-        What the event calls a field that the record calls otherwise.
 
     Raises
     ------
@@ -73,12 +70,20 @@ def read_row(
         A field is missing or of another type, or one of `json_fields` holds no JSON.
     """
     wanted = set(kind.__struct_fields__) - {"test"}
-    found = {(names or {}).get(name, name): value for name, value in row.items()}
-    values = {name: value for name, value in found.items() if name in wanted}
+    values = {name: value for name, value in row.items() if name in wanted}
     try:
         for name in json_fields & values.keys():
             if isinstance(values[name], str | bytes):
                 values[name] = msgspec.json.decode(values[name]) if values[name] else None
-        return msgspec.convert({name: value for name, value in values.items() if value is not None}, kind)
+        # Nothing is null in a record: what is not known is NaN, and JSON has no NaN.
+        return msgspec.convert(_without_nan({k: v for k, v in values.items() if v is not None}), kind)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, TypeError) as error:
         raise BadRecord(f"no {kind.__name__.lower()}: {error}") from error
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

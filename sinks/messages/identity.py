@@ -3,7 +3,14 @@
 import hashlib
 import re
 
+import msgspec
+
 _HASH_CHARACTERS = 32
+
+
+def digest(*parts: object) -> str:
+    """32 hexadecimal digits, the same for the same parts, as `monitor.decisions.machine.dedupe_key` makes them."""
+    return hashlib.sha256(msgspec.json.encode([str(part) for part in parts])).hexdigest()[:_HASH_CHARACTERS]
 
 
 def run_id(key: str, *, most: int = 120, allowed: str = "A-Za-z0-9-", prefix: str = "driftline-") -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from sinks.messages.event import Event, read_row
+from sinks.messages.identity import digest
 
 RECORD: Final = "retraining"
 TYPE: Final = "io.driftline.retraining.v1"
@@ -31,6 +32,8 @@ class Retraining(Event, frozen=True, kw_only=True):
         Of the alerts that ask.
     reference_version
         The label of the reference that the evidence was found with.
+    attempt
+        From 1, of the same alert.
     dry_run
         Nothing is to act on it.
     """
@@ -40,12 +43,13 @@ class Retraining(Event, frozen=True, kw_only=True):
     causes: tuple[str, ...] = ()
     training_window: TrainingWindow
     reference_version: str = ""
+    attempt: int = 1
     dry_run: bool = False
 
     @property
     def id(self) -> str:
-        """Its key and what became of it."""
-        return f"{self.dedupe_key}/{self.status}"
+        """Of its key and what became of it."""
+        return digest(self.dedupe_key, self.status)
 
     @property
     def type(self) -> str:
@@ -60,10 +64,5 @@ class Retraining(Event, frozen=True, kw_only=True):
 
 def read_retraining(row: Mapping[str, Any]) -> Retraining:
     """A row of the record `retraining`. Raises `BadRecord`."""
-    window = {name: row.get(f"training_{name}") for name in ("start_ms", "end_ms")}
-    if "training_window" not in row and None not in window.values():
-        row = {**row, "training_window": window}
-    names = {"time_ms": "at_ms", "state": "status"}
-    return read_row(
-        row, Retraining, json_fields=frozenset({"causes", "training_window", "evidence"}), names=names
-    )
+    window = {"start_ms": row.get("training_start_ms"), "end_ms": row.get("training_end_ms")}
+    return read_row({**row, "training_window": window}, Retraining, json_fields=frozenset({"evidence"}))

@@ -6,10 +6,13 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
-from sinks.settings import Count, DestinationSettings, Form, FormError, Pause
+from sinks.settings import Count, DestinationSettings, Form, FormError, Pause, RetryWindow
 
 if TYPE_CHECKING:
     from sinks.http.client import HttpClient
+
+_LONG = 12
+"""Parts of a path of so many characters are taken for secrets."""
 
 
 def _url(text: str) -> str:
@@ -32,7 +35,7 @@ class MessageSettings(DestinationSettings, frozen=True, kw_only=True):
 
     batch_rows: Count = 100
     """Most messages in one write."""
-    retry_window_ms: Pause | None = field(name="retry_window", default=3_600_000)
+    retry_window_ms: RetryWindow = field(name="retry_window", default=3_600_000)
     """How long a message is tried before it goes to `drift.undelivered`."""
     timeout_ms: Pause = field(name="timeout", default=10_000)
     """Longest time for one request."""
@@ -65,7 +68,7 @@ class AlertHttpSettings(AlertSettings, frozen=True, kw_only=True):
 class TriggerSettings(MessageSettings, frozen=True, kw_only=True):
     """Of those that take retraining requests over HTTP."""
 
-    retry_window_ms: Pause | None = field(name="retry_window", default=86_400_000)
+    retry_window_ms: RetryWindow = field(name="retry_window", default=86_400_000)
     """As of every destination of messages; a pipeline may be away for longer than people."""
     ca_file: Path | None = None
     """Certificates to trust instead of the machine's, in PEM."""
@@ -75,7 +78,16 @@ class TriggerSettings(MessageSettings, frozen=True, kw_only=True):
         return _client(self.timeout_ms, self.ca_file, secrets)
 
 
+def _parts_of(secret: str) -> tuple[str, ...]:
+    """The secret itself, and of an address what lies behind its host: answers may repeat either."""
+    if "://" not in secret:
+        return (secret,)
+    parts = urlsplit(secret)
+    long = [part for part in parts.path.split("/") if len(part) >= _LONG]
+    return (secret, *((parts.query,) if parts.query else ()), *sorted(long, key=len, reverse=True))
+
+
 def _client(timeout_ms: int, ca_file: Path | None, secrets: tuple[str, ...]) -> "HttpClient":
     from sinks.http.client import HttpClient
 
-    return HttpClient(timeout_s=timeout_ms / 1000, ca_file=ca_file, secrets=secrets)
+    return HttpClient(timeout_s=timeout_ms / 1000, ca_file=ca_file, secrets=tuple(part for secret in secrets for part in _parts_of(secret)))
