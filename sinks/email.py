@@ -7,9 +7,9 @@
 import html
 import smtplib
 import ssl
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
 from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, getaddresses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -26,13 +26,15 @@ from sinks.settings import Form, FormError
 if TYPE_CHECKING:
     from sinks.messages.destination import MessageDestination
 
+_BLOCKED: Final = frozenset({530, 534, 535, 538})  # it wants TLS, or a log-in (RFC 4954, section 6; RFC 3207)
 _DOMAIN: Final = "driftline.invalid"
 
 
 def _address(text: str) -> str:
-    name, address = parseaddr(text)
-    local, _, host = address.rpartition("@")
-    if not local or not host or not text.isprintable() or not address.isascii() or any(c in address for c in " ,;<>"):
+    addresses = getaddresses([text])
+    local, _, host = addresses[0][1].rpartition("@")
+    address = addresses[0][1] if len(addresses) == 1 else ""
+    if not local or not host or not address or not text.isprintable() or not address.isascii() or any(c in address for c in " ,;<>"):
         raise FormError("expected one address, such as alerts@example.org or Driftline <alerts@example.org>")
     return text
 
@@ -129,6 +131,8 @@ class Email:
         """Replies of 4yz pass, those of 5yz do not (RFC 5321, section 4.2.1); 421 is the server as a whole."""
         if 421 in codes:
             return SinkUnavailable(self._said(said))
+        if codes & _BLOCKED:
+            return SinkUnavailable(self._said(f"{said}; mend tls, username and password"))
         return MessageFailed(self._said(said)) if min(codes) < 500 else MessageRefused(self._said(said))
 
     def _said(self, text: str) -> str:
