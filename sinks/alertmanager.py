@@ -4,6 +4,9 @@ Labels are an alert's identity there, and severity is one of them, since routes 
 severity would be another one, so that each message fires the alert under its severity and resolves it under the other;
 to resolve what does not fire tells nobody. To send a message again changes nothing.
 
+An alert starts when it is first sent, and not at its onset: a group that holds an alert older than its `group_wait` is told
+at once, and would be told again of each further alert. Of overlapping starts Alertmanager keeps the first.
+
 Alertmanager forgets alerts when it is restarted; senders such as Prometheus repeat theirs. Driftline tells of one when
 it is updated, or resolved.
 
@@ -102,8 +105,12 @@ class Alertmanager:
 def alerts_of(alert: Alert, settings: Settings, now_ms: int) -> list[dict[str, Any]]:
     """The body: what fires until it expires, and what is over now. No end lies before its start."""
     message = message_of(alert, settings.link)
-    start_ms = min(alert.onset_ms, now_ms - 1)
-    annotations = {"summary": message.headline, "description": message.plain(), "recommendation": message.recommendation}
+    annotations = {
+        "summary": message.headline,
+        "description": message.plain(),
+        "recommendation": message.recommendation,
+        "onset": rfc3339(alert.onset_ms),
+    }
     labels = {
         **settings.labels,
         "alertname": "DriftlineTest" if alert.test else "Driftline",
@@ -116,7 +123,7 @@ def alerts_of(alert: Alert, settings: Settings, now_ms: int) -> list[dict[str, A
         {
             "labels": {name: value for name, value in {**labels, "severity": severity}.items() if value},
             "annotations": {name: value for name, value in annotations.items() if value},
-            "startsAt": rfc3339(start_ms),
+            "startsAt": rfc3339(now_ms - 1),
             "endsAt": rfc3339(now_ms + settings.expires_ms if _fires(alert, severity) else now_ms),
             **({"generatorURL": message.link} if message.link else {}),
         }

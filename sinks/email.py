@@ -32,9 +32,9 @@ _DOMAIN: Final = "driftline.invalid"
 
 def _address(text: str) -> str:
     addresses = getaddresses([text])
-    local, _, host = addresses[0][1].rpartition("@")
     address = addresses[0][1] if len(addresses) == 1 else ""
-    if not local or not host or not address or not text.isprintable() or not address.isascii() or any(c in address for c in " ,;<>"):
+    local, _, host = address.rpartition("@")
+    if not local or not host or not text.isprintable() or not address.isascii() or any(c in address for c in " ,;<>"):
         raise FormError("expected one address, such as alerts@example.org or Driftline <alerts@example.org>")
     return text
 
