@@ -1,11 +1,11 @@
 """Prometheus Alertmanager, API v2: an alert fires until it is resolved, and Alertmanager groups, routes and silences.
 
-Labels are an alert's identity there, and severity is one of them, since routes ask for it. An alert that has changed its
-severity would be another one, so that each message fires the alert under its severity and resolves it under the other;
-to resolve what does not fire tells nobody. To send a message again changes nothing.
+Labels are an alert's identity there, and severity is one of them, since routes ask for it. An alert that has changed
+its severity would be another one, so that each message fires the alert under its severity and resolves it under the
+other; to resolve what does not fire tells nobody. To send a message again changes nothing.
 
-An alert starts when it is first sent, and not at its onset: a group that holds an alert older than its `group_wait` is told
-at once, and would be told again of each further alert. Of overlapping starts Alertmanager keeps the first.
+An alert starts when it is first sent, and not at its onset: a group that holds an alert older than its `group_wait` is
+told at once, and would be told again of each further alert. Of overlapping starts Alertmanager keeps the first.
 
 Alertmanager forgets alerts when it is restarted; senders such as Prometheus repeat theirs. Driftline tells of one when
 it is updated, or resolved.
@@ -41,7 +41,7 @@ class Settings(AlertHttpSettings, frozen=True, kw_only=True):
 
     url: Url
     """Without `/api/v2`, such as ``http://alertmanager:9093``."""
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = field(default_factory=dict)
     """Added to every alert, for routes; names are of a-z, A-Z, 0-9 and ``_``."""
     expires_ms: Pause = field(name="expires", default=30 * 86_400_000)
     """An open alert that is not updated for so long ends there by itself."""
@@ -93,9 +93,7 @@ class Alertmanager:
     def send(self, alert: Alert) -> str:
         """POST the alert in both severities, one firing or none."""
         body = alerts_of(alert, self._settings, int(self._now_s() * 1000))
-        return str(
-            self._client.call("POST", f"{self._settings.url}/api/v2/alerts", body=body, headers=self._headers)
-        )
+        return str(self._client.call("POST", f"{self._settings.url}/api/v2/alerts", body=body, headers=self._headers))
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -1,7 +1,7 @@
 """Argo Events: the webhook of an event source, whose sensor submits a workflow.
 
-Argo Events does not deduplicate. The body is a CloudEvent whose `data.run_id`, which is made from the dedupe key and is a name that
-Kubernetes takes, the sensor puts into the workflow's `metadata.name`: a second workflow of that name is refused.
+Argo Events does not deduplicate. The body is a CloudEvent whose `data.run_id` is made from the dedupe key and is a name
+that Kubernetes takes. The sensor puts it into the workflow's `metadata.name`: a second one of that name is refused.
 
 Source: https://argoproj.github.io/argo-events/eventsources/setup/webhook/
 """

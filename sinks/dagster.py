@@ -1,9 +1,9 @@
 """Dagster: a run of a job by GraphQL `launchRun`, looked up first.
 
-Dagster has no idempotency of its own. A run carries the dedupe key as the tag `driftline/dedupe_key`, and none is launched
-where one with that tag is there. **Two senders at once can still launch two**: there is one consumer group a destination
-and one worker a partition, so that this needs a worker that was thought dead and was not. A job that must not run twice
-sets a limit of 1 on that tag's value in Dagster's `tag_concurrency_limits` and looks for another run with its tag.
+Dagster has no idempotency of its own. A run carries the dedupe key as the tag `driftline/dedupe_key`, and none is
+launched where one with that tag is there. **Two senders at once can still launch two**: there is one consumer group a
+destination and one worker a partition, so that this needs a worker that was thought dead and was not. A job that must
+not run twice looks for an older run with its tag first, as `docs/pipelines/dagster_defs.py` does.
 
 Source: https://docs.dagster.io/api/graphql
 """
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 TAG: Final = "driftline/dedupe_key"
 _LOOK: Final = """query($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 1) {
-  __typename ... on Runs { results { runId } } ... on PythonError { message } ... on InvalidPipelineRunsFilterError { message }
+  __typename ... on Runs { results { runId } }
+  ... on PythonError { message } ... on InvalidPipelineRunsFilterError { message }
 } }"""
 _LAUNCH: Final = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message }

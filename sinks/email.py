@@ -164,4 +164,6 @@ def html_of(message: Message) -> str:
         for name, text in message.facts()
     )
     link = f'<p><a href="{escape(message.link)}">Look at it</a></p>' if message.link else ""
-    return f"<!doctype html><html><body><p><b>{escape(message.summary)}</b></p><table>{rows}</table>{link}</body></html>"
+    return (
+        f"<!doctype html><html><body><p><b>{escape(message.summary)}</b></p><table>{rows}</table>{link}</body></html>"
+    )

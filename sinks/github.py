@@ -3,8 +3,8 @@
 GitHub does not deduplicate: a request whose answer was lost starts the workflow twice. The workflow sets
 `concurrency: {group: "${{ github.event.client_payload.dedupe_key }}"}` and looks for an earlier run of the key.
 
-Source: https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event: the type has at most 100 characters,
-the payload at most 10 properties at its top.
+Source: https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event: the type has at most 100
+characters, the payload at most 10 properties at its top.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any

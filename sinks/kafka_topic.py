@@ -1,8 +1,8 @@
 """A topic of yours: retraining requests, or alerts, as CloudEvents in structured mode, for consumers of your own.
 
 The message's key is the dedupe key, so that all that is said of one request lies in one partition, in order, and a
-compacted topic keeps the last. The producer is idempotent; after a crash a message may be there twice, equal to the byte:
-consumers do nothing for a CloudEvent `id` that they have seen.
+compacted topic keeps the last. The producer is idempotent; after a crash a message may be there twice, equal to the
+byte: consumers do nothing for a CloudEvent `id` that they have seen.
 
 Source: CloudEvents "Kafka Protocol Binding" 1.0.2, section 3.3.
 """

@@ -1,8 +1,8 @@
 """Kubeflow Pipelines v2: a run of a pipeline's version, looked up by its name first.
 
-The API has no idempotency of its own: the run's name is made from the dedupe key, and none is made where one of that name
-is there. Two senders at once can still make two, as with Dagster (`sinks.dagster`); the pipeline's first step can look
-for an older run of its own name.
+The API has no idempotency of its own: the run's name is made from the dedupe key, and none is made where one of that
+name is there. Two senders at once can still make two, as with Dagster (`sinks.dagster`); the pipeline's first step can
+look for an older run of its own name.
 
 Source: https://www.kubeflow.org/docs/components/pipelines/reference/api/kubeflow-pipeline-api-spec/
 """

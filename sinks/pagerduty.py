@@ -72,7 +72,7 @@ def event_of(alert: Alert, link: str = "") -> dict[str, Any]:
             "timestamp": rfc3339(alert.at_ms),
             "component": f"{clean(alert.model)} {clean(alert.version)}".strip(),
             "class": alert.cause,
-            "custom_details": {name: text for name, text in (("What happened", message.summary), *message.facts())},
+            "custom_details": dict((("What happened", message.summary), *message.facts())),
         },
         **({"links": [{"href": message.link, "text": "Look at it"}]} if message.link else {}),
     }

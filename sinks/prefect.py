@@ -1,7 +1,7 @@
 """Prefect 3: a run of a deployment, once a request.
 
-Prefect keeps the `idempotency_key` with the run and answers a repeat with the run that is there. Requests at once may be
-answered 503 on SQLite, and are sent again.
+Prefect keeps the `idempotency_key` with the run and answers a repeat with the run that is there. Requests at once may
+be answered 503 on SQLite, and are sent again.
 
 Source: https://docs.prefect.io/v3/api-ref/rest-api/server/deployments/create-flow-run-from-deployment
 """

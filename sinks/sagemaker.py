@@ -43,8 +43,8 @@ class Settings(MessageSettings, frozen=True, kw_only=True):
     """"": the one of AWS's own settings."""
     url: str = ""
     """Of an endpoint of your own (VPC); "": AWS's."""
-    parameters: dict[str, str] = {}
-    """The pipeline's own parameters by what they take: ``{InputStart: train_start_ms}``; the names on the right are model,
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
+    """The pipeline's own parameters by what they take: ``{InputStart: train_start_ms}``; names on the right are model,
     version, reason, dedupe_key, train_start_ms, train_end_ms, reference_version, test."""
 
     def __post_init__(self) -> None:

@@ -67,8 +67,8 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Longest pause between two tries while the destination is out of reach. Pauses grow up to it; Kafka keeps the
     rows."""
     retry_window_ms: RetryWindow = field(name="retry_window", default=0)
-    """How long rows are tried before they go to `drift.undelivered` and the next ones have their turn; ``0s``: for ever,
-    and Kafka keeps the rows."""
+    """How long rows are tried before they go to `drift.undelivered` and the next ones have their turn; ``0s``: for
+    ever, and Kafka keeps the rows."""
 
     def open(self) -> "Destination":
         """The destination, not yet connected: `Destination.setup` does that.

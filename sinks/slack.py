@@ -97,7 +97,9 @@ def body_of(message: Message) -> dict[str, Any]:
         {"type": "section", "text": _plain(message.summary, _MOST_TEXT)},
     ]
     for name, text in message.facts():
-        blocks.append({"type": "section", "text": _plain(f"{name}: {text}" if "\n" not in text else f"{name}:\n{text}")})
+        blocks.append(
+            {"type": "section", "text": _plain(f"{name}: {text}" if "\n" not in text else f"{name}:\n{text}")}
+        )
     if message.link and len(message.link) <= _MOST_URL:
         button = {"type": "button", "text": _plain("Look at it"), "url": message.link}
         blocks.append({"type": "actions", "elements": [button]})

@@ -1,7 +1,7 @@
-"""Microsoft Teams: an Adaptive Card to the webhook of a workflow ("Post to a channel when a webhook request is received").
+"""Microsoft Teams: an Adaptive Card to a workflow's webhook ("Post to a channel when a webhook request is received").
 
-Teams has no key that makes a message idempotent: one whose answer was lost is shown twice. All that comes from events is
-in runs of text (`RichTextBlock`), which, other than `TextBlock`, read no Markdown.
+Teams has no key that makes a message idempotent: one whose answer was lost is shown twice. All that comes from events
+is in runs of text (`RichTextBlock`), which, other than `TextBlock`, read no Markdown.
 
 Source: https://adaptivecards.io/explorer/RichTextBlock.html,
 https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using

@@ -16,8 +16,8 @@ from sinks.errors import MessageRefused, SinkRejected, SinkUnavailable
 def test_destination(config_path: Path, name: str) -> None:
     """Send it, without Kafka, and print the answers.
 
-    Raises `InputError` for a destination that sends no messages, `Unavailable` (exit code 3) when it cannot be reached or
-    refuses our credentials, `StoppedError` (4) when it refuses the message.
+    Raises `InputError` for a destination that sends no messages, `Unavailable` (exit code 3) when it cannot be reached
+    or refuses our credentials, `StoppedError` (4) when it refuses the message.
     """
     config = load(config_path)
     name = name or only_destination(config)

@@ -87,7 +87,7 @@ class Deliver:
             retry_window_s=settings.retry_window_ms / 1000 if settings.retry_window_ms else None,
             first=first,
         )
-        # Rows of a destination that tries for ever are only dropped where they break the contract: they lie nowhere else.
+        # A destination that tries for ever drops only what breaks the contract: that is told, and lies nowhere else.
         self._undelivered = Undelivered(kafka, name) if settings.retry_window_ms else None
         self.lag = Lag(kafka, self._role, f"{kafka.consumer_group}-{self._role}", health)
         self._stop = StopRequest()

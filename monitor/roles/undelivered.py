@@ -53,7 +53,7 @@ class Undelivered:
         self._waiting.append((rows, because))
 
     def settle(self) -> bool:
-        """Send all that waits; False when the brokers do not have it yet. Raises `StoppedError` where they refuse it."""
+        """Send all that waits; False while the brokers do not have it. Raises `StoppedError` where they refuse it."""
         if not self._waiting:
             return True
         if self._producer is None:

@@ -5,7 +5,7 @@
 | 2xx | accepted | |
 | 408, 425, 429, 503, 502, 504 | busy | the service as a whole cannot now: wait, as long as `Retry-After` says |
 | other 5xx | failed | it could not take this message now; another one may pass |
-| 401, 403, 407 and 3xx | blocked | our credentials or the address are wrong, and no message is at fault: a person mends it |
+| 401, 403, 407 and 3xx | blocked | credentials or address are wrong, and no message is at fault: a person mends it |
 | other 4xx | refused | this message will never be taken |
 
 Source: RFC 9110, section 15; RFC 8470 for 425; RFC 6585 for 429.

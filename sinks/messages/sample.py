@@ -1,4 +1,4 @@
-"""What `driftline deliver --test` sends: an alert that is raised and resolved at once, or a request marked as a test."""
+"""What `driftline deliver --test` sends: an alert that is raised and resolved at once, or a request, marked so."""
 
 from collections.abc import Sequence
 

@@ -90,4 +90,8 @@ def _parts_of(secret: str) -> tuple[str, ...]:
 def _client(timeout_ms: int, ca_file: Path | None, secrets: tuple[str, ...]) -> "HttpClient":
     from sinks.http.client import HttpClient
 
-    return HttpClient(timeout_s=timeout_ms / 1000, ca_file=ca_file, secrets=tuple(part for secret in secrets for part in _parts_of(secret)))
+    return HttpClient(
+        timeout_s=timeout_ms / 1000,
+        ca_file=ca_file,
+        secrets=tuple(part for secret in secrets for part in _parts_of(secret)),
+    )

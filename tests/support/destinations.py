@@ -1,4 +1,4 @@
-"""For each type of destination of messages: keys with which it talks to a server of this machine, and what that answers.
+"""For each type of destination of messages: keys by which it talks to a server of this machine, and what that says.
 
 A new destination that is called over HTTP needs an entry here: the contract test finds it by itself.
 """

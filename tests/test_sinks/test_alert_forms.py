@@ -49,7 +49,9 @@ def texts(value: Any) -> list[str]:
 
 
 @given(st.text(max_size=400), st.text(max_size=200), st.sampled_from(["raised", "updated", "resolved"]))
-def test_the_headline_fits_a_lock_screen_and_no_text_has_control_characters(summary: str, name: str, state: str) -> None:
+def test_the_headline_fits_a_lock_screen_and_no_text_has_control_characters(
+    summary: str, name: str, state: str
+) -> None:
     message = message_of(alert(summary=summary, columns=[moved(name)] * 5, recommendation=name, state=state))
     assert 0 < len(message.headline) <= HEADLINE_CHARACTERS
     assert len(message.changes) == 3

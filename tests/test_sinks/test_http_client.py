@@ -103,9 +103,9 @@ def test_redirects_are_not_followed() -> None:
 
 
 def test_an_answer_that_is_too_large_is_not_kept() -> None:
-    with serving(lambda asked: Reply(200, b"x" * (MAX_ANSWER_BYTES + 1))) as server:
-        with pytest.raises(SinkUnavailable, match="more than"):
-            client().request("GET", server.url)
+    large = Reply(200, b"x" * (MAX_ANSWER_BYTES + 1))
+    with serving(lambda asked: large) as server, pytest.raises(SinkUnavailable, match="more than"):
+        client().request("GET", server.url)
 
 
 def test_an_answer_that_drips_ends_at_the_deadline_and_not_at_each_byte() -> None:
@@ -125,9 +125,9 @@ def test_no_service_and_no_name_are_out_of_reach_and_the_message_names_only_the_
 
 @pytest.mark.parametrize(("status", "error"), [(500, MessageFailed), (503, SinkUnavailable), (404, MessageRefused)])
 def test_what_was_answered_is_told_without_secrets(status: int, error: type[Exception]) -> None:
-    with serving(lambda asked: Reply(status, b"no\r\nwith \x1b[31m hunter2")) as server:
-        with pytest.raises(error) as caught:
-            client(5.0, None, "hunter2").call("POST", server.url, body={})
+    reply = Reply(status, b"no\r\nwith \x1b[31m hunter2")
+    with serving(lambda asked: reply) as server, pytest.raises(error) as caught:
+        client(5.0, None, "hunter2").call("POST", server.url, body={})
     assert type(caught.value) is error
     assert str(caught.value) == f"POST {server.url}: {status} no with ?[31m ***"
 
