@@ -14,6 +14,7 @@ from sinks.errors import SinkUnavailable
 from sinks.http.classify import Outcome, outcome_of
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said, said
 from sinks.messages.settings import TriggerSettings, Url
 from sinks.secret import Secret
 
@@ -60,16 +61,16 @@ class Airflow:
         self._settings = settings
         self._token = settings.token.reveal()
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """Make the run; that it is there already is as good."""
         answer = self._post(request)
         if answer.status == _UNAUTHORIZED and self._settings.username:
             self._token = ""  # they live for a day
             answer = self._post(request)
         if answer.status == _EXISTS:
-            return f"the run {_id(request)} is there already"
+            return said(answer, f"the run {_id(request)} is there already", known=True)
         self._client.check(answer, f"DAG {self._settings.dag_id}")
-        return f"run {_id(request)}: {answer}"
+        return said(answer, f"run {_id(request)}")
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -87,8 +88,8 @@ class Airflow:
     def _log_in(self) -> str:
         body = {"username": self._settings.username, "password": self._settings.password.reveal()}
         answer = self._client.request("POST", f"{self._settings.url}/auth/token", body=body)
-        said = answer.json()
-        token = said.get("access_token") if isinstance(said, dict) else None
+        told = answer.json()
+        token = told.get("access_token") if isinstance(told, dict) else None
         if outcome_of(answer.status) is not Outcome.ACCEPTED or not isinstance(token, str):
             # No message is at fault, whatever the status.
             shown = str(answer.status) if token else str(answer)

@@ -22,6 +22,7 @@ from msgspec import field
 
 from sinks.messages.alert import Alert
 from sinks.messages.cloud_event import rfc3339
+from sinks.messages.said import Said, said
 from sinks.messages.settings import AlertHttpSettings, Url
 from sinks.messages.text import clean, message_of
 from sinks.secret import Secret
@@ -90,10 +91,10 @@ class Alertmanager:
         self._headers = headers
         self._now_s = now_s
 
-    def send(self, alert: Alert) -> str:
+    def send(self, alert: Alert) -> Said:
         """POST the alert in both severities, one firing or none."""
         body = alerts_of(alert, self._settings, int(self._now_s() * 1000))
-        return str(self._client.call("POST", f"{self._settings.url}/api/v2/alerts", body=body, headers=self._headers))
+        return said(self._client.call("POST", f"{self._settings.url}/api/v2/alerts", body=body, headers=self._headers))
 
     def close(self) -> None:
         """Let go of the connection."""

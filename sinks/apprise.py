@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sinks.errors import SinkRejected, SinkUnavailable
 from sinks.messages.alert import Alert
+from sinks.messages.said import Said
 from sinks.messages.settings import AlertSettings
 from sinks.messages.text import message_of
 from sinks.secret import Secret
@@ -44,7 +45,7 @@ class Apprise:
         if not self._apprise.add(settings.url.reveal()):
             raise SinkRejected("url: Apprise knows no such address")
 
-    def send(self, alert: Alert) -> str:
+    def send(self, alert: Alert) -> Said:
         """Notify; Apprise escapes text where a service reads another format."""
         message = message_of(alert, self._settings.link)
         taken = self._apprise.notify(
@@ -56,7 +57,7 @@ class Apprise:
         )
         if not taken:
             raise SinkUnavailable("Apprise could not deliver it, and does not say why")
-        return "Apprise delivered it"
+        return Said("Apprise delivered it")
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -13,6 +13,7 @@ from msgspec import field
 from sinks.messages.cloud_event import CONTENT_TYPE, cloud_event
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said, said
 from sinks.messages.settings import TriggerSettings, Url
 from sinks.secret import Secret
 
@@ -49,11 +50,11 @@ class ArgoEvents:
         # The body is read by sensors as JSON by its content type, in structured mode as well.
         self._headers = {"Content-Type": CONTENT_TYPE, **({"Authorization": f"Bearer {token}"} if token else {})}
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """POST it."""
         event = cloud_event(request)
         event["data"] = {**event["data"], "run_id": run_id(request.dedupe_key, most=_MOST, allowed="a-z0-9-")}
-        return str(self._client.call("POST", self._url, body=event, headers=self._headers))
+        return said(self._client.call("POST", self._url, body=event, headers=self._headers))
 
     def close(self) -> None:
         """Let go of the connection."""

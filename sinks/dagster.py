@@ -15,6 +15,7 @@ from msgspec import field
 from sinks.errors import MessageFailed, MessageRefused, SinkUnavailable
 from sinks.http.classify import Outcome, outcome_of
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said
 from sinks.messages.settings import TriggerSettings, Url
 from sinks.secret import Secret
 
@@ -70,7 +71,7 @@ class Dagster:
         token = settings.token.reveal()
         self._headers = {"Dagster-Cloud-Api-Token": token} if token else {}
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """Look for the run, then launch it."""
         import msgspec
 
@@ -79,7 +80,7 @@ class Dagster:
         if runs.get("__typename") != "Runs":
             raise MessageFailed(f"{self._settings.url}: {runs.get('__typename')}: {runs.get('message', '')}")
         if runs.get("results"):
-            return f"the run {runs['results'][0].get('runId')} is there already"
+            return Said(f"the run {runs['results'][0].get('runId')} is there already", 200, known=True)
         settings = self._settings
         text = msgspec.json.encode(request.data()).decode()
         parameters = {
@@ -94,7 +95,7 @@ class Dagster:
         launched = self._ask(_LAUNCH, {"params": parameters}, "launchRun")
         kind = str(launched.get("__typename"))
         if kind == "LaunchRunSuccess":
-            return f"run {launched['run']['runId']} was launched"
+            return Said(f"run {launched['run']['runId']} was launched", 200)
         said = launched.get("message") or "; ".join(str(e.get("message")) for e in launched.get("errors", ()))
         words = self._client.scrub(f"{self._settings.url}: {kind}: {said}")[:500]
         raise MessageRefused(words) if kind in _REFUSED else MessageFailed(words)

@@ -14,7 +14,7 @@ asks for by these protocols:
 """
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 import pyarrow as pa
@@ -29,6 +29,20 @@ class Dropped(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that was sent, or tried: the fields are those of the record `delivery`."""
+
+    event_id: str
+    model: str
+    kind: str
+    dedupe_key: str
+    outcome: Literal["accepted", "known", "retried", "refused"]
+    status: int = 0
+    detail: str = ""
+    at_ms: int
+    took_ms: int
+
+
 class Written(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the rows that `Destination.write` was given: those in neither `left` nor `dropped` were accepted.
 
@@ -40,11 +54,14 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         Why not; None when nothing is left.
     dropped
         Rows that can never be accepted: they are counted, told, and not sent again.
+    attempts
+        What was tried, message by message, for the audit; empty for destinations of tables.
     """
 
     left: tuple[pa.RecordBatch, ...] = ()
     because: SinkUnavailable | None = None
     dropped: tuple[Dropped, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
 class Destination(Protocol):

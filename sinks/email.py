@@ -18,6 +18,7 @@ from msgspec import Meta, field
 from sinks.errors import MessageFailed, MessageRefused, SinkRejected, SinkUnavailable, scrub
 from sinks.messages.alert import Alert
 from sinks.messages.identity import run_id
+from sinks.messages.said import Said
 from sinks.messages.settings import AlertSettings
 from sinks.messages.text import Message, clean, message_of
 from sinks.secret import Secret
@@ -86,7 +87,7 @@ class Email:
         except (OSError, ssl.SSLError) as error:
             raise SinkRejected(f"ca_file {settings.ca_file} cannot be read: {error}") from error
 
-    def send(self, alert: Alert) -> str:
+    def send(self, alert: Alert) -> Said:
         """Send it to all addressees. Those whom the server refuses, while it takes others, are told in an error."""
         mail = mail_of(alert, self._settings)
         try:
@@ -104,7 +105,7 @@ class Email:
             raise SinkUnavailable(self._said(str(error) or type(error).__name__)) from error
         if refused:
             raise MessageRefused(self._said(f"took the mail, but not for {', '.join(sorted(refused))}: {refused}"))
-        return f"{self._settings.host} took it for {', '.join(self._settings.to)}"
+        return Said(f"{self._settings.host} took it for {', '.join(self._settings.to)}")
 
     def close(self) -> None:
         """Nothing is kept open."""

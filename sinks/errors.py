@@ -34,11 +34,14 @@ class SinkUnavailable(SinkError):  # noqa: N818  # the name says what happened; 
     ----------
     retry_after_s
         Seconds to wait before the next try, at least 0. The caller bounds the tries in time.
+    status
+        Of HTTP; 0 where there was no answer.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float = DEFAULT_RETRY_AFTER_S) -> None:
+    def __init__(self, message: str, *, retry_after_s: float = DEFAULT_RETRY_AFTER_S, status: int = 0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.status = status
 
 
 class MessageFailed(SinkUnavailable):
@@ -46,7 +49,17 @@ class MessageFailed(SinkUnavailable):
 
 
 class MessageRefused(SinkError):  # noqa: N818  # as above
-    """The destination will never take this message; others are not concerned. The message says what it answered."""
+    """The destination will never take this message; others are not concerned. The message says what it answered.
+
+    Attributes
+    ----------
+    status
+        Of HTTP; 0 where it was another protocol.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class SinkRejected(SinkError):  # noqa: N818  # as above

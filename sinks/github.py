@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said, said
 from sinks.messages.settings import TriggerSettings, Url
 from sinks.secret import Secret
 from sinks.settings import Form, FormError
@@ -61,7 +62,7 @@ class GitHub:
         self._client = client
         self._settings = settings
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """Dispatch it; GitHub answers 204, and does not say which workflows start."""
         settings = self._settings
         headers = {
@@ -71,7 +72,7 @@ class GitHub:
         }
         url = f"{settings.url}/repos/{settings.repository}/dispatches"
         body = {"event_type": settings.event_type, "client_payload": payload_of(request)}
-        return str(self._client.call("POST", url, body=body, headers=headers))
+        return said(self._client.call("POST", url, body=body, headers=headers))
 
     def close(self) -> None:
         """Let go of the connection."""

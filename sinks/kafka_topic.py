@@ -14,6 +14,7 @@ from msgspec import Meta, field
 from sinks.errors import MessageFailed, MessageRefused, SinkRejected, SinkUnavailable
 from sinks.messages.cloud_event import CONTENT_TYPE, encoded
 from sinks.messages.event import Event
+from sinks.messages.said import Said
 from sinks.messages.settings import MessageSettings
 from sinks.secret import Secret
 
@@ -71,7 +72,7 @@ class KafkaTopic:
             # librdkafka repeats the value that it refuses, which may be a secret.
             raise SinkRejected("client: librdkafka takes no such settings") from error
 
-    def send(self, event: Event) -> str:
+    def send(self, event: Event) -> Said:
         """Produce it; returns where it stands."""
         from confluent_kafka import KafkaError, KafkaException
 
@@ -90,13 +91,13 @@ class KafkaTopic:
         self._producer.flush(self._timeout_s + 1.0)
         if not answers:
             raise SinkUnavailable(f"{self._topic}: no broker has taken it in time")
-        error, message = answers[0]
-        if error is None:
-            return f"{message.topic()}, partition {message.partition()}, offset {message.offset()}"
-        said = f"{self._topic}: {error.str()}"
-        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            raise MessageRefused(said)
-        raise MessageFailed(said) if error.retriable() else SinkUnavailable(said)
+        failure, message = answers[0]
+        if failure is None:
+            return Said(f"{message.topic()}, partition {message.partition()}, offset {message.offset()}")
+        words = f"{self._topic}: {failure.str()}"
+        if failure.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            raise MessageRefused(words)
+        raise MessageFailed(words) if failure.retriable() else SinkUnavailable(words)
 
     def close(self) -> None:
         """Nothing waits in it."""

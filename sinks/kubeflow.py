@@ -15,6 +15,7 @@ from msgspec import field
 
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said, said
 from sinks.messages.settings import TriggerSettings, Url
 from sinks.secret import Secret
 
@@ -61,7 +62,7 @@ class Kubeflow:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._runs = f"{settings.url}/apis/v2beta1/runs"
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """Look for the run, then make it."""
         settings = self._settings
         name = run_id(request.dedupe_key)
@@ -72,10 +73,11 @@ class Kubeflow:
             **({"experiment_id": settings.experiment_id} if settings.experiment_id else {}),
             **({"namespace": settings.namespace} if settings.namespace else {}),
         }
-        found = self._client.call("GET", f"{self._runs}?{urlencode(query)}", headers=self._headers).json()
+        answer = self._client.call("GET", f"{self._runs}?{urlencode(query)}", headers=self._headers)
+        found = answer.json()
         runs = found.get("runs") if isinstance(found, dict) else None
         if runs:
-            return f"the run {runs[0].get('run_id')} is there already"
+            return said(answer, f"the run {runs[0].get('run_id')} is there already", known=True)
         reference = {"pipeline_id": settings.pipeline_id}
         if settings.pipeline_version_id:
             reference["pipeline_version_id"] = settings.pipeline_version_id
@@ -87,7 +89,7 @@ class Kubeflow:
             "runtime_config": {"parameters": {settings.parameter: text}},
             **({"experiment_id": settings.experiment_id} if settings.experiment_id else {}),
         }
-        return str(self._client.call("POST", self._runs, body=body, headers=self._headers))
+        return said(self._client.call("POST", self._runs, body=body, headers=self._headers))
 
     def close(self) -> None:
         """Let go of the connection."""

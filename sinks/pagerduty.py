@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sinks.messages.alert import Alert
 from sinks.messages.cloud_event import rfc3339
 from sinks.messages.identity import run_id
+from sinks.messages.said import Said, said
 from sinks.messages.settings import AlertHttpSettings, Url
 from sinks.messages.text import clean, message_of
 from sinks.secret import Secret
@@ -45,10 +46,10 @@ class PagerDuty:
         self._client = client
         self._settings = settings
 
-    def send(self, alert: Alert) -> str:
+    def send(self, alert: Alert) -> Said:
         """Trigger or resolve."""
         body = {"routing_key": self._settings.routing_key.reveal(), **event_of(alert, self._settings.link)}
-        return str(self._client.call("POST", f"{self._settings.url}/v2/enqueue", body=body))
+        return said(self._client.call("POST", f"{self._settings.url}/v2/enqueue", body=body))
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -14,6 +14,7 @@ from msgspec import field
 from sinks.errors import MessageRefused, SinkUnavailable
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said
 from sinks.messages.settings import TriggerSettings, Url
 from sinks.secret import Secret
 
@@ -55,7 +56,7 @@ class Prefect:
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._id = ""
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """Make the run; 200 says that it is there already."""
         if not self._id:
             self._id = self._found()
@@ -72,9 +73,10 @@ class Prefect:
         except MessageRefused:
             self._id = ""  # it may have been deployed anew, under another id
             raise
-        said = answer.json()
-        run = said.get("id", "") if isinstance(said, dict) else ""
-        return f"flow run {run} {'is there already' if answer.status == 200 else 'was made'}"
+        told = answer.json()
+        run = told.get("id", "") if isinstance(told, dict) else ""
+        known = answer.status == 200
+        return Said(f"flow run {run} {'is there already' if known else 'was made'}", answer.status, known)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -87,8 +89,8 @@ class Prefect:
         flow, _, deployment = name.partition("/")
         url = f"{self._settings.url}/deployments/name/{quote(flow, safe='')}/{quote(deployment, safe='')}"
         answer = self._client.call("GET", url, headers=self._headers, accept=(404,))
-        said = answer.json()
-        if answer.status == 404 or not isinstance(said, dict) or not isinstance(said.get("id"), str):
+        told = answer.json()
+        if answer.status == 404 or not isinstance(told, dict) or not isinstance(told.get("id"), str):
             # It may be deployed a moment later: the request waits.
             raise SinkUnavailable(f"{self._settings.url}: no deployment {name!r}")
-        return str(said["id"])
+        return str(told["id"])

@@ -13,6 +13,7 @@ import msgspec
 from sinks.errors import MessageFailed, MessageRefused, SinkRejected, SinkUnavailable
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said
 from sinks.messages.settings import MessageSettings
 from sinks.settings import RetryWindow
 
@@ -74,9 +75,9 @@ class SageMaker:
 
     def __init__(self, settings: Settings) -> None:
         try:
-            import boto3
-            import botocore.config
-            import botocore.exceptions
+            import boto3  # type: ignore[import-untyped]  # AWS's own, without types
+            import botocore.config  # type: ignore[import-untyped]
+            import botocore.exceptions  # type: ignore[import-untyped]
         except ImportError as error:
             raise SinkRejected("the package boto3 is missing: pip install 'driftline[sagemaker]'") from error
         self._settings = settings
@@ -95,7 +96,7 @@ class SageMaker:
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise SinkRejected(f"AWS: {error}") from error
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """Start the execution."""
         values = values_of(request)
         try:
@@ -116,7 +117,7 @@ class SageMaker:
             raise MessageRefused(f"SageMaker: {error}") from error
         except self._exceptions.BotoCoreError as error:
             raise SinkUnavailable(f"SageMaker: {error}") from error
-        return str(answer["PipelineExecutionArn"])
+        return Said(str(answer["PipelineExecutionArn"]), 200)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -12,6 +12,7 @@ from msgspec import field
 
 from sinks.errors import MessageFailed, MessageRefused, SinkUnavailable
 from sinks.messages.alert import Alert
+from sinks.messages.said import Said, said
 from sinks.messages.settings import AlertHttpSettings, Url
 from sinks.messages.text import Message, message_of, shortened
 from sinks.secret import Secret
@@ -65,12 +66,12 @@ class Slack:
         self._client = client
         self._settings = settings
 
-    def send(self, alert: Alert) -> str:
+    def send(self, alert: Alert) -> Said:
         """Post it."""
         settings = self._settings
         body = body_of(message_of(alert, settings.link))
         if not settings.channel:
-            return str(self._client.call("POST", settings.url.reveal(), body=body))
+            return said(self._client.call("POST", settings.url.reveal(), body=body))
         answer = self._client.call(
             "POST",
             f"{settings.url.reveal()}/chat.postMessage",
@@ -80,10 +81,10 @@ class Slack:
                 "Content-Type": "application/json; charset=utf-8",
             },
         )
-        said = answer.json()
-        if not isinstance(said, dict) or said.get("ok") is not True:
-            raise _error(str(said.get("error", "")) if isinstance(said, dict) else "", str(answer))
-        return str(answer)
+        told = answer.json()
+        if not isinstance(told, dict) or told.get("ok") is not True:
+            raise _error(str(told.get("error", "")) if isinstance(told, dict) else "", str(answer))
+        return said(answer)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -116,11 +117,11 @@ def _plain(text: str, most: int = _MOST_TEXT) -> dict[str, Any]:
     return {"type": "plain_text", "text": cut, "emoji": False}
 
 
-def _error(name: str, said: str) -> SinkUnavailable | MessageRefused:
+def _error(name: str, words: str) -> SinkUnavailable | MessageRefused:
     if name in _BUSY:
-        return SinkUnavailable(f"Slack: {said}")
+        return SinkUnavailable(f"Slack: {words}")
     if name in _FAILED:
-        return MessageFailed(f"Slack: {said}")
+        return MessageFailed(f"Slack: {words}")
     if name in _BLOCKED:
-        return SinkUnavailable(f"Slack: {said} (mend the token, its scopes or the channel)")
-    return MessageRefused(f"Slack: {said}")
+        return SinkUnavailable(f"Slack: {words} (mend the token, its scopes or the channel)")
+    return MessageRefused(f"Slack: {words}")

@@ -10,6 +10,7 @@ https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-
 from typing import TYPE_CHECKING, Any
 
 from sinks.messages.alert import Alert
+from sinks.messages.said import Said, said
 from sinks.messages.settings import AlertHttpSettings, Url
 from sinks.messages.text import Message, message_of
 from sinks.secret import Secret
@@ -39,10 +40,10 @@ class Teams:
         self._client = client
         self._settings = settings
 
-    def send(self, alert: Alert) -> str:
+    def send(self, alert: Alert) -> Said:
         """Post it."""
         body = body_of(message_of(alert, self._settings.link), critical=alert.severity == "critical")
-        return str(self._client.call("POST", self._settings.url.reveal(), body=body))
+        return said(self._client.call("POST", self._settings.url.reveal(), body=body))
 
     def close(self) -> None:
         """Let go of the connection."""

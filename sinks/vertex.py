@@ -16,6 +16,7 @@ from msgspec import Meta, field
 from sinks.errors import SinkRejected, SinkUnavailable
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said, said
 from sinks.messages.settings import URL_FORM, TriggerSettings
 from sinks.secret import Secret
 from sinks.settings import Form
@@ -71,7 +72,7 @@ class Vertex:
         if not settings.token.reveal():
             self._credentials = _credentials()
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """Make the job; that it is there already is as good."""
         job = run_id(request.dedupe_key, allowed="a-z0-9-")
         text = msgspec.json.encode(request.data()).decode()
@@ -89,7 +90,9 @@ class Vertex:
         answer = self._client.call(
             "POST", f"{self._jobs}?pipelineJobId={job}", body=body, headers=headers, accept=(_EXISTS,)
         )
-        return f"the job {job} is there already" if answer.status == _EXISTS else f"job {job}: {answer}"
+        if answer.status == _EXISTS:
+            return said(answer, f"the job {job} is there already", known=True)
+        return said(answer, f"job {job}")
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -105,7 +108,7 @@ class Vertex:
             import urllib3
 
             try:
-                self._credentials.refresh(Request(urllib3.PoolManager()))
+                self._credentials.refresh(Request(urllib3.PoolManager()))  # type: ignore[no-untyped-call]  # untyped there
             except google.auth.exceptions.GoogleAuthError as error:
                 raise SinkUnavailable(f"Google gives no token: {type(error).__name__}") from error
         return str(self._credentials.token)

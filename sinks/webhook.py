@@ -18,6 +18,7 @@ from msgspec import Meta, field
 
 from sinks.messages.cloud_event import CONTENT_TYPE, encoded
 from sinks.messages.event import Event
+from sinks.messages.said import Said, said
 from sinks.messages.settings import AlertHttpSettings, Url
 from sinks.secret import Secret
 from sinks.settings import Form, FormError
@@ -95,7 +96,7 @@ class Webhook:
         self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
         self._now_s = now_s
 
-    def send(self, event: Event) -> str:
+    def send(self, event: Event) -> Said:
         """POST the event; a 2xx is taken as its receipt."""
         body = encoded(event)
         message_id = f"msg_{event.id}"
@@ -107,7 +108,7 @@ class Webhook:
             "webhook-signature": " ".join(signature(key, message_id, timestamp, body) for key in self._keys),
             **self._authorization,
         }
-        return str(self._client.call("POST", self._url, content=body, headers=headers))
+        return said(self._client.call("POST", self._url, content=body, headers=headers))
 
     def close(self) -> None:
         """Let go of the connection."""

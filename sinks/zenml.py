@@ -15,6 +15,7 @@ from sinks.errors import SinkUnavailable
 from sinks.http.classify import Outcome, outcome_of
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
+from sinks.messages.said import Said, said
 from sinks.messages.settings import TriggerSettings, Url
 from sinks.secret import Secret
 
@@ -56,22 +57,22 @@ class ZenML:
         self._settings = settings
         self._token = ""
 
-    def send(self, request: Retraining) -> str:
+    def send(self, request: Retraining) -> Said:
         """Look for the run, then make it."""
         name = run_id(request.dedupe_key)
         found = self._ask("GET", f"runs?{urlencode({'name': name, 'size': 1})}")
         self._client.check(found, f"{self._settings.url}/api/v1/runs")
-        said = found.json()
-        if isinstance(said, dict) and said.get("items"):
-            return f"the run {said['items'][0].get('id')} is there already"
+        told = found.json()
+        if isinstance(told, dict) and told.get("items"):
+            return said(found, f"the run {told['items'][0].get('id')} is there already", known=True)
         text = msgspec.json.encode(request.data()).decode()
         path = f"pipeline_snapshots/{quote(self._settings.snapshot_id, safe='')}/runs"
         body = {"run_configuration": {"run_name": name, "parameters": {self._settings.parameter: text}}}
         answer = self._ask("POST", path, body)
         if answer.status == _EXISTS:
-            return f"the run {name} is there already"
+            return said(answer, f"the run {name} is there already", known=True)
         self._client.check(answer, f"{self._settings.url}/api/v1/{path}")
-        return str(answer)
+        return said(answer)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -91,8 +92,8 @@ class ZenML:
             form = urlencode({"grant_type": "zenml-api-key", "password": self._settings.api_key.reveal()}).encode()
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             answer = self._client.request("POST", url, content=form, headers=headers)
-            said = answer.json()
-            token = said.get("access_token") if isinstance(said, dict) else None
+            told = answer.json()
+            token = told.get("access_token") if isinstance(told, dict) else None
             if outcome_of(answer.status) is not Outcome.ACCEPTED or not isinstance(token, str):
                 raise SinkUnavailable(f"{url}: {self._client.scrub(str(answer.status))}; mend api_key")
             self._token = token

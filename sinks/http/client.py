@@ -151,14 +151,16 @@ class HttpClient:
         said = f"{where}: {self.scrub(str(answer))}"
         wait_s = {} if answer.retry_after_s is None else {"retry_after_s": answer.retry_after_s}
         if outcome is Outcome.BUSY:
-            raise SinkUnavailable(said, **wait_s)
+            raise SinkUnavailable(said, status=answer.status, **wait_s)
         if outcome is Outcome.FAILED:
-            raise MessageFailed(said, **wait_s)
+            raise MessageFailed(said, status=answer.status, **wait_s)
         if outcome is Outcome.BLOCKED:
             hint = "redirects are not followed" if answer.status < 400 else "our credentials are refused"
-            raise SinkUnavailable(f"{said} ({hint}: mend the destination's configuration)", **wait_s)
+            raise SinkUnavailable(
+                f"{said} ({hint}: mend the destination's configuration)", status=answer.status, **wait_s
+            )
         if outcome is Outcome.REFUSED:
-            raise MessageRefused(said)
+            raise MessageRefused(said, status=answer.status)
 
     def scrub(self, text: str) -> str:
         """The text without secrets."""

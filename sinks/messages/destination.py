@@ -8,23 +8,26 @@ those of its own dedupe key, so that an alert is never raised after it was resol
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
-from sinks.destination import Dropped, Written
+from sinks.destination import Attempt, Dropped, Written
 from sinks.errors import BadRecord, MessageFailed, MessageRefused, SinkUnavailable
 from sinks.messages import alert as alerts
 from sinks.messages import retraining as retrainings
 from sinks.messages.alert import Alert, read_alert
 from sinks.messages.event import Event
 from sinks.messages.retraining import Retraining, read_retraining
+from sinks.messages.said import Said
 from sinks.messages.sample import sample_alert, sample_retraining
 from sinks.messages.settings import AlertSettings, MessageSettings
+from sinks.messages.text import clean
 from sinks.records import record_of
 
 E_contra = TypeVar("E_contra", bound=Event, contravariant=True)
 
+Outcome = Literal["accepted", "known", "retried", "refused"]
 MOST_FAILURES: Final = 5
 """After so many failures in one write it is the other side as a whole that fails."""
 
@@ -32,8 +35,8 @@ MOST_FAILURES: Final = 5
 class Sender(Protocol[E_contra]):
     """The other side of one destination."""
 
-    def send(self, event: E_contra) -> str:
-        """Send one message; returns what the other side said, on one line.
+    def send(self, event: E_contra) -> Said:
+        """Send one message; returns what the other side said.
 
         Raises
         ------
@@ -72,6 +75,7 @@ class MessageDestination:
         sender: Sender[Any],
         samples: Callable[[str, int], Sequence[Event]],
     ) -> None:
+        self._record = record
         self._takes = frozenset({record})
         self._read = read
         self._wants = wants
@@ -92,6 +96,7 @@ class MessageDestination:
         dropped: list[Dropped] = []
         because: SinkUnavailable | None = None
         waiting: set[str] = set()
+        attempts: list[Attempt] = []
         n_failed = 0
         for row in self._rows(batches):
             try:
@@ -104,21 +109,39 @@ class MessageDestination:
             if n_failed >= MOST_FAILURES or event.dedupe_key in waiting:
                 left.append(row)
                 continue
+            start_s, at_ms = time.monotonic(), int(time.time() * 1000)
             try:
-                self._sender.send(event)
+                answer = self._sender.send(event)
+                outcome: Outcome = "known" if answer.known else "accepted"
+                status, detail = answer.status, answer.text
             except MessageRefused as error:
+                outcome, status, detail = "refused", error.status, str(error)
                 dropped.append(Dropped(rows=row, reason=str(error)))
             except SinkUnavailable as error:
+                outcome, status, detail = "retried", error.status, str(error)
                 because = error
                 left.append(row)
                 waiting.add(event.dedupe_key)
                 n_failed = n_failed + 1 if isinstance(error, MessageFailed) else MOST_FAILURES
-        return Written(left=tuple(left), because=because, dropped=tuple(dropped))
+            attempts.append(
+                Attempt(
+                    event_id=event.id,
+                    model=event.model,
+                    kind=self._record,
+                    dedupe_key=event.dedupe_key,
+                    outcome=outcome,
+                    status=status,
+                    detail=clean(detail),
+                    at_ms=at_ms,
+                    took_ms=int((time.monotonic() - start_s) * 1000),
+                )
+            )
+        return Written(left=tuple(left), because=because, dropped=tuple(dropped), attempts=tuple(attempts))
 
     def send_test(self) -> list[str]:
         """Send messages that are marked as a test; returns what the other side said to each."""
         samples = self._samples(f"driftline-test-{uuid.uuid4().hex[:12]}", int(time.time() * 1000))
-        return [self._sender.send(event) for event in samples if self._wants(event)]
+        return [self._sender.send(event).text for event in samples if self._wants(event)]
 
     def close(self) -> None:
         """Let go of the connection."""

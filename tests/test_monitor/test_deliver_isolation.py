@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Message, Producer
 from prometheus_client import REGISTRY
 from support.alerts import alert_row, alerts
 from support.brokers import Broker
@@ -22,7 +22,7 @@ from monitor import wiring
 from monitor.cli.app import run
 from monitor.process.health import Health
 from monitor.roles.undelivered import BECAUSE_HEADER, DESTINATION_HEADER
-from sinks.records import Source, decode, encode
+from sinks.records import Source, decode, encode, record_of
 
 N = 40
 WELL = ("pager", "hook", "team")
@@ -64,24 +64,37 @@ def send(installation: Installation, keys: list[str]) -> None:
     assert producer.flush(60) == 0
 
 
-def undelivered(installation: Installation) -> list[tuple[str, str, str]]:
-    """Destination, reason and dedupe key of all that is there."""
+def messages_of(installation: Installation, topic: str) -> list[Message]:
+    """All that lies in a topic of ours."""
     kafka = installation.config.kafka
-    consumer = Consumer(
-        {"bootstrap.servers": kafka.bootstrap_servers, "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"}
-    )
-    consumer.subscribe([kafka.own_topic("undelivered")])
-    found = []
-    quiet = 0
-    while quiet < 20 if found else quiet < 100:
-        messages = consumer.consume(500, timeout=0.1)
-        quiet = 0 if messages else quiet + 1
-        for message in messages:
-            headers = {name: value.decode() for name, value in message.headers()}
-            for row in decode(message.value()).to_pylist():
-                found.append((headers[DESTINATION_HEADER], headers[BECAUSE_HEADER], row["dedupe_key"]))
+    group = {"group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest", "enable.partition.eof": True}
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, **group})
+    consumer.subscribe([kafka.own_topic(topic)])
+    found: list[Message] = []
+    ended = 0
+    for _ in range(600):
+        for message in consumer.consume(500, timeout=0.1):
+            ended += message.error() is not None
+            found += [message] if message.error() is None else []
+        if ended >= kafka.sketch_partitions:
+            break
     consumer.close()
     return found
+
+
+def undelivered(installation: Installation) -> list[tuple[str, str, str]]:
+    """Destination, reason and dedupe key of all that is there."""
+    found = []
+    for message in messages_of(installation, "undelivered"):
+        headers = {name: value.decode() for name, value in message.headers() or ()}
+        for row in decode(message.value() or b"").to_pylist():
+            found.append((headers[DESTINATION_HEADER], headers[BECAUSE_HEADER], row["dedupe_key"]))
+    return found
+
+
+def audited(installation: Installation) -> list[dict[str, Any]]:
+    batches = [decode(message.value() or b"") for message in messages_of(installation, "results")]
+    return [row for batch in batches if record_of(batch).name == "delivery" for row in batch.to_pylist()]
 
 
 def times(server: LocalServer, keys: list[str]) -> dict[str, int]:
@@ -121,6 +134,14 @@ def test_one_that_is_silent_and_one_that_refuses_all_delay_nobody(
     assert all("no answer in time" in because for name, because, _ in left if name == "silent")
     assert not {name for name, _, _ in left} & set(WELL)
     assert _counted("refusing") == N
+    tried = audited(installation)
+    for name in WELL:
+        own = [row for row in tried if row["destination"] == name]
+        assert sorted(row["dedupe_key"] for row in own) == sorted(keys)
+        assert {(row["outcome"], row["status"], row["attempt"]) for row in own} == {("accepted", 200, 1)}
+    assert {(row["outcome"], row["status"]) for row in tried if row["destination"] == "refusing"} == {("refused", 400)}
+    assert {(row["outcome"], row["status"]) for row in tried if row["destination"] == "silent"} == {("retried", 0)}
+    assert max(row["attempt"] for row in tried if row["destination"] == "silent") > 1
 
 
 def _counted(name: str) -> float:

@@ -43,7 +43,7 @@ def test_sagemaker_is_sent_the_token_of_the_request(aws: Any) -> None:
         "provide-client-params.sagemaker.StartPipelineExecution", lambda params, **_: sent.append(params)
     )
     for key in ("one", "one", "other"):
-        assert sender.send(read_retraining(request_row(dedupe_key=key))).startswith("arn:aws:sagemaker")
+        assert sender.send(read_retraining(request_row(dedupe_key=key))).text.startswith("arn:aws:sagemaker")
     tokens = [one["ClientRequestToken"] for one in sent]
     assert tokens[0] == tokens[1] != tokens[2]
     assert all(32 <= len(token) <= 128 for token in tokens)

@@ -65,7 +65,7 @@ def at_once(make: Callable[[], Any], request: Retraining, n: int = 4) -> list[st
     def send(sender: Any) -> str:
         for _ in range(50):
             try:
-                return str(sender.send(request))
+                return str(sender.send(request).text)
             except SinkUnavailable as error:
                 said = error
         raise said
