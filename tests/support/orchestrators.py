@@ -71,7 +71,7 @@ def started(command: list[str], folder: Path, environment: Mapping[str, str], re
             preexec_fn=dying_with_parent(),
         )  # fmt: skip
     try:
-        wait_for(lambda: process.poll() is not None or ready(), f"{command[0]} to answer", 120)
+        wait_for(lambda: process.poll() is not None or ready(), f"{command[0]} to answer", 240)
         assert process.poll() is None, log_path.read_text()[-3000:]
         yield
     finally:
