@@ -1,6 +1,6 @@
 """`python -m sinks.gallery alerts.jsonl > docs/alerts.md`: alerts as each destination shows them.
 
-The file holds a CloudEvent a line, as `driftline replay` writes it: so anyone can see what their own alerts would look like.
+The file holds a CloudEvent a line, as `driftline replay` writes it, so that anyone can see their own.
 """
 
 import sys

@@ -41,7 +41,7 @@ class Settings(MessageSettings, frozen=True, kw_only=True):
 
         sender = KafkaTopic(self)
         if self.records == "alert":
-            return alert_destination(AlertSettings(models=self.models), sender)
+            return alert_destination(AlertSettings(models=self.models, max_age_ms=self.max_age_ms), sender)
         return retraining_destination(self, sender)
 
     def where(self) -> str:

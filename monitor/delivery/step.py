@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from monitor.delivery.reading import OwnMessage, Partition, Reading, read
 from sinks.destination import Written
-from sinks.errors import SinkRejected, SinkUnavailable
+from sinks.errors import DEFAULT_RETRY_AFTER_S, SinkRejected, SinkUnavailable
 from sinks.records import record_of
 from sinks.retry import Backoff
 
@@ -233,7 +233,10 @@ class DeliverStep:
         """The destination is out of reach: everything is sent again after a pause."""
         self.obstacle = str(error)
         self._refused_s = now_s if self._refused_s is None else self._refused_s
-        self._retry_s = now_s + self._backoff.pause_s(self._refusals, chance, asked_s=error.retry_after_s)
+        pause_s = self._backoff.pause_s(self._refusals, chance, asked_s=error.retry_after_s)
+        if error.retry_after_s > DEFAULT_RETRY_AFTER_S:
+            pause_s = max(pause_s, error.retry_after_s)  # it said so itself (Retry-After): not one moment earlier
+        self._retry_s = now_s + pause_s
         self._refusals += 1
 
     def committing(self, commit: CommitOffsets) -> float | None:

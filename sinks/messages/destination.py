@@ -17,6 +17,7 @@ from sinks.errors import BadRecord, MessageFailed, MessageRefused, SinkUnavailab
 from sinks.messages import alert as alerts
 from sinks.messages import retraining as retrainings
 from sinks.messages.alert import Alert, read_alert
+from sinks.messages.cloud_event import rfc3339
 from sinks.messages.event import Event
 from sinks.messages.retraining import Retraining, read_retraining
 from sinks.messages.said import Said
@@ -65,6 +66,8 @@ class MessageDestination:
         The other side.
     samples
         What a test sends, one after the other, of a key and a time.
+    max_age_ms
+        What was decided longer ago is dropped; 0: nothing is.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class MessageDestination:
         wants: Callable[[Any], bool],
         sender: Sender[Any],
         samples: Callable[[str, int], Sequence[Event]],
+        *,
+        max_age_ms: int = 0,
     ) -> None:
         self._record = record
         self._takes = frozenset({record})
@@ -81,6 +86,7 @@ class MessageDestination:
         self._wants = wants
         self._sender = sender
         self._samples = samples
+        self._max_age_ms = max_age_ms
 
     @property
     def takes(self) -> frozenset[str]:
@@ -105,6 +111,9 @@ class MessageDestination:
                 dropped.append(Dropped(rows=row, reason=str(error)))
                 continue
             if not self._wants(event):
+                continue
+            if self._max_age_ms and time.time() * 1000 - event.at_ms > self._max_age_ms:
+                dropped.append(Dropped(rows=row, reason=f"decided longer ago than max_age: at {rfc3339(event.at_ms)}"))
                 continue
             if n_failed >= MOST_FAILURES or event.dedupe_key in waiting:
                 left.append(row)
@@ -164,7 +173,7 @@ def alert_destination(settings: AlertSettings, sender: Sender[Alert]) -> Message
             and (alert.state != "updated" or settings.updates or alert.severity == "critical")
         )
 
-    return MessageDestination(alerts.RECORD, read_alert, wants, sender, sample_alert)
+    return MessageDestination(alerts.RECORD, read_alert, wants, sender, sample_alert, max_age_ms=settings.max_age_ms)
 
 
 def retraining_destination(settings: MessageSettings, sender: Sender[Retraining]) -> MessageDestination:
@@ -173,7 +182,9 @@ def retraining_destination(settings: MessageSettings, sender: Sender[Retraining]
     def wants(request: Retraining) -> bool:
         return _of_models(settings, request) and request.asks
 
-    return MessageDestination(retrainings.RECORD, read_retraining, wants, sender, sample_retraining)
+    return MessageDestination(
+        retrainings.RECORD, read_retraining, wants, sender, sample_retraining, max_age_ms=settings.max_age_ms
+    )
 
 
 def _of_models(settings: MessageSettings, event: Event) -> bool:

@@ -39,6 +39,9 @@ class MessageSettings(DestinationSettings, frozen=True, kw_only=True):
     """How long a message is tried before it goes to `drift.undelivered`."""
     timeout_ms: Pause = field(name="timeout", default=10_000)
     """Longest time for one request."""
+    max_age_ms: RetryWindow = field(name="max_age", default=0)
+    """What was decided longer ago, by the wall clock, is dropped; ``0s``: nothing is. A destination that is new is told
+    of all that still lies in `drift.results`, a week: this keeps it from old alerts, and from old requests."""
     models: tuple[str, ...] = ()
     """Only these models; none: all."""
 

@@ -5,9 +5,16 @@ A new destination that is called over HTTP needs an entry here: the contract tes
 
 import base64
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from support.http_server import Asked, Reply
+import msgspec
+from support.http_server import Asked, LocalServer, Reply
+
+from monitor.config.decode import SettingsDecoder
+from monitor.config.document import read
+from sinks.destination import Destination
+from sinks.registry import settings_of
 
 SECRET = "hunter2hunter2hunter2"
 SIGNING = "whsec_" + base64.b64encode(SECRET.encode() + b"12345678").decode()
@@ -64,3 +71,24 @@ def well(asked: Asked) -> Reply:
     if asked.method == "GET":
         return Reply(200, {"items": [], "runs": []})
     return Reply(200, {"id": "r1", "ok": True})
+
+
+def settings_for(name: str, url: str, **more: Any) -> Any:
+    """Settings, read as from a file."""
+    text = msgspec.json.encode({"timeout": "2s", **keys_of(name, url), **more}).decode()
+    decoder = SettingsDecoder({}, Path("/"))
+    node, problems = read(text)
+    assert node is not None, problems
+    made = decoder.decode(node, settings_of(name))
+    assert made is not None, decoder.problems
+    return made
+
+
+def opened(name: str, url: str, **more: Any) -> Destination:
+    destination: Destination = settings_for(name, url, **more).open()
+    destination.setup()
+    return destination
+
+
+def messages(server: LocalServer) -> list[Asked]:
+    return [asked for asked in server.asked if not is_question(asked)]

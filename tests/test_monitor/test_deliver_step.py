@@ -169,6 +169,15 @@ def test_pauses_grow_while_nothing_is_accepted_and_begin_anew_when_something_is(
     assert tries == [1, 2, 4, 8, 9, 11]
 
 
+def test_a_service_that_says_how_long_to_wait_is_not_asked_earlier_whatever_the_jitter() -> None:
+    step = step_of()
+    step.take([message(7)], 5.0)
+    assert isinstance(step.next(5.0, quiet=True), Write)
+    step.refused(SinkUnavailable("429", retry_after_s=60.0), 5.0, 0.99)
+    assert step.next(64.9, quiet=True) is None
+    assert isinstance(step.next(65.0, quiet=True), Write)
+
+
 def test_partitions_that_are_taken_away_take_their_rows_with_them() -> None:
     step = step_of()
     step.take([message(0), message(0, partition=B)], 5.0)

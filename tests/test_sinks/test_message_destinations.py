@@ -15,17 +15,16 @@ from support.destinations import (
     TRIGGER_URL_KEYS,
     URL_KEYS,
     is_question,
-    keys_of,
+    messages,
+    opened,
+    settings_for,
     well,
 )
 from support.http_server import Asked, LocalServer, Reply, serving
 
-from monitor.config.decode import SettingsDecoder
-from monitor.config.document import read
 from sinks import destination as destinations
-from sinks.destination import Destination
 from sinks.errors import SinkRejected, SinkUnavailable
-from sinks.registry import own_destination_types, settings_of
+from sinks.registry import own_destination_types
 
 
 @pytest.fixture(scope="module")
@@ -42,25 +41,6 @@ def server(running: LocalServer) -> LocalServer:
     return running
 
 
-def settings_for(name: str, url: str, **more: Any) -> Any:
-    """Settings, read as from a file."""
-    import msgspec
-
-    text = msgspec.json.encode({"timeout": "2s", **keys_of(name, url), **more}).decode()
-    decoder = SettingsDecoder({}, Path("/"))
-    node, problems = read(text)
-    assert node is not None, problems
-    made = decoder.decode(node, settings_of(name))
-    assert made is not None, decoder.problems
-    return made
-
-
-def opened(name: str, url: str, **more: Any) -> Destination:
-    destination: Destination = settings_for(name, url, **more).open()
-    destination.setup()
-    return destination
-
-
 def one(name: str, key: str = "key/1") -> Any:
     return requests(request_row(dedupe_key=key)) if name in TRIGGER_URL_KEYS else alerts(alert_row(dedupe_key=key))
 
@@ -68,10 +48,6 @@ def one(name: str, key: str = "key/1") -> Any:
 def many(name: str, *keys: str) -> Any:
     rows = [request_row(dedupe_key=k) if name in TRIGGER_URL_KEYS else alert_row(dedupe_key=k, summary=k) for k in keys]
     return requests(*rows) if name in TRIGGER_URL_KEYS else alerts(*rows)
-
-
-def messages(server: LocalServer) -> list[Asked]:
-    return [asked for asked in server.asked if not is_question(asked)]
 
 
 def failing(reply: Reply) -> Any:
@@ -239,3 +215,12 @@ def test_a_row_that_cannot_be_read_is_dropped_and_the_next_one_sent(name: str, s
 def test_a_certificate_file_that_is_missing_stops_before_anything_is_sent(name: str, tmp_path: Path) -> None:
     with pytest.raises(SinkRejected, match="ca_file"):
         opened(name, "https://localhost:1", ca_file=str(tmp_path / "none.pem"))
+
+
+@pytest.mark.parametrize("name", ["webhook", "airflow"])
+def test_what_is_older_than_max_age_is_dropped_and_never_sent(name: str, server: LocalServer) -> None:
+    destination = opened(name, server.url, max_age="1d")
+    written = destination.write([one(name)])
+    destination.close()
+    assert "max_age: at 1970-01-13" in written.dropped[0].reason
+    assert messages(server) == []
