@@ -31,7 +31,9 @@ class Settings(MessageSettings, frozen=True, kw_only=True):
     """It is not made here: make it with the partitions and the retention that its readers want."""
     records: Literal["alert", "retraining"] = "retraining"
     """Which messages it gets."""
-    client: Secret[dict[str, str]] = field(default_factory=lambda: Secret({}))
+    client: dict[Annotated[str, Meta(extra={"form": "client_key"})], Secret[str | int | bool]] = field(
+        default_factory=dict
+    )
     """librdkafka settings, passed on as they are and never shown."""
 
     def open(self) -> "MessageDestination":
@@ -62,7 +64,7 @@ class KafkaTopic:
                 {
                     "log_level": 0,
                     "message.timeout.ms": settings.timeout_ms,
-                    **settings.client.reveal(),
+                    **{name: value.reveal() for name, value in settings.client.items()},
                     "bootstrap.servers": settings.bootstrap_servers,
                     "acks": "all",
                     "enable.idempotence": True,

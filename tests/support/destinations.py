@@ -19,7 +19,7 @@ from sinks.registry import settings_of
 SECRET = "hunter2hunter2hunter2"
 SIGNING = "whsec_" + base64.b64encode(SECRET.encode() + b"12345678").decode()
 ALERT_URL_KEYS: Mapping[str, dict[str, Any]] = {
-    "alertmanager": {"url": "{url}", "token": SECRET},
+    "alertmanager": {"url": "{url}", "token": SECRET, "labels": {"team": "ml"}},
     "pagerduty": {"url": "{url}", "routing_key": SECRET},
     "slack": {"url": "{url}/services/" + SECRET},
     "teams": {"url": "{url}/workflows/" + SECRET},

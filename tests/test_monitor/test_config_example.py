@@ -76,6 +76,21 @@ def test_the_example_holds_every_key_of_the_schema() -> None:
     assert {(section, key) for section, key in walk(Config) if not _of_messages(section, key)} <= written
 
 
+def test_the_destinations_that_are_commented_out_load() -> None:
+    text = re.sub(r"^#(  )", r"\1", TEXT, flags=re.MULTILINE)
+    names = set(re.findall(r"\$\{([A-Z_]+)\}", text))
+    environ = {name: f"https://example.org/{name}" for name in names} | {"WEBHOOK_SECRET": "whsec_" + "A" * 40}
+    environ["APPRISE_URL"] = "json://localhost"
+    config = parse(text, environ=environ)
+    types = {"alertmanager", "airflow", "apprise", "clickhouse", "email", "kafka-topic", "pagerduty", "slack", "teams"}
+    assert {type(settings).__module__ for settings in config.destinations.values()} >= {
+        f"sinks.{name.replace('-', '_')}" for name in types - {"clickhouse"}
+    }
+    assert config.destinations["alertmanager"].labels == {"team": "ml"}
+    for settings in config.destinations.values():
+        assert "example.org/" not in repr(settings).replace("airflow.example.org", "").replace("smtp.example.org", "")
+
+
 def test_the_documentation_of_destinations_has_every_key_of_those_that_send_messages() -> None:
     text = (EXAMPLE.parent / "docs" / "destinations.md").read_text()
     shared, _, tables = text.partition("## For people")

@@ -122,5 +122,5 @@ def test_a_topic_whose_brokers_are_away_keeps_the_message() -> None:
 
 def test_settings_that_librdkafka_refuses_are_not_shown() -> None:
     with pytest.raises(SinkRejected) as caught:
-        kafka_topic.Settings(bootstrap_servers="a:1", client=Secret({"sasl.hunter2": "hunter2"})).open()
+        kafka_topic.Settings(bootstrap_servers="a:1", client={"sasl.hunter2": Secret("hunter2")}).open()
     assert "hunter2" not in str(caught.value)

@@ -225,7 +225,9 @@ def running_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orches
     folder = tmp_path_factory.mktemp("dagster")
     commands = orchestrator("dagster")
     own = pipeline_folder(folder / "code")
-    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    # Runs start at once: the coordinator that is the default leaves them to a daemon.
+    coordinator = "run_coordinator: {module: dagster.core.run_coordinator, class: DefaultRunCoordinator}\n"
+    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n" + coordinator)
     environment = variables(folder, DAGSTER_HOME=str(folder), PATH=f"{commands}:/usr/bin:/bin", **own)
     port = free_port()
     command = [
@@ -261,7 +263,7 @@ def test_dagster_launches_one_run_a_request_which_trains_and_reports(running_dag
     runs = runs_of(running_dagster)
     assert [{"key": dagster.TAG, "value": "retraining/flights/3/10"} in run["tags"] for run in runs] == [True]
     done = lambda: runs_of(running_dagster)[0]["status"] in ("SUCCESS", "FAILURE")  # noqa: E731
-    wait_for(done, "the run to end", 120)
+    wait_for(done, "the run to end", 240)
     assert runs_of(running_dagster)[0]["status"] == "SUCCESS"
     check_example(running_dagster.folder)
 
