@@ -83,12 +83,12 @@ def test_the_destinations_that_are_commented_out_load() -> None:
     environ["APPRISE_URL"] = "json://localhost"
     config = parse(text, environ=environ)
     types = {"alertmanager", "airflow", "apprise", "clickhouse", "email", "kafka-topic", "pagerduty", "slack", "teams"}
-    assert {type(settings).__module__ for settings in config.destinations.values()} >= {
+    assert {type(one).__module__ for one in config.destinations.values()} >= {
         f"sinks.{name.replace('-', '_')}" for name in types - {"clickhouse"}
     }
     assert config.destinations["alertmanager"].labels == {"team": "ml"}
-    for settings in config.destinations.values():
-        assert "example.org/" not in repr(settings).replace("airflow.example.org", "").replace("smtp.example.org", "")
+    for one in config.destinations.values():
+        assert "example.org/" not in repr(one).replace("airflow.example.org", "").replace("smtp.example.org", "")
 
 
 def test_the_documentation_of_destinations_has_every_key_of_those_that_send_messages() -> None:
