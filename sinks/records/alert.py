@@ -27,7 +27,7 @@ RECORD = Record(
     month_of="at_ms",  # a function of the key
     fields=(
         Field(name="model", type=TEXT, key=True, meaning="the model's name"),
-        Field(name="dedupe_key", type=TEXT, key=True, meaning="the same for all transitions of one alert"),
+        Field(name="dedupe_key", type=LONG_TEXT, key=True, meaning="the same for all transitions of one alert"),
         Field(name="sequence", type=COUNT, key=True, meaning="counts the alert's transitions, from 1"),
         Field(name="version", type=TEXT, meaning="the model's version that moved most"),
         Field(name="reference", type=TEXT, meaning="digest of the reference compared with"),

@@ -9,12 +9,12 @@ RECORD = Record(
     month_of="at_ms",
     fields=(
         Field(name="destination", type=TEXT, key=True, meaning="its name in the configuration"),
-        Field(name="event_id", type=TEXT, key=True, meaning="the CloudEvent's id"),
+        Field(name="event_id", type=LONG_TEXT, key=True, meaning="the CloudEvent's id"),
         Field(name="attempt", type=COUNT, key=True, meaning="from 1"),
         Field(name="at_ms", type=TIME, unit=TIME_UNIT, key=True, meaning="when it was sent, by the wall clock"),
         Field(name="model", type=TEXT, meaning="the model's name"),
         Field(name="kind", type=TEXT, meaning="`alert` or `retraining`"),
-        Field(name="dedupe_key", type=TEXT, meaning="of the alert or the request"),
+        Field(name="dedupe_key", type=LONG_TEXT, meaning="of the alert or the request"),
         Field(
             name="outcome",
             type=TEXT,

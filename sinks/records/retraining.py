@@ -11,7 +11,7 @@ RECORD = Record(
     month_of="at_ms",
     fields=(
         Field(name="model", type=TEXT, key=True, meaning="the model's name"),
-        Field(name="dedupe_key", type=TEXT, key=True, meaning="the same for a request and its outcome"),
+        Field(name="dedupe_key", type=LONG_TEXT, key=True, meaning="the same for a request and its outcome"),
         Field(
             name="status",
             type=TEXT,

@@ -106,6 +106,15 @@ def test_messages_of_no_interest_are_committed_and_never_reach_the_destination()
     assert step.next(5.0, quiet=True) == CommitOffsets({A: 2})
 
 
+def test_rows_of_no_interest_are_passed_over_unread_and_what_is_newer_is_not() -> None:
+    whole = message(7)
+    broken = OwnMessage(partition=A, offset=8, body=whole.body[:-40])  # its rows are damaged, its record can be told
+    scores = step_of(frozenset({"drift_score"}))
+    assert scores.take([whole, broken], 5.0).corrupt == ()
+    assert len(step_of().take([whole, broken], 5.0).corrupt) == 1
+    assert scores.take([newer(9)], 5.0).newer is not None
+
+
 def test_a_reject_reaches_a_destination_that_takes_rejects_and_no_other() -> None:
     reject = Reject(
         source_topic="t", source_partition=0, source_offset=3, event_index=0, model="m", reason="schema", detail="",
