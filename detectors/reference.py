@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from detectors.grid import atom_cells, locate, quantile_grid
 from detectors.layout import Layout
 from detectors.panes import PaneStudy
 from detectors.sketch import Sketch
+
+if TYPE_CHECKING:
+    from detectors.performance.delay import DelayCurve
+    from detectors.performance.reference import PerformanceReference
+    from detectors.performance.sketch import PerformanceSketch
 
 REST: Final = "(rest)"
 WHOLE: Final = ""
@@ -44,6 +49,9 @@ class Reference:
     seasons: by the name of seasons ("hour_of_week", "hour_of_week Europe/Berlin"), then by number, the sketches of the
         rows of that season.
     derived: how the last columns of `layout` follow from the others; None: it has no derived columns.
+    performance: of its labelled rows; None: it was built without labels.
+    segment_performance: by segment name, its labelled rows in the cells of `performance`; only segments that have some.
+    delay: how long its labels took; None where they have no times.
     n: rows of the whole.
     """
 
@@ -60,6 +68,9 @@ class Reference:
         studies: Iterable[PaneStudy] = (),
         seasons: Mapping[str, Mapping[int, Mapping[str, Sketch]]] | None = None,
         derived: Derived | None = None,
+        performance: "PerformanceReference | None" = None,
+        segment_performance: "Mapping[str, PerformanceSketch] | None" = None,
+        delay: "DelayCurve | None" = None,
     ) -> None:
         if WHOLE not in sketches:
             raise ConfigurationError('a reference needs the sketch of the whole, under the name ""')
@@ -68,6 +79,10 @@ class Reference:
         if cell_means.shape != (layout.n_cells,):
             raise ConfigurationError(f"{cell_means.shape[0]} cell means where {layout.n_cells} belong")
         _check_derived(layout, derived)
+        if performance is None and (segment_performance or delay is not None):
+            raise ConfigurationError("the performance of segments, or a delay of labels, without that of the whole")
+        if any(own.space != performance.sketch.space for own in (segment_performance or {}).values() if performance):
+            raise LayoutMismatch("the performance of a segment of the reference was counted in other cells")
         self.model = model
         self.version = version
         self.layout = layout
@@ -78,14 +93,44 @@ class Reference:
         self.studies: tuple[PaneStudy, ...] = tuple(studies)
         self.seasons: dict[str, Mapping[int, Mapping[str, Sketch]]] = dict(seasons or {})
         self.derived = derived
+        self.performance = performance
+        self.segment_performance: dict[str, PerformanceSketch] = dict(segment_performance or {})
+        self.delay = delay
 
     def with_studies(self, studies: Iterable[PaneStudy]) -> "Reference":
         """The same reference with what its panes show."""
         return Reference(
             model=self.model, version=self.version, layout=self.layout, dimensions=self.dimensions,
             sketches=self.sketches, cell_means=self.cell_means, rare=self.rare, studies=studies, seasons=self.seasons,
-            derived=self.derived,
+            derived=self.derived, performance=self.performance, segment_performance=self.segment_performance,
+            delay=self.delay,
         )  # fmt: skip
+
+    def with_performance(
+        self,
+        performance: "PerformanceReference",
+        segment_performance: "Mapping[str, PerformanceSketch]",
+        delay: "DelayCurve | None",
+    ) -> "Reference":
+        """The same reference with what its labels show."""
+        return Reference(
+            model=self.model, version=self.version, layout=self.layout, dimensions=self.dimensions,
+            sketches=self.sketches, cell_means=self.cell_means, rare=self.rare, studies=self.studies,
+            seasons=self.seasons, derived=self.derived, performance=performance,
+            segment_performance=segment_performance, delay=delay,
+        )  # fmt: skip
+
+    def performance_of(self, segment: str, length_ms: int | None = None) -> "PerformanceReference | None":
+        """What labels showed of a segment (`WHOLE`: of all), with the spread over windows nearest to this length.
+
+        Only the whole has a spread. None where the reference has no label in this segment.
+        """
+        from detectors.performance.reference import PerformanceReference
+
+        if segment == WHOLE:
+            return None if self.performance is None else self.performance.for_length(length_ms)
+        sketch = self.segment_performance.get(segment)
+        return None if sketch is None else PerformanceReference(sketch)
 
     def study(self, length_ms: int | None, season: str = "") -> PaneStudy | None:
         """What panes show of windows of this length (milliseconds), or else of the nearest one; None where the

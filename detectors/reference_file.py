@@ -2,7 +2,7 @@
 
 `DRIFTREF`, one byte of format version, the SHA-256 of what follows (32 bytes), then zstd-compressed MessagePack. The
 hash finds truncation and corruption before anything is parsed. Format 2 has no panes, seasons, rare rows and derived
-columns.
+columns; format 3 has no labels, and is still written where there are none: the release before reads it.
 """
 
 import hashlib
@@ -23,8 +23,9 @@ from detectors.reference import Reference
 from detectors.sketch import Sketch
 
 _MAGIC: Final = b"DRIFTREF"
-_VERSION: Final = 3
-_READABLE: Final = (2, 3)
+_VERSION: Final = 4
+_UNLABELLED: Final = 3
+_READABLE: Final = (2, 3, 4)
 _LIMIT_BYTES: Final = 1 << 32  # a reference is megabytes; a header that claims more is corrupt
 
 
@@ -70,6 +71,8 @@ def digest_of(reference: Reference) -> str:
             add(*(part.astype("<i8").tobytes() for part in counted))
     if reference.derived is not None:
         add(reference.derived.encode())
+    if reference.performance is not None:
+        add(b"labels", _labelled(reference))
     return digest.hexdigest()
 
 
@@ -91,9 +94,10 @@ def encode_reference(reference: Reference) -> bytes:
             for rest in ((season, _raw(name)),)
         ],
         derived=b"" if reference.derived is None else reference.derived.encode(),
+        labelled=_labelled(reference),
     )
     body = zstandard.ZstdCompressor(level=9).compress(msgspec.msgpack.encode(record))
-    return _MAGIC + bytes([_VERSION]) + hashlib.sha256(body).digest() + body
+    return _MAGIC + bytes([_VERSION if record.labelled else _UNLABELLED]) + hashlib.sha256(body).digest() + body
 
 
 def decode_reference(data: bytes) -> Reference:
@@ -109,7 +113,7 @@ def decode_reference(data: bytes) -> Reference:
     if len(data) < header + 32:
         raise MalformedReference("the reference file is truncated")
     if data[len(_MAGIC)] not in _READABLE:
-        readable = " and ".join(map(str, _READABLE))
+        readable = f"{', '.join(map(str, _READABLE[:-1]))} and {_READABLE[-1]}"
         raise MalformedReference(f"reference format {data[len(_MAGIC)]}; this release reads {readable}")
     body = data[header + 32 :]
     if hashlib.sha256(body).digest() != data[header : header + 32]:
@@ -133,6 +137,10 @@ def decode_reference(data: bytes) -> Reference:
             seasons=_seasons(record.seasons, layout),
             derived=Derived.decode(record.derived) if record.derived else None,
         )
+        if record.labelled:
+            from detectors.performance.reference_wire import decode_labelled  # it is seldom needed, and not small
+
+            reference = reference.with_performance(*decode_labelled(record.labelled, layout))
     except (zstandard.ZstdError, msgspec.DecodeError, ValueError, DetectorError) as error:
         raise MalformedReference(f"the reference file is corrupt: {error}") from error
     if reference.digest != record.digest:
@@ -161,6 +169,16 @@ class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
     studies: list[PaneStudy] = []
     seasons: list[tuple[str, int, bytes, bytes]] = []
     derived: bytes = b""
+    labelled: bytes = b""
+
+
+def _labelled(reference: Reference) -> bytes:
+    """See `detectors.performance.reference_wire`; empty without labels."""
+    if reference.performance is None:
+        return b""
+    from detectors.performance.reference_wire import encode_labelled
+
+    return encode_labelled(reference.layout, reference.performance, reference.segment_performance, reference.delay)
 
 
 def _seasons(

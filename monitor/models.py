@@ -3,16 +3,18 @@
 from typing import TYPE_CHECKING
 
 from detectors.settings import Setting
-from monitor.config.schema import Config, Kafka
+from monitor.config.schema import Config, Kafka, Model
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.watched import Watched
 from monitor.events.models import Limits, ModelSpec
 from monitor.reference.opened import References
 
 if TYPE_CHECKING:
+    from detectors.sequential_registry import SequentialDetector
     from monitor.events.decoder import MessageDecoder
     from monitor.events.labels import LabelDecoder, LabelSpec
     from monitor.join.outgoing import PredictionBlocks
+    from monitor.join.performance_messages import PerformanceMessages
     from monitor.join.step import JoinModel
 
 
@@ -77,6 +79,15 @@ def join_models(config: Config) -> "list[JoinModel]":
     ]
 
 
+def performance_messages(config: Config, references: References) -> "PerformanceMessages":
+    """What makes messages of the matches of the models that have labels."""
+    from monitor.join.performance_messages import PerformanceMessages
+
+    models = [model for model in watched(config, references) if model.label_horizon_ms is not None]
+    # `drift.joins` has as many partitions as `drift.sketches`.
+    return PerformanceMessages(models, config.kafka.sketch_partitions, config.kafka.sketch_partitions)
+
+
 def watched(config: Config, references: References) -> list[Watched]:
     """What scoring must know of each model."""
     return [
@@ -86,6 +97,11 @@ def watched(config: Config, references: References) -> list[Watched]:
             lateness_ms=model.lateness_ms,
             retention_ms=model.retention_ms,
             max_versions=model.max_versions,
+            label_horizon_ms=model.label_horizon_ms,
+            task=model.task,
+            positive=model.positive,
+            threshold=model.threshold,
+            mature_at=model.mature_at,
             min_samples=model.min_samples,
             settings=tuple(
                 Setting(method=d.method, threshold=d.threshold, verdict=d.verdict, bins=d.bins, columns=d.columns)
@@ -102,9 +118,19 @@ def watched(config: Config, references: References) -> list[Watched]:
                 for one in model.compare
             ),
             references=references[model.name],
+            concept_drift=_concept_drift(model),
         )
         for model in config.models
     ]
+
+
+def _concept_drift(model: Model) -> "tuple[SequentialDetector, ...]":
+    """What reads its losses; nothing where no labels are joined."""
+    if model.label_horizon_ms is None:
+        return ()
+    from detectors.sequential_registry import sequential_detector
+
+    return tuple(sequential_detector(one.detector, one.parameters) for one in model.concept_drift)
 
 
 def message_decoder(config: Config, references: References) -> "MessageDecoder":

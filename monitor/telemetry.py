@@ -7,7 +7,9 @@
 | driftline_late_dropped_total | counter | model | events older than the retention, counted and not scored |
 | driftline_rest_versions_total | counter | model | events of versions beyond `max_versions`, counted as `(rest)` |
 | driftline_unknown_model_total | counter | model | sketched events of a model that the configuration no longer has |
-| driftline_labels_total | counter | model, outcome | what became of labels: `monitor.join.outcomes.COUNTS` |
+| driftline_labels_total | counter | model, outcome | what became of labels: `COUNTS` of `monitor.join.outcomes` |
+| driftline_repeated_blocks_total | counter | topic | blocks of matches that came again and were not counted twice |
+| driftline_performance_measured_total | counter | model | windows whose performance was measured, each time |
 | driftline_bad_messages_total | counter | topic | messages of our own topics that could not be read |
 | driftline_commit_seconds | histogram | role | from the first message of a commit to its acknowledgement |
 | driftline_commit_failures_total | counter | role | commits rolled back and read again; nothing was lost |
@@ -27,6 +29,9 @@ of a model that is not compared with it, with what it is compared with. An effec
 on `driftline_drifted`: it is 1 only where the change is significant, too. Where the threshold is 0, the effect is told
 as 1.
 
+Outcomes of labels beside `COUNTS`: `unmeasured`, matches of a reference that has no performance space; `late_label`, of
+predictions that have left the state; `late_error`, not given to detectors, for their pane of label time was closed.
+
 A counter is of this process since it started: a crash between counting and committing may repeat a few. Exact numbers
 are in ClickHouse.
 """
@@ -41,6 +46,8 @@ LATE_DROPPED = Counter("driftline_late_dropped", "Events older than the retentio
 REST_VERSIONS = Counter("driftline_rest_versions", "Events of versions beyond max_versions", ["model"])
 UNKNOWN_MODEL = Counter("driftline_unknown_model", "Sketched events of a model no longer configured", ["model"])
 LABELS = Counter("driftline_labels", "What became of labels and predictions", ["model", "outcome"])
+REPEATED_BLOCKS = Counter("driftline_repeated_blocks", "Blocks of matches that came again", ["topic"])
+PERFORMANCE_MEASURED = Counter("driftline_performance_measured", "Windows whose performance was measured", ["model"])
 BAD_MESSAGES = Counter("driftline_bad_messages", "Messages of our own topics that could not be read", ["topic"])
 COMMIT_SECONDS = Histogram(
     "driftline_commit_seconds",

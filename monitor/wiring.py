@@ -76,13 +76,14 @@ def evaluate_role(config: Config, worker: str, health: "Health") -> "faust.App":
 def join_role(config: Config, worker: str, health: "Health") -> "faust.App":
     """The join role's Faust app. Raises `InputError` where no model has labels."""
     from monitor.join.joiner import Joiner
-    from monitor.models import join_models
+    from monitor.models import join_models, performance_messages
     from monitor.roles.join import build_join_app
 
     if not config.joins_labels:
         raise InputError("no model has a label_horizon", hint="say how long labels may take: label_horizon: 30d")
     joiner = Joiner(join_models(config))
-    return build_join_app(config.kafka, joiner, worker=worker, state_dir=config.state_dir, health=health)
+    messages = performance_messages(config, open_references(config))
+    return build_join_app(config.kafka, joiner, messages, worker=worker, state_dir=config.state_dir, health=health)
 
 
 def open_destination(config: Config, name: str) -> "Destination":

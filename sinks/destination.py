@@ -10,7 +10,8 @@ asks for by these protocols:
 | `Migrates`: has a schema that is brought up to date | `driftline migrate`, `up`, `demo` |
 | `Remembers`: tells whether it holds results already | `up`: two runs that count from nothing must not mix |
 | `Testable`: can send a message that is marked as a test | `driftline deliver --test` |
-| `DestinationSettings.embedded`: can live on this machine alone | `up`, `demo` |
+| `Queryable`: answers SQL | `driftline query`, `driftline status` |
+| `DestinationSettings.embedded`: can live on this machine alone, with a process of its own | `up`, `demo` |
 """
 
 from collections.abc import Sequence
@@ -131,6 +132,30 @@ class Remembers(Protocol):
         ------
         SinkUnavailable, SinkRejected
             As `Destination.setup`.
+        """
+        ...
+
+
+@runtime_checkable
+class Queryable(Protocol):
+    """Answers SQL over the rows that it was given."""
+
+    def query(self, statement: str, form: str) -> bytes:
+        """What a statement answers.
+
+        Parameters
+        ----------
+        statement
+            In the destination's own dialect.
+        form
+            How the answer is written: `table` for people, `json` (an object a line), `csv` (with the names first).
+
+        Raises
+        ------
+        SinkUnavailable, SinkRejected
+            As `Destination.setup`.
+        BadRecord
+            The statement is wrong; the message says where.
         """
         ...
 

@@ -56,6 +56,25 @@ class Form:
     read: Callable[[str], object] | Callable[[int], object]
 
 
+class Embedded(msgspec.Struct, frozen=True, kw_only=True):
+    """How a destination lives on this machine alone.
+
+    Attributes
+    ----------
+    keys
+        To set, as in the file, with text that holds no variable; `{}` where it needs no others.
+    command
+        The module and its arguments, for `python -m`, of a process that must run while the destination is used. It
+        listens on the port that was given, and ends with SIGTERM. `()`: none is needed.
+    at_rest
+        The keys with which its rows are read when that process has ended.
+    """
+
+    keys: dict[str, Any] = {}
+    command: tuple[str, ...] = ()
+    at_rest: dict[str, Any] = {}
+
+
 class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys that every destination has, whatever its type."""
 
@@ -80,18 +99,19 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         """
         raise NotImplementedError
 
-    def embedded(self, folder: Path) -> dict[str, Any] | None:  # noqa: ARG002 - for those that override it
-        """Which keys to set so that the destination lives on this machine alone, for `driftline up` and the demo.
+    def embedded(self, folder: Path, port: int) -> Embedded | None:  # noqa: ARG002 - for those that override it
+        """How the destination lives on this machine alone, for `driftline up` and the demo.
 
         Parameters
         ----------
         folder
             An absolute path of a folder that is the destination's own and need not exist.
+        port
+            A free port of the loopback, for a process that serves it.
 
         Returns
         -------
-            Keys as in the file, with text that holds no variable; `{}` when it lives on this machine already; None when
-            it cannot, and is used where it is.
+            None when it cannot, and is used where it is.
         """
         return None
 

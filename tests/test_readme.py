@@ -73,6 +73,6 @@ def test_every_command_and_option_exists() -> None:
 def test_every_query_runs(client: Client) -> None:
     (text,) = blocks("sql")
     queries = [query for query in re.sub(r"--.*", "", text).split(";") if query.strip()]
-    assert len(queries) == 2
+    assert len(queries) == 3
     for query in queries:
         assert client.query(query).result_rows == []  # of empty tables; a name that is not there is an error

@@ -48,23 +48,33 @@ def performance_space(
     scores: tuple[Column, ...] = ()
     if all(name in by_name for name in wanted):
         scores = tuple(by_name[name] for name in wanted)
-    names = [layout.columns[i].name for i in layout.features] if columns is None else list(columns)
-    counts = reference.sketches[WHOLE].counts
-    places = [layout.index(name) for name in names]
-    parts = tuple(part_of(layout.columns[place], counts[layout.cells(place)]) for place in places)
+    parts = parts_of(reference, columns)
     if task is not Task.REGRESSION:
         return PerformanceSpace(task=task, classes=tuple(classes), scores=scores, probability=probability, parts=parts)
     if targets is None or residuals is None or targets.size == 0:
         raise ConfigurationError("a regression is counted in cells of its reference's residuals, and none came")
-    spread = float(targets.std())
+    ordered = np.sort(targets)  # the same rows in another order are the same reference
+    spread = float(ordered.std())
     return PerformanceSpace(
         task=task,
         scores=scores,
         parts=parts,
         residual_edges=tuple(quantile_grid(residuals).tolist()),
-        centre=float(targets.mean()),
+        centre=float(ordered.mean()),
         scale=spread if np.isfinite(spread) and spread > 0.0 else 1.0,
     )
+
+
+def parts_of(reference: Reference, columns: Iterable[str] | None = None) -> tuple[Part, ...]:
+    """The coarse cells of a reference's monitored columns: of these, or of all features, in the layout's order.
+
+    Raises
+    ------
+    UnknownColumn: one of `columns` is not in the reference.
+    """
+    layout, counts = reference.layout, reference.sketches[WHOLE].counts
+    places = list(layout.features) if columns is None else [layout.index(name) for name in columns]
+    return tuple(part_of(layout.columns[place], counts[layout.cells(place)]) for place in places)
 
 
 def coarse_cells_of(part: Part, cells: Ints) -> NDArray[np.uint8]:

@@ -188,3 +188,23 @@ def delay_psi(before: Ints, now: Ints, age_ms: float = math.inf) -> DelayDrift:
     filled = int(np.sum((r > 0) | (l > 0)))
     p = 1.0 if filled < 2 else float(chi2_sf(np.array([psi / (1.0 / n + 1.0 / m)]), np.array([filled - 1]))[0])
     return DelayDrift(psi=psi, p_value=p, n_before=m, n_now=n, until_ms=until)
+
+
+def delay_quantile(counts: Ints, q: float) -> tuple[float, float]:
+    """The delay, in milliseconds, that the share q of the labels came within, and the width of its cell: the bound of
+    its error. Linear within a cell; infinite bound beyond the last edge; NaN without labels.
+
+    >>> import numpy as np
+    >>> delay_quantile(delay_counts(np.array([900.0, 1_000.0]), np.ones(2, dtype=np.int64)), 0.5)
+    (500.0, 1000.0)
+    """
+    n = int(counts.sum())
+    if n <= 0 or int(counts.min()) < 0:
+        return math.nan, math.nan
+    ends = np.cumsum(counts)
+    cell = int(np.searchsorted(ends, q * n))
+    if cell == 0 or cell >= EDGES_MS.size:
+        return float(EDGES_MS[min(cell, EDGES_MS.size - 1)]), 0.0 if cell == 0 else math.inf
+    low, high = float(EDGES_MS[cell - 1]), float(EDGES_MS[cell])
+    inside = (q * n - float(ends[cell] - counts[cell])) / float(counts[cell])
+    return low + (high - low) * inside, high - low

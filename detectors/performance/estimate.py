@@ -107,13 +107,12 @@ def _worth(before: Floats, now: Floats | None) -> float:
 def _widened(metric: Metric, reference: PerformanceReference, n: int) -> Metric:
     spread = reference.spread.get(metric.name)
     factor = spread.inflation if spread else 1.0
-    return msgspec.structs.replace(
-        metric,
-        n=n,
-        ci_low=metric.value - factor * (metric.value - metric.ci_low),
-        ci_high=metric.value + factor * (metric.ci_high - metric.value),
-        method=f"estimate, {metric.method}",
-    )
+    low = metric.value - factor * (metric.value - metric.ci_low)
+    high = metric.value + factor * (metric.ci_high - metric.value)
+    if metric.name != "bias":
+        low = max(low, 0.0)
+        high = high if metric.name in ("log_loss", "mae", "rmse") else min(high, 1.0)
+    return msgspec.structs.replace(metric, n=n, ci_low=low, ci_high=high, method=f"estimate, {metric.method}")
 
 
 def _binary(reference: PerformanceReference, live: Floats, factor: float) -> list[Metric]:

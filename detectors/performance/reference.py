@@ -3,7 +3,7 @@ how well its estimates without labels have held."""
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -48,15 +48,38 @@ class PerformanceReference:
     ----------
     sketch: of all labelled rows of the reference.
     spread: by metric; see `performance_reference`.
+    spreads: the same by the length of windows, milliseconds; see `for_length`.
 
     Attributes
     ----------
     metrics: the reference's own.
     """
 
-    def __init__(self, sketch: PerformanceSketch, spread: dict[str, Spread] | None = None) -> None:
+    def __init__(
+        self,
+        sketch: PerformanceSketch,
+        spread: Mapping[str, Spread] | None = None,
+        spreads: Mapping[int, Mapping[str, Spread]] | None = None,
+    ) -> None:
         self.sketch = sketch
-        self.spread = dict(spread or {})
+        self.spreads: dict[int, dict[str, Spread]] = {
+            length_ms: dict(own) for length_ms, own in sorted((spreads or {}).items())
+        }
+        self.spread: dict[str, Spread] = dict(spread or {})
+        if spread is None and self.spreads:
+            self.spread = next(iter(self.spreads.values()))
+
+    def for_length(self, length_ms: int | None) -> "PerformanceReference":
+        """The same with the spread over windows of the length that is nearest to this one, by their ratio.
+
+        As it is for None, and where there is one spread or none.
+        """
+        if length_ms is None or not self.spreads:
+            return self
+        nearest = min(self.spreads, key=lambda known: (abs(math.log(known / length_ms)), known))
+        found = PerformanceReference(self.sketch, self.spreads[nearest], self.spreads)
+        found.__dict__["metrics"] = self.metrics  # they do not depend on it
+        return found
 
     @functools.cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -70,8 +93,8 @@ class PerformanceReference:
 
     def encode(self) -> bytes:
         """Bytes that `decode` reads; the space is kept beside them."""
-        spread = [(name.encode("utf-8", "surrogatepass"), own) for name, own in sorted(self.spread.items())]
-        return msgspec.msgpack.encode(_Wire(VERSION, self.sketch.encode(), spread))
+        spreads = [(length_ms, _packed(own)) for length_ms, own in self.spreads.items()]
+        return msgspec.msgpack.encode(_Wire(VERSION, self.sketch.encode(), _packed(self.spread), spreads))
 
     @classmethod
     def decode(cls, data: bytes, space: PerformanceSpace) -> "PerformanceReference":
@@ -87,22 +110,41 @@ class PerformanceReference:
             if wire.version != VERSION:
                 raise MalformedReference(f"performance format {wire.version}; this release reads {VERSION}")
             sketch = PerformanceSketch.decode(wire.sketch, space)
-            spread = {name.decode("utf-8", "surrogatepass"): own for name, own in wire.spread}
+            spread = _unpacked(wire.spread)
+            spreads = {length_ms: _unpacked(own) for length_ms, own in wire.spreads}
+            if any(length_ms <= 0 for length_ms in spreads):
+                raise MalformedReference("a spread over windows of no length")
         except (msgspec.DecodeError, MalformedSketch, UnicodeDecodeError, RecursionError) as error:
             raise MalformedReference(f"no performance of a reference: {error}") from error
-        return cls(sketch, spread)
+        return cls(sketch, spread, spreads)
+
+
+_Spreads = list[tuple[bytes, Spread]]
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     version: int
     sketch: bytes
-    spread: list[tuple[bytes, Spread]]
+    spread: _Spreads
+    spreads: list[tuple[int, _Spreads]] = []
 
 
 _decoder = msgspec.msgpack.Decoder(_Wire)
 
 
-def performance_reference(sketch: PerformanceSketch, panes: Sequence[PerformanceSketch] = ()) -> PerformanceReference:
+def _packed(spread: Mapping[str, Spread]) -> _Spreads:
+    return [(name.encode("utf-8", "surrogatepass"), own) for name, own in sorted(spread.items())]
+
+
+def _unpacked(spread: _Spreads) -> dict[str, Spread]:
+    return {name.decode("utf-8", "surrogatepass"): own for name, own in spread}
+
+
+def performance_reference(
+    sketch: PerformanceSketch,
+    panes: Sequence[PerformanceSketch] = (),
+    panes_by_length: Mapping[int, Sequence[PerformanceSketch]] | None = None,
+) -> PerformanceReference:
     """The reference of all labelled rows, with what its own windows show.
 
     Parameters
@@ -110,6 +152,7 @@ def performance_reference(sketch: PerformanceSketch, panes: Sequence[Performance
     sketch: of all rows.
     panes: of the reference's windows, each a part of `sketch`; those without rows are left out. Windows of the length
         that will be monitored: the spread of shorter ones is larger.
+    panes_by_length: the same where windows of several lengths are monitored, by milliseconds; instead of `panes`.
 
     >>> import numpy as np
     >>> from detectors.performance.examples import binary_sketch, binary_space
@@ -122,6 +165,14 @@ def performance_reference(sketch: PerformanceSketch, panes: Sequence[Performance
     >>> round(reference.metrics["roc_auc"].value, 2), reference.spread["roc_auc"].n
     (0.83, 20)
     """
+    if panes_by_length is None:
+        return PerformanceReference(sketch, _spread_over(sketch, panes))
+    spreads = {length_ms: _spread_over(sketch, own) for length_ms, own in panes_by_length.items()}
+    return PerformanceReference(sketch, spreads={length_ms: own for length_ms, own in spreads.items() if own})
+
+
+def _spread_over(sketch: PerformanceSketch, panes: Sequence[PerformanceSketch]) -> dict[str, Spread]:
+    """By metric, its spread over windows."""
     from detectors.performance.estimate import estimate, said_counts, score_counts  # it needs the reference
 
     values: dict[str, list[float]] = {}
@@ -139,7 +190,7 @@ def performance_reference(sketch: PerformanceSketch, panes: Sequence[Performance
             values.setdefault(name, []).append(metric.value)
             if name in estimated:
                 ratios.setdefault(name, []).append(_missed(estimated[name], metric.value))
-    return PerformanceReference(sketch, {name: _spread(own, ratios.get(name, [])) for name, own in values.items()})
+    return {name: _spread(own, ratios.get(name, [])) for name, own in values.items()}
 
 
 def _missed(estimated: Metric, measured: float) -> float:

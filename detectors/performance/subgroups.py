@@ -79,7 +79,9 @@ class Subgroups(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(part for part in self.parts if part.failing)
 
 
-def subgroups(before: PerformanceSketch, now: PerformanceSketch, alpha: float = 0.05) -> Subgroups:
+def subgroups(
+    before: PerformanceSketch, now: PerformanceSketch, alpha: float = 0.05, between: float = 0.0
+) -> Subgroups:
     """Where in the features a loss comes from.
 
     Prefer `detectors.performance.split` to learn why: a part's loss may have gone up as its inputs moved within it.
@@ -88,12 +90,14 @@ def subgroups(before: PerformanceSketch, now: PerformanceSketch, alpha: float = 
     ----------
     before, now: the reference's sketch and the window's, in one space.
     alpha: in (0, 1), the false discovery rate among the parts looked at.
+    between: the variance of a window's mean loss that independent rows do not explain; see
+        `detectors.performance.loss_test`.
 
     Returns
     -------
     Tests are Welch's; of a loss that is 0 or 1, with Agresti and Caffo's two rows more of either (one a side). Rows are
-    taken to be independent. Columns share their rows, so that the tests depend positively on each other. No parts where
-    a side is not settled.
+    taken to be independent, but for `between`. Columns share their rows, so that the tests depend positively on each
+    other. No parts where a side is not settled.
 
     Raises
     ------
@@ -124,7 +128,7 @@ def subgroups(before: PerformanceSketch, now: PerformanceSketch, alpha: float = 
     sides = [_means(sketch.sums[places].astype(np.float64)) for sketch in (before, now)]
     (n_r, mean_r, _), (n_l, mean_l, _) = sides
     looked = (n_r >= LEAST_ROWS) & (n_l >= LEAST_ROWS)
-    p = np.where(looked, _welch(*sides[0], *sides[1], binary=binary), np.nan)
+    p = np.where(looked, _welch(*sides[0], *sides[1], binary=binary, between=between), np.nan)
     q = benjamini_hochberg(p)
     whole = [_means(sketch.losses[np.newaxis].astype(np.float64)) for sketch in (before, now)]
     share = n_l / max(float(whole[1][0][0]), 1.0)
@@ -147,7 +151,7 @@ def subgroups(before: PerformanceSketch, now: PerformanceSketch, alpha: float = 
         )
         for i in order
     )
-    p_aggregate = float(_welch(*whole[0], *whole[1], binary=binary)[0])
+    p_aggregate = float(_welch(*whole[0], *whole[1], binary=binary, between=between)[0])
     return Subgroups(
         parts=parts,
         n_looked_at=int(looked.sum()),
@@ -165,9 +169,18 @@ def _means(sums: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _welch(
-    n_a: Floats, mean_a: Floats, square_a: Floats, n_b: Floats, mean_b: Floats, square_b: Floats, *, binary: bool
+    n_a: Floats,
+    mean_a: Floats,
+    square_a: Floats,
+    n_b: Floats,
+    mean_b: Floats,
+    square_b: Floats,
+    *,
+    binary: bool,
+    between: float,
 ) -> Floats:
-    """Two-sided p-values of equal means; NaN below two rows; 1 where neither side varies and the means are equal."""
+    """Two-sided p-values of equal means; NaN below two rows; 1 where neither side varies and the means are equal. The
+    degrees of freedom are those of the rows."""
     from scipy import special
 
     if binary:
@@ -178,6 +191,8 @@ def _welch(
         error_b = np.maximum(square_b - mean_b**2, 0.0) / (n_b - 1.0)
         error = error_a + error_b
         freedom = error**2 / (error_a**2 / (n_a - 1.0) + error_b**2 / (n_b - 1.0))
+        error = error + between
+        freedom = np.where(freedom > 0.0, freedom, 1e9)  # no variance but the one between windows
         t = (mean_b - mean_a) / np.sqrt(error)
         p = 2.0 * special.stdtr(freedom, -np.abs(t))
     still = np.where(mean_a == mean_b, 1.0, 0.0)

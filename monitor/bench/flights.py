@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -118,6 +119,9 @@ def _prepare(material: Material) -> tuple[Config, References, Sequence[Decoded]]
     if not (folder / "live.parquet").exists():
         _write(folder, material.size.flight_days)
     config = load(folder / "demo.yaml")
+    # Labels have a benchmark of their own.
+    models = tuple(msgspec.structs.replace(model, label_horizon_ms=None) for model in config.models)
+    config = msgspec.structs.replace(config, models=models)
     references = open_references(config)
     parts = iter_decoded(folder / "live.parquet", model_specs(config, references), int(time.time() * 1000), rows=4_096)
     return config, references, [part.decoded for part in parts]

@@ -21,7 +21,7 @@ from monitor.bench import data
 from monitor.bench.kafka import GIVE_UP_S
 from monitor.bench.size import Material
 from monitor.config.schema import Config, Kafka
-from monitor.embedded.broker import free_port
+from monitor.embedded.ports import free_port
 from monitor.embedded.profile import CLIENT
 from monitor.errors import StoppedError
 from monitor.kafka import topics

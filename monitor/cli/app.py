@@ -14,11 +14,19 @@ from rich.console import Console
 
 from monitor.errors import ConfigError, DriftlineError
 
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"driftline {version('driftline')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="driftline",
     help="Watches machine-learning models in production for drift: Kafka in, scores out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -43,6 +51,15 @@ def _default_worker() -> str:
     return socket.gethostname()
 
 
+@app.callback()
+def driftline(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Watches machine-learning models in production for drift: Kafka in, scores out."""
+
+
 @app.command()
 def demo(
     months: Annotated[int, typer.Option(min=1, max=11, help="How many months to stream, from February on.")] = 11,
@@ -64,14 +81,20 @@ def reference_build(
     data: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with the reference period's predictions.")],
     version: Annotated[str, typer.Option(help="A label for this reference; default: the data's own version.")] = "",
     model: Annotated[str, typer.Option(help="Which model, when the configuration has several.")] = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Parquet, CSV or JSONL with what was true of them, joined by prediction_id."),
+    ] = None,
 ) -> None:
     """Build a model's reference profile from a file, and say what was inferred.
 
-    Example: driftline reference build driftline.yaml --data january.parquet --version 3
+    With --labels, or a column that mapping.target names, it also holds how good the model was.
+
+    Example: driftline reference build driftline.yaml --data january.parquet --labels arrivals.parquet
     """
     from monitor.cli.reference import build
 
-    build(config, data, version, model)
+    build(config, data, version, model, labels)
 
 
 @app.command()
@@ -233,6 +256,42 @@ def migrate(config: ConfigArgument) -> None:
     from monitor.cli.offline import migrate_destinations
 
     migrate_destinations(config)
+
+
+@app.command()
+def query(
+    config: ConfigArgument,
+    statement: Annotated[str, typer.Argument(metavar="SQL", help="The statement; - reads it from standard input.")],
+    destination: Annotated[
+        str, typer.Option(metavar="NAME", help="Which destination to ask, if several can answer.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, with the names first.")] = False,
+) -> None:
+    """Ask the results, while roles run and after: of the last session of `up` if there was one, else where they go.
+
+    Tables and columns are in docs/records.md.
+
+    Example: driftline query driftline.yaml "SELECT * FROM drift_verdicts_latest WHERE drifted"
+    """
+    from monitor.cli.query import query as start
+
+    start(config, statement, destination, "json" if as_json else "csv" if as_csv else "table")
+
+
+@app.command()
+def status(
+    config: ConfigArgument,
+    once: Annotated[bool, typer.Option("--once", help="Print it once, also to a terminal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show each role, how far it is behind, rejects, the newest windows and what drifted in them.
+
+    Example: driftline status driftline.yaml
+    """
+    from monitor.cli.status import show_status
+
+    show_status(config, once=once, as_json=as_json)
 
 
 @app.command()

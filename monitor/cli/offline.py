@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Config, Kafka
     from monitor.events.batch import Decoded
+    from monitor.events.label_batch import DecodedLabels
     from monitor.files.read import FilePart
     from monitor.reference.opened import References
-    from monitor.replay.joining import JoinReplay
+    from monitor.replay.replay import LabelJoin
 
 
 def check_config(config_path: Path) -> None:
@@ -60,6 +61,7 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
     import time
 
     from monitor import models
+    from monitor.cli.performance import show_performance
     from monitor.cli.replayed import show_joined, show_replayed
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
@@ -68,39 +70,31 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
 
     config = load(config_path)
     references = open_references(config)
-    replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()})
-    now_ms = int(time.time() * 1000)
     join = None if labels is None else _join(config, references)
+    replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()}, join)
+    now_ms = int(time.time() * 1000)
     parts = iter_decoded(
         predictions, models.model_specs(config, references), now_ms, limits=models.limits(config.kafka)
     )
+    of_labels: Iterable[DecodedLabels] = ()
+    if labels is not None:
+        of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
     with bar(f"replaying {predictions.name}") as show:
-        report = run_replay(_watched(_joined(parts, join), show), replay, out, close=close)
+        report = run_replay(_watched(parts, show), replay, out, close=close, labels=of_labels)
     console = results()
     show_replayed(console, config, config_path, report, out, closed=close)
-    if join is not None and labels is not None:
-        n_rejected = 0
-        for part in iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms):
-            join.feed([], part.batches)
-            n_rejected += len(part.rejects)
-        join.close()
-        show_joined(console, join.counts, n_rejected)
+    if replay.join is not None:
+        replay.join.close()
+        show_joined(console, replay.join.counts, report.n_labels_rejected)
+        show_performance(console, out)
 
 
-def _join(config: "Config", references: "References") -> "JoinReplay":
+def _join(config: "Config", references: "References") -> "LabelJoin":
     from monitor import models
-    from monitor.replay.joining import JoinReplay
 
     if not models.join_models(config):
         raise InputError("no model has a label_horizon", hint="say how long labels may take: label_horizon: 30d")
-    return JoinReplay(models.join_models(config), models.prediction_blocks(config, references))
-
-
-def _joined(parts: "Iterable[FilePart]", join: "JoinReplay | None") -> "Iterator[FilePart]":
-    for part in parts:
-        if join is not None:
-            join.feed(part.decoded.batches, [])
-        yield part
+    return models.join_models(config), models.prediction_blocks(config, references)
 
 
 def _watched(parts: "Iterable[FilePart]", show: Callable[[float], None]) -> "Iterator[Decoded]":

@@ -12,15 +12,18 @@ from monitor.config.schema import Config, Model
 from monitor.errors import InputError
 from monitor.reference.build import BuiltReference, build_reference
 from monitor.reference.limits import limits
+from monitor.reference.performance import labels_told
 from monitor.reference.store import write_reference
 from monitor.wording import counted
 
 
-def build(config_path: Path, data: Path, version: str, model_name: str) -> None:
+def build(config_path: Path, data: Path, version: str, model_name: str, labels: Path | None = None) -> None:
     """Build one model's reference, write it where the configuration says, and show what was inferred."""
     model = _chosen(load(config_path), model_name)
     with bar("building the reference") as show:
-        built = build_reference(model, data, version=version, progress=lambda _what, fraction: show(fraction))
+        built = build_reference(
+            model, data, version=version, labels=labels, progress=lambda _what, fraction: show(fraction)
+        )
     digest = write_reference(model.reference, built.reference)
     show_built(results(), model, built, digest)
 
@@ -53,6 +56,9 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
         console.print(f"multivariate: {built.reference.derived.features.size} numeric features that vary, together")
     if 0 < built.n_without_time < built.reference.n:
         console.print(f"{built.n_without_time:,} rows have no time that can be read; they lie in no pane")
+    if built.labels is not None:
+        for sentence in labels_told(built.labels, built.reference):
+            console.print(sentence)
     for sentence in limits(model, built.reference):
         console.print(sentence)
     console.print(f"{counted(len(built.reference.sketches), 'segment')}; written: {model.reference} ({digest[:12]})")

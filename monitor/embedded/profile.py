@@ -1,11 +1,16 @@
 """The configuration of the embedded profile: the user's own, pointed at the embedded broker and ClickHouse."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from monitor.config.load import load
 from monitor.config.rewrite import literal, rewrite
+from monitor.embedded.ports import free_port
+from monitor.embedded.server import EmbeddedServer
+from monitor.embedded.session import Place
 
 # Joining a group on the embedded broker takes as long as its session timeout; 6 s is the least that works well.
 SESSION_TIMEOUT: Final = "6s"
@@ -13,14 +18,29 @@ SESSION_TIMEOUT: Final = "6s"
 CLIENT: Final = {"fetch.wait.max.ms": 50}
 
 
-def embedded_config(path: Path, bootstrap_servers: str, folder: Path, results: Path, **changes: dict[str, Any]) -> Path:
-    """Write the configuration at `path` into `folder`, changed for the embedded broker; returns the new file's path.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedProfile:
+    """A configuration on the embedded broker; by their names, the processes that its destinations need, and where those
+    destinations are."""
+
+    path: Path
+    servers: Mapping[str, EmbeddedServer]
+    places: Mapping[str, Place]
+
+
+def embedded_profile(
+    path: Path, bootstrap_servers: str, folder: Path, results: Path, **changes: dict[str, Any]
+) -> EmbeddedProfile:
+    """Write the configuration at `path` into `folder`, changed for the embedded broker.
 
     The broker's memory is gone when it stops, so the state of the score role must not outlive it: it goes into
     `folder`. Destinations that can live on this machine alone do so, each in its folder of `results`, an absolute path.
     `changes` are keys to set in the file's sections.
     """
     config = load(path)  # a wrong file is reported as the user wrote it
+    ports = {name: free_port() for name in config.destinations}
+    found = {name: settings.embedded(results / name, ports[name]) for name, settings in config.destinations.items()}
+    embedded = {name: one for name, one in found.items() if one is not None}
     kafka = {
         "bootstrap_servers": bootstrap_servers,
         "session_timeout": SESSION_TIMEOUT,
@@ -34,8 +54,8 @@ def embedded_config(path: Path, bootstrap_servers: str, folder: Path, results: P
         document["state_dir"] = literal(str(folder / "state"))
         document["kafka"] = {**document.get("kafka", {}), **kafka}
         destinations = document.setdefault("destinations", {name: {} for name in config.destinations})
-        for name, settings in config.destinations.items():
-            for key, value in (settings.embedded(results / name) or {}).items():
+        for name, own in embedded.items():
+            for key, value in own.keys.items():
                 destinations[name][key] = literal(value) if isinstance(value, str) else value
         for section, values in changes.items():
             document[section] = {**document.get(section, {}), **values}
@@ -44,7 +64,9 @@ def embedded_config(path: Path, bootstrap_servers: str, folder: Path, results: P
     written = folder / "driftline.yaml"
     with open(written, "w", encoding="utf-8", opener=_private) as file:
         file.write(text)
-    return written
+    servers = {name: EmbeddedServer(name, own.command, ports[name]) for name, own in embedded.items() if own.command}
+    places = {name: Place(running=own.keys, at_rest=own.at_rest or own.keys) for name, own in embedded.items()}
+    return EmbeddedProfile(path=written, servers=servers, places=places)
 
 
 def _private(path: str, flags: int) -> int:

@@ -18,12 +18,13 @@ import pyarrow as pa
 
 from monitor.evaluation.overlay import Write
 from monitor.evaluation.panes import Panes
-from monitor.evaluation.parking import Progress, forgotten, progress
+from monitor.evaluation.parking import Brought, Progress, forgotten, progress
+from monitor.evaluation.performance_turn import expire_matched
 from monitor.evaluation.results import Results, Source
 from monitor.evaluation.state import SEAL_KEY, STATE_VERSION, KeyValue, Parked, Seal, pack, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import advanced
-from monitor.sketching.messages import Delta, SketchMessage
+from monitor.sketching.messages import Delta, PerformanceDelta, SketchMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,9 @@ class Step:
     """What one message leads to: results (a batch a message), changes of state, and the seal that says they are whole.
 
     `waiting` has the models that wait for a reference's file, and its digest; `n_rest` the events that were counted
-    under `(rest)`, because their models have too many versions.
+    under `(rest)`, because their models have too many versions. `n_labels` has, by model and what became of them,
+    matches that are not as the join sent them in what is measured (`monitor.evaluation.performance_turn`); `n_measured`
+    the windows whose performance was measured; `repeated_block` says that the message's block was counted before.
     """
 
     results: list[pa.RecordBatch] = field(default_factory=list)
@@ -42,6 +45,9 @@ class Step:
     n_unknown_model: Mapping[str, int] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
     n_rest: Mapping[str, int] = field(default_factory=dict)
+    n_labels: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    n_measured: Mapping[str, int] = field(default_factory=dict)
+    repeated_block: bool = False
 
 
 class Evaluator:
@@ -63,7 +69,8 @@ class Evaluator:
         source = Source(topic=topic, partition=partition, offset=seal.absorbed)
         outcome = _Outcome()
         for model in there:
-            outcome.take(model.name, progress(model, state, source, seal, [], seal.clocks.low_ms()))
+            brought = Brought(low_ms=seal.clocks.low_ms(), label_low_ms=seal.label_clocks.low_ms())
+            outcome.take(model.name, progress(model, state, source, seal, brought))
         others = {name: one for name, one in seal.parked.items() if name not in outcome.taken}
         outcome.parked |= others
         return outcome.step(
@@ -72,6 +79,7 @@ class Evaluator:
                 schema_version=STATE_VERSION,
                 watermarks_ms=seal.watermarks_ms | outcome.watermarks_ms,
                 parked=outcome.parked,
+                label_ms=seal.label_ms | outcome.label_ms,
             ),
         )
 
@@ -84,6 +92,10 @@ class Evaluator:
             return Step(seal=(SEAL_KEY, pack(seal)), watermarks_ms=known_ms)
         clocks = seal.clocks.advance(message.clocks, message.n_partitions) if message.n_partitions else seal.clocks
         low_ms = clocks.low_ms()
+        label_clocks = seal.label_clocks
+        if message.n_label_partitions:
+            label_clocks = label_clocks.advance(message.label_clocks, message.n_label_partitions)
+        blocks, performance, repeated = _fenced(seal, message)
         deltas: dict[str, list[Delta]] = defaultdict(list)
         for delta in message.deltas:
             deltas[delta.model].append(delta)
@@ -92,15 +104,26 @@ class Evaluator:
             for name, part in deltas.items()
             if name not in self._models
         }
-        outcome = _Outcome(n_unknown_model=n_unknown_model)
+        for name in performance.keys() - self._models.keys():
+            n = sum(entry.n for part in performance[name] for entry in part.entries if entry.segment == "")
+            n_unknown_model[name] = n_unknown_model.get(name, 0) + n
+        outcome = _Outcome(n_unknown_model=n_unknown_model, repeated_block=repeated)
         for name, model in self._models.items():
-            outcome.take(name, progress(model, state, source, seal, deltas[name], low_ms))
+            brought = Brought(
+                deltas=deltas[name],
+                performance=performance.get(name, ()),
+                low_ms=low_ms,
+                label_low_ms=label_clocks.low_ms(),
+            )
+            outcome.take(name, progress(model, state, source, seal, brought))
         # Models that the configuration has no more: what is kept of them leaves as it would have.
         left_ms: dict[str, int] = {}
         for name in sorted(seal.watermarks_ms.keys() - self._models.keys()):
             panes = Panes(name, state, source.offset)
             outcome.writes += panes.expire(seal.watermarks_ms[name])
-            if not panes.empty:
+            matched_gone, writes = expire_matched(name, state, source.offset, seal.watermarks_ms[name])
+            outcome.writes += writes
+            if not panes.empty or not matched_gone:
                 after_ms = advanced(seal.watermarks_ms[name], low_ms, panes.index.lateness_ms)
                 left_ms[name] = seal.watermarks_ms[name] if after_ms is None else after_ms
         for name in sorted(seal.parked.keys() - self._models.keys()):
@@ -111,8 +134,27 @@ class Evaluator:
                 clocks=clocks,
                 watermarks_ms=outcome.watermarks_ms | left_ms,
                 parked=outcome.parked,
+                blocks=blocks,
+                label_clocks=label_clocks,
+                label_ms=outcome.label_ms,
             ),
         )
+
+
+def _fenced(
+    seal: Seal, message: SketchMessage
+) -> tuple[dict[int, tuple[int, int]], dict[str, list[PerformanceDelta]], bool]:
+    """The last block of each partition of `drift.joins` after a message, its performance deltas by model, and whether
+    they were counted before: then none are given."""
+    block = message.block
+    if block is None:
+        return seal.blocks, {}, False
+    if (block.offset, block.part) <= seal.blocks.get(block.partition, (-1, -1)):
+        return seal.blocks, {}, True
+    performance: dict[str, list[PerformanceDelta]] = defaultdict(list)
+    for delta in message.performance:
+        performance[delta.model].append(delta)
+    return {**seal.blocks, block.partition: (block.offset, block.part)}, dict(performance), False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,13 +162,17 @@ class _Outcome:
     """What all models make of a message."""
 
     n_unknown_model: Mapping[str, int] = field(default_factory=dict)
+    repeated_block: bool = False
     watermarks_ms: dict[str, int] = field(default_factory=dict)
+    label_ms: dict[str, int] = field(default_factory=dict)
     parked: dict[str, Parked] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     writes: list[Write] = field(default_factory=list)
     results: Results = field(default_factory=Results)
     n_windows: dict[str, int] = field(default_factory=dict)
     n_rest: dict[str, int] = field(default_factory=dict)
+    n_labels: dict[tuple[str, str], int] = field(default_factory=dict)
+    n_measured: dict[str, int] = field(default_factory=dict)
 
     def take(self, name: str, now: Progress) -> None:
         """Take in one model's."""
@@ -134,8 +180,16 @@ class _Outcome:
         self.writes += now.writes
         if now.watermark_ms is not None:
             self.watermarks_ms[name] = now.watermark_ms
+        if now.label_ms is not None:
+            self.label_ms[name] = now.label_ms
         if now.parked is not None:
             self.parked[name] = now.parked
+        for performance in now.performance:
+            self.results.add(performance.results)
+            for what, n in performance.counts.items():
+                self.n_labels[name, what] = self.n_labels.get((name, what), 0) + n
+        if n_measured := sum(performance.n_measured for performance in now.performance):
+            self.n_measured[name] = n_measured
         for turn in now.turns:
             self.results.add(turn.results)
         if now.turns:
@@ -154,4 +208,7 @@ class _Outcome:
             n_unknown_model=self.n_unknown_model,
             waiting={name: one.reference for name, one in self.parked.items()},
             n_rest=self.n_rest,
+            n_labels={key: n for key, n in self.n_labels.items() if n},
+            n_measured=self.n_measured,
+            repeated_block=self.repeated_block,
         )

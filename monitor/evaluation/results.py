@@ -50,6 +50,8 @@ class Results:
     profiles: list[tuple[RowGroup, ProfileColumns]] = field(default_factory=list)
     windows: list[tuple[RowGroup, WindowColumns]] = field(default_factory=list)
     late: list[Mapping[str, Any]] = field(default_factory=list)
+    rows: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    """By the name of their record, rows that come one by one: few, beside the others."""
 
     def add(self, other: "Results") -> None:
         """Take in another model's."""
@@ -57,6 +59,13 @@ class Results:
         self.profiles += other.profiles
         self.windows += other.windows
         self.late += other.late
+        for name, rows in other.rows.items():
+            self.add_rows(name, rows)
+
+    def add_rows(self, record: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take in rows of a record, which have all of its fields."""
+        if rows:
+            self.rows.setdefault(record, []).extend(rows)
 
     def batches(self) -> list[pa.RecordBatch]:
         """The rows, one kind a batch, in as few batches as the size of a message allows; none when there are no rows.
@@ -68,7 +77,8 @@ class Results:
             _scores(self.compared),
             _profiles(self.profiles),
             _windows(self.windows),
-            _late(self.late),
+            _of_rows(_LATE, self.late),
+            *(_of_rows(RECORDS[name], rows) for name, rows in sorted(self.rows.items())),
         ]
         return [part for batch in whole if batch is not None for part in split(batch, BYTES_A_MESSAGE)]
 
@@ -155,10 +165,10 @@ def _windows(parts: Sequence[tuple[RowGroup, WindowColumns]]) -> pa.RecordBatch 
     )
 
 
-def _late(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch | None:
+def _of_rows(record: Record, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch | None:
     if not rows:
         return None
-    return _batch(_LATE, {field.name: [row[field.name] for row in rows] for field in _LATE.fields})
+    return _batch(record, {field.name: [row[field.name] for row in rows] for field in record.fields})
 
 
 def _common(parts: Sequence[tuple[RowGroup, Any]], start: str, end: str) -> dict[str, Any]:

@@ -8,11 +8,14 @@ One partition of `drift.sketches` has one set of keys, and nothing else writes t
 - `index`: per model, which parts there are (`monitor.evaluation.panes`).
 - `trail`: the sums of panes that no window needs any more, and `trails`, per model, which there are
   (`monitor.evaluation.trail`).
+- `matched`: the matches of some segments of one pane of predictions, `labelled`: per model, what waits for label time
+  to go on, and `errors`: per version, the errors by label time (`monitor.evaluation.performance_state`).
 - `parked`: what one message brought of a model whose reference is missing (`monitor.evaluation.parking`).
 - `seal`: the clocks, the watermark of every model, and the offset up to which *everything* is done. It is written last.
 
 Fencing: a value whose `absorbed` is at or past a message's offset has that message's counts in it already, and takes no
-more from it. Only when the seal has passed an offset are its results known to be sent and its panes written.
+more from it. Only when the seal has passed an offset are its results known to be sent and its panes written. What the
+join sent is fenced by the name of its block besides: it may be sent again under another offset.
 """
 
 from typing import Protocol, TypeVar
@@ -21,7 +24,7 @@ import msgspec
 import zstandard
 
 from monitor.eventtime.watermark import Clocks
-from monitor.sketching.messages import Delta
+from monitor.sketching.messages import Delta, PerformanceDelta
 
 
 class KeyValue(Protocol):
@@ -130,11 +133,14 @@ class TrailIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedShare(msgspec.Struct, frozen=True, kw_only=True):
-    """What the message at `offset` brought of a model that waits. `low_ms`: the smallest clock before the message."""
+    """What the message at `offset` brought of a model that waits. `low_ms`: the smallest clock before the message;
+    `label_low_ms`: the smallest clock of label time, likewise."""
 
     offset: int
     low_ms: int | None
     deltas: list[Delta]
+    performance: list[PerformanceDelta] = []
+    label_low_ms: int | None = None
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,11 +151,11 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     next: int = 0
 
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 """Of all values of the state. The seal says it: every transaction writes one, so it is that of the last writer.
 
-3: blocks of trailing panes. 2: sketches of format 2, models that wait, versions that are told apart. What has 1 or 2 is
-    read.
+4: performance, and what is known of blocks. 3: blocks of trailing panes. 2: sketches of format 2, models that wait,
+    versions that are told apart. What has 1 to 3 is read.
 """
 
 
@@ -162,13 +168,20 @@ class NewerState(Exception):  # noqa: N818 - the name says what it is
 
 
 class Seal(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything up to source offset `absorbed` is counted, scored and sent."""
+    """Everything up to source offset `absorbed` is counted, scored and sent.
+
+    `blocks` has of each partition of `drift.joins` the last block that is counted: its offset, and which part of it.
+    `label_clocks` say how far label time is complete in these partitions, and `label_ms` for each model.
+    """
 
     schema_version: int = STATE_VERSION
     absorbed: int = -1
     clocks: Clocks = Clocks()
     watermarks_ms: dict[str, int] = {}
     parked: dict[str, Parked] = {}
+    blocks: dict[int, tuple[int, int]] = {}
+    label_clocks: Clocks = Clocks()
+    label_ms: dict[str, int] = {}
 
 
 class _Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +190,7 @@ class _Version(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = STATE_VERSION
 
 
-T = TypeVar("T", PaneChunk, IndexPart, ModelIndex, ParkedShare, TrailIndex)
+T = TypeVar("T", bound=msgspec.Struct)
 
 SEAL_KEY = b"seal"
 PANES_A_PART = 64
@@ -221,7 +234,7 @@ def parked_key(model: str, number: int) -> bytes:
     return _encoder.encode(("parked", model, number))
 
 
-def pack(value: PaneChunk | IndexPart | ModelIndex | ParkedShare | TrailIndex | Seal) -> bytes:
+def pack(value: msgspec.Struct) -> bytes:
     """A state value as bytes."""
     return zstandard.ZstdCompressor(level=1).compress(_encoder.encode(value))
 

@@ -37,8 +37,10 @@ class MissingReference(LookupError):  # noqa: N818 - a state that passes once th
 class Turn:
     """Absorb, close, then ask for `results` and `writes()`.
 
-    `before_ms` and `after_ms` are the model's watermark before and after the message. Whether an event is late, and
-    whether a window is re-opened, is told by the one before: the clocks of a message come after its counts.
+    `touched` are the panes that the message added to, and `due` the windows that it leads to a score of, each with
+    whether it was scored before. `before_ms` and `after_ms` are the model's watermark before and after the message.
+    Whether an event is late, and whether a window is re-opened, is told by the one before: the clocks of a message come
+    after its counts.
     """
 
     def __init__(
@@ -47,13 +49,14 @@ class Turn:
         self.results = Results()
         self.n_windows = 0
         self.n_rest = 0
+        self.touched: set[PaneId] = set()
+        self.due: dict[tuple[Group, Window], bool] = {}
         self._model = model
         self._state = state
         self._source = source
         self._before_ms = before_ms
         self._after_ms = after_ms
         self._panes = Panes(model.name, state, source.offset, model.pane_ms)
-        self._touched: set[PaneId] = set()
         self._chunks: dict[ChunkId, PaneChunk] = {}
         self._chunkings: dict[str, Chunking] = {}
         self._decoded: dict[PaneId, dict[str, Sketch]] = {}
@@ -67,6 +70,11 @@ class Turn:
             self._trail.take(self._panes.removed)
             self._trail.forget(before_ms - model.horizon_ms)
 
+    @property
+    def removed(self) -> frozenset[PaneId]:
+        """The panes that this message takes away; the state still has them."""
+        return self._panes.removed
+
     # Absorb -----------------------------------------------------------------------------------------------------------
 
     def absorb(self, deltas: Sequence[Delta]) -> None:
@@ -74,8 +82,8 @@ class Turn:
         added: dict[ChunkId, dict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
         late: dict[tuple[str, int], int] = defaultdict(int)
         for delta in deltas:
-            chunking = self._chunking(delta.reference)
-            pane_ms = self._pane_ms_of(delta)
+            chunking = self.chunking(delta.reference)
+            pane_ms = self.pane_ms_of(delta.pane_ms)
             for entry in delta.entries:
                 start_ms = entry.pane_start_ms // pane_ms * pane_ms
                 version = self._panes.told_apart(entry.version, start_ms + pane_ms, self._model.max_versions)
@@ -88,22 +96,22 @@ class Turn:
                 if self._is_late(pane):
                     late[version, pane.start_ms] += n
                     continue
-                self._touched.add(pane)
+                self.touched.add(pane)
                 added[pane, chunking.of_segment[entry.segment]][entry.segment].append(entry.sketch)
-        for pane in self._touched:
+        for pane in self.touched:
             self._panes.add(pane)
         for chunk_id, parts in added.items():
             self._absorb_chunk(chunk_id, parts)
         self.results.late += [self._late_row(version, start_ms, n) for (version, start_ms), n in sorted(late.items())]
 
-    def _pane_ms_of(self, delta: Delta) -> int:
-        """The length of the panes that a delta's are counted in.
+    def pane_ms_of(self, delta_ms: int) -> int:
+        """The length of the panes that a delta's, of `delta_ms`, are counted in.
 
         Ingest cuts them as its configuration says, which may be the one before `windows` were changed. Shorter ones add
         up to ours where they fit. Others stay as long as they are, and count in the windows that hold them whole.
         """
         ours_ms = self._model.pane_ms
-        return ours_ms if ours_ms % delta.pane_ms == 0 else delta.pane_ms
+        return ours_ms if ours_ms % delta_ms == 0 else delta_ms
 
     def _is_late(self, pane: PaneId) -> bool:
         """No window that holds the pane is open, or ended so recently that it may be scored again."""
@@ -128,7 +136,7 @@ class Turn:
         if chunk.absorbed >= self._source.offset:
             return
         digest = chunk_id[0].reference
-        chunking, layout = self._chunking(digest), self._reference(digest).layout
+        chunking, layout = self.chunking(digest), self.reference(digest).layout
         sketches = dict(chunk.sketches)
         for segment, parts in added.items():
             every = [sketches[segment], *parts] if segment in sketches else parts
@@ -141,11 +149,11 @@ class Turn:
         """Score every window that the watermark has now passed, and again those that late events touched."""
         if self._after_ms is None:
             return
-        reopened = {pane for pane in self._touched if self._before_ms is not None and pane.end_ms <= self._before_ms}
+        reopened = {pane for pane in self.touched if self._before_ms is not None and pane.end_ms <= self._before_ms}
         for pane in sorted(reopened.union(self._closing_panes(self._after_ms))):
             self._profile(pane, reopened=pane in reopened)
-        due = {**self._closing_windows(self._after_ms), **self._reopened_windows()}
-        for (group, window), again in sorted(due.items()):
+        self.due = {**self._closing_windows(self._after_ms), **self._reopened_windows()}
+        for (group, window), again in sorted(self.due.items()):
             self._score(group, window, reopened=again)
 
     def _closing_panes(self, after_ms: int) -> list[PaneId]:
@@ -175,7 +183,7 @@ class Turn:
         before_ms = self._before_ms
         if before_ms is None:
             return {}
-        due = self._windows(self._touched, before_ms - self._model.retention_ms, before_ms, reopened=True)
+        due = self._windows(self.touched, before_ms - self._model.retention_ms, before_ms, reopened=True)
         compared_with = {one.version for one in self._model.compare if one.version}
         for (version, reference), window in [key for key in due if key[0][0] in compared_with]:
             inside = self._panes.starting(window.start_ms, window.end_ms)
@@ -204,7 +212,7 @@ class Turn:
             return
         revision = self._panes.revision(group, window, reopened=reopened)
         self.n_windows += 1
-        reference, model = self._reference(group[1]), self._model
+        reference, model = self.reference(group[1]), self._model
         whole = added(reference.layout, panes)
         part = RowGroup(model=model.name, group=group, interval=window, revision=revision)
         scores = None
@@ -227,22 +235,24 @@ class Turn:
 
     def _profile(self, pane: PaneId, *, reopened: bool) -> None:
         group, interval = (pane.version, pane.reference), _interval(pane)
-        layout = self._reference(pane.reference).layout
+        layout = self.reference(pane.reference).layout
         revision = self._panes.revision(group, interval, reopened=reopened)
         part = RowGroup(model=self._model.name, group=group, interval=interval, revision=revision)
-        self.results.profiles.append((part, profiles(layout, self._sketches(pane))))
+        self.results.profiles.append((part, profiles(layout, self.sketches(pane))))
 
     # What is kept -----------------------------------------------------------------------------------------------------
 
-    def _reference(self, digest: str) -> Reference:
+    def reference(self, digest: str) -> Reference:
+        """The reference of a digest. Raises `MissingReference`."""
         reference = self._model.references.get(digest)
         if reference is None:
             raise MissingReference(self._model.name, digest)
         return reference
 
-    def _chunking(self, digest: str) -> Chunking:
+    def chunking(self, digest: str) -> Chunking:
+        """How a reference's segments are dealt. Raises `MissingReference`."""
         if digest not in self._chunkings:
-            self._chunkings[digest] = Chunking.of(self._reference(digest))
+            self._chunkings[digest] = Chunking.of(self.reference(digest))
         return self._chunkings[digest]
 
     def _chunk(self, chunk_id: ChunkId) -> PaneChunk:
@@ -251,9 +261,10 @@ class Turn:
             self._chunks[chunk_id] = read(self._state, key, PaneChunk, PaneChunk(absorbed=-1, sketches={}))
         return self._chunks[chunk_id]
 
-    def _sketches(self, pane: PaneId) -> dict[str, Sketch]:
+    def sketches(self, pane: PaneId) -> dict[str, Sketch]:
+        """What a pane holds, by segment; nothing of one that is not kept."""
         if pane not in self._decoded:
-            layout = self._reference(pane.reference).layout
+            layout = self.reference(pane.reference).layout
             self._decoded[pane] = {
                 segment: Sketch.decode(data, layout)
                 for number in range(pane.n_chunks)
@@ -265,10 +276,10 @@ class Turn:
         """What scoring needs of a pane; from the message before, if nothing was added to it since."""
         key = (self._model.name, pane)
         values = tuple(map(self._state.get, pane_keys(self._model.name, pane)))
-        known = self._model.cache.get(key, values) if pane not in self._touched else self._stacks.get(pane)
+        known = self._model.cache.get(key, values) if pane not in self.touched else self._stacks.get(pane)
         if known is None:
-            known = stacked(self._reference(pane.reference).layout, self._sketches(pane))
-            if pane in self._touched:
+            known = stacked(self.reference(pane.reference).layout, self.sketches(pane))
+            if pane in self.touched:
                 self._stacks[pane] = known
             else:
                 self._model.cache.put(key, values, known)

@@ -38,12 +38,14 @@ class LabelSpec(msgspec.Struct, frozen=True, kw_only=True):
         are; with "none" a number stays one, and text or a boolean is a class.
     mapping: where things lie.
     max_ahead_ms: a timestamp later than now by more than this is rejected.
+    untimed_ms: the time of all labels, whatever they say: of those that have none; None: each says its own.
     """
 
     name: str
     task: Task = "none"
     mapping: LabelMapping = LabelMapping()
     max_ahead_ms: int = _DAYS_AHEAD_MS
+    untimed_ms: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -164,7 +166,7 @@ class LabelDecoder:
         identity = resolve(event, model.id)
         if identity is UNSET or identity is None or not isinstance(identity, str | int) or isinstance(identity, bool):
             raise Refused(Reason.MISSING_ID, f"{spec.mapping.id} is no text and no integer", spec.name)
-        at = resolve(event, model.timestamp)
+        at = spec.untimed_ms if spec.untimed_ms is not None else resolve(event, model.timestamp)
         time_ms = timestamp(at)
         if time_ms is None:
             raise no_time(at, spec.mapping.timestamp, spec.name)
@@ -240,10 +242,15 @@ class _Model:
         )
         return (
             np.zeros((n, 2), dtype=np.uint64) if ids is None else id_hashes(ids.of(batch), self.spec.name),
-            np.full(n, -1) if times is None else milliseconds(times.of(batch)),
+            self._times(times, batch),
             [None] * n if labels is None else labels.of(batch).to_pylist(),
             np.full(n, NULL) if values is None else numbers(values.of(batch)),
         )
+
+    def _times(self, place: Any, batch: Any) -> Any:
+        if self.spec.untimed_ms is not None:
+            return np.full(batch.num_rows, self.spec.untimed_ms)
+        return np.full(batch.num_rows, -1) if place is None else milliseconds(place.of(batch))
 
 
 def _check_time(time_ms: int, now_ms: int, spec: LabelSpec) -> None:

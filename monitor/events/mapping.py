@@ -37,6 +37,9 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score.
     label
         likewise, with `label`; of `probabilities`, the class of the largest.
+    target
+        what was true, beside the prediction: only reference data has it (`driftline reference build`). No feature
+        anywhere; None: no column has it.
     """
 
     timestamp: str = "timestamp"
@@ -45,6 +48,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     features: str = "features"
     score: str = _SCORE
     label: str = _LABEL
+    target: str | None = None
 
     @property
     def flat_score(self) -> str | None:
@@ -81,7 +85,9 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Each path, and what it begins with. That a feature is called so is then seen at once, and not when the first
         event comes in another format.
         """
-        paths = (self.timestamp, self.prediction_id, self.version, self.features, self.score, self.label)
+        paths = [self.timestamp, self.prediction_id, self.version, self.features, self.score, self.label]
+        if self.target is not None:
+            paths.append(self.target)
         flat = (name for name in (self.flat_score, self.flat_label) if name is not None)
         return frozenset({MODEL, SEGMENTS, *flat, *paths, *(path(dotted)[0] for dotted in paths)})
 

@@ -7,6 +7,8 @@ the default mapping whatever the configured one is:
 |---|---|
 | `model`, `version` | of any type |
 | `timestamp` | milliseconds since 1970 UTC; null where it cannot be read |
+| `prediction_id` | as it is; only where the model's spec asks for ids |
+| `target` | what was true; only where the mapping says where it lies |
 | `features` | a struct: the features object of a nested event, what no other key names of a flat one |
 | `prediction` | a struct of `score` and `label` |
 | `segments` | a struct |
@@ -47,6 +49,9 @@ _NULL: Final = type(None)
 
 Event = dict[str, dict[str, Any] | None]
 """The leaves of one event, by struct; "" holds those at the top. None: the event says nothing of the struct."""
+
+TARGET: Final = "target"
+"""The column of what was true."""
 
 Key = tuple[str, ...]
 """A leaf of the table: `("model",)`, `("features", "distance")`."""
@@ -111,7 +116,7 @@ class JsonlTable:
         columns = (Column(name=SCORE, kind=Kind.NUMERIC), Column(name=LABEL, kind=Kind.CATEGORICAL))
         bare = ModelSpec(name=spec.name, layout=Layout(columns), task=spec.task, mapping=spec.mapping)
         self._frame = Frame(bare, "predictions")
-        self._paths = _Paths(spec.mapping)
+        self._paths = _Paths(spec.mapping, with_ids=spec.with_ids)
         found: dict[Key, set[type]] = {}
         order: tuple[str, ...] = ()
         for events in self._events(progress):
@@ -176,12 +181,16 @@ class JsonlTable:
             features = None if unspoken and not features else features
         version = resolve(event, self._paths.version)
         segments = event.get(SEGMENTS)
+        top = {
+            MODEL: event.get(MODEL),
+            "version": None if version is UNSET else version,
+            "timestamp": timestamp(resolve(event, self._paths.timestamp)),
+        }
+        for name, place in self._paths.further.items():
+            value = resolve(event, place)
+            top[name] = None if value is UNSET else value
         return {
-            "": {
-                MODEL: event.get(MODEL),
-                "version": None if version is UNSET else version,
-                "timestamp": timestamp(resolve(event, self._paths.timestamp)),
-            },
+            "": top,
             "features": features,
             "prediction": self._prediction(event, flat),
             SEGMENTS: segments if isinstance(segments, dict) else {},
@@ -209,7 +218,10 @@ class JsonlTable:
 class _Paths:
     """A mapping's paths, taken apart once."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, *, with_ids: bool) -> None:
+        self.further = {"prediction_id": path_of(mapping.prediction_id)} if with_ids else {}
+        if mapping.target is not None:
+            self.further[TARGET] = path_of(mapping.target)
         self.features = path_of(mapping.features)
         self.version = path_of(mapping.version)
         self.timestamp = path_of(mapping.timestamp)

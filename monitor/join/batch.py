@@ -45,8 +45,8 @@ class JoinBatch:
         """Keys and values of the changelog, in their order; the seal last."""
         return [*self._changes, (SEAL, self.steps[-1].seal)] if self.steps else []
 
-    def add(self, value: bytes, offset: int) -> None:
-        """Join the message at an offset.
+    def add(self, value: bytes, offset: int) -> JoinStep | None:
+        """Join the message at an offset; what it led to, if the state had it not already.
 
         Raises `BadJoinMessage` (then `skip` it), `NewerJoinMessage` or `NewerState` (leave it unread); nothing has
         changed then.
@@ -59,6 +59,7 @@ class JoinBatch:
             self._changes += [*((key, None) for key in step.expired), *encoded]
             self._n_bytes += sum(len(data) for _, data in encoded)
         self.skip(offset)
+        return step
 
     def skip(self, offset: int) -> None:
         """Pass over the message at an offset: nothing follows from it."""

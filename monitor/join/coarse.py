@@ -4,67 +4,52 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.columns import Column
+from detectors.columns import Kind
 from detectors.compiled import compiled
-from detectors.grid import coarse_cells, single_valued
-from detectors.reference import WHOLE, Reference
+from detectors.performance.build import parts_of
+from detectors.reference import Reference
 from monitor.events.batch import Batch
 
-MOST_CELLS: Final = 12
-"""Eleven of values and one of none."""
-_OWN_CATEGORIES: Final = 10
 _STEPS: Final = 15
+"""Edges that the search goes over; `detectors.performance.space.MOST_CELLS` has ten at most."""
 
 
 class CoarseColumns:
-    """The monitored columns of a reference: all that events have, but for the prediction's own.
+    """The monitored columns of a reference: `detectors.performance.build.parts_of`, in that order.
 
     Attributes
     ----------
-    names: in the order of the cells.
+    parts: what the cells of each column hold.
+    names: of the columns, in the order of the cells.
     """
 
     def __init__(self, reference: Reference) -> None:
-        layout, observed = reference.layout, reference.layout.observed
-        counts = reference.sketches[WHOLE].counts
-        position = {column.name: place for place, column in enumerate(layout.columns)}
-        self._numeric: list[tuple[int, Any, int]] = []
-        self._codes: list[tuple[int, int]] = []
-        self.names: list[str] = []
-        for row, index in enumerate(observed.numeric):
-            column = observed.columns[index]
-            if not column.name.startswith("@"):
-                cells = layout.cells(position[column.name])
-                edges = coarse_edges(column, counts[cells])
-                filled = np.full(_STEPS, np.inf)
-                filled[: edges.size] = edges
-                self._numeric.append((row, filled, edges.size))
-                self.names.append(column.name)
-        for row, index in enumerate(observed.categorical):
-            column = observed.columns[index]
-            if not column.name.startswith("@"):
-                self._codes.append((row, min(len(column.categories), _OWN_CATEGORIES)))
-                self.names.append(column.name)
+        observed = reference.layout.observed
+        row_of = {observed.columns[index].name: row for row, index in enumerate(observed.numeric)}
+        row_of |= {observed.columns[index].name: row for row, index in enumerate(observed.categorical)}
+        self.parts = parts_of(reference)
+        self.names = [part.column for part in self.parts]
+        self._numeric: list[tuple[int, int, Any, int]] = []
+        self._codes: list[tuple[int, int, int]] = []
+        for place, part in enumerate(self.parts):
+            column, row = reference.layout.columns[reference.layout.index(part.column)], row_of[part.column]
+            if column.kind is Kind.CATEGORICAL:
+                self._codes.append((place, row, len(part.cells) - 2))
+                continue
+            # A coarse cell ends where its last fine cell does.
+            edges = np.array(column.edges, dtype=np.float64)[np.flatnonzero(np.diff(part.coarse))]
+            filled = np.full(_STEPS, np.inf)
+            filled[: edges.size] = edges
+            self._numeric.append((place, row, filled, edges.size))
 
     def packed(self, batch: Batch) -> Any:
         """(ceil(n_columns / 2), n) uint8, as `cells` of `monitor.join.records.Shape.dtype`."""
         packed = np.zeros(((len(self.names) + 1) // 2, batch.n), dtype=np.uint8)
-        for place, (row, edges, n_edges) in enumerate(self._numeric):
+        for place, row, edges, n_edges in self._numeric:
             _pack_numbers(batch.numeric[row], edges, n_edges, packed[place // 2], 4 * (place % 2))
-        for place, (row, n_own) in enumerate(self._codes, start=len(self._numeric)):
+        for place, row, n_own in self._codes:
             _pack_codes(batch.codes[row], n_own, packed[place // 2], 4 * (place % 2))
         return packed
-
-
-def coarse_edges(column: Column, counts: Any) -> Any:
-    """(n_coarse - 1,) the edges of a numeric column's coarse cells: its deciles, or the next fewer quantiles of 8, 4
-    and 2 that fit where some values are frequent."""
-    for bins in (10, 8, 4, 2):
-        coarse = coarse_cells(single_valued(column), counts, bins)
-        if coarse[-1] + 1 < MOST_CELLS:
-            break
-    edges: Any = np.array(column.edges, dtype=np.float64)[np.flatnonzero(np.diff(coarse))]
-    return edges
 
 
 @compiled

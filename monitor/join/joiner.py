@@ -50,6 +50,7 @@ class Joiner:
         for labels in message.labels:
             step.labels(labels)
         blocks = step.blocks()
+        before_ms = seal.clocks.low_ms()
         seal.clocks = seal.clocks.advance(message.clocks, message.n_partitions)
         step.keep_time()
         seal.absorbed = offset
@@ -64,6 +65,8 @@ class Joiner:
             deletes=deletes,
             seal=write_seal(seal),
             counts=step.counts,
+            before_ms=before_ms,
+            after_ms=seal.clocks.low_ms(),
         )
 
 
@@ -297,12 +300,17 @@ class Step:
         """What the codes stand for."""
         return self._catalog
 
-    def emit(self, known: Known, model: JoinModel, sign: int) -> None:
-        """Emit the match of one id, if it has one."""
+    def emit(self, known: Known, model: JoinModel, sign: int, *, until_ms: int = 0) -> None:
+        """Emit the match of one id, if it has one. It holds from its label's time on, or is taken back as of
+        `until_ms`."""
         label = known.match(model.horizon_ms)
         if label is not None and known.prediction is not None:
             self.gathering.add_one(
-                known.prediction.shape, known.prediction.record, self._catalog.label_record(label), sign
+                known.prediction.shape,
+                known.prediction.record,
+                self._catalog.label_record(label),
+                sign,
+                max(label.time_ms, until_ms),
             )
 
     # Expiry -----------------------------------------------------------------------------------------------------------

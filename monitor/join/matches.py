@@ -22,6 +22,8 @@ class Matches:
     predictions: (n,) of `shape.dtype`.
     labels: (n,) of `monitor.join.records.LABEL`.
     sign: (n,) int8: 1 to add, -1 to take back.
+    since_ms: (n,) int64, from when on this holds, in label time: the label's time, or that of the label which takes it
+        back. So what is known as of an instant does not depend on what has come already. None: the labels' times.
     """
 
     shape: Shape
@@ -30,6 +32,7 @@ class Matches:
     predictions: Any
     labels: Any
     sign: Any
+    since_ms: Ints | None = None
 
     @property
     def n(self) -> int:
@@ -50,6 +53,11 @@ class Matches:
     def label_times_ms(self) -> Ints:
         """(n,)."""
         return rec.times_ms(self.labels)
+
+    @property
+    def at_ms(self) -> Ints:
+        """(n,) `since_ms`."""
+        return self.label_times_ms if self.since_ms is None else self.since_ms
 
     @property
     def version_codes(self) -> Ints:
@@ -108,17 +116,18 @@ class Gathering:
     """Matches in the making, by shape."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, list[tuple[Any, Any, Any]]] = {}
-        self._singles: dict[int, list[tuple[bytes, bytes, int]]] = {}
+        self._parts: dict[int, list[tuple[Any, Any, Any, Ints]]] = {}
+        self._singles: dict[int, list[tuple[bytes, bytes, int, int]]] = {}
 
     def add(self, shape: int, predictions: Any, labels: Any, sign: int) -> None:
         """Take matches of one shape: (n,) predictions and labels."""
         if predictions.size:
-            self._parts.setdefault(shape, []).append((predictions, labels, np.full(predictions.size, sign, np.int8)))
+            signs = np.full(predictions.size, sign, np.int8)
+            self._parts.setdefault(shape, []).append((predictions, labels, signs, rec.times_ms(labels)))
 
-    def add_one(self, shape: int, prediction: bytes, label: bytes, sign: int) -> None:
+    def add_one(self, shape: int, prediction: bytes, label: bytes, sign: int, at_ms: int) -> None:
         """Take one match, by its records."""
-        self._singles.setdefault(shape, []).append((prediction, label, sign))
+        self._singles.setdefault(shape, []).append((prediction, label, sign, at_ms))
 
     def matches(self, shapes: Sequence[Shape], versions: Sequence[str], classes: Sequence[str]) -> list[Matches]:
         """All of them, one a shape."""
@@ -126,7 +135,8 @@ class Gathering:
             predictions = np.frombuffer(b"".join([one[0] for one in singles]), dtype=shapes[code].dtype)
             labels = np.frombuffer(b"".join([one[1] for one in singles]), dtype=LABEL)
             signs = np.array([one[2] for one in singles], dtype=np.int8)
-            self._parts.setdefault(code, []).append((predictions, labels, signs))
+            at_ms = np.array([one[3] for one in singles], dtype=np.int64)
+            self._parts.setdefault(code, []).append((predictions, labels, signs, at_ms))
         self._singles = {}
         return [
             Matches(
@@ -136,6 +146,7 @@ class Gathering:
                 predictions=np.concatenate([part[0] for part in parts]),
                 labels=np.concatenate([part[1] for part in parts]),
                 sign=np.concatenate([part[2] for part in parts]),
+                since_ms=np.concatenate([part[3] for part in parts]),
             )
             for code, parts in sorted(self._parts.items())
         ]

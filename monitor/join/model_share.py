@@ -127,7 +127,7 @@ class ModelShare:
         if after == before:
             return
         if (old, before.prediction) != (new, after.prediction):
-            self._step.emit(before, model, -1)
+            self._step.emit(before, model, -1, until_ms=0 if new is None else new.time_ms)
             self._step.emit(after, model, 1)
         self._move(key, row, before, after)
 

@@ -5,6 +5,9 @@ from typing import Final
 MATCHED, REPEATED, CORRECTED, SUPERSEDED = "matched", "repeated", "corrected", "superseded"
 DUPLICATE, EARLY, OVERDUE, TOO_LATE = "duplicate_prediction", "label_before_prediction", "label_overdue", "too_late"
 EXPIRED, ORPHAN, UNKNOWN_MODEL = "expired", "orphan", "unknown_model"
+UNMEASURED: Final = "unmeasured"
+"""Matches that are counted in no performance sketch: their reference tells of no classes or targets to count them in.
+Beside the others, for they are `matched` too."""
 COUNTS: Final = (
     MATCHED, REPEATED, CORRECTED, SUPERSEDED, DUPLICATE, EARLY, OVERDUE, TOO_LATE, EXPIRED, ORPHAN, UNKNOWN_MODEL
 )  # fmt: skip

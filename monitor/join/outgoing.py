@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from detectors.arrays import Bools
 from detectors.columns import ABSENT, CODE_ABSENT
 from detectors.reference import Reference
 from monitor.events.batch import Batch
@@ -49,17 +50,20 @@ class PredictionBlocks:
             n_columns=len(self._coarse.names),
         )
 
-    def blocks(self, batch: Batch, n_partitions: int) -> Iterator[tuple[int, Predictions]]:
-        """Partition and block, of all rows that have an id and speak of their prediction."""
+    def wanted(self, batch: Batch) -> Bools:
+        """(n,) the rows that have an id and speak of their prediction."""
         if batch.ids is None:
-            return
-        wanted = batch.ids.any(axis=1)
+            return np.zeros(batch.n, dtype=np.bool_)
+        wanted: Bools = (batch.ids != 0).any(axis=1)
         spoken = [batch.numeric[row] != ABSENT for row in self._scores]
         if self._label is not None:
             spoken.append(batch.codes[self._label] != CODE_ABSENT)
-        if spoken:
-            wanted &= np.any(spoken, axis=0)
-        if not wanted.any():
+        return wanted & np.any(spoken, axis=0) if spoken else wanted
+
+    def blocks(self, batch: Batch, n_partitions: int) -> Iterator[tuple[int, Predictions]]:
+        """Partition and block, of all rows that have an id and speak of their prediction."""
+        wanted = self.wanted(batch)
+        if batch.ids is None or not wanted.any():
             return
         ids = batch.ids
         batch = bounded(batch, self.shape.pane_ms, self._max_versions)

@@ -41,6 +41,7 @@ class JoinStep:
     deletes: keys of rows and lists to remove, before `blocks` are written.
     seal: its new value.
     counts: by model and one of `COUNTS`.
+    before_ms, after_ms: how far time was complete in all sources, before and after the message; None for not known.
     """
 
     offset: int
@@ -50,6 +51,8 @@ class JoinStep:
     deletes: Sequence[bytes]
     seal: bytes
     counts: Counter[tuple[str, str]]
+    before_ms: int | None = None
+    after_ms: int | None = None
 
     def apply(self, rows: dict[bytes, bytes]) -> None:
         """Write into a dictionary that is the state."""

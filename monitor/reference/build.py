@@ -1,7 +1,8 @@
 """`driftline reference build`: from a file of the reference period's predictions to a reference.
 
 A file of any size needs the memory of one column (eight bytes a row, and what sorting takes), of the categories, and
-of a batch of rows. CSV and JSON lines are copied into a temporary Parquet file first; it is removed whatever happens.
+of a batch of rows; with labels some 600 bytes a row more. CSV and JSON lines are copied into a temporary Parquet file
+first; it is removed whatever happens.
 
 Timestamps are not needed. Where rows have them, the reference's own panes show how much unchanged windows differ
 (`detectors.panes`); where they have none, rows are taken as independent. Rows of all versions count together; rows that
@@ -10,7 +11,7 @@ same digest).
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,24 +27,20 @@ from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
 from monitor.config.schema import ColumnKind, Model
 from monitor.errors import InputError
-from monitor.events.mapping import Mapping as FieldMapping
-from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.events.models import LABEL, SCORE
 from monitor.eventtime.seasons import season_name, seasons_of
-from monitor.files.read import format_of, open_table
-from monitor.files.staging import staged
 from monitor.files.table import TableFile
-from monitor.reference.columns import FilePlaces, chunks, find_places
+from monitor.reference.columns import FilePlaces, chunks, find_places, no_target
+from monitor.reference.data import BuildProgress, open_data
 from monitor.reference.derived import DerivedColumns, derive_columns
+from monitor.reference.joined import join_labels
 from monitor.reference.kinds import CONFIGURED, MAX_DISTINCT, Examined, InferredColumn, TooMany, examine, left_out
+from monitor.reference.labelled import LabelReport, with_labels
 from monitor.reference.panes import pane_plans
-from monitor.reference.prediction import in_one_place
 from monitor.reference.rare import RareRows, other_rows
 from monitor.reference.rows import rows_of, segment_values
 from monitor.reference.sketches import batches_of, row_times, sketch_rows
 from monitor.reference.studies import pane_studies, studied_methods, wanted_seasons
-
-BuildProgress = Callable[[str, float], None]
-"""Takes what is being done, and the fraction of it that is done, 0 to 1."""
 
 _PREDICTION: Final[dict[str, ColumnKind]] = {SCORE: "numeric", LABEL: "categorical"}
 _UNFIT: Final = {"": "it has no name", **dict.fromkeys(_PREDICTION, "the name is the prediction's own")}
@@ -70,6 +67,8 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
         By segment dimension: how many values it has, also those that are no segment of their own.
     n_without_time
         Rows that have no time, or none that can be read; they lie in no pane.
+    labels
+        What came of the labels; None: the reference has none.
     """
 
     reference: Reference
@@ -78,10 +77,16 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...]
     n_values: Mapping[str, int]
     n_without_time: int = 0
+    labels: LabelReport | None = None
 
 
 def build_reference(
-    model: Model, path: Path, *, version: str = "", progress: BuildProgress = _unwatched
+    model: Model,
+    path: Path,
+    *,
+    version: str = "",
+    labels: Path | None = None,
+    progress: BuildProgress = _unwatched,
 ) -> BuiltReference:
     """Build the reference of a model from a Parquet, CSV or JSON lines file.
 
@@ -93,19 +98,30 @@ def build_reference(
         Its name says the format: see `monitor.files.read.FORMATS`.
     version
         A label; "" takes the data's own version, if there is just one.
+    labels
+        A file of what was true of these predictions, joined by their ids; None: the column `mapping.target`, if that is
+        configured, else the reference has no labels.
     progress
         Called often.
 
     Raises
     ------
     InputError
-        The file cannot be read, has no rows, or lacks a column that the configuration names.
+        A file cannot be read, has no rows, lacks a column that the configuration names, or labels nothing.
     """
+    labelled = labels is not None or model.mapping.target is not None
+    if labelled and model.task == "none":
+        raise InputError(
+            f"model {model.name!r} predicts nothing that labels could be compared with",
+            hint="say what it predicts: task: binary, multiclass or regression",
+        )
     with tempfile.TemporaryDirectory(prefix="driftline-") as folder:
-        table, mapping = _open(model, path, Path(folder), progress)
+        table, mapping = open_data(model, path, Path(folder), progress, with_ids=labels is not None)
         if not table.n_rows:
             raise InputError(f"{path} has no rows", hint="name a file with the reference period's predictions")
         places = find_places(table, model, mapping)
+        if labelled and labels is None and places.target is None:
+            raise no_target(table, model, places)
         keep, versions = rows_of(table, places, model, partial(progress, "versions"))
         n_rows = table.n_rows if keep is None else int(keep.sum())
         examined = _examine_all(table, places, model, keep, n_rows, progress)
@@ -145,20 +161,25 @@ def build_reference(
             for index, column in enumerate(layout.columns)
             if column.others and (leaf := places.leaf_of(column.name)) is not None
         ]
-    _check_unchanged(path, sketches[WHOLE], watched, extra, n_rows)
+        _check_unchanged(path, sketches[WHOLE], watched, extra, n_rows)
+        rare = RareRows(layout, dimensions, sketches[WHOLE], segments, others)
+        bare = Reference(
+            model=model.name,
+            version=version or (versions[0] if len(versions) == 1 else ""),
+            layout=layout,
+            dimensions=dimensions,
+            sketches=sketches,
+            cell_means=cell_means,
+            rare=rare.of_reference(sketches),
+            seasons={season_name(*season): found for season, found in zip(seasons, groups[len(plans) :], strict=True)},
+            derived=derived,
+        )
+        report = None
+        if labelled:
+            joined = join_labels(table, places, bare, keep, times_ms, model, labels, partial(progress, "labels"))
+            named = str(labels) if labels is not None else f"{path}, column {model.mapping.target!r}"
+            bare, report = with_labels(bare, joined, model, times_ms[times_ms >= 0], named=named)
     nulls = dict(zip((column.name for column in layout.columns), sketches[WHOLE].nulls.tolist(), strict=True))
-    rare = RareRows(layout, dimensions, sketches[WHOLE], segments, others)
-    bare = Reference(
-        model=model.name,
-        version=version or (versions[0] if len(versions) == 1 else ""),
-        layout=layout,
-        dimensions=dimensions,
-        sketches=sketches,
-        cell_means=cell_means,
-        rare=rare.of_reference(sketches),
-        seasons={season_name(*season): found for season, found in zip(seasons, groups[len(plans) :], strict=True)},
-        derived=derived,
-    )
     reference = bare.with_studies(
         pane_studies(bare, studied_methods(model), plans, groups[: len(plans)], rare, panes_of_rows, seasons)
     )
@@ -172,23 +193,8 @@ def build_reference(
         versions=versions,
         n_values={name: n for name, (_, n) in found.items()},
         n_without_time=int((times_ms < 0).sum()),
+        labels=report,
     )
-
-
-def _open(model: Model, path: Path, folder: Path, progress: BuildProgress) -> tuple[TableFile, FieldMapping]:
-    """The file as columns that can be read one by one, and where things lie in it."""
-    kind = format_of(path)
-    spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping)
-    numeric = {name for name, column_kind in model.columns.items() if column_kind == "numeric"}
-    numeric |= set(model.mapping.score_columns)
-    table = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
-    if kind == "parquet":
-        return in_one_place(table, model.mapping, model.task), model.mapping
-    copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
-    copy.path = path  # what is wrong with it is wrong with the user's file
-    if kind == "jsonl":  # each event's prediction has been found already
-        return copy, FieldMapping()
-    return in_one_place(copy, model.mapping, model.task), model.mapping
 
 
 def _examine_all(

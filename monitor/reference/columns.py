@@ -55,7 +55,7 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     features
         By name, in the file's order.
-    score, label, version, model, timestamp
+    score, label, version, model, timestamp, prediction_id, target
         None where the file has no such column.
     spoken_features, spoken_prediction
         A row speaks of its features, or of its prediction, where one of these is not null; None: every row does.
@@ -71,6 +71,8 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     version: Leaf | None
     model: Leaf | None
     timestamp: Leaf | None
+    prediction_id: Leaf | None
+    target: Leaf | None
     dimensions: Mapping[str, tuple[Leaf, ...]]
 
     def leaf_of(self, column: str) -> Leaf | None:
@@ -95,7 +97,8 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
         features = {
             name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in mapping.reserved
         }
-    features = {name: leaf for name, leaf in features.items() if name != PREDICTION}
+    target = None if mapping.target is None else _first(types, mapping.target)
+    features = {name: leaf for name, leaf in features.items() if name != PREDICTION and leaf != target}
     score, label = _prediction(table, mapping, model)
     named = types.get(SEGMENTS)
     segments = {}
@@ -121,6 +124,8 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
         version=_first(types, mapping.version),
         model=_first(types, MODEL),
         timestamp=_first(types, mapping.timestamp),
+        prediction_id=_first(types, mapping.prediction_id),
+        target=target,
         dimensions=dimensions,
     )
 
@@ -185,6 +190,16 @@ def _type_at(types: Mapping[str, pa.DataType], path: tuple[str, ...]) -> pa.Data
 def _field_index(type_: Any, name: str) -> int:
     index: int = type_.get_field_index(name)
     return index
+
+
+def no_target(table: TableFile, model: Model, places: FilePlaces) -> InputError:
+    """The data lacks the column that `mapping.target` names, or it is empty."""
+    return _missing(
+        table,
+        model.mapping.target or "",
+        f"with values, which `mapping.target` of model {model.name!r} names; a file of labels (--labels) would do too",
+        places.features,
+    )
 
 
 def _missing(table: TableFile, name: str, what: str, known: Any) -> InputError:

@@ -10,12 +10,18 @@ from detectors.reference import WHOLE, Reference
 from monitor.config.durations import format_duration
 from monitor.config.methods import looks_at_events
 from monitor.config.schema import Model
+from monitor.reference.performance import performance_limits
 from monitor.wording import counted, listed
 
 
 def limits(model: Model, reference: Reference) -> list[str]:
     """One sentence a fact: what is never scored, how windows of each length are calibrated, what was not studied."""
-    return [*_never_scored(model, reference), *_calibrations(model, reference), *_not_studied(model, reference)]
+    return [
+        *_never_scored(model, reference),
+        *_calibrations(model, reference),
+        *_not_studied(model, reference),
+        *performance_limits(model, reference),
+    ]
 
 
 def _never_scored(model: Model, reference: Reference) -> Iterable[str]:

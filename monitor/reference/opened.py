@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from detectors.columns import Kind
+from detectors.performance.classes import with_positive
 from detectors.reference import Reference
 from monitor.config.schema import Config, Model
 from monitor.errors import ConfigError, Problem
@@ -35,6 +36,17 @@ def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]
     if model.multivariate != (reference.derived is not None):
         here, built = ("true", "without") if model.multivariate else ("false", "with")
         yield Problem(path=f"{path}.multivariate", message=f"{here} here, but the reference was built {built} it")
+    if reference.performance is not None:
+        space = reference.performance.sketch.space
+        if model.task != space.task:
+            yield Problem(
+                path=f"{path}.task", message=f"{model.task} here, but the reference was labelled as {space.task}"
+            )
+        elif model.positive is not None and with_positive(space.classes, model.positive) != space.classes:
+            yield Problem(
+                path=f"{path}.positive",
+                message=f"{model.positive!r} here, but the reference was built with {space.classes[1]!r}",
+            )
     kinds = {column.name: column.kind for column in reference.layout.columns}
     for name, kind in model.columns.items():
         wanted = Kind.NUMERIC if kind == "numeric" else Kind.CATEGORICAL

@@ -38,13 +38,14 @@ class PanePlan(msgspec.Struct, frozen=True, kw_only=True):
         return np.where(inside, pane, -1)
 
 
-def pane_plans(times_ms: Ints, lengths_ms: Iterable[int]) -> list[PanePlan]:
+def pane_plans(times_ms: Ints, lengths_ms: Iterable[int], least: int = LEAST_PANES) -> list[PanePlan]:
     """The panes for each length of windows, and of half of those where they had to be shorter than the windows.
 
     Parameters
     ----------
     times_ms: (n,) of the rows that have a time.
     lengths_ms: of the windows.
+    least: panes of a plan.
 
     Returns
     -------
@@ -57,10 +58,10 @@ def pane_plans(times_ms: Ints, lengths_ms: Iterable[int]) -> list[PanePlan]:
     for length_ms in sorted(set(lengths_ms)):
         pane_ms = length_ms
         starts = _filled(times_ms, pane_ms)
-        while starts.size < LEAST_PANES and pane_ms // 2 >= _SHORTEST_MS:
+        while starts.size < least and pane_ms // 2 >= _SHORTEST_MS:
             pane_ms //= 2
             starts = _filled(times_ms, pane_ms)
-        if starts.size < LEAST_PANES:
+        if starts.size < least:
             continue
         plans.append(_plan(length_ms, pane_ms, starts))
         if pane_ms < length_ms and pane_ms // 2 >= _SHORTEST_MS:

@@ -1,10 +1,15 @@
 """The join in a replay: the blocks that ingest would have sent to one partition, and a dictionary for the state.
 
-What matches is handed on; the rest is counted.
+What matches is handed on; the rest is counted. Predictions come first, then all labels by their time, so that label
+time goes on as they do and few matches wait for it: the files themselves may be in any order.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
 
 from monitor.events.batch import Batch
 from monitor.events.label_batch import LabelBatch
@@ -14,9 +19,11 @@ from monitor.join.joiner import Joiner
 from monitor.join.matches import Matches
 from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
 from monitor.join.state import DictStore
-from monitor.join.step import JoinModel
+from monitor.join.step import JoinModel, JoinStep
 
-_TOPIC = "replay"
+_TOPIC: Final = "replay"
+ROWS: Final = 10_000
+"""Labels that are joined at a time: windows are measured once for all of them."""
 
 
 class JoinReplay:
@@ -26,6 +33,8 @@ class JoinReplay:
     ----------
     on_matches
         is given what matches, also what is taken back (`Matches.sign`).
+    on_step
+        is given all that each step leads to, and how far label time is complete.
 
     Attributes
     ----------
@@ -38,14 +47,18 @@ class JoinReplay:
         models: Sequence[JoinModel],
         blocks: Mapping[str, PredictionBlocks],
         on_matches: Callable[[Matches], None] = lambda _matches: None,
+        *,
+        on_step: Callable[[JoinStep], None] = lambda _step: None,
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._joiner = Joiner(models)
         self._blocks = blocks
         self._on_matches = on_matches
+        self._on_step = on_step
         self._store = DictStore()
         self._offset = 0
         self._latest_ms = 0
+        self._label_ms: int | None = None
 
     def feed(self, batches: Iterable[Batch], labels: Iterable[LabelBatch]) -> None:
         """Take in predictions, or labels, or both; in any order."""
@@ -55,6 +68,18 @@ class JoinReplay:
         self._latest_ms = max([self._latest_ms, *times])
         for predictions, of_labels in blocks_by_partition(batches, labels, self._blocks, 1).values():
             self._advance(JoinMessage(predictions=predictions, labels=of_labels))
+
+    def feed_labels(self, labels: Sequence[LabelBatch]) -> None:
+        """Take in all labels there are, by their time, and let label time go on as they do. Last, it is complete as far
+        as anything came."""
+        for part, until_ms in _by_time(labels):
+            self.feed([], part)
+            self._pass(until_ms)
+        self._pass(self._latest_ms)
+
+    def close_label_time(self, after_ms: int) -> None:
+        """Label time is complete this long after the latest event of all."""
+        self._pass(self._latest_ms + after_ms)
 
     def close(self) -> None:
         """Let time go to the latest event of all: what no label can come to any more is counted as expired."""
@@ -66,15 +91,51 @@ class JoinReplay:
             self._advance(JoinMessage())
 
     @property
+    def latest_ms(self) -> int:
+        """The time of the latest event of all, milliseconds since 1970; 0 before any."""
+        return self._latest_ms
+
+    @property
     def state(self) -> dict[bytes, bytes]:
         """What is kept now."""
         return self._store.rows
 
-    def _advance(self, message: JoinMessage) -> None:
+    def _pass(self, until_ms: int) -> None:
+        """Tell how far label time is complete. The join itself need not know: no prediction expires before `close`, so
+        that what comes of a label does not depend on where it stands."""
+        self._advance(JoinMessage(), until_ms)
+
+    def _advance(self, message: JoinMessage, until_ms: int | None = None) -> None:
         step = self._joiner.advance(self._store, decode(encode(message)), self._offset)
         assert step is not None
         self._offset += 1
-        self.counts.update(step.counts)
+        before_ms = self._label_ms
+        if until_ms is not None:
+            self._label_ms = until_ms if before_ms is None else max(before_ms, until_ms)
+        step = replace(step, before_ms=before_ms, after_ms=self._label_ms)
         for matches in step.matches:
             self._on_matches(matches)
+        self._on_step(step)
+        self.counts.update(step.counts)
         step.apply(self._store.rows)
+
+
+def _by_time(labels: Sequence[LabelBatch]) -> Iterator[tuple[list[LabelBatch], int]]:
+    """The labels in order of time, some at once, each time with the latest of their times."""
+    if not labels:
+        return
+    times = np.concatenate([batch.timestamps_ms for batch in labels])
+    batch_of = np.repeat(np.arange(len(labels)), [batch.n for batch in labels])
+    row_of = np.concatenate([np.arange(batch.n) for batch in labels])
+    order = np.argsort(times, kind="stable")
+    for start in range(0, order.size, ROWS):
+        rows = order[start : start + ROWS]
+        part = [
+            _rows(labels[place], row_of[rows[batch_of[rows] == place]]) for place in np.unique(batch_of[rows]).tolist()
+        ]
+        yield part, int(times[rows[-1]])
+
+
+def _rows(batch: LabelBatch, rows: Any) -> LabelBatch:
+    arrays = ("ids", "timestamps_ms", "numbers", "class_codes", "values", "sources")
+    return replace(batch, **{name: getattr(batch, name)[rows] for name in arrays})

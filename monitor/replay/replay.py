@@ -18,14 +18,21 @@ from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch, Decoded, Rejected
+from monitor.events.label_batch import DecodedLabels, LabelBatch
 from monitor.eventtime.watermark import Clock
 from monitor.eventtime.windows import longest_ms
+from monitor.join.outgoing import PredictionBlocks
+from monitor.join.performance_messages import PerformanceMessages
+from monitor.join.step import JoinModel, JoinStep
+from monitor.replay.joining import JoinReplay
 from monitor.replay.record_file import RecordFile
 from monitor.sketching.deltas import sketched
 from monitor.sketching.messages import Delta, SketchMessage
 from sinks.records import RECORDS, record_of
 
 _TOPIC = "replay"
+LabelJoin = tuple[Sequence[JoinModel], Mapping[str, PredictionBlocks]]
+"""The models that have labels, and what makes blocks of their predictions."""
 
 
 class Replay:
@@ -37,9 +44,13 @@ class Replay:
         What to score, by `monitor.models.watched`.
     references
         By model: what to sketch on.
+    labels
+        What joins labels, by `monitor.models`: its models and their blocks. None where labels are not asked for.
     """
 
-    def __init__(self, models: Sequence[Watched], references: Mapping[str, Reference]) -> None:
+    def __init__(
+        self, models: Sequence[Watched], references: Mapping[str, Reference], labels: "LabelJoin | None" = None
+    ) -> None:
         self._models = {model.name: model for model in models}
         self._references = references
         self._evaluator = Evaluator(models)
@@ -47,6 +58,12 @@ class Replay:
         self._offset = 0
         self._latest_ms: int | None = None
         self.watermarks_ms: Mapping[str, int] = {}
+        self.join: JoinReplay | None = None
+        if labels is not None:
+            self.join = JoinReplay(*labels, on_step=self._joined)
+            own = [model for model in models if model.label_horizon_ms is not None]
+            self._messages = PerformanceMessages(own, 1, 1)
+        self._results: list[pa.RecordBatch] = []
 
     def feed(self, batches: Iterable[Batch]) -> list[pa.RecordBatch]:
         """Count one group of batches; returns what its events led to."""
@@ -54,22 +71,44 @@ class Replay:
         for batch in batches:
             latest_ms = int(batch.timestamps_ms.max())
             self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
-        return self._advance(sketched(batches, self._references, self._models))
+        results = self._advance(sketched(batches, self._references, self._models))
+        if self.join is not None:
+            self.join.feed(batches, [])
+        return results + self._taken()
+
+    def feed_labels(self, labels: Sequence[LabelBatch]) -> list[pa.RecordBatch]:
+        """Join all labels there are, in any order, with the predictions, which have all been fed; returns what they led
+        to."""
+        assert self.join is not None
+        self.join.feed_labels(labels)
+        return self._taken()
 
     def close(self) -> list[pa.RecordBatch]:
-        """Let event time pass the end of every window that holds an event."""
+        """Let event time pass the end of every window that holds an event, and label time the end of every pane that
+        holds a label. No horizon is taken for passed that is not."""
         if self._latest_ms is not None:
             models = self._models.values()
             self._latest_ms += max(longest_ms(model.shapes) for model in models)
             self._latest_ms += max(model.lateness_ms for model in models)
-        return self._advance([])
+        results = self._advance([])
+        if self.join is not None:
+            models = self._models.values()
+            self.join.close_label_time(max(model.lateness_ms + model.pane_ms for model in models))
+        return results + self._taken()
+
+    def _joined(self, step: JoinStep) -> None:
+        for _, message in self._messages.of(step, 0):
+            self._results += self._absorb(message)
+
+    def _taken(self) -> list[pa.RecordBatch]:
+        results, self._results = self._results, []
+        return results
 
     def _advance(self, deltas: list[Delta]) -> list[pa.RecordBatch]:
-        message = SketchMessage(
-            deltas=deltas,
-            clocks=[Clock(topic=_TOPIC, partition=0, max_event_ms=self._latest_ms)],
-            n_partitions={_TOPIC: 1},
-        )
+        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=self._latest_ms)
+        return self._absorb(SketchMessage(deltas=deltas, clocks=[clock], n_partitions={_TOPIC: 1}))
+
+    def _absorb(self, message: SketchMessage) -> list[pa.RecordBatch]:
         step = self._evaluator.advance(self._state, message, Source(topic=_TOPIC, partition=0, offset=self._offset))
         self._offset += 1
         for key, value in [*step.writes, step.seal]:
@@ -87,6 +126,7 @@ class ReplayReport(msgspec.Struct, kw_only=True):
     n_events: int = 0
     n_rejected: int = 0
     n_late_dropped: int = 0
+    n_labels_rejected: int = 0
     n_scores: int = 0
     n_verdicts: int = 0
     n_drifted: int = 0
@@ -94,20 +134,25 @@ class ReplayReport(msgspec.Struct, kw_only=True):
     windows: int = 0
 
 
-def run_replay(decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool) -> ReplayReport:
-    """Replay into `out`: a Parquet file for each record that has one, and `rejects.jsonl`, over what is there.
+def run_replay(
+    decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels] = ()
+) -> ReplayReport:
+    """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
+    `rejects.jsonl`.
 
     Raises `InputError` when `out` cannot be written.
     """
     try:
-        return _run(decoded, replay, out, close=close)
+        return _run(decoded, replay, out, close=close, labels=labels)
     except OSError as error:  # what goes wrong while reading is an `InputError` already
         raise InputError(
             f"cannot write to {out}: {error.strerror or error}", hint="name a folder with room that can be written to"
         ) from error
 
 
-def _run(decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool) -> ReplayReport:
+def _run(
+    decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels]
+) -> ReplayReport:
     out.mkdir(parents=True, exist_ok=True)
     report = ReplayReport()
     windows: set[tuple[object, ...]] = set()
@@ -129,6 +174,13 @@ def _run(decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool) 
             report.n_rejected += len(part.rejects)
             rejects.writelines(_reject_lines(part.rejects))
             take(replay.feed(part.batches))
+        if replay.join is not None:
+            batches: list[LabelBatch] = []
+            for of_labels in labels:
+                batches += of_labels.batches
+                report.n_labels_rejected += len(of_labels.rejects)
+                rejects.writelines(_reject_lines(of_labels.rejects))
+            take(replay.feed_labels(batches))
         if close:
             take(replay.close())
     for file in files.values():

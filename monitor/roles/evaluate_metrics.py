@@ -7,6 +7,7 @@ worker contradicts that worker's.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from monitor import telemetry
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.evaluator import Step
 from monitor.kafka.topics import partition_of_model
+from monitor.sketching.own_topics import SKETCHES
 from sinks.records import record_of
 
 log = structlog.get_logger()
@@ -35,6 +37,7 @@ class EvaluateMetrics:
         self._n_partitions = n_partitions
         self._watermarks_ms: dict[str, int] = {}
         self._drift: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        self._drifted: set[tuple[str, str]] = set()
         self._pinned: set[str] = set()
         self._lags: set[tuple[str, str, str]] = set()
         self._waiting: dict[str, str] = {}
@@ -54,6 +57,11 @@ class EvaluateMetrics:
             _count(telemetry.WINDOWS_SCORED, step.n_windows)
             _count(telemetry.UNKNOWN_MODEL, step.n_unknown_model)
             _count(telemetry.REST_VERSIONS, step.n_rest)
+            _count(telemetry.PERFORMANCE_MEASURED, step.n_measured)
+            for (model, outcome), n in step.n_labels.items():
+                if n > 0:
+                    telemetry.LABELS.labels(model, outcome).inc(n)
+            telemetry.REPEATED_BLOCKS.labels(SKETCHES).inc(int(step.repeated_block))
             for model in step.n_rest:
                 self._say(
                     f"versions of {model}",
@@ -101,6 +109,7 @@ class EvaluateMetrics:
             telemetry.WATERMARK_DELAY.remove(model)
         for model in [model for model in self._drift if self._partition(model) not in partitions]:
             for labels in self._drift.pop(model):
+                self._drifted.discard(labels)
                 telemetry.DRIFT_EFFECT.remove(*labels)
                 telemetry.DRIFTED.remove(*labels)
 
@@ -136,14 +145,48 @@ class EvaluateMetrics:
         whole = verdicts.filter(pc.equal(verdicts.column("segment").cast(pa.string()), pa.scalar(WHOLE)))
         keys = zip(*_values(whole, "model", "column"), strict=True)
         figures = zip(*_values(whole, "compare", "drifted", "effect", "threshold"), strict=True)
-        for labels, (compare, drifted, effect, threshold) in zip(keys, figures, strict=True):
+        words = zip(*_values(whole, "direction", "quantity", "before", "after", "window_end_ms"), strict=True)
+        for labels, (compare, drifted, effect, threshold), what in zip(keys, figures, words, strict=True):
             if compare == _PINNED:
                 self._pinned.add(labels[0])
             elif labels[0] in self._pinned:
                 continue
             self._drift[labels[0]].add(labels)
+            self._say_drifted(labels, *what, drifted=drifted)
             telemetry.DRIFTED.labels(*labels).set(drifted)
             telemetry.DRIFT_EFFECT.labels(*labels).set(effect / threshold if threshold > 0.0 else 1.0)
+
+    def _say_drifted(
+        self,
+        labels: tuple[str, str],
+        direction: str,
+        quantity: str,
+        before: float,
+        after: float,
+        end_ms: int,
+        *,
+        drifted: bool,
+    ) -> None:
+        """One line for a column that had not drifted before, and one when it no longer has."""
+        if drifted is (labels in self._drifted):
+            return
+        model, column = labels
+        at = f"{datetime.fromtimestamp(end_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        if drifted:
+            self._drifted.add(labels)
+            log.info(
+                "a column has drifted",
+                model=model,
+                column=column,
+                direction=direction,
+                quantity=quantity,
+                before=float(f"{before:.3g}"),
+                after=float(f"{after:.3g}"),
+                window_end=at,
+            )
+        else:
+            self._drifted.discard(labels)
+            log.info("a column has not drifted any more", model=model, column=column, window_end=at)
 
     def _partition(self, model: str) -> int:
         return partition_of_model(model, self._n_partitions)

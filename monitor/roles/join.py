@@ -18,6 +18,7 @@ from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.errors import DriftlineError
 from monitor.join.joiner import Joiner
+from monitor.join.performance_messages import PerformanceMessages
 from monitor.kafka import topics
 from monitor.kafka.faust import block_store
 from monitor.kafka.faust.app import consumer_of, transactional_app
@@ -27,7 +28,7 @@ from monitor.kafka.faust.producers import Producers, refused
 from monitor.kafka.faust.recovery import TransactionalTables
 from monitor.kafka.faust.worker import end_process
 from monitor.process.health import Health
-from monitor.roles.join_role import JoinRole
+from monitor.roles.join_role import JoinRole, sketch_outputs
 
 log = structlog.get_logger()
 
@@ -35,10 +36,13 @@ TURN_S = 2.0
 """How often gauges are refreshed, in seconds."""
 
 
-def build_join_app(kafka: Kafka, joiner: Joiner, *, worker: str, state_dir: Path, health: Health) -> faust.App:
+def build_join_app(
+    kafka: Kafka, joiner: Joiner, messages: PerformanceMessages, *, worker: str, state_dir: Path, health: Health
+) -> faust.App:
     """The Faust app.
 
-    `worker` is unique among join workers and the same after a restart; its state lies under its name.
+    `messages` are sent of what matches. `worker` is unique among join workers and the same after a restart; its state
+    lies under its name.
     """
     app = transactional_app(kafka, topics.join_application_id(kafka), worker, state_dir / f"join-{worker}")
     source = kafka.own_topic(topics.JOINS)
@@ -54,6 +58,7 @@ def build_join_app(kafka: Kafka, joiner: Joiner, *, worker: str, state_dir: Path
         health,
         producer_of=producers.of,
         state_of=lambda partition: cast("block_store.BlockStore", table.data).partition(partition),
+        outputs=sketch_outputs(kafka, messages),
     )
 
     @app.agent(blocks, name="join")

@@ -21,18 +21,33 @@ from monitor.errors import StoppedError, Unavailable
 from monitor.join.batch import JoinBatch
 from monitor.join.block import BadJoinMessage, NewerJoinMessage
 from monitor.join.joiner import Joiner
+from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.state import NewerState, RowStore
 from monitor.join.step import JoinStep
 from monitor.kafka import topics
 from monitor.kafka.faust.producers import TransactionMessage, refused
 from monitor.process.health import Health
 from monitor.roles.evaluate_role import COMMIT_S, PartitionProducer
+from monitor.sketching.messages import encode
 
 log = structlog.get_logger()
 
 Outputs = Callable[[JoinStep, int], Sequence[TransactionMessage]]
 """What is sent of a step's matches; the number is the partition of `drift.joins`, which with the step's offset names
 them."""
+
+
+def sketch_outputs(kafka: Kafka, messages: PerformanceMessages) -> Outputs:
+    """What matched as messages of `drift.sketches`."""
+    topic = kafka.own_topic(topics.SKETCHES)
+
+    def outputs(step: JoinStep, partition: int) -> Sequence[TransactionMessage]:
+        return [
+            TransactionMessage(topic=topic, partition=target, value=encode(message))
+            for target, message in messages.of(step, partition)
+        ]
+
+    return outputs
 
 
 class State(RowStore, Protocol):
@@ -94,9 +109,10 @@ class JoinRole:
             while events:
                 started_s = time.monotonic()
                 batch = JoinBatch(self._joiner, self._state_of(partition))
-                n_taken, hindrance = await self._compute(batch, events)
+                outputs: list[TransactionMessage] = []
+                n_taken, hindrance = await self._compute(batch, partition, events, outputs)
                 if n_taken:
-                    await self._commit(producer, partition, batch)
+                    await self._commit(producer, partition, batch, outputs)
                     for event in events[:n_taken]:
                         event.ack()
                     events = events[n_taken:]
@@ -111,13 +127,16 @@ class JoinRole:
                     ) from hindrance
 
     async def _compute(
-        self, batch: JoinBatch, events: Sequence[EventT[bytes]]
+        self, batch: JoinBatch, partition: int, events: Sequence[EventT[bytes]], outputs: list[TransactionMessage]
     ) -> tuple[int, NewerJoinMessage | NewerState | None]:
-        """Fill the batch. Returns how many events it took, and what keeps it from taking the next."""
+        """Fill the batch, and `outputs` with what is sent of it. Returns how many events it took, and what keeps it
+        from taking the next."""
         for n_taken, event in enumerate(events):
             offset = event.message.offset
             try:
-                batch.add(event.message.value or b"", offset)
+                step = batch.add(event.message.value or b"", offset)
+                if step is not None:
+                    outputs += self._outputs(step, partition)
             except (NewerJoinMessage, NewerState) as hindrance:
                 return n_taken, hindrance
             except BadJoinMessage as error:
@@ -129,9 +148,11 @@ class JoinRole:
             await asyncio.sleep(0)  # other partitions' turn, and the signals'
         return len(events), None
 
-    async def _commit(self, producer: PartitionProducer, partition: int, batch: JoinBatch) -> None:
+    async def _commit(
+        self, producer: PartitionProducer, partition: int, batch: JoinBatch, outputs: Sequence[TransactionMessage]
+    ) -> None:
         """The transaction, then the store: a crash in between is made good from the changelog."""
-        messages = [message for step in batch.steps for message in self._outputs(step, partition)]
+        messages = [*outputs]
         messages += [
             TransactionMessage(topic=self._changelog, partition=partition, key=key, value=value)
             for key, value in batch.changelog

@@ -3,6 +3,9 @@
 A message carries the deltas of the models that live on that partition (many versions, panes and segments at once, for a
 message costs the score role far more than its bytes) and the clocks of the source partitions that the sender read. The
 clocks stand in the last message of a commit: they may only be believed once everything before them is counted.
+
+The join sends on the same topic, on the partition where the model lives, what the matches of one block of `drift.joins`
+say of performance, and on every partition how far label time is complete.
 """
 
 import msgspec
@@ -10,9 +13,10 @@ import zstandard
 
 from monitor.eventtime.watermark import Clock
 
-SCHEMA_VERSION = 3
-"""3: on references of format 3, which may have derived columns. 2: sketches of format 2 (`detectors.wire`), which
-say what events spoke of. Older ones are read."""
+SCHEMA_VERSION = 4
+"""4: performance deltas, the block that they came from, and clocks of label time. 3: on references of format 3, which
+may have derived columns. 2: sketches of format 2 (`detectors.wire`), which say what events spoke of. Older ones are
+read."""
 # A message decompresses to at most this: a corrupt or hostile frame must not take the worker's memory.
 MAX_DECODED_BYTES = 256 * 1024 * 1024
 
@@ -57,14 +61,98 @@ class SourceRange(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     last: int
 
 
+class PerformanceEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Matches of one version, pane of predictions, pane of labels and segment; negative where labels were corrected.
+
+    Attributes
+    ----------
+    pane_start_ms: of the predictions' pane.
+    label_pane_ms: where the labels' pane starts, in label time; of what is taken back, that of the label which does so.
+    n: matches, less those taken back.
+    sketch: an encoded `detectors.performance.sketch.PerformanceSketch`.
+    delays: of the whole only: by cell of `detectors.performance.delay.EDGES_MS`, labels by their delay.
+    """
+
+    version: str
+    pane_start_ms: int
+    label_pane_ms: int
+    segment: str
+    n: int
+    sketch: bytes
+    delays: dict[int, int] = {}
+
+
+class ErrorSums(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Errors and losses as whole numbers, so that they add up to the bit.
+
+    Attributes
+    ----------
+    n_said, n_wrong: matches whose prediction named a class, and those that named another than the label's.
+    n_loss: matches with a loss; `loss` and `squares` are the sums of their losses and squared losses in units of
+        `detectors.performance.sketch.UNIT`.
+    """
+
+    n_said: int = 0
+    n_wrong: int = 0
+    n_loss: int = 0
+    loss: int = 0
+    squares: int = 0
+
+    def __add__(self, other: "ErrorSums") -> "ErrorSums":
+        return ErrorSums(
+            n_said=self.n_said + other.n_said,
+            n_wrong=self.n_wrong + other.n_wrong,
+            n_loss=self.n_loss + other.n_loss,
+            loss=self.loss + other.loss,
+            squares=self.squares + other.squares,
+        )
+
+
+class ErrorEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What the labels of one pane of label time say of one version."""
+
+    version: str
+    label_pane_ms: int
+    sums: ErrorSums
+
+
+class PerformanceDelta(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """New matches of one model, in the cells of the space of the reference with this digest."""
+
+    model: str
+    reference: str
+    pane_ms: int
+    entries: list[PerformanceEntry] = []
+    errors: list[ErrorEntry] = []
+
+
+class BlockName(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Which message of `drift.joins` matches came from: it stays the same when they are sent again.
+
+    `part` numbers the messages that one partition of `drift.sketches` is sent of it.
+    """
+
+    partition: int
+    offset: int
+    part: int = 0
+
+
 class SketchMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message: deltas, then clocks. `n_partitions` counts the partitions of every source topic."""
+    """One message: deltas, then clocks. `n_partitions` counts the partitions of every source topic.
+
+    `block` names where the deltas in `performance` came from. `label_clocks` say of partitions of `drift.joins` how far
+    label time is complete there, and `n_label_partitions` how many of them there are.
+    """
 
     schema_version: int = SCHEMA_VERSION
     deltas: list[Delta] = []
     clocks: list[Clock] = []
     n_partitions: dict[str, int] = {}
     sources: list[SourceRange] = []
+    performance: list[PerformanceDelta] = []
+    block: BlockName | None = None
+    label_clocks: list[Clock] = []
+    n_label_partitions: dict[str, int] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,13 +1,13 @@
 """The keys of a ClickHouse destination."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from msgspec import Meta, field
 
 from sinks.secret import Secret
-from sinks.settings import DestinationSettings, Form, FormError
+from sinks.settings import DestinationSettings, Embedded, Form, FormError
 
 if TYPE_CHECKING:
     from sinks.clickhouse.sink import ClickHouseSink
@@ -60,9 +60,16 @@ class Settings(DestinationSettings, frozen=True, kw_only=True):
 
         return ClickHouseSink(self.dsn.reveal(), retention_days=self.retention_days)
 
-    def embedded(self, folder: Path) -> dict[str, Any]:
-        """The engine that comes as a wheel, chDB, in the folder of its own DSN, else in `folder`."""
-        return {} if self.dsn.reveal().startswith("chdb:///") else {"dsn": f"chdb://{quote(str(folder))}"}
+    def embedded(self, folder: Path, port: int) -> Embedded:
+        """The engine that comes as a wheel, chDB, in a process of its own; its data in its own DSN's folder, else in
+        `folder`."""
+        own = self.dsn.reveal()
+        path = unquote(urlsplit(own).path) if own.startswith("chdb:///") else str(folder)
+        return Embedded(
+            keys={"dsn": f"clickhouse://127.0.0.1:{port}/default"},
+            command=("sinks.clickhouse.engine", path, str(port)),
+            at_rest={"dsn": f"chdb://{quote(path)}"},
+        )
 
     def where(self) -> str:
         """The address without its password; that of chDB says when others may open it."""

@@ -15,7 +15,7 @@ from sinks.clickhouse.classify import classify
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.ddl import DEFAULT_RETENTION_DAYS, column_name
 from sinks.destination import Dropped, Written
-from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
+from sinks.errors import BadRecord, SinkRejected, SinkUnavailable, scrub
 from sinks.records import RECORDS, Record, record_of
 from sinks.records.check import broken_rows
 from sinks.records.split import split
@@ -25,6 +25,7 @@ from sinks.records.split import split
 BATCH_ROWS: Final = 50_000
 BATCH_BYTES: Final = 32 << 20
 
+_FORMS: Final = {"table": "PrettyCompactMonoBlock", "json": "JSONEachRow", "csv": "CSVWithNames"}
 _SETTINGS: Final = {
     # A replay of ten years lies in 120 monthly partitions. The server's limit of 100 would refuse it as TOO_MANY_PARTS,
     # which looks as if trying again would help.
@@ -144,6 +145,25 @@ class ClickHouseSink:
         """
         with contextlib.closing(self._connect(self._address)) as client:
             return migrations.holds_results(client)
+
+    def query(self, statement: str, form: str) -> bytes:
+        """What a statement answers, as `sinks.destination.Queryable` says.
+
+        Raises
+        ------
+        SinkUnavailable, SinkRejected
+            As `connect`.
+        BadRecord
+            ClickHouse's words about the statement.
+        """
+        with contextlib.closing(self._connect(self._address)) as client:
+            try:
+                return bytes(client.raw_query(statement.rstrip().rstrip(";"), fmt=_FORMS[form]))
+            except (ClickHouseError, OSError) as error:
+                problem = classify(error, secrets=(self._address.password,), address=str(self._address))
+                if not isinstance(problem, SinkUnavailable):
+                    raise BadRecord(scrub(str(error), (self._address.password,))) from error
+                raise problem from error
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -19,7 +19,9 @@ RECORD = Record(
             name="column",
             type=TEXT,
             key=True,
-            meaning="a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features",
+            meaning="a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features; from "
+            "labels: `@loss`, `@relation` of inputs to labels, `@subgroup` (the worst part of any column), `@delay` of "
+            "labels, `@labels_missing`, `@labels_selective`",
         ),
         Field(name="window_start_ms", type=TIME, unit=TIME_UNIT, key=True, meaning="first instant of the window"),
         Field(name="window_end_ms", type=TIME, unit=TIME_UNIT, key=True, meaning="end of the window, exclusive"),
@@ -28,12 +30,16 @@ RECORD = Record(
             name="compare",
             type=TEXT,
             key=True,
-            meaning="what the window was compared with: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`",
+            meaning="what the window was compared with: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`; "
+            "`sequential adwin`: a sequential detector, whose windows are panes of label time",
         ),
         Field(name="drifted", type=pa.bool_(), meaning="the effect reaches its threshold, and significantly so"),
         Field(name="p_value", type=FLOAT, meaning="in [0, 1]: Simes over the column's methods"),
         Field(
-            name="q_value", type=FLOAT, meaning="in [0, 1]: Benjamini-Hochberg over the window's columns and segments"
+            name="q_value",
+            type=FLOAT,
+            meaning="in [0, 1]: Benjamini-Hochberg over the window's columns and segments; what rests on labels is a "
+            "family of its own; NaN, as the p-value, of a sequential detector",
         ),
         Field(name="method", type=TEXT, meaning="the method that says most"),
         Field(name="effect", type=FLOAT, unit="the method's own unit", meaning="its debiased effect, at least 0"),
@@ -43,7 +49,9 @@ RECORD = Record(
             type=TEXT,
             meaning="`up`, `down`, `wider`, `narrower`, `reshaped`, `new category`, `category gone`, `category up`, "
             "`category down`, `more missing`, `fewer missing`, `more invalid`, `fewer invalid`, `above range`, "
-            "`below range`, `fewer features`, `fewer predictions`; `none` where nothing drifted",
+            "`below range`, `fewer features`, `fewer predictions`; of losses `worse`, `better`, `changed relation`, "
+            "`worse in part`, `masked` (in part, while the whole stands still); of labels `later`, `sooner`, `labels "
+            "missing`, `labels selective`; `none` where nothing drifted",
         ),
         Field(
             name="quantity", type=TEXT, meaning="what changed most: `mean`, `share of UA`; empty where nothing drifted"

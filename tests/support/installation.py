@@ -70,10 +70,18 @@ class Installation:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.log = (folder / "roles.log").open("ab")
 
+    @property
+    def labels(self) -> str:
+        """The topic of labels."""
+        return self.config.kafka.topics.labels[0]
+
     def prepare(self, source_partitions: int) -> None:
         """Topics and schema."""
         kafka = self.config.kafka
-        wiring.prepare_topics(self.config, {self.source: source_partitions, kafka.topics.features[0]: 1})
+        sources = {self.source: source_partitions, kafka.topics.features[0]: 1}
+        if self.config.joins_labels:
+            sources[self.labels] = source_partitions
+        wiring.prepare_topics(self.config, sources)
         wiring.migrate(self.config)
 
     def start(self, role: str, worker: str, *arguments: str, release: Environment | None = None) -> None:
@@ -106,12 +114,15 @@ class Installation:
         process.wait()
 
     def has_disk(self, worker: str) -> bool:
-        """Whether a score worker has begun to keep state on its disk."""
-        return any((self.folder / "state" / f"evaluate-{worker}").rglob("*.log"))
+        """Whether a score or join worker has begun to keep state on its disk."""
+        return any(self._disk(worker).rglob("*.log"))
 
     def lose_disk(self, worker: str) -> None:
-        """Delete what a dead score worker kept on its disk."""
-        shutil.rmtree(self.folder / "state" / f"evaluate-{worker}")
+        """Delete what a dead score or join worker kept on its disk."""
+        shutil.rmtree(self._disk(worker))
+
+    def _disk(self, worker: str) -> Path:
+        return self.folder / "state" / f"{'join' if worker.startswith('join') else 'evaluate'}-{worker}"
 
     def stop(self) -> None:
         """Ask every role to finish, and wait."""

@@ -1,5 +1,8 @@
 """Reference files: they round-trip, their digest is of what windows are compared with, and rubbish is refused."""
 
+import functools
+
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +10,17 @@ from hypothesis import strategies as st
 
 from detectors.accumulate import accumulate
 from detectors.columns import Column, Kind
-from detectors.errors import ConfigurationError, MalformedReference
+from detectors.errors import ConfigurationError, DetectorError, LayoutMismatch, MalformedReference
 from detectors.examples import reference_of
 from detectors.layout import Layout
+from detectors.performance.accumulate import sketch_matches
+from detectors.performance.build import performance_space
+from detectors.performance.delay import delay_counts, delay_curve
+from detectors.performance.matches import Matches
+from detectors.performance.reference import performance_reference
+from detectors.performance.reference_wire import decode_labelled, encode_labelled
+from detectors.performance.sketch import PerformanceSketch
+from detectors.performance.space import Task
 from detectors.reference import Reference, categorical_column, numeric_column, segment_name
 from detectors.sketch import Sketch
 
@@ -167,5 +178,108 @@ def test_the_thousand_largest_categories_are_cells_and_ties_go_by_name():
 
 
 def test_a_reference_file_of_another_format_says_so():
-    with pytest.raises(MalformedReference, match="reference format 1; this release reads 2"):
+    with pytest.raises(MalformedReference, match="reference format 1; this release reads 2, 3 and 4"):
         Reference.decode(ENCODED[:8] + b"\x01" + ENCODED[9:])
+
+
+def labelled_reference(shift=0.0):
+    rng = np.random.default_rng(4)
+    score, x = rng.uniform(size=800), rng.normal(size=800)
+    column, means = numeric_column("@score", score)
+    feature, own_means = numeric_column("x", x)
+    layout = Layout([feature, categorical_column("city", {"Oslo": 5, "\ud800": 3}), column])
+    codes = np.zeros((1, 800), dtype=np.int32)
+    counted = accumulate(
+        layout, numeric=np.stack([x, score]), codes=codes, slots=np.zeros((1, 800), np.int32), n_slots=1, unseen={}
+    )
+    name = segment_name("d", "\udc00")
+    bare = Reference(
+        model="m",
+        version="1",
+        layout=layout,
+        dimensions={"d": ("\udc00",)},
+        sketches={"": counted[0], name: counted[0]},
+        cell_means=np.concatenate([own_means, np.full(4, np.nan), means]),
+    )
+    space = performance_space(bare, Task.BINARY, classes=("no", "\udfff"))
+    label = (rng.uniform(size=800) < score + shift).astype(np.int32)
+    panes = [
+        sketch_matches(space, Matches.of(space, 100, label=label[rows], scores=score[None, rows]))
+        for rows in (slice(start, start + 100) for start in range(0, 800, 100))
+    ]
+    whole = functools.reduce(PerformanceSketch.merge, panes)
+    delay = delay_curve(delay_counts(rng.exponential(6e5, size=800), np.ones(800, dtype=np.int64)), np.full(100, 1e7))
+    performance = performance_reference(whole, panes_by_length={3_600_000: panes, 86_400_000: panes[:2]})
+    return bare.with_performance(performance, {name: panes[0]}, delay)
+
+
+def test_a_labelled_reference_comes_back_as_it_was():
+    reference = labelled_reference()
+    back = Reference.decode(reference.encode())
+    assert back.digest == reference.digest
+    assert back.performance.sketch == reference.performance.sketch
+    assert back.performance.spreads == reference.performance.spreads
+    assert back.segment_performance == reference.segment_performance
+    assert back.delay == reference.delay
+    assert back.with_studies([]).performance is back.performance
+    assert back.performance_of("", 7_200_000).spread == reference.performance.spreads[3_600_000]
+    assert back.performance_of("", 80_000_000).spread == reference.performance.spreads[86_400_000]
+
+
+def test_labels_and_their_delay_are_in_the_digest_and_no_labels_change_no_digest():
+    reference = labelled_reference()
+    assert labelled_reference(shift=0.01).digest != reference.digest
+    slower = reference.with_performance(reference.performance, reference.segment_performance, None)
+    assert slower.digest != reference.digest
+    fewer = reference.with_performance(reference.performance, {}, reference.delay)
+    assert fewer.digest != reference.digest
+    assert small_reference().encode()[8] == 3  # the release before reads it
+    assert reference.encode()[8] == 4
+
+
+def test_the_performance_of_other_cells_is_refused():
+    reference, other = labelled_reference(), labelled_reference()
+    space = performance_space(reference, Task.BINARY, classes=("a", "b"))
+    with pytest.raises(LayoutMismatch):
+        reference.with_performance(reference.performance, {"d=x": PerformanceSketch.empty(space)}, None)
+    with pytest.raises(ConfigurationError):
+        reference.with_performance(None, {}, other.delay)
+
+
+def packed_again(change):
+    """A labelled reference's file in which `change` was made to the record of its labels, and all hashes fit."""
+    reference = labelled_reference()
+    labelled = msgspec.msgpack.decode(
+        encode_labelled(reference.layout, reference.performance, reference.segment_performance, reference.delay)
+    )
+    change(labelled)
+    return decode_labelled(msgspec.msgpack.encode(labelled), reference.layout)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.__setitem__(0, 9),
+        lambda record: record[1].__setitem__(2, [99]),
+        lambda record: record[1].__setitem__(1, [b"one"]),
+        lambda record: record[1].__setitem__(7, float("nan")),
+        lambda record: record[1][4][0].__setitem__(2, [77] * len(record[1][4][0][2])),
+        lambda record: record[1][4][0].__setitem__(2, [0]),
+        lambda record: record.__setitem__(2, record[2][:-4]),
+        lambda record: record[3].append([b"s", b""]),
+        lambda record: record[4].__setitem__("labelled", [0.5]),
+        lambda record: record[4].__setitem__("labelled", [2.0] * len(record[4]["labelled"])),
+        lambda record: record[4]["counts"].__setitem__(0, -1),
+        lambda record: record.pop(),
+        lambda record: record.append(0),
+    ],
+)
+def test_labels_that_contradict_themselves_are_refused(change):
+    with pytest.raises(DetectorError):
+        packed_again(change)
+
+
+@given(st.binary(max_size=40))
+def test_rubbish_in_the_place_of_labels_is_refused(data):
+    with pytest.raises(MalformedReference):
+        decode_labelled(data, categories(("a",)))

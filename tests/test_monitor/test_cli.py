@@ -5,12 +5,14 @@ import functools
 import logging
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +174,7 @@ def commands() -> dict[str, Any]:
 def test_the_commands_are_those_of_the_design() -> None:
     assert set(commands()) == {
         "demo", "up", "reference build", "check", "replay", "run", "ingest", "join", "evaluate", "deliver", "migrate",
-        "bench",
+        "bench", "query", "status",
     }  # fmt: skip
 
 
@@ -185,11 +187,17 @@ def test_every_command_has_help_with_an_example(run: Run, words: str) -> None:
     assert said.err == ""
 
 
+def test_the_version_is_told(run: Run) -> None:
+    said = run("--version")
+    assert (said.code, said.out.split()[0]) == (0, "driftline")
+    assert said.out.split()[1] == version("driftline")
+
+
 @pytest.mark.parametrize("words", commands())
 def test_the_example_in_the_help_can_be_typed(words: str) -> None:
     command = commands()[words]
     (example,) = re.findall(rf"Example: driftline {words}(.*)", command.help)
-    parsed = command.make_context(words, example.split())
+    parsed = command.make_context(words, shlex.split(example))
     given = {name for name, value in parsed.params.items() if value not in (None, False)}
     assert given or words == "demo"
 
@@ -238,7 +246,8 @@ def test_a_slip_in_typing_is_one_line_and_code_2(run: Run, arguments: str, text:
 
 @pytest.mark.parametrize("words", [words for words in commands() if words not in ("demo", "bench")])
 def test_a_configuration_that_is_not_there_is_one_line_and_code_2(run: Run, words: str, tmp_path: Path) -> None:
-    more = {"reference build": ("--data", "x.csv"), "replay": ("--predictions", "x.csv", "--out", tmp_path / "out")}
+    more = {"reference build": ("--data", "x.csv"), "replay": ("--predictions", "x.csv", "--out", tmp_path / "out"),
+            "query": ("SELECT 1",)}  # fmt: skip
     said = run(*words.split(), tmp_path / "driftline.yaml", *more.get(words, ()))
     said.assert_one_error(2, f"{tmp_path}/driftline.yaml: cannot be read: No such file or directory")
 
@@ -281,6 +290,22 @@ def test_a_destination_that_there_is_not_is_one_line_and_names_those_there_are(r
     said = run("deliver", data / "driftline.yaml", "elsewhere")
     said.assert_one_error(2, "no destination 'elsewhere'")
     assert "clickhouse" in said.err
+
+
+def test_a_wrong_statement_is_one_line_and_code_2(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("chdb", reason="the embedded engine is not installed")
+    config = write_config(tmp_path, destinations={"here": {"type": "clickhouse", "dsn": f"chdb://{tmp_path / 'db'}"}})
+    asked = run("query", config, "SELECT wrong FROM nowhere")
+    asked.assert_one_error(2, "nowhere")
+    assert "docs/records.md" in asked.err
+
+
+def test_a_database_that_is_away_is_one_line_and_code_3(run: Run, tmp_path: Path, free_port: Callable[[], int]) -> None:
+    address = f"clickhouse://default:secret@127.0.0.1:{free_port()}/default"
+    config = write_config(tmp_path, destinations={"here": {"type": "clickhouse", "dsn": address}})
+    asked = run("query", config, "SELECT 1")
+    asked.assert_one_error(3, "127.0.0.1")
+    assert "secret" not in asked.err
 
 
 def test_a_port_that_is_taken_is_one_line_and_code_3(run: Run, data: Path) -> None:

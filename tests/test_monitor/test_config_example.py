@@ -130,7 +130,8 @@ def test_the_example_tells_the_defaults() -> None:
     assert list(config.destinations) == list(bare.destinations) == ["clickhouse"]
     said, default = config.destinations["clickhouse"], bare.destinations["clickhouse"]
     assert msgspec.structs.replace(said, dsn=default.dsn) == default == ClickHouse()
-    for key in ("mapping", "lateness_ms", "retention_ms", "max_ahead_ms", "max_versions", "min_samples", "alpha"):
+    assert msgspec.structs.replace(model.mapping, target=None) == bare.models[0].mapping
+    for key in ("mature_at", "lateness_ms", "retention_ms", "max_ahead_ms", "max_versions", "min_samples", "alpha"):
         assert getattr(model, key) == getattr(bare.models[0], key), key
     assert bare.models[0] == Model(name="m", reference=Path("r"))
     assert bare.models[0].mapping == Mapping()

@@ -13,7 +13,7 @@ from test_monitor.test_config_properties import VALUES
 from monitor.config.document import Node, read
 from monitor.config.load import load
 from monitor.config.rewrite import rewrite
-from monitor.embedded.profile import embedded_config
+from monitor.embedded.profile import embedded_profile
 from sinks.clickhouse.address import ClickHouseAddress
 
 
@@ -73,7 +73,8 @@ metrics: {listen: off}
 """
     )
     before = load(path)
-    written = embedded_config(path, "127.0.0.1:1234", folder, folder / "results")
+    profile = embedded_profile(path, "127.0.0.1:1234", folder, folder / "results")
+    written = profile.path
     after = load(written)
 
     assert [model.reference for model in after.models] == [tmp_path / "references" / "one.ref", tmp_path / "two.ref"]
@@ -85,12 +86,14 @@ metrics: {listen: off}
     )
     assert set(after.kafka.client) == {"fetch.wait.max.ms"}, "security settings are for the user's own brokers"
     assert list(after.destinations) == ["here", "kept"]
-    here = after.destinations["here"]
-    assert ClickHouseAddress.parse(here.dsn.reveal()) == ClickHouseAddress(
-        scheme="chdb", path=str(folder / "results" / "here")
-    )
-    assert here.retention_days == 9
-    assert after.destinations["kept"] == before.destinations["kept"], "it lives on this machine already"
+    addresses = [ClickHouseAddress.parse(one.dsn.reveal()) for one in after.destinations.values()]
+    assert [(one.scheme, one.host, one.user) for one in addresses] == [("clickhouse", "127.0.0.1", "default")] * 2
+    folders = {name: server.command[1:] for name, server in profile.servers.items()}
+    assert folders == {
+        "here": (str(folder / "results" / "here"), str(addresses[0].port)),
+        "kept": ("/of/its-own", str(addresses[1].port)),
+    }
+    assert after.destinations["here"].retention_days == 9
     assert after.metrics.listen is None
     assert after.state_dir == folder / "state"
     assert "a secret" not in written.read_text()

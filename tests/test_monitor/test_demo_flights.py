@@ -18,6 +18,7 @@ from monitor.config.methods import DEFAULT_METHODS
 from monitor.demo import flights as demo
 from monitor.demo.model import add_predictions
 from monitor.errors import InputError
+from monitor.events.labels import LabelDecoder, LabelSpec
 
 N_FLIGHTS = 336_776
 
@@ -60,6 +61,30 @@ def test_every_flight_of_2013_is_there_once_in_order_of_departure(flights: pa.Ta
     assert pc.count_distinct(flights["prediction_id"]).as_py() == N_FLIGHTS
     times_ms = flights["timestamp_ms"].to_numpy()
     assert (np.diff(times_ms) >= 0).all()
+
+
+def test_every_flight_that_lands_has_a_label_when_it_does_and_no_other_has_one(flights: pa.Table) -> None:
+    labels = demo.labels(flights)
+    assert labels.num_rows == N_FLIGHTS - 9_430
+    assert (np.diff(labels["timestamp"].to_numpy()) >= 0).all()
+    first = labels.filter(pc.equal(labels["prediction_id"], "2013-01-01-UA-1545-EWR-0515")).to_pylist()[0]
+    arrival = datetime.datetime(2013, 1, 1, 8, 30, tzinfo=datetime.timezone(datetime.timedelta(hours=-6)))  # Houston
+    assert first["timestamp"] == arrival.timestamp() * 1000
+    assert (first["label"], first["value"]) == ("on-time", 11.0)
+    landed = flights.filter(flights["late"].is_valid())
+    taken_ms = landed["arrival_ms"].to_numpy() - landed["timestamp_ms"].to_numpy()
+    assert 0 < taken_ms.min() < taken_ms.max() < 2 * 86_400_000  # within the demo's label_horizon
+
+
+def test_labels_are_read_as_they_are_sent(flights: pa.Table) -> None:
+    rows = demo.live_rows(flights).slice(0, 2_000)
+    decoded = LabelDecoder([LabelSpec(name=demo.MODEL, task="binary")], 1).decode(
+        [value for _time_ms, _key, value in demo.label_events(rows)], None, 1_400_000_000_000
+    )
+    assert not decoded.rejects
+    (batch,) = decoded.batches
+    assert batch.n == rows.num_rows - rows["late"].null_count
+    assert set(batch.classes) == {demo.LATE, demo.ON_TIME}
 
 
 def test_a_flight_leaves_at_its_scheduled_time_in_utc(flights: pa.Table) -> None:

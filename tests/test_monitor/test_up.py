@@ -1,6 +1,7 @@
 """`driftline up` and `driftline demo` on the embedded broker leave no process, port or folder behind."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -144,6 +145,15 @@ def metric(port: int, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
 
+def driftline(*arguments: object) -> bytes:
+    """What a command prints in another shell."""
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", *map(str, arguments)], capture_output=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def three_free_ports(free_port: Callable[[], int]) -> int:
     """The first of three ports in a row: roles serve their metrics on neighbouring ones."""
     while True:
@@ -190,15 +200,35 @@ def test_up_runs_the_whole_path_and_leaves_nothing_behind(
     command.wait_for(lambda: metric(first + 1, "driftline_windows_scored_total") >= HOURS - 2, "windows to be scored")
     command.wait_for(lambda: metric(first + 2, "driftline_sink_rows_total") > 100, "rows to be written")
 
+    def drifted_is_known() -> bool:
+        return b"score" in driftline("query", installation.path, "SELECT DISTINCT column FROM drift_verdicts", "--csv")
+
+    command.wait_for(drifted_is_known, "verdicts to be asked for in another shell")
+    told = msgspec.json.decode(driftline("status", installation.path, "--json"))
+    assert told["embedded"]
+    assert [role["state"] for role in told["roles"]] == ["ready"] * 3
+    assert sum(told["events"].values()) == N_EVENTS - n_bad
+    assert sum(sum(reasons.values()) for reasons in told["rejects"].values()) == n_bad
+    assert told["windows"]
+    assert not told["missing"]
+    assert b"undecodable" in driftline("status", installation.path)
+    (address,) = re.findall(r"Results of .*: clickhouse://default@(127\.0\.0\.1:\d+)/default", command.said())
+    asked = urllib.request.Request(f"http://{address}/", b"SELECT count() > 0 FROM windows")  # as curl does
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        assert answer.read() == b"1\n"
+
     command.look()
-    assert len(command.tree) >= 4, "a broker and three roles"
+    assert len(command.tree) >= 5, "a broker, a database and three roles"
     assert command.ports >= {broker, *roles}
     assert command.stop(signal.SIGINT) == 0
     command.assert_nothing_left()
+    after = driftline("query", installation.path, "SELECT count() AS n FROM rejects", "--json")
+    assert after == b'{"n":%d}\n' % n_bad, "the results can be asked for when all has stopped"
     written = installation.query("SELECT count() > 0, countIf(reason != 'undecodable') FROM drift_scores, rejects")
     assert written == [(True, 0)]
     # The broker's memory is gone, and with it what the offsets in the state mean.
-    assert not (tmp_path / "installation" / "state").exists()
+    state = tmp_path / "installation" / "state"
+    assert [path for path in state.rglob("*") if path.is_file()] == [state / "up" / "session.json"]
 
     # A second session counts from nothing: in the first one's database its rows would pass for repetitions.
     again = start("up", installation.path, "--port", broker)

@@ -1,0 +1,46 @@
+"""The data of a reference as a table whose columns can be read one by one, whatever its format."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from detectors.layout import Layout
+from monitor.config.schema import Model
+from monitor.events.mapping import Mapping as FieldMapping
+from monitor.events.models import ModelSpec
+from monitor.files.jsonl import TARGET
+from monitor.files.read import format_of, open_table
+from monitor.files.staging import staged
+from monitor.files.table import TableFile
+from monitor.reference.prediction import in_one_place
+
+BuildProgress = Callable[[str, float], None]
+"""Takes what is being done, and the fraction of it that is done, 0 to 1."""
+
+
+def open_data(
+    model: Model, path: Path, folder: Path, progress: BuildProgress, *, with_ids: bool
+) -> tuple[TableFile, FieldMapping]:
+    """The file as columns that can be read one by one, and where things lie in it.
+
+    Parameters
+    ----------
+    folder
+        For a copy of a file that can only be read row by row.
+    with_ids
+        Whether the ids of predictions are wanted, which labels are joined by.
+    """
+    kind = format_of(path)
+    spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping, with_ids=with_ids)
+    numeric = {name for name, column_kind in model.columns.items() if column_kind == "numeric"}
+    numeric |= set(model.mapping.score_columns)
+    if model.task == "regression" and model.mapping.target is not None:
+        numeric.add(model.mapping.target)
+    table = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
+    if kind == "parquet":
+        return in_one_place(table, model.mapping, model.task), model.mapping
+    copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
+    copy.path = path  # what is wrong with it is wrong with the user's file
+    if kind == "jsonl":  # each event's prediction has been found already
+        return copy, FieldMapping(target=TARGET)
+    return in_one_place(copy, model.mapping, model.task), model.mapping

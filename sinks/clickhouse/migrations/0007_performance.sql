@@ -1,0 +1,81 @@
+-- Drafted from `sinks.records`.
+
+ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `column` 'a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features; from labels: `@loss`, `@relation` of inputs to labels, `@subgroup` (the worst part of any column), `@delay` of labels, `@labels_missing`, `@labels_selective`';
+
+ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `compare` 'what the window was compared with: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`; `sequential adwin`: a sequential detector, whose windows are panes of label time';
+
+ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `q_value` 'in [0, 1]: Benjamini-Hochberg over the window\'s columns and segments; what rests on labels is a family of its own; NaN, as the p-value, of a sequential detector';
+
+ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `direction` '`up`, `down`, `wider`, `narrower`, `reshaped`, `new category`, `category gone`, `category up`, `category down`, `more missing`, `fewer missing`, `more invalid`, `fewer invalid`, `above range`, `below range`, `fewer features`, `fewer predictions`; of losses `worse`, `better`, `changed relation`, `worse in part`, `masked` (in part, while the whole stands still); of labels `later`, `sooner`, `labels missing`, `labels selective`; `none` where nothing drifted';
+
+CREATE TABLE IF NOT EXISTS performance
+(
+    `model` LowCardinality(String) COMMENT 'the model\'s name',
+    `version` LowCardinality(String) COMMENT 'the model\'s version, as its events say',
+    `segment` LowCardinality(String) COMMENT '`dimension=value`; empty: the whole',
+    `metric` LowCardinality(String) COMMENT '`roc_auc`, `pr_auc`, `log_loss`, `brier`, `ece`, `accuracy`, `precision`, `recall`, `f1`, `macro_f1`, `recall:<class>`, `mae`, `rmse`, `bias`, `r2`, `residual:<quantile>`; `value`: mean of the number that came with labels. Of the whole alone: `labels_due` by now, by the reference\'s delays; `labels_missing`, the share of them that is not there; `label_delay_psi` against the reference\'s; `label_delay_ms:<quantile>`; `labelled_unlike:@score`, or `:<dimension>`: Cramér\'s V of having a label with the score, the segment; `segments_measured`, `segments_not_measured` for want of matches; `subgroups_looked_at`, `subgroups_failing`, `subgroups_masked`: failing while the aggregate stands still',
+    `estimated` Bool COMMENT 'without labels, from the scores alone',
+    `window_start` DateTime64(3, 'UTC') COMMENT 'first instant of the window' CODEC(DoubleDelta, ZSTD(1)),
+    `window_end` DateTime64(3, 'UTC') COMMENT 'end of the window, exclusive' CODEC(DoubleDelta, ZSTD(1)),
+    `reference` LowCardinality(String) COMMENT 'digest of the reference in whose cells it was counted',
+    `value` Float64 COMMENT 'NaN where it is undefined (the metric\'s own unit)' CODEC(ZSTD(1)),
+    `ci_low` Float64 COMMENT 'of the 95 % interval; NaN if unknown (the metric\'s own unit)' CODEC(ZSTD(1)),
+    `ci_high` Float64 COMMENT 'of the 95 % interval; NaN if unknown (the metric\'s own unit)' CODEC(ZSTD(1)),
+    `reference_value` Float64 COMMENT 'the same of the reference\'s own segment; NaN without a labelled reference (the metric\'s own unit)' CODEC(ZSTD(1)),
+    `spread_low` Float64 COMMENT '2.5 % quantile over windows of the whole reference; NaN if unknown, and for segments (the metric\'s own unit)' CODEC(ZSTD(1)),
+    `spread_high` Float64 COMMENT '97.5 % quantile over windows of the whole reference; NaN if unknown, and for segments (the metric\'s own unit)' CODEC(ZSTD(1)),
+    `estimate_error` Float64 COMMENT 'of an estimate: measured less estimated, once no longer provisional; else NaN (the metric\'s own unit)' CODEC(ZSTD(1)),
+    `n` UInt64 COMMENT 'the figure rests on (predictions)' CODEC(T64, ZSTD(1)),
+    `n_labelled` UInt64 COMMENT 'of the segment that have a label by now (predictions)' CODEC(T64, ZSTD(1)),
+    `n_total` UInt64 COMMENT 'of the segment, with or without (predictions)' CODEC(T64, ZSTD(1)),
+    `maturity` Float64 COMMENT 'n_labelled / n_total, in [0, 1]; NaN without predictions' CODEC(ZSTD(1)),
+    `provisional` Bool COMMENT 'the whole\'s maturity is below `mature_at`, and the window\'s `label_horizon` is not over',
+    `error_bound` Float64 COMMENT 'how far counting in cells may have moved the value (the metric\'s own unit)' CODEC(ZSTD(1)),
+    `label` DateTime64(3, 'UTC') COMMENT 'how far the time of labels was complete' CODEC(DoubleDelta, ZSTD(1)),
+    `revision` UInt64 COMMENT '1, and one more with each correction, new labels among them' CODEC(T64, ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(revision)
+PARTITION BY toYYYYMM(window_start)
+ORDER BY (model, version, segment, metric, estimated, window_start, window_end, reference)
+TTL toDateTime(inserted_at) + toIntervalDay(400)
+COMMENT 'One figure of a model\'s performance in one segment and window of predictions: measured on the labels that have come, or estimated from the scores alone; both stay, side by side. Segments with fewer matches than `min_samples` are not measured: see the metric `segments_not_measured` of the whole.';
+
+CREATE OR REPLACE VIEW performance_latest AS
+SELECT * EXCEPT (inserted_at) FROM performance FINAL;
+
+CREATE TABLE IF NOT EXISTS performance_parts
+(
+    `model` LowCardinality(String) COMMENT 'the model\'s name',
+    `version` LowCardinality(String) COMMENT 'the model\'s version, as its events say',
+    `segment` LowCardinality(String) COMMENT '`dimension=value`; empty: the whole',
+    `part` LowCardinality(String) COMMENT '`inputs` and `relation`: what moved inputs and a changed relation explain, over the score\'s cells (they add up to the change). Of the whole alone: `label prior`: what other shares of the labels explain; `inputs by column`, `relation by column`: over the cells of one column or segment dimension; `subgroup`: one cell of a monitored column, failing ones first; `confusion`: a class that is taken for another',
+    `rank` UInt64 COMMENT 'from 1: the one that matters most; ranks beyond the last have no column' CODEC(T64, ZSTD(1)),
+    `window_start` DateTime64(3, 'UTC') COMMENT 'first instant of the window' CODEC(DoubleDelta, ZSTD(1)),
+    `window_end` DateTime64(3, 'UTC') COMMENT 'end of the window, exclusive' CODEC(DoubleDelta, ZSTD(1)),
+    `reference` LowCardinality(String) COMMENT 'digest of the reference compared with',
+    `column` LowCardinality(String) COMMENT 'over whose cells: `@score`, `@scores` of several classes, `@truth`, `@segments dimension`, or a monitored column; of `confusion` the true class',
+    `cell` LowCardinality(String) COMMENT 'of a subgroup: which values; of `confusion`: the class that was said',
+    `contribution` Float64 COMMENT 'to the change in mean loss: log loss, the share of errors, or absolute error (the loss)' CODEC(ZSTD(1)),
+    `ci_low` Float64 COMMENT 'of its 95 % interval; NaN for subgroups (the loss)' CODEC(ZSTD(1)),
+    `ci_high` Float64 COMMENT 'of its 95 % interval; NaN for subgroups (the loss)' CODEC(ZSTD(1)),
+    `p_value` Float64 COMMENT 'in [0, 1]: of no change; of `label prior`, of equal label shares' CODEC(ZSTD(1)),
+    `q_value` Float64 COMMENT 'of a subgroup: corrected over all looked at; else the p-value' CODEC(ZSTD(1)),
+    `failing` Bool COMMENT 'a subgroup whose loss went up beyond chance',
+    `loss_before` Float64 COMMENT 'the mean in the reference (the loss)' CODEC(ZSTD(1)),
+    `loss_now` Float64 COMMENT 'the mean in the window (the loss)' CODEC(ZSTD(1)),
+    `share` Float64 COMMENT 'of the window\'s rows, the subgroup\'s; of `confusion`, of the true class\'s; else 1' CODEC(ZSTD(1)),
+    `n_before` UInt64 COMMENT 'of the reference, with a loss (predictions)' CODEC(T64, ZSTD(1)),
+    `n_now` UInt64 COMMENT 'of the window, with a loss (predictions)' CODEC(T64, ZSTD(1)),
+    `provisional` Bool COMMENT 'as in `performance`',
+    `revision` UInt64 COMMENT '1, and one more with each correction, new labels among them' CODEC(T64, ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(revision)
+PARTITION BY toYYYYMM(window_start)
+ORDER BY (model, version, segment, part, rank, window_start, window_end, reference)
+TTL toDateTime(inserted_at) + toIntervalDay(400)
+COMMENT 'A part of the change in loss from the reference to one segment and window. Of each kind at most 20 are kept, those that matter most; `performance` says how many subgroups were looked at.';
+
+CREATE OR REPLACE VIEW performance_parts_latest AS
+SELECT * EXCEPT (inserted_at) FROM performance_parts FINAL;
