@@ -234,9 +234,9 @@ def deliver(
 ) -> None:
     """Write results, rejects, alerts and requests to retrain to one destination: those that it takes.
 
-    Example: driftline deliver driftline.yaml clickhouse
+    Before alerts go there, `driftline deliver CONFIG NAME --test` shows that they arrive.
 
-    Example: driftline deliver driftline.yaml pagerduty --test
+    Example: driftline deliver driftline.yaml clickhouse
     """
     if test:
         from monitor.cli.destination_test import test_destination
