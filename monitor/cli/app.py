@@ -257,16 +257,25 @@ def deliver(
         str, typer.Argument(metavar="[NAME]", help="Its name under `destinations:`; not needed if it is the only one.")
     ] = "",
     worker: WorkerOption = "",
+    test: Annotated[
+        bool, typer.Option("--test", help="Send one alert, or request, that is marked as a test, and end.")
+    ] = False,
     port_offset: Annotated[int, typer.Option(hidden=True)] = 0,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write results and rejects to one destination.
+    """Write results, rejects, alerts and requests to retrain to one destination: those that it takes.
+
+    Before alerts go there, `driftline deliver CONFIG NAME --test` shows that they arrive.
 
     Example: driftline deliver driftline.yaml clickhouse
     """
+    if test:
+        from monitor.cli.destination_test import test_destination
+
+        return test_destination(config, destination)
     from monitor.cli.roles import deliver as start
 
-    start(config, destination, worker or _default_worker(), port_offset, verbose=verbose)
+    return start(config, destination, worker or _default_worker(), port_offset, verbose=verbose)
 
 
 @app.command()

@@ -84,7 +84,7 @@ def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verb
     from monitor.reference.opened import open_references
 
     with _role("deliver", config_path, port_offset, verbose=verbose) as (config, health):
-        name = name or _only_destination(config)
+        name = name or only_destination(config)
         destination = wiring.open_destination(config, name)
         references = wiring.first_rows(open_references(config))
         wait_for_broker(config.kafka, health)
@@ -95,7 +95,8 @@ def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verb
             role.run()
 
 
-def _only_destination(config: Config) -> str:
+def only_destination(config: Config) -> str:
+    """The name of the only destination; `InputError` where there are several, or none."""
     if len(config.destinations) != 1:
         names = ", ".join(config.destinations) or "none"
         raise InputError(f"the configuration has {len(config.destinations)} destinations", hint=f"name one of: {names}")

@@ -177,7 +177,13 @@ def _labels_of(path: Path, model: Model, *, times: bool) -> tuple[Iterable[Decod
 
 
 def _read(path: Path, model: Model, untimed_ms: int | None) -> list[DecodedLabels]:
-    spec = LabelSpec(name=model.name, task=model.task, mapping=model.label_mapping, untimed_ms=untimed_ms)
+    spec = LabelSpec(
+        name=model.name,
+        task=model.task,
+        mapping=model.label_mapping,
+        times=model.label_mapping.times(model.mapping),
+        untimed_ms=untimed_ms,
+    )
     return list(iter_labels(path, [spec], LabelDecoder([spec], 1), MAX_TIMESTAMP_MS))
 
 
