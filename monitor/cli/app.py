@@ -119,6 +119,9 @@ def replay(
     labels: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
     ] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Parquet, CSV or JSONL with features logged apart, in order of time.")
+    ] = None,
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -126,7 +129,7 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels)
+    replay_file(config, predictions, out, close=close, labels=labels, features=features)
 
 
 @app.command()

@@ -56,8 +56,17 @@ def _check_kafka(kafka: "Kafka", console: "Console") -> None:
     check_settings(kafka)
 
 
-def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool, labels: Path | None = None) -> None:
-    """Replay a file and say what came of it."""
+def replay_file(
+    config_path: Path,
+    predictions: Path,
+    out: Path,
+    *,
+    close: bool,
+    labels: Path | None = None,
+    features: Path | None = None,
+) -> None:
+    """Replay files and say what came of them."""
+    import dataclasses
     import time
 
     from monitor import models
@@ -70,29 +79,39 @@ def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool,
 
     config = load(config_path)
     references = open_references(config)
-    join = None if labels is None else _join(config, references)
-    replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()}, join)
+    watched = models.watched(config, references)
+    skew = models.feature_blocks(config, references)
+    join = _join(config, references, labels=labels is not None) if labels is not None or skew else None
+    if labels is None:
+        watched = [dataclasses.replace(model, labels_read=False) for model in watched]
+    replay = Replay(watched, {name: r.current for name, r in references.items()}, join, skew)
     now_ms = int(time.time() * 1000)
-    parts = iter_decoded(
-        predictions, models.model_specs(config, references), now_ms, limits=models.limits(config.kafka)
-    )
+    specs, limits = models.model_specs(config, references), models.limits(config.kafka)
+    parts = iter_decoded(predictions, specs, now_ms, limits=limits)
+    of_features: Iterable[Decoded] | None = None
+    if features is not None:
+        of_features = (part.decoded for part in iter_decoded(features, specs, now_ms, role="features", limits=limits))
     of_labels: Iterable[DecodedLabels] = ()
     if labels is not None:
         of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
     with bar(f"replaying {predictions.name}") as show:
-        report = run_replay(_watched(parts, show), replay, out, close=close, labels=of_labels)
+        report = run_replay(_watched(parts, show), replay, out, close=close, labels=of_labels, features=of_features)
     console = results()
     show_replayed(console, config, config_path, report, out, closed=close)
     if replay.join is not None:
         replay.join.close()
         show_joined(console, replay.join.counts, report.n_labels_rejected)
+    if labels is not None:
         show_performance(console, out)
 
 
-def _join(config: "Config", references: "References") -> "LabelJoin":
+def _join(config: "Config", references: "References", *, labels: bool) -> "LabelJoin":
+    """What joins; without `labels`, features alone."""
     from monitor import models
 
-    if not models.join_models(config):
+    if not labels:
+        return models.join_models(config), {}
+    if not config.joins_labels:
         raise InputError("no model has a label_horizon", hint="say how long labels may take: label_horizon: 30d")
     return models.join_models(config), models.prediction_blocks(config, references)
 

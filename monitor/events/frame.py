@@ -49,7 +49,7 @@ class Frame:
         self.prediction_rows = ([] if score is None else [score], [] if label is None else [label])
         self.score = score if role == "predictions" else None
         self.label = label if role == "predictions" else None
-        self.with_ids = spec.with_ids and role == "predictions"
+        self.with_ids = spec.feature_ids if role == "features" else spec.with_ids
         self.columns: tuple[Column, ...] = tuple(layout.columns[index] for index in layout.categorical)
         self.known = tuple(column.codes() for column in self.columns)
         self.dimensions = tuple(spec.dimensions)

@@ -19,8 +19,10 @@ from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.events.label_batch import DecodedLabels, LabelBatch
+from monitor.events.models import Role
 from monitor.eventtime.watermark import Clock
 from monitor.eventtime.windows import longest_ms
+from monitor.join.feature_blocks import FeatureBlocks, live_batches
 from monitor.join.outgoing import PredictionBlocks
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.step import JoinModel, JoinStep
@@ -46,32 +48,61 @@ class Replay:
         By model: what to sketch on.
     labels
         What joins labels, by `monitor.models`: its models and their blocks. None where labels are not asked for.
+    features
+        What makes blocks of features, of models that have them compared; they are among the models of `labels`.
     """
 
     def __init__(
-        self, models: Sequence[Watched], references: Mapping[str, Reference], labels: "LabelJoin | None" = None
+        self,
+        models: Sequence[Watched],
+        references: Mapping[str, Reference],
+        labels: "LabelJoin | None" = None,
+        features: Mapping[str, FeatureBlocks] | None = None,
     ) -> None:
         self._models = {model.name: model for model in models}
         self._references = references
         self._evaluator = Evaluator(models)
         self._state: dict[bytes, bytes] = {}
         self._offset = 0
-        self._latest_ms: int | None = None
+        self._features = features or {}
+        self._latest_ms: dict[Role, int] = {}
+        self._reading: set[Role] = {"predictions"}
         self.watermarks_ms: Mapping[str, int] = {}
         self.join: JoinReplay | None = None
         if labels is not None:
-            self.join = JoinReplay(*labels, on_step=self._joined)
-            own = [model for model in models if model.label_horizon_ms is not None]
+            self.join = JoinReplay(*labels, on_step=self._joined, features=features)
+            own = [model for model in models if model.joined]
             self._messages = PerformanceMessages(own, 1, 1)
         self._results: list[pa.RecordBatch] = []
+
+    def read(self, decoded: Iterable[Decoded], features: Iterable[Decoded] | None) -> Iterator[Decoded]:
+        """Predictions and features, of two files, so that neither runs ahead of the other in time; what is given is to
+        be fed before the next is asked for, and `feed_rest` when there is no more."""
+        files: dict[Role, Iterator[Decoded]] = {"predictions": iter(decoded)}
+        if features is not None:
+            files["features"] = iter(features)
+        self._reading = set(files)
+        while files:
+            role = min(files, key=lambda role: (self._latest_ms.get(role, -1), role != "predictions"))
+            part = next(files[role], None)
+            if part is None:
+                del files[role]
+                self._reading.discard(role)
+                continue
+            for batch in part.batches:
+                self._saw(batch, role)
+            yield part
+
+    def _saw(self, batch: Batch, role: Role) -> None:
+        self._latest_ms[role] = max(int(batch.timestamps_ms.max()), self._latest_ms.get(role, 0))
 
     def feed(self, batches: Iterable[Batch]) -> list[pa.RecordBatch]:
         """Count one group of batches; returns what its events led to."""
         batches = list(batches)
-        for batch in batches:
-            latest_ms = int(batch.timestamps_ms.max())
-            self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
-        results = self._advance(sketched(batches, self._references, self._models))
+        if self._reading == {"predictions"}:
+            for batch in batches:
+                self._saw(batch, "predictions")
+        results = self._advance(sketched(live_batches(batches, self._features), self._references, self._models))
         if self.join is not None:
             self.join.feed(batches, [])
         return results + self._taken()
@@ -83,13 +114,18 @@ class Replay:
         self.join.feed_labels(labels)
         return self._taken()
 
+    def feed_rest(self) -> list[pa.RecordBatch]:
+        """All files have been read: time is complete as far as the latest event of all."""
+        return self._advance([])
+
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event, and label time the end of every pane that
         holds a label. No horizon is taken for passed that is not."""
-        if self._latest_ms is not None:
+        if self._latest_ms:
             models = self._models.values()
-            self._latest_ms += max(longest_ms(model.shapes) for model in models)
-            self._latest_ms += max(model.lateness_ms for model in models)
+            until_ms = max(self._latest_ms.values()) + max(longest_ms(model.shapes) for model in models)
+            self._latest_ms["predictions"] = until_ms + max(model.lateness_ms for model in models)
+            self._reading = {"predictions"}
         results = self._advance([])
         if self.join is not None:
             models = self._models.values()
@@ -105,7 +141,10 @@ class Replay:
         return results
 
     def _advance(self, deltas: list[Delta]) -> list[pa.RecordBatch]:
-        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=self._latest_ms)
+        # A file that is read holds time back until its own events; one that has ended no longer does.
+        read = [self._latest_ms.get(role) for role in self._reading] or [max(self._latest_ms.values(), default=None)]
+        known = [at_ms for at_ms in read if at_ms is not None]
+        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=min(known) if len(known) == len(read) else None)
         return self._absorb(SketchMessage(deltas=deltas, clocks=[clock], n_partitions={_TOPIC: 1}))
 
     def _absorb(self, message: SketchMessage) -> list[pa.RecordBatch]:
@@ -135,15 +174,21 @@ class ReplayReport(msgspec.Struct, kw_only=True):
 
 
 def run_replay(
-    decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels] = ()
+    decoded: Iterable[Decoded],
+    replay: Replay,
+    out: Path,
+    *,
+    close: bool,
+    labels: Iterable[DecodedLabels] = (),
+    features: Iterable[Decoded] | None = None,
 ) -> ReplayReport:
-    """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
-    `rejects.jsonl`.
+    """Replay predictions and features, then labels, into `out`, over what is there: a Parquet file for each record that
+    has one, and `rejects.jsonl`.
 
     Raises `InputError` when `out` cannot be written.
     """
     try:
-        return _run(decoded, replay, out, close=close, labels=labels)
+        return _run(decoded, replay, out, close=close, labels=labels, features=features)
     except OSError as error:  # what goes wrong while reading is an `InputError` already
         raise InputError(
             f"cannot write to {out}: {error.strerror or error}", hint="name a folder with room that can be written to"
@@ -151,7 +196,13 @@ def run_replay(
 
 
 def _run(
-    decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels]
+    decoded: Iterable[Decoded],
+    replay: Replay,
+    out: Path,
+    *,
+    close: bool,
+    labels: Iterable[DecodedLabels],
+    features: Iterable[Decoded] | None,
 ) -> ReplayReport:
     out.mkdir(parents=True, exist_ok=True)
     report = ReplayReport()
@@ -169,11 +220,13 @@ def _run(
                 report.n_late_dropped += pc.sum(batch.column("n")).as_py() or 0
 
     with (out / "rejects.jsonl").open("wb") as rejects:
-        for part in decoded:
+        for part in replay.read(decoded, features):
             report.n_events += part.n_events
             report.n_rejected += len(part.rejects)
             rejects.writelines(_reject_lines(part.rejects))
             take(replay.feed(part.batches))
+        if features is not None:
+            take(replay.feed_rest())
         if replay.join is not None:
             batches: list[LabelBatch] = []
             for of_labels in labels:
