@@ -21,8 +21,8 @@ class Frame:
         name to row of `Batch.codes`, features only.
     score
         row of `@score`, or None when the reference has none or the role is "features"; label: of `@label`.
-    with_ids
-        whether the hashes of ids are wanted.
+    reads_ids, with_ids
+        whether events may have an id, which is text or an integer then, and whether its hash is wanted.
     feature_rows, prediction_rows
         rows of `Batch.numeric` and of `Batch.codes` that hold features, and that hold the prediction.
     columns
@@ -49,6 +49,7 @@ class Frame:
         self.prediction_rows = ([] if score is None else [score], [] if label is None else [label])
         self.score = score if role == "predictions" else None
         self.label = label if role == "predictions" else None
+        self.reads_ids = role == "predictions" or spec.feature_ids
         self.with_ids = spec.feature_ids if role == "features" else spec.with_ids
         self.columns: tuple[Column, ...] = tuple(layout.columns[index] for index in layout.categorical)
         self.known = tuple(column.codes() for column in self.columns)
