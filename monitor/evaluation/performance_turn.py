@@ -48,6 +48,7 @@ from monitor.evaluation.performance_state import (
 )
 from monitor.evaluation.performance_window import PerformanceWindow
 from monitor.evaluation.results import Results, Source
+from monitor.evaluation.sketch_cache import SketchCache
 from monitor.evaluation.state import KeyValue, ModelIndex, PaneChunk, PaneId, pack, pane_key, read
 from monitor.evaluation.turn import Turn
 from monitor.evaluation.watched import Watched
@@ -178,10 +179,10 @@ class PerformanceTurn:
         for start_ms, segments in by_label_pane.items():
             own = waiting.setdefault(start_ms, {})
             for segment, parts in segments.items():
-                own[segment] = added([own[segment], *parts] if segment in own else parts, space)
+                own[segment] = added([own[segment], *parts] if segment in own else parts, space, self._model.matched)
         while len(waiting) > MAX_WAITING:
             first, second = sorted(waiting)[:2]
-            waiting[second] = _joined(waiting[second], waiting.pop(first), space)
+            waiting[second] = _joined(waiting[second], waiting.pop(first), space, self._model.matched)
         self._change(chunk_id, chunk, waiting=waiting)
 
     # Settle and measure -----------------------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ class PerformanceTurn:
         space = self._space(chunk_id[0].reference)
         settled: Mapping[str, Counted] = chunk.settled
         for start_ms in ripe:
-            settled = _joined(settled, chunk.waiting[start_ms], space)
+            settled = _joined(settled, chunk.waiting[start_ms], space, self._model.matched)
         left = {start_ms: own for start_ms, own in chunk.waiting.items() if start_ms not in ripe}
         at_ms = max(chunk.settled_ms, ripe[-1] + self._model.pane_ms)
         self._change(chunk_id, chunk, settled=dict(settled), settled_ms=at_ms, waiting=left)
@@ -336,7 +337,7 @@ class PerformanceTurn:
         if pane not in self._matched:
             space = self._space(pane.reference)
             self._matched[pane] = {
-                segment: PerformanceSketch.decode(counted.sketch, space)
+                segment: self._model.matched.decode(counted.sketch, space)
                 for number in range(pane.n_chunks)
                 for segment, counted in self._chunk((pane, number)).settled.items()
             }
@@ -417,10 +418,12 @@ def _with_chunks(pane: PaneId, n_chunks: int) -> PaneId:
     )
 
 
-def _joined(one: Mapping[str, Counted], other: Mapping[str, Counted], space: PerformanceSpace) -> dict[str, Counted]:
+def _joined(
+    one: Mapping[str, Counted], other: Mapping[str, Counted], space: PerformanceSpace, cache: SketchCache
+) -> dict[str, Counted]:
     """The sums by segment."""
     parts = {segment: [own[segment] for own in (one, other) if segment in own] for segment in {*one, *other}}
-    return {segment: added(own, space) for segment, own in sorted(parts.items())}
+    return {segment: added(own, space, cache) for segment, own in sorted(parts.items())}
 
 
 def _has_matches(sketch: PerformanceSketch) -> bool:
