@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from support.events import MODEL, model_section, rows
+from support.events import model_section, rows
 from support.installation import Installation
 
 from monitor.cli.offline import replay_file
@@ -127,9 +127,7 @@ def test_the_log_in_the_predictions_own_file_in_any_order_gives_the_same_rows(
     replay_file(config, written(tmp_path / "live.jsonl", events), tmp_path / "out", close=True)
     drop = ("revision",)
     rows_of = [
-        sorted(
-            [tuple(str(v) for k, v in row.items() if k not in drop) for row in table(out, "feature_skew.parquet")]
-        )
+        sorted([tuple(str(v) for k, v in row.items() if k not in drop) for row in table(out, "feature_skew.parquet")])
         for out in (replayed, tmp_path / "out")
     ]
     assert rows_of[0] == rows_of[1]
