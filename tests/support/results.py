@@ -17,7 +17,7 @@ Row = dict[str, Any]
 Results = dict[str, list[Row]]
 """By record."""
 
-COMPARED = ("drift_verdict", "drift_score", "window", "performance", "performance_part")
+COMPARED = ("drift_verdict", "drift_score", "window", "performance", "performance_part", "feature_skew")
 # What is made of means, which are sums of floats: the rest comes from counts, and is the same to the bit.
 FROM_MEANS = frozenset({"mean", "variance", "wasserstein"})
 _TOLERANCE = 1e-12
