@@ -46,7 +46,7 @@ def labels() -> list[bytes]:
 
 
 def feature_log() -> list[bytes]:
-    """Features computed again, of nine in ten predictions, an hour later: `amount` off in every fifteenth, some twice."""
+    """Features computed again, of nine in ten predictions, an hour later: `amount` off in every 15th, some twice."""
     encode = msgspec.json.Encoder().encode
     found = []
     for i, row in enumerate(rows(N, seed=3, hours=HOURS)):
