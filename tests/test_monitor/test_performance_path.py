@@ -45,24 +45,10 @@ def labels() -> list[bytes]:
     return [encode(one) for one in sorted(found, key=lambda one: one["timestamp"])]
 
 
-def feature_log() -> list[bytes]:
-    """Features computed again, of nine in ten predictions, an hour later: `amount` off in every 15th, some twice."""
-    encode = msgspec.json.Encoder().encode
-    found = []
-    for i, row in enumerate(rows(N, seed=3, hours=HOURS)):
-        if i % 10 == 3:
-            continue
-        features = {**row["features"], "amount": row["features"]["amount"] + 0.25 * (i % 15 == 0)}
-        again = {**row, "features": features, "timestamp": row["timestamp"] + 3_600_000}
-        del again["prediction"]
-        found += [again, again] if i % 11 == 0 else [again]
-    return [encode(one) for one in sorted(found, key=lambda one: one["timestamp"])]
-
-
 @pytest.fixture
 def installation(transactional_kafka: Broker, tmp_path: Path) -> Iterator[Installation]:
     name = f"p{uuid.uuid4().hex[:8]}"
-    section = model_section(tmp_path / "model", label_horizon="6h", positive="yes", feature_skew={"horizon": "6h"})
+    section = model_section(tmp_path / "model", label_horizon="6h", positive="yes")
     made = Installation(
         tmp_path / "installation", transactional_kafka.bootstrap_servers, name, [section], batch_events=400,
         topics={"predictions": [f"{name}-predictions"], "features": [f"{name}-features"], "labels": [f"{name}-labels"]},
@@ -74,38 +60,25 @@ def installation(transactional_kafka: Broker, tmp_path: Path) -> Iterator[Instal
     made.close()
 
 
-def replayed(
-    installation: Installation, folder: Path, predictions: list[bytes], of_labels: list[bytes], log: list[bytes]
-) -> Results:
-    (folder / "log.jsonl").write_bytes(b"\n".join(log))
+def replayed(installation: Installation, folder: Path, predictions: list[bytes], of_labels: list[bytes]) -> Results:
     (folder / "live.jsonl").write_bytes(b"\n".join(predictions))
     shuffled = [*of_labels]
     random.Random(1).shuffle(shuffled)
     (folder / "labels.jsonl").write_bytes(b"\n".join(shuffled))
-    replay_file(
-        installation.path,
-        folder / "live.jsonl",
-        folder / "out",
-        close=False,
-        labels=folder / "labels.jsonl",
-        features=folder / "log.jsonl",
-    )
+    replay_file(installation.path, folder / "live.jsonl", folder / "out", close=False, labels=folder / "labels.jsonl")
     return read_replayed(folder / "out")
 
 
 def test_killed_join_and_evaluate_give_the_rows_of_performance_that_replay_gives(
     installation: Installation, tmp_path: Path
 ) -> None:
-    predictions, of_labels, log = list(encoded(N, seed=3, hours=HOURS)), labels(), feature_log()
-    expected = replayed(installation, tmp_path, predictions, of_labels, log)
-    assert len(expected["feature_skew"]) > 50
-    assert {row["column"] for row in expected["drift_verdict"] if row["direction"] == "skewed"} == {"amount"}
+    predictions, of_labels = list(encoded(N, seed=3, hours=HOURS)), labels()
+    expected = replayed(installation, tmp_path, predictions, of_labels)
     assert len(expected["performance"]) > 1_000
     assert any(not row["provisional"] for row in expected["performance"])
     topic = installation.config.kafka.topics.labels[0]
     installation.send(predictions, PARTITIONS)
     installation.send(of_labels, 1, topic=topic)
-    installation.send(log, 1, topic=installation.config.kafka.topics.features[0])
     installation.start("ingest", "ingest-0")
     installation.start("join", "join-0")
     installation.start("evaluate", "evaluate-0")
