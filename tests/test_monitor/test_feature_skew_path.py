@@ -65,7 +65,8 @@ def test_a_feature_log_is_compared_as_replay_compares_it_through_a_kill(
     installation.send(log, 1, topic=features)
     for worker in ("ingest", "join", "evaluate", "deliver"):
         installation.start(worker, f"{worker}-0")
-    installation.breathe(6.0)
+    state = installation.folder / "state" / "evaluate-evaluate-0"
+    installation.wait_for(state.exists, "evaluate to keep a state", 120.0)
     for worker in ("join", "evaluate"):
         installation.kill(f"{worker}-0")
     installation.lose_disk("evaluate-0")
