@@ -72,4 +72,7 @@ DRIFT_EFFECT = Gauge(
 )
 SINK_ROWS = Counter("driftline_sink_rows", "Rows written, by kind of record", ["sink", "record"])
 SINK_ERRORS = Counter("driftline_sink_errors", "Failed writes", ["sink", "kind"])
+UNDELIVERED = Counter(
+    "driftline_undelivered", "Rows that went to drift.undelivered: refused, or tried in vain", ["destination"]
+)
 ROLE_RESTARTS = Counter("driftline_role_restarts", "Times the supervisor started a role again", ["role"])

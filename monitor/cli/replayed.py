@@ -1,7 +1,6 @@
 """What `driftline replay` says at its end: what drifted, how much was looked at, and what to do next."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +9,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from monitor.cli.decided import show_decisions
 from monitor.config.schema import Config
 from monitor.join.outcomes import OF_FEATURES
 from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
-from monitor.replay.replay import ReplayReport
-from monitor.wording import counted
+from monitor.replay.replay import ALERTS, RETRAINING, ReplayReport
+from monitor.wording import counted, figure, instant
 from sinks.records import RECORDS
 
 MOST_LINES: Final = 20
@@ -37,6 +37,7 @@ def show_replayed(
     }
     found = drifted_columns(pq.read_table(out / _VERDICTS, columns=list(READ)), sizes)
     _show_drifted(console, found, out)
+    show_decisions(console, report.alerts, report.requests)
     console.print(
         f"{counted(report.n_events, 'event')}, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
         f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} "
@@ -47,7 +48,8 @@ def show_replayed(
             "windows that are not over at the end of the file are left open; --close scores them", style="dim"
         )
     console.print(
-        f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl"
+        f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl, "
+        f"{ALERTS}, {RETRAINING}"
     )
     console.print(_next(report, found, config_path))
 
@@ -99,27 +101,13 @@ def _where(one: DriftedColumn) -> str:
 
 def _when(one: DriftedColumn) -> str:
     windows = f"{counted(one.n_windows, 'window')} of {one.size}"
-    first = _instant(one.first_ms)
-    return f"since {first}, {windows}" if one.lasts else f"{first} to {_instant(one.end_ms)}, {windows}"
+    first = instant(one.first_ms)
+    return f"since {first}, {windows}" if one.lasts else f"{first} to {instant(one.end_ms)}, {windows}"
 
 
 def _what(one: DriftedColumn) -> str:
-    before, after = (_figure(one.quantity, value) for value in (one.before, one.after))
+    before, after = (figure(one.quantity, value) for value in (one.before, one.after))
     return f"{one.quantity} {before} -> {after} ({one.direction})"
-
-
-def _instant(time_ms: int) -> str:
-    """In UTC, to the minute; the day alone where that is all."""
-    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
-
-
-def _figure(quantity: str, value: float) -> str:
-    """To three digits; shares in per cent."""
-    if value != value:  # NaN
-        return "none"
-    if quantity.startswith("share"):
-        return f"{100 * value:.3g} %"
-    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def _not_scored(path: Path) -> str:

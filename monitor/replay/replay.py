@@ -13,16 +13,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from detectors.reference import Reference
+from monitor.decisions.alert import Alert
+from monitor.decisions.request import RetrainingRequest
+from monitor.decisions.stage import DecisionStage
+from monitor.decisions.wire import encode_alert, encode_retraining
 from monitor.errors import InputError
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
 from monitor.evaluation.watched import Watched
 from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.events.label_batch import DecodedLabels, LabelBatch
-from monitor.events.models import Role
 from monitor.eventtime.watermark import Clock
 from monitor.eventtime.windows import longest_ms
 from monitor.join.feature_blocks import FeatureBlocks, live_batches
+from monitor.join.outcome_rows import outcome_rows
 from monitor.join.outgoing import PredictionBlocks
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.step import JoinModel, JoinStep
@@ -35,6 +39,7 @@ from sinks.records import RECORDS, record_of
 _TOPIC = "replay"
 LabelJoin = tuple[Sequence[JoinModel], Mapping[str, PredictionBlocks]]
 """The models that have labels, and what makes blocks of their predictions."""
+ALERTS, RETRAINING = "alerts.jsonl", "retraining.jsonl"
 
 
 class Replay:
@@ -65,8 +70,7 @@ class Replay:
         self._state: dict[bytes, bytes] = {}
         self._offset = 0
         self._features = features or {}
-        self._latest_ms: dict[Role, int] = {}
-        self._reading: set[Role] = {"predictions"}
+        self._latest_ms: int | None = None
         self.watermarks_ms: Mapping[str, int] = {}
         self.join: JoinReplay | None = None
         if labels is not None:
@@ -75,34 +79,18 @@ class Replay:
             self._messages = PerformanceMessages(own, 1, 1)
         self._results: list[pa.RecordBatch] = []
 
-    def read(self, decoded: Iterable[Decoded], features: Iterable[Decoded] | None) -> Iterator[Decoded]:
-        """Predictions and features, of two files, so that neither runs ahead of the other in time; what is given is to
-        be fed before the next is asked for, and `feed_rest` when there is no more."""
-        files: dict[Role, Iterator[Decoded]] = {"predictions": iter(decoded)}
-        if features is not None:
-            files["features"] = iter(features)
-        self._reading = set(files)
-        while files:
-            role = min(files, key=lambda role: (self._latest_ms.get(role, -1), role != "predictions"))
-            part = next(files[role], None)
-            if part is None:
-                del files[role]
-                self._reading.discard(role)
-                continue
-            for batch in part.batches:
-                self._saw(batch, role)
-            yield part
+    def feed(self, batches: Iterable[Batch], complete_ms: int | None = None) -> list[pa.RecordBatch]:
+        """Count one group of batches; returns what its events led to.
 
-    def _saw(self, batch: Batch, role: Role) -> None:
-        self._latest_ms[role] = max(int(batch.timestamps_ms.max()), self._latest_ms.get(role, 0))
-
-    def feed(self, batches: Iterable[Batch]) -> list[pa.RecordBatch]:
-        """Count one group of batches; returns what its events led to."""
+        Event time is then complete to `complete_ms`, where rows are known to come in no other order; else the latest
+        row says how far it is.
+        """
         batches = list(batches)
-        if self._reading == {"predictions"}:
-            for batch in batches:
-                self._saw(batch, "predictions")
-        results = self._advance(sketched(live_batches(batches, self._features), self._references, self._models))
+        for batch in batches:
+            latest_ms = int(batch.timestamps_ms.max())
+            self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
+        live = live_batches(batches, self._features)
+        results = self._advance(sketched(live, self._references, self._models), complete_ms)
         if self.join is not None:
             self.join.feed(batches, [])
         return results + self._taken()
@@ -114,18 +102,13 @@ class Replay:
         self.join.feed_labels(labels)
         return self._taken()
 
-    def feed_rest(self) -> list[pa.RecordBatch]:
-        """All files have been read: time is complete as far as the latest event of all."""
-        return self._advance([])
-
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event, and label time the end of every pane that
         holds a label. No horizon is taken for passed that is not."""
-        if self._latest_ms:
+        if self._latest_ms is not None:
             models = self._models.values()
-            until_ms = max(self._latest_ms.values()) + max(longest_ms(model.shapes) for model in models)
-            self._latest_ms["predictions"] = until_ms + max(model.lateness_ms for model in models)
-            self._reading = {"predictions"}
+            self._latest_ms += max(longest_ms(model.shapes) for model in models)
+            self._latest_ms += max(model.lateness_ms for model in models)
         results = self._advance([])
         if self.join is not None:
             models = self._models.values()
@@ -135,16 +118,21 @@ class Replay:
     def _joined(self, step: JoinStep) -> None:
         for _, message in self._messages.of(step, 0):
             self._results += self._absorb(message)
+        rows = outcome_rows(step, 0)
+        if rows is not None:
+            self._results.append(rows)
 
     def _taken(self) -> list[pa.RecordBatch]:
         results, self._results = self._results, []
         return results
 
-    def _advance(self, deltas: list[Delta]) -> list[pa.RecordBatch]:
-        # A file that is read holds time back until its own events; one that has ended no longer does.
-        read = [self._latest_ms.get(role) for role in self._reading] or [max(self._latest_ms.values(), default=None)]
-        known = [at_ms for at_ms in read if at_ms is not None]
-        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=min(known) if len(known) == len(read) else None)
+    def finish(self) -> list[pa.RecordBatch]:
+        """Say that no row is left: event time is complete to the latest."""
+        return self._advance([])
+
+    def _advance(self, deltas: list[Delta], complete_ms: int | None = None) -> list[pa.RecordBatch]:
+        latest_ms = self._latest_ms if complete_ms is None else complete_ms
+        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=latest_ms)
         return self._absorb(SketchMessage(deltas=deltas, clocks=[clock], n_partitions={_TOPIC: 1}))
 
     def _absorb(self, message: SketchMessage) -> list[pa.RecordBatch]:
@@ -171,6 +159,8 @@ class ReplayReport(msgspec.Struct, kw_only=True):
     n_drifted: int = 0
     n_profiles: int = 0
     windows: int = 0
+    alerts: list[Alert] = []
+    requests: list[RetrainingRequest] = []
 
 
 def run_replay(
@@ -180,15 +170,17 @@ def run_replay(
     *,
     close: bool,
     labels: Iterable[DecodedLabels] = (),
-    features: Iterable[Decoded] | None = None,
+    decisions: DecisionStage | None = None,
 ) -> ReplayReport:
-    """Replay predictions and features, then labels, into `out`, over what is there: a Parquet file for each record that
-    has one, and `rejects.jsonl`.
+    """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
+    `rejects.jsonl`.
+
+    With `decisions`, also `alerts.jsonl` and `retraining.jsonl`: what would have been told, a CloudEvent a line.
 
     Raises `InputError` when `out` cannot be written.
     """
     try:
-        return _run(decoded, replay, out, close=close, labels=labels, features=features)
+        return _run(decoded, replay, out, close=close, labels=labels, decisions=decisions)
     except OSError as error:  # what goes wrong while reading is an `InputError` already
         raise InputError(
             f"cannot write to {out}: {error.strerror or error}", hint="name a folder with room that can be written to"
@@ -202,14 +194,32 @@ def _run(
     *,
     close: bool,
     labels: Iterable[DecodedLabels],
-    features: Iterable[Decoded] | None,
+    decisions: DecisionStage | None,
 ) -> ReplayReport:
     out.mkdir(parents=True, exist_ok=True)
     report = ReplayReport()
     windows: set[tuple[object, ...]] = set()
     files = {record.name: RecordFile(out / record.file, record) for record in RECORDS.values() if record.file}
 
-    def take(results: Iterable[pa.RecordBatch]) -> None:
+    decided: dict[bytes, bytes] = {}
+    offset = -1
+
+    def decide(results: Sequence[pa.RecordBatch]) -> None:
+        nonlocal offset
+        offset += 1
+        if decisions is None or not results:
+            return
+        step = decisions.advance(decided, results, offset=offset)
+        for key, value in step.writes:
+            if value is None:
+                decided.pop(key, None)
+            else:
+                decided[key] = value
+        report.alerts += step.alerts
+        report.requests += step.requests
+
+    def take(results: Sequence[pa.RecordBatch]) -> None:
+        decide(results)
         for batch in results:
             record = record_of(batch)
             if record.name in files:
@@ -219,23 +229,31 @@ def _run(
             elif record.name == "late_dropped":
                 report.n_late_dropped += pc.sum(batch.column("n")).as_py() or 0
 
-    with (out / "rejects.jsonl").open("wb") as rejects:
-        for part in replay.read(decoded, features):
-            report.n_events += part.n_events
-            report.n_rejected += len(part.rejects)
-            rejects.writelines(_reject_lines(part.rejects))
-            take(replay.feed(part.batches))
-        if features is not None:
-            take(replay.feed_rest())
-        if replay.join is not None:
-            batches: list[LabelBatch] = []
-            for of_labels in labels:
-                batches += of_labels.batches
-                report.n_labels_rejected += len(of_labels.rejects)
-                rejects.writelines(_reject_lines(of_labels.rejects))
-            take(replay.feed_labels(batches))
-        if close:
-            take(replay.close())
+    try:
+        with (out / "rejects.jsonl").open("wb") as rejects:
+            for part in decoded:
+                report.n_events += part.n_events
+                report.n_rejected += len(part.rejects)
+                rejects.writelines(_reject_lines(part.rejects))
+                take(replay.feed(part.batches, part.complete_ms))
+            if not close:
+                take(replay.finish())
+            if replay.join is not None:
+                batches: list[LabelBatch] = []
+                for of_labels in labels:
+                    batches += of_labels.batches
+                    report.n_labels_rejected += len(of_labels.rejects)
+                    rejects.writelines(_reject_lines(of_labels.rejects))
+                take(replay.feed_labels(batches))
+            if close:
+                take(replay.close())
+    except BaseException:
+        for file in files.values():
+            file.abandon()
+        raise
+    if decisions is not None:
+        (out / ALERTS).write_bytes(b"".join(encode_alert(one) + b"\n" for one in report.alerts))
+        (out / RETRAINING).write_bytes(b"".join(encode_retraining(one) + b"\n" for one in report.requests))
     for file in files.values():
         file.close()
     report.n_scores, report.n_profiles = files["drift_score"].n_rows, files["column_profile"].n_rows

@@ -35,3 +35,5 @@ COMMENT 'How one feature of the predictions of one window differs from what it i
 
 CREATE OR REPLACE VIEW feature_skew_latest AS
 SELECT * EXCEPT (inserted_at) FROM feature_skew FINAL;
+
+ALTER TABLE label_outcomes COMMENT COLUMN IF EXISTS `outcome` '`matched` now; `repeated`, `corrected`, `superseded` labels; `duplicate_prediction`; labels that came before their prediction (`label_before_prediction`), later than its horizon (`label_overdue`), or when it had passed (`too_late`); `expired`: predictions that no label came for; `orphan`: labels of no prediction; `unknown_model`. Of features computed again: `features_compared` pairs now; `duplicate_features`; pairs further apart than the horizon (`features_overdue`), or when it had passed (`features_too_late`); `features_not_recomputed`; `features_orphan`: of no prediction';
