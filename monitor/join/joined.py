@@ -56,6 +56,25 @@ class Known(NamedTuple):
         start_ms = self.prediction.time_ms
         return next((label for label in self.labels if start_ms <= label.time_ms <= start_ms + horizon_ms), None)
 
+    def course(self, horizon_ms: int) -> list[tuple[Label, int, int]]:
+        """What label time sees of the match: (label, 1 from when it holds, or -1 when another takes its place; when).
+
+        A function of what is known alone: as of any instant it adds up to the same match, in whatever order the labels
+        came. Where the first label counts, no other ever takes its place.
+        """
+        if self.prediction is None:
+            return []
+        start_ms = self.prediction.time_ms
+        valid = [label for label in self.labels if start_ms <= label.time_ms <= start_ms + horizon_ms]
+        if not valid or valid[0] < valid[-1]:  # in rising order: the first counts
+            return [(label, 1, label.time_ms) for label in valid[:1]]
+        found = []
+        for label, before in zip(valid, [*valid[1:], None], strict=True):  # the latest first
+            found.append((label, 1, label.time_ms))
+            if before is not None:
+                found.append((before, -1, label.time_ms))
+        return found
+
     def anchor_ms(self) -> int:
         """Whose horizon this state ends with: the prediction's, else the earliest label's that is kept."""
         return self.prediction.time_ms if self.prediction is not None else min(one.time_ms for one in self.labels)

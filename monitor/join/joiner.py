@@ -26,6 +26,8 @@ from monitor.join.state import RowStore, Seal, Stretch, block_key, read_seal, wr
 from monitor.join.state_block import StateBlock, split_ids
 from monitor.join.step import JoinModel, JoinStep, is_over
 
+_Told = tuple[int, bytes, bytes, int, int]
+"""Of a match: the prediction's shape and record, the label's record, the sign, and from when on in label time."""
 MAX_DROPPED: Final = 64
 """Blocks that one step lets expire: the rest follows with the next."""
 
@@ -326,18 +328,27 @@ class Step:
         """What the codes stand for."""
         return self._catalog
 
-    def emit(self, known: Known, model: JoinModel, sign: int, *, until_ms: int = 0) -> None:
-        """Emit the match of one id, if it has one. It holds from its label's time on, or is taken back as of
-        `until_ms`."""
-        label = known.match(model.horizon_ms)
-        if label is not None and known.prediction is not None:
-            self.gathering.add_one(
-                known.prediction.shape,
-                known.prediction.record,
-                self._catalog.label_record(label),
-                sign,
-                max(label.time_ms, until_ms),
-            )
+    def emit(self, before: Known, after: Known, model: JoinModel) -> None:
+        """Emit what changes in the course of one id's match: what was told and does not hold is taken back."""
+        was, now = self._course(before, model), self._course(after, model)
+        for one, n in sorted(((now - was) + Counter()).items()):
+            self._add(one, n)
+        for one, n in sorted(((was - now) + Counter()).items()):
+            self._add((*one[:3], -one[3], one[4]), n)
+
+    def _course(self, known: Known, model: JoinModel) -> Counter[_Told]:
+        prediction = known.prediction
+        if prediction is None:
+            return Counter()
+        return Counter(
+            (prediction.shape, prediction.record, self._catalog.label_record(label), sign, at_ms)
+            for label, sign, at_ms in known.course(model.horizon_ms)
+        )
+
+    def _add(self, told: _Told, n: int) -> None:
+        shape, prediction, label, sign, at_ms = told
+        for _ in range(n):
+            self.gathering.add_one(shape, prediction, label, sign, at_ms)
 
     # Expiry -----------------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,9 @@ class Matches:
     predictions: (n,) of `shape.dtype`.
     labels: (n,) of `monitor.join.records.LABEL`.
     sign: (n,) int8: 1 to add, -1 to take back.
-    since_ms: (n,) int64, from when on this holds, in label time: the label's time, or that of the label which takes it
-        back. So what is known as of an instant does not depend on what has come already. None: the labels' times.
+    since_ms: (n,) int64, from when on this holds, in label time: the label's time, or that of the label which takes its
+        place (`Known.course`). So what is known as of an instant does not depend on what came first. None: the labels'
+        times.
     """
 
     shape: Shape

@@ -126,9 +126,7 @@ class ModelShare:
                 self._count_outside(after, one.time_ms)
         if after == before:
             return
-        if (old, before.prediction) != (new, after.prediction):
-            self._step.emit(before, model, -1, until_ms=0 if new is None else new.time_ms)
-            self._step.emit(after, model, 1)
+        self._step.emit(before, after, model)
         self._move(key, row, before, after)
 
     def _count_label(self, before: Known, label: Any, *, changes: bool) -> None:

@@ -72,8 +72,8 @@ def hash_of(name: str, column: int) -> int:
     return id_of(f"{name}{column}")[0] % 12
 
 
-def rows_of(step: JoinStep) -> Counter:
-    """Matches as text, which no codes are in, by their signs."""
+def rows_of(step: JoinStep, *, timed: bool = False) -> Counter:
+    """Matches as text, which no codes are in, by their signs; `timed`: with the label time from which on they hold."""
     found: Counter = Counter()
     for matches in step.matches:
         for i in range(matches.n):
@@ -83,7 +83,7 @@ def rows_of(step: JoinStep) -> Counter:
                 float(matches.scores[0, i]), tuple(matches.cells[:, i].tolist()), int(matches.label_times_ms[i]), label,
                 str(matches.values[i]),
             )  # fmt: skip
-            found[key] += int(matches.sign[i])
+            found[(*key, int(matches.at_ms[i])) if timed else key] += int(matches.sign[i])
     return found
 
 
@@ -97,6 +97,7 @@ class Worker:
         self.history: list[tuple[bytes, bytes | None]] = []
         self.offset = 0
         self.rows: Counter = Counter()
+        self.course: Counter = Counter()
         self.counts: Counter = Counter()
 
     def take(self, message: JoinMessage) -> None:
@@ -104,6 +105,7 @@ class Worker:
         assert step is not None
         self.offset += 1
         self.rows.update(rows_of(step))
+        self.course.update(rows_of(step, timed=True))
         self.counts.update({what: n for (_, what), n in step.counts.items()})
         written = [(key, None) for key in step.expired]
         written += [(block.key, state_block.encode(block)) for block in step.blocks]

@@ -42,6 +42,21 @@ def test_any_order_any_blocks_and_any_partitions_give_the_same_matches(events, r
 
 
 @settings(max_examples=100, deadline=None)
+@given(EVENTS, st.randoms(use_true_random=False), st.sampled_from(["latest", "first"]))
+def test_as_of_any_instant_of_label_time_the_matches_do_not_depend_on_the_order_of_arrival(events, random, rule):
+    arrival = list(events)
+    random.shuffle(arrival)
+    in_time, shuffled = Worker(rule), Worker(rule)
+    for one in sorted(events, key=lambda one: one[2]):
+        in_time.take(message_of([one]))
+    while arrival:
+        n = random.randint(1, 12)
+        block, arrival = arrival[:n], arrival[n:]
+        shuffled.take(message_of(block))
+    assert net(shuffled.course) == net(in_time.course)
+
+
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(EVENTS, st.none() | st.integers(0, 600)), min_size=1, max_size=6), st.data())
 def test_after_a_crash_anywhere_the_changelog_gives_the_same_state_and_nothing_counts_twice(blocks, data):
     worker = Worker()
