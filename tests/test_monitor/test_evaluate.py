@@ -72,7 +72,7 @@ class Bench:
         self.acked: list[int] = []
         self.restored = True
         self.role = EvaluateRole(
-            Kafka(), Evaluator([model]), self.health,
+            Kafka(), Evaluator([model]), [], self.health,
             producer_of=lambda _partition: self.producer, state=lambda: self.state,
             is_restored=lambda _partition: self.restored,
         )  # fmt: skip
