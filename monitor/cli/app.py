@@ -128,6 +128,9 @@ def replay(
     labels: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
     ] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Parquet, CSV or JSONL with features logged apart, in any order.")
+    ] = None,
     fail_on: Annotated[
         str, typer.Option(metavar="drift", help="End with exit code 8 when anything drifted: for CI.")
     ] = "",
@@ -138,7 +141,7 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels, fail_on=fail_on)
+    replay_file(config, predictions, out, close=close, labels=labels, features=features, fail_on=fail_on)
 
 
 @app.command()

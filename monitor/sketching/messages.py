@@ -8,7 +8,7 @@ What people and pipelines say (`drift.controls`) travels here too, in the order 
 one input, and what they make of it can be repeated.
 
 The join sends on the same topic, on the partition where the model lives, what the matches of one block of `drift.joins`
-say of performance, and on every partition how far label time is complete.
+say of performance and of feature skew, and on every partition how far label time is complete.
 """
 
 import msgspec
@@ -16,6 +16,7 @@ import zstandard
 
 from monitor.decisions.controls import Control
 from monitor.eventtime.watermark import Clock
+from monitor.sketching.feature_skew import FeatureSkewDelta
 
 SCHEMA_VERSION = 4
 """4: performance deltas, the block that they came from, clocks of label time, and controls. 3: on references of
@@ -144,8 +145,8 @@ class BlockName(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class SketchMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message: deltas, then clocks. `n_partitions` counts the partitions of every source topic.
 
-    `block` names where the deltas in `performance` came from. `label_clocks` say of partitions of `drift.joins` how far
-    label time is complete there, and `n_label_partitions` how many of them there are.
+    `block` names where the deltas in `performance` and `features` came from. `label_clocks` say of partitions of
+    `drift.joins` how far label time is complete there, and `n_label_partitions` how many of them there are.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -154,6 +155,7 @@ class SketchMessage(msgspec.Struct, frozen=True, kw_only=True):
     n_partitions: dict[str, int] = {}
     sources: list[SourceRange] = []
     performance: list[PerformanceDelta] = []
+    features: list[FeatureSkewDelta] = []
     block: BlockName | None = None
     label_clocks: list[Clock] = []
     n_label_partitions: dict[str, int] = {}
