@@ -24,6 +24,7 @@
 | driftline_alerts_open | gauge | model | alerts that are open |
 | driftline_sink_rows_total | counter | sink, record | rows written, by kind of record |
 | driftline_sink_errors_total | counter | sink, kind | failed writes: unavailable (retried), rejected, bad_record |
+| driftline_undelivered_total | counter | destination | rows that went to `drift.undelivered` |
 | driftline_role_restarts_total | counter | role | times the supervisor started a role again |
 
 `driftline_drifted` and `driftline_drift_effect` are of the whole, not of segments, compared with the pinned reference;
