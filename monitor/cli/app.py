@@ -147,7 +147,12 @@ def replay(
 @app.command()
 def backtest(
     config: ConfigArgument,
-    scores: Annotated[Path, typer.Option(help="The folder that `driftline replay` wrote its verdicts to.")],
+    scores: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR|clickhouse", help="The folder that `driftline replay` wrote its verdicts to, or the database."
+        ),
+    ],
     since: Annotated[str, typer.Option(help="First day or time, such as 2026-03-01; default: all.")] = "",
     until: Annotated[str, typer.Option(help="End, exclusive; default: all.")] = "",
     policy: Annotated[
