@@ -50,7 +50,7 @@ def show_decisions(
         console.print(f"{counted(len(raised), 'alert')} raised, {n_critical:,} critical, {n_open:,} still open:")
     for one in raised[:MOST_LINES]:
         until = f" to {instant(ended[one.dedupe_key])}" if one.dedupe_key in ended else ", open"
-        console.print(f"  {instant(one.at_ms)}{until}: [{one.severity}] {one.summary}", markup=False)
+        console.print(f"  {instant(one.at_ms)}{until}: [{one.severity}] {one.summary}", markup=False, soft_wrap=True)
     if len(raised) > MOST_LINES:
         console.print(f"  and {len(raised) - MOST_LINES:,} more")
     asked = [one for one in requests if one.status == "requested"]
@@ -59,6 +59,6 @@ def show_decisions(
         console.print(f"{counted(len(asked), 'request')} to retrain, {len(held):,} held back:")
     for request in sorted((*asked, *held), key=lambda one: one.at_ms)[:MOST_LINES]:
         dry = " (dry run)" if request.dry_run else ""
-        console.print(f"  {instant(request.at_ms)}: {request.reason}{dry}", markup=False)
+        console.print(f"  {instant(request.at_ms)}: {request.reason}{dry}", markup=False, soft_wrap=True)
     if len(asked) + len(held) > MOST_LINES:
         console.print(f"  and {len(asked) + len(held) - MOST_LINES:,} more")
