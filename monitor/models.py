@@ -1,9 +1,13 @@
 """From a configuration and its references to what the pure core must know of the models. No client is imported."""
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from detectors.reference import Reference
 from detectors.settings import Setting
 from monitor.config.schema import Config, Kafka, Model
+from monitor.decisions.decide import Policy
+from monitor.decisions.stage import policy_of
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.watched import Watched
 from monitor.events.models import Limits, ModelSpec
@@ -159,6 +163,27 @@ def watched(config: Config, references: References) -> list[Watched]:
         )
         for model in config.models
     ]
+
+
+def policies(config: Config, references: References) -> list[Policy]:
+    """What decisions on each model go by, with the labels of the references that are there by now."""
+    return [policy_of(model, _Versions(references[model.name])) for model in config.models]
+
+
+class _Versions(Mapping[str, str]):
+    """Labels of a model's references by digest; of those that come later, too."""
+
+    def __init__(self, references: Mapping[str, Reference]) -> None:
+        self._references = references
+
+    def __getitem__(self, digest: str) -> str:
+        return self._references[digest].version
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._references)
+
+    def __len__(self) -> int:
+        return len(self._references)
 
 
 def _concept_drift(model: Model) -> "tuple[SequentialDetector, ...]":

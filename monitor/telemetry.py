@@ -20,8 +20,11 @@
 | driftline_verdicts_total | counter | model, drifted | verdicts, those of re-opened windows each time |
 | driftline_drifted | gauge | model, column | 1 if the column has drifted in the last window scored, else 0 |
 | driftline_drift_effect | gauge | model, column | that verdict's effect over its threshold: from 1 on it matters |
+| driftline_alerts_total | counter | model, cause, state | transitions of alerts: raised, updated, resolved |
+| driftline_alerts_open | gauge | model | alerts that are open |
 | driftline_sink_rows_total | counter | sink, record | rows written, by kind of record |
 | driftline_sink_errors_total | counter | sink, kind | failed writes: unavailable (retried), rejected, bad_record |
+| driftline_undelivered_total | counter | destination | rows that went to `drift.undelivered` |
 | driftline_role_restarts_total | counter | role | times the supervisor started a role again |
 
 `driftline_drifted` and `driftline_drift_effect` are of the whole, not of segments, compared with the pinned reference;
@@ -70,6 +73,8 @@ DRIFT_EFFECT = Gauge(
     "Effect over threshold in the last window scored: from 1 on it matters",
     ["model", "column"],
 )
+ALERTS = Counter("driftline_alerts", "Transitions of alerts", ["model", "cause", "state"])
+OPEN_ALERTS = Gauge("driftline_alerts_open", "Alerts that are open", ["model"])
 SINK_ROWS = Counter("driftline_sink_rows", "Rows written, by kind of record", ["sink", "record"])
 SINK_ERRORS = Counter("driftline_sink_errors", "Failed writes", ["sink", "kind"])
 UNDELIVERED = Counter(

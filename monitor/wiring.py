@@ -30,9 +30,9 @@ _T = TypeVar("_T")
 
 def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> None:
     """Make what topics of our own are missing; with `sources`, those source topics as well."""
-    from monitor.kafka.topics import changelog_topic, ensure_topics, join_changelog_topic
+    from monitor.kafka.topics import CONTROLS, changelog_topic, ensure_topics, join_changelog_topic
 
-    compacted = [changelog_topic(config.kafka)]
+    compacted = [changelog_topic(config.kafka), config.kafka.own_topic(CONTROLS)]
     if config.joins:
         compacted.append(join_changelog_topic(config.kafka))
     ensure_topics(config.kafka, sources=sources, compacted=tuple(compacted), joins=config.joins)
@@ -67,11 +67,18 @@ def ingest_step(config: Config) -> "IngestStep":
 def evaluate_role(config: Config, worker: str, health: "Health") -> "faust.App":
     """The score role's Faust app."""
     from monitor.evaluation.evaluator import Evaluator
-    from monitor.models import watched
+    from monitor.models import policies, watched
     from monitor.roles.evaluate import build_app
 
-    evaluator = Evaluator(watched(config, open_references(config)))
-    return build_app(config.kafka, evaluator, worker=worker, state_dir=config.state_dir, health=health)
+    references = open_references(config)
+    return build_app(
+        config.kafka,
+        Evaluator(watched(config, references)),
+        policies(config, references),
+        worker=worker,
+        state_dir=config.state_dir,
+        health=health,
+    )
 
 
 def join_role(config: Config, worker: str, health: "Health") -> "faust.App":

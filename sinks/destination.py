@@ -148,7 +148,8 @@ class Queryable(Protocol):
         statement
             In the destination's own dialect.
         form
-            How the answer is written: `table` for people, `json` (an object a line), `csv` (with the names first).
+            How the answer is written: `table` for people, `json` (an object a line), `csv` (with the names first),
+            `parquet` (a file).
 
         Raises
         ------

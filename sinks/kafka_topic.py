@@ -27,8 +27,9 @@ class Settings(MessageSettings, frozen=True, kw_only=True):
 
     bootstrap_servers: str
     """``host:port``, several with commas between."""
-    topic: Annotated[str, Meta(extra={"form": "topic"})] = "drift.retraining"
-    """It is not made here: make it with the partitions and the retention that its readers want."""
+    topic: Annotated[str, Meta(extra={"form": "topic"})] = "ml.retraining"
+    """It is not made here: make it with the partitions and the retention that its readers want. Not `drift.retraining`
+    of the same cluster, which is Driftline's own."""
     records: Literal["alert", "retraining"] = "retraining"
     """Which messages it gets."""
     client: dict[Annotated[str, Meta(extra={"form": "client_key"})], Secret[str | int | bool]] = field(

@@ -223,7 +223,7 @@ def test_prometheus_accepts_its_file() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-_ROLES = ("ingest", "evaluate", "deliver")
+_ROLES = ("ingest", "join", "evaluate", "deliver")
 
 
 def _example(environ: dict[str, str]) -> Config:

@@ -24,15 +24,20 @@ from sinks.records import RECORDS
 from sinks.settings import FormError
 
 _AS_CONFIGURED: Final = "as configured"
+_DATABASE: Final = "clickhouse"
 
 
-def run_backtest(
-    config_path: Path, scores: Path, *, since: str, until: str, policy: Path | None, as_json: bool
-) -> None:
-    """Run the configured policy, and that of a file, over a folder that `driftline replay` wrote."""
+def run_backtest(config_path: Path, scores: str, *, since: str, until: str, policy: Path | None, as_json: bool) -> None:
+    """Run the configured policy, and that of a file, over a folder that `driftline replay` wrote, or over what the
+    database holds: `clickhouse`."""
     config = load(config_path)
     since_ms, until_ms = _instant(since, "--since"), _instant(until, "--until")
-    batches = _read(scores, config_path)
+    if scores == _DATABASE:
+        from monitor.cli.stored import stored_batches
+
+        batches = stored_batches(config_path, since_ms=since_ms, until_ms=until_ms)
+    else:
+        batches = _read(Path(scores), config_path)
     runs = [backtest(_AS_CONFIGURED, _policies(config), batches, since_ms=since_ms, until_ms=until_ms)]
     if policy is not None:
         other = load_policy(policy)

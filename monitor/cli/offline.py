@@ -119,7 +119,7 @@ def replay_file(
     from monitor.cli.account import show_account
     from monitor.cli.performance import show_performance
     from monitor.cli.replayed import show_joined, show_replayed
-    from monitor.decisions.stage import DecisionStage, policies_of
+    from monitor.decisions.stage import DecisionStage
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
     from monitor.reference.opened import open_references
@@ -153,7 +153,7 @@ def replay_file(
             parts = counted_in(_watched(read, show, unread), account)
             lateness_ms = {model.name: model.lateness_ms for model in config.models}
             ordered = in_order(parts, lateness_ms) if folder is None else by_time(parts, folder)
-            stage = DecisionStage(policies_of(config))
+            stage = DecisionStage(models.policies(config, references))
             report = run_replay(ordered, replay, out, close=close, labels=of_labels, decisions=stage)
             return report, replay, account, unread
 

@@ -17,7 +17,7 @@ from monitor.errors import InputError, StoppedError, Unavailable
 from sinks.destination import Queryable
 from sinks.errors import BadRecord, SinkRejected, SinkUnavailable
 
-Form = Literal["table", "json", "csv"]
+Form = Literal["table", "json", "csv", "parquet"]
 
 
 def query(config_path: Path, statement: str, destination: str, form: Form) -> None:

@@ -22,7 +22,7 @@ from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.retraining import Retraining
 from monitor.decisions.tiling import Tiling
 from monitor.decisions.track import FEWEST_PANES, Track, absorb, close
-from monitor.decisions.usual import Usual, count, silent
+from monitor.decisions.usual import MOST_RECENT, Usual, count, silent
 
 FEWEST_REJECTS: Final = 20
 """Rejected events of a window from which on their share says anything."""
@@ -105,14 +105,21 @@ def decide(policy: Policy, state: Decisions, inputs: Inputs, now_ms: int) -> Dec
         # Labels always come after the window's end.
         revised = any(one.family == "inputs" for one in late)
         turn.conclude(state.last_start_ms, last_end_ms, revised=revised)
+    empty = False
     for end_ms in sorted({one.end_ms for one in due}):
         own = [one for one in due if one.end_ms == end_ms]
+        empty |= turn.pass_empty(min(one.start_ms for one in own))
         turn.absorb(own)
         turn.conclude(max(one.start_ms for one in own), end_ms, revised=False)
-    gap = turn.gap(now_ms)
-    if gap is not None:
-        turn.conclude(*gap, revised=False)
-    elif turn.heard and not due and not late and last_end_ms is not None and state.last_start_ms is not None:
+    empty |= turn.pass_empty(now_ms)
+    if (
+        turn.heard
+        and not empty
+        and not due
+        and not late
+        and last_end_ms is not None
+        and state.last_start_ms is not None
+    ):
         turn.conclude(state.last_start_ms, max(last_end_ms, turn.last_end_ms), revised=False)
     return turn.decided()
 
@@ -167,14 +174,29 @@ class _Turn:
         self._usual = count(self._usual, windows, self._policy.tiling, max(end_ms, self.last_end_ms))
         self._forget(max(end_ms, self.last_end_ms))
 
-    def gap(self, now_ms: int) -> tuple[int, int] | None:
-        """The last window without any event that time has passed since the last one."""
-        if not self._usual.recent:
-            return None
-        before = self._usual.recent[-1].end_ms
-        self._usual = count(self._usual, (), self._policy.tiling, now_ms)
-        last = self._usual.recent[-1]
-        return (last.start_ms, last.end_ms) if last.end_ms > max(before, self.last_end_ms) else None
+    def pass_empty(self, until_ms: int) -> bool:
+        """Decide at the end of each window without any event that time has passed since the last one; whether there
+        is one.
+
+        One after the other, so that it is the same whether time comes in one step or in many. From so many on as are
+        remembered nothing is decided any more before events are back: all that was open has long been told.
+        """
+        passed = False
+        while self._usual.recent:
+            following = self._policy.tiling.after(self._usual.recent[-1].end_ms)
+            if following is None or following.end_ms > until_ms:
+                break
+            if (
+                all(not one.total for one in self._usual.recent[-MOST_RECENT:])
+                and len(self._usual.recent) == MOST_RECENT
+            ):
+                self._usual = count(self._usual, (), self._policy.tiling, until_ms)
+                break
+            self._usual = count(self._usual, (), self._policy.tiling, following.end_ms)
+            if following.end_ms > self.last_end_ms:
+                self.conclude(following.start_ms, following.end_ms, revised=False)
+                passed = True
+        return passed
 
     def conclude(self, start_ms: int, end_ms: int, *, revised: bool) -> None:
         """Decide at the end of a window."""

@@ -32,11 +32,13 @@ class StageStep(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     writes: changes of state, to be committed with the evaluator's.
     alerts, requests: in order; `monitor.decisions.wire` encodes them.
+    n_open: by model that was decided on, its alerts that are open now.
     """
 
     writes: list[tuple[bytes, bytes | None]]
     alerts: list[Alert]
     requests: list[RetrainingRequest]
+    n_open: dict[str, int] = {}
 
     def batches(self) -> list[pa.RecordBatch]:
         """As rows of the records `alert` and `retraining`: for `drift.results`."""
@@ -91,6 +93,7 @@ class DecisionStage:
                     before, self._policies[name], batches, offset, (now_ms or {}).get(name), controls,
                     (rejects or {}).get(name, ()),
                 )  # fmt: skip
+                step.n_open[name] = len(after.decisions.machine.opened)
                 if after.decisions == before.decisions:
                     continue  # time went on, and nothing came of it
             writes = store(name, before, after)

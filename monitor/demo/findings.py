@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from monitor.cli.decided import ToldAlert, ToldRequest
+from monitor.demo.decided import read_alerts, read_requests
 from monitor.demo.performance import read_performance_lines
 from sinks.clickhouse.client import connect
 
@@ -64,6 +66,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     segments: list[SegmentFinding]
     performance: list[str] = []
     """Lines about how good the model was; see `monitor.replay.performance`."""
+    alerts: list[ToldAlert] = []
+    requests: list[ToldRequest] = []
 
 
 def read_findings(dsn: str, n_months: int) -> Findings:
@@ -126,6 +130,8 @@ def read_findings(dsn: str, n_months: int) -> Findings:
                 for s, end, d, q, b, a in segments
             ],
             performance=read_performance_lines(client),
+            alerts=read_alerts(client),
+            requests=read_requests(client),
         )
 
 

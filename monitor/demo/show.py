@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor.cli.decided import show_decisions
 from monitor.demo.findings import Findings
 
 _BAR_CELLS = 5
@@ -56,6 +57,8 @@ def show_findings(console: Console, findings: Findings, n_open: int, elapsed_s: 
         console.print()
     for line in findings.performance:
         console.print(Text(line), soft_wrap=True)
+    console.print()
+    show_decisions(console, findings.alerts, findings.requests, none="No alert was raised.")
 
 
 def _bar(value: int, highest: int) -> str:

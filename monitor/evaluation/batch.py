@@ -5,8 +5,11 @@ that several of them change is written once, with its last value. What comes out
 changes of state, and the offset to go on from.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
+from monitor.decisions.alert import Alert
+from monitor.decisions.controls import Control
 from monitor.decisions.stage import DecisionStage
 from monitor.decisions.wire import encode_alert, encode_retraining
 from monitor.evaluation.evaluator import Evaluator, Step
@@ -36,6 +39,10 @@ class EvaluationBatch:
         Messages for `drift.results`, in the order of what they came from.
     alerts, requests : list[tuple[bytes, bytes]]
         Messages for `drift.alerts` and `drift.retraining`: dedupe key, and CloudEvent.
+    told : list[Alert]
+        The alerts themselves.
+    n_open : dict[str, int]
+        By model that was decided on, its alerts that are open after the last message.
     steps : list[Step]
         What each message led to; empty for those that were skipped.
     next_offset : int
@@ -46,6 +53,8 @@ class EvaluationBatch:
         self.results: list[bytes] = []
         self.alerts: list[tuple[bytes, bytes]] = []
         self.requests: list[tuple[bytes, bytes]] = []
+        self.told: list[Alert] = []
+        self.n_open: dict[str, int] = {}
         self._decisions = decisions
         self.steps: list[Step] = []
         self.next_offset = -1
@@ -70,17 +79,25 @@ class EvaluationBatch:
         Raises `BadSketchMessage` (then `skip` it), `NewerSketchMessage` or `NewerState` (leave it unread); nothing has
         changed then.
         """
-        self._take(self._evaluator.advance(self._overlay, decode(value), source), source)
+        message = decode(value)
+        self._take(self._evaluator.advance(self._overlay, message, source), source, controls=message.controls)
         self.skip(source)
 
-    def _take(self, step: Step, source: Source, *, further: bool = False) -> None:
+    def _take(self, step: Step, source: Source, *, controls: Sequence[Control] = (), further: bool = False) -> None:
         rows, decided = list(step.results), []
         if self._decisions is not None:
             told = self._decisions.advance(
-                self._overlay, step.results, offset=source.offset, now_ms=step.watermarks_ms, further=further
+                self._overlay,
+                step.results,
+                offset=source.offset,
+                now_ms=step.watermarks_ms,
+                controls=controls,
+                further=further,
             )
             rows += told.batches()
             decided = told.writes
+            self.told += told.alerts
+            self.n_open |= told.n_open
             self.alerts += [(alert.dedupe_key.encode(), encode_alert(alert)) for alert in told.alerts]
             self.requests += [(one.dedupe_key.encode(), encode_retraining(one)) for one in told.requests]
         results = [encode(batch, source) for batch in rows]

@@ -62,7 +62,7 @@ def delays_of(window: PerformanceWindow, side: Labelled) -> Delays:
         metric = Metric(name=f"label_delay_ms:{q:g}", value=value, n=n_now, error_bound=bound)
         figures.append((metric, delay_quantile(counts_before, q)[0]))
     drift = missing = None
-    if curve is not None and curve.n > 0:
+    if curve is not None and curve.n > 0 and window.labels_reached:
         missing = _missing(window, side)
         figures.append((Metric(name="labels_due", value=missing.expected, n=missing.n), math.nan))
         figures.append((Metric(name="labels_missing", value=missing.missing, n=missing.n), 0.0))

@@ -239,6 +239,7 @@ class PerformanceTurn:
                 space=space,
                 window=window,
                 label_ms=min(label_ms, window.end_ms + ages_ms[-1]),
+                labels_reached=self._closed_ms is not None and self._closed_ms >= window.end_ms,
                 matched={segment: own for segment, own in sorted(matched.items()) if _has_matches(own)},
                 predicted=dict(sorted(predicted.items())),
                 delays=counts,

@@ -24,6 +24,7 @@ class PerformanceWindow:
     label_ms: how far the time of labels is complete, milliseconds since 1970: the end of the last pane of label time
         that brought matches, or a later checkpoint (`monitor.evaluation.performance_turn`); at most the window's end
         and its horizon, and then the window is final.
+    labels_reached: whether label time has passed the window's end: before, that no label has come says nothing.
     matched: by segment, the matches; only segments that have some.
     predicted: by segment, all events of the window, labelled or not: the sketches that drift is computed from, with the
         counts of the prediction's own columns alone (`monitor.evaluation.performance_state.said_alone`), so that they
@@ -39,6 +40,7 @@ class PerformanceWindow:
     space: PerformanceSpace
     window: Window
     label_ms: int
+    labels_reached: bool = True
     matched: Mapping[str, PerformanceSketch]
     predicted: Mapping[str, Sketch]
     delays: Ints

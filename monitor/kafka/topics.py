@@ -13,9 +13,13 @@ from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
 from monitor.kafka import compaction
 from monitor.kafka.clients import OWN_MESSAGE_BYTES, built, classify, common_settings
+from monitor.sketching.own_topics import ALERTS as ALERTS
+from monitor.sketching.own_topics import CONTROLS as CONTROLS
 from monitor.sketching.own_topics import JOINS as JOINS
+from monitor.sketching.own_topics import OUTCOMES as OUTCOMES
 from monitor.sketching.own_topics import REJECTS as REJECTS
 from monitor.sketching.own_topics import RESULTS as RESULTS
+from monitor.sketching.own_topics import RETRAINING as RETRAINING
 from monitor.sketching.own_topics import SKETCHES as SKETCHES
 from monitor.sketching.own_topics import UNDELIVERED as UNDELIVERED
 from monitor.sketching.own_topics import partition_of_model as partition_of_model
@@ -27,7 +31,16 @@ STATE_TABLE = "panes"
 """Of the score role; part of its changelog topic's name."""
 JOIN_TABLE = "pending"
 """Of the join, likewise."""
-RETENTION_MS = {SKETCHES: _WEEK_MS, RESULTS: _WEEK_MS, REJECTS: 2 * _WEEK_MS, UNDELIVERED: 2 * _WEEK_MS}
+RETENTION_MS = {
+    SKETCHES: _WEEK_MS,
+    RESULTS: _WEEK_MS,
+    REJECTS: 2 * _WEEK_MS,
+    UNDELIVERED: 2 * _WEEK_MS,
+    # Few and small, and what commands look keys up in: a quarter.
+    ALERTS: 13 * _WEEK_MS,
+    RETRAINING: 13 * _WEEK_MS,
+    OUTCOMES: 13 * _WEEK_MS,
+}
 
 
 def application_id(kafka: Kafka) -> str:

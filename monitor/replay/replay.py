@@ -204,12 +204,12 @@ def _run(
     decided: dict[bytes, bytes] = {}
     offset = -1
 
-    def decide(results: Sequence[pa.RecordBatch]) -> None:
+    def decide(results: Sequence[pa.RecordBatch], now_ms: Mapping[str, int] | None) -> None:
         nonlocal offset
         offset += 1
-        if decisions is None or not results:
+        if decisions is None:
             return
-        step = decisions.advance(decided, results, offset=offset)
+        step = decisions.advance(decided, results, offset=offset, now_ms=now_ms)
         for key, value in step.writes:
             if value is None:
                 decided.pop(key, None)
@@ -218,8 +218,9 @@ def _run(
         report.alerts += step.alerts
         report.requests += step.requests
 
-    def take(results: Sequence[pa.RecordBatch]) -> None:
-        decide(results)
+    def take(results: Sequence[pa.RecordBatch], *, to_the_end: bool = False) -> None:
+        # What `--close` lets pass after the last event is no time in which events were missing.
+        decide(results, None if to_the_end else replay.watermarks_ms)
         for batch in results:
             record = record_of(batch)
             if record.name in files:
@@ -246,7 +247,7 @@ def _run(
                     rejects.writelines(_reject_lines(of_labels.rejects))
                 take(replay.feed_labels(batches))
             if close:
-                take(replay.close())
+                take(replay.close(), to_the_end=True)
     except BaseException:
         for file in files.values():
             file.abandon()

@@ -7,6 +7,7 @@ what is committed.
 """
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 
 from monitor.config.schema import Kafka
+from monitor.decisions.decide import Policy
 from monitor.errors import DriftlineError
 from monitor.evaluation.evaluator import Evaluator
 from monitor.kafka import topics
@@ -35,8 +37,10 @@ TURN_S = 2.0
 """How often gauges are refreshed, in seconds."""
 
 
-def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Path, health: Health) -> faust.App:
-    """The Faust app.
+def build_app(
+    kafka: Kafka, evaluator: Evaluator, policies: Sequence[Policy], *, worker: str, state_dir: Path, health: Health
+) -> faust.App:
+    """The Faust app; `policies` say what decisions on each model go by.
 
     `worker` is unique among score workers and the same after a restart; its state lies under its name.
     """
@@ -51,6 +55,7 @@ def build_app(kafka: Kafka, evaluator: Evaluator, *, worker: str, state_dir: Pat
     role = EvaluateRole(
         kafka,
         evaluator,
+        policies,
         health,
         producer_of=producers.of,
         state=lambda: cast("store.TransactionalStore", table.data),

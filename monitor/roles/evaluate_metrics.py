@@ -17,6 +17,7 @@ from prometheus_client import Counter
 
 from detectors.reference import WHOLE
 from monitor import telemetry
+from monitor.decisions.alert import Alert
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.evaluator import Step
 from monitor.evaluation.feature_skew_rows import RECOMPUTED
@@ -43,6 +44,7 @@ class EvaluateMetrics:
         self._lags: set[tuple[str, str, str]] = set()
         self._waiting: dict[str, str] = {}
         self._said_s: dict[str, float] = {}
+        self._open: set[str] = set()
 
     def done(self, steps: Iterable[Step], partition: int, took_s: float) -> None:
         """What some messages of a partition led to is committed, together."""
@@ -80,6 +82,20 @@ class EvaluateMetrics:
                     self._show(batch)
         self.turned()
 
+    def decided(self, alerts: Iterable[Alert], n_open: Mapping[str, int], partition: int) -> None:
+        """What was decided with them: alerts that were told, and by model how many are open now."""
+        for alert in alerts:
+            telemetry.ALERTS.labels(alert.model, alert.cause, alert.state).inc()
+            if alert.state != "updated":
+                log.info(
+                    f"an alert is {alert.state}", model=alert.model, cause=alert.cause, key=alert.dedupe_key,
+                    summary=alert.summary,
+                )  # fmt: skip
+        for model, n in n_open.items():
+            if self._partition(model) == partition:  # time goes on everywhere, and a model lives on one
+                self._open.add(model)
+                telemetry.OPEN_ALERTS.labels(model).set(n)
+
     def turned(self) -> None:
         """Refresh the gauges that depend on time."""
         now_s = time.time()
@@ -114,6 +130,9 @@ class EvaluateMetrics:
                 telemetry.DRIFT_EFFECT.remove(*labels)
                 telemetry.DRIFTED.remove(*labels)
 
+        for model in [model for model in self._open if self._partition(model) not in partitions]:
+            self._open.discard(model)
+            telemetry.OPEN_ALERTS.remove(model)
         for model in [model for model in self._waiting if self._partition(model) not in partitions]:
             del self._waiting[model]
             telemetry.WAITING_FOR_REFERENCE.remove(model)

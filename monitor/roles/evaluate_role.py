@@ -1,7 +1,7 @@
 """What the score role does with the messages that wait: compute them together, and commit what they lead to.
 
-Of each partition, results, changes of state and the source offset are one transaction of the partition's own producer.
-Only then the store is written, and the messages are acknowledged.
+Of each partition, results, alerts, requests to retrain, changes of state and the source offset are one transaction of
+the partition's own producer. Only then the store is written, and the messages are acknowledged.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from faust.types import EventT
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
+from monitor.decisions.decide import Policy
+from monitor.decisions.stage import DecisionStage
 from monitor.errors import StoppedError, Unavailable
 from monitor.evaluation.batch import EvaluationBatch
 from monitor.evaluation.evaluator import Evaluator
@@ -55,10 +57,12 @@ class PartitionProducer(Protocol):
 
 
 class EvaluateRole:
-    """Carries messages through the evaluator.
+    """Carries messages through the evaluator, and what comes of them through decisions.
 
     Parameters
     ----------
+    policies
+        What decisions on each model go by.
     producer_of
         The producer of a partition that is held.
     state
@@ -71,6 +75,7 @@ class EvaluateRole:
         self,
         kafka: Kafka,
         evaluator: Evaluator,
+        policies: Sequence[Policy],
         health: Health,
         *,
         producer_of: Callable[[int], PartitionProducer],
@@ -80,6 +85,8 @@ class EvaluateRole:
         self.metrics = EvaluateMetrics(kafka.sketch_partitions)
         self._kafka = kafka
         self._evaluator = evaluator
+        # One a partition: each remembers what it read last of each model, and every partition has its own.
+        self._decisions: dict[int, DecisionStage] = defaultdict(lambda: DecisionStage(policies))
         self._health = health
         self._producer_of = producer_of
         self._state = state
@@ -87,6 +94,8 @@ class EvaluateRole:
         self._one_at_a_time: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sketches = kafka.own_topic(topics.SKETCHES)
         self._results = kafka.own_topic(topics.RESULTS)
+        self._alerts = kafka.own_topic(topics.ALERTS)
+        self._retraining = kafka.own_topic(topics.RETRAINING)
         self._changelog = topics.changelog_topic(kafka)
 
     async def process(self, events: Sequence[EventT[bytes]]) -> None:
@@ -118,9 +127,10 @@ class EvaluateRole:
                     raise _upgrade(f"{self._sketches}, partition {partition}", error) from error
                 await self._commit(producer, partition, batch)
                 self.metrics.done(batch.steps, partition, time.monotonic() - started_s)
+                self.metrics.decided(batch.told, batch.n_open, partition)
 
     def _batch(self, partition: int) -> EvaluationBatch:
-        return EvaluationBatch(self._evaluator, self._state().view(partition))
+        return EvaluationBatch(self._evaluator, self._state().view(partition), self._decisions[partition])
 
     async def _in_turn(self, partition: int, events: list[EventT[bytes]]) -> None:
         # Before the state is read: were the partition taken over and given back in between, this one would be fenced.
@@ -136,6 +146,7 @@ class EvaluateRole:
                 events = events[n_taken:]
                 self._health.ready()
                 self.metrics.done(batch.steps, partition, time.monotonic() - started_s)
+                self.metrics.decided(batch.told, batch.n_open, partition)
             if hindrance is not None:
                 message = events[0].message
                 place = f"{message.topic}, partition {message.partition}, offset {message.offset}"
@@ -166,6 +177,10 @@ class EvaluateRole:
         messages = [
             TransactionMessage(topic=self._results, partition=partition, value=value) for value in batch.results
         ]
+        for topic, told in ((self._alerts, batch.alerts), (self._retraining, batch.requests)):
+            messages += [
+                TransactionMessage(topic=topic, partition=partition, key=key, value=value) for key, value in told
+            ]
         messages += [
             TransactionMessage(topic=self._changelog, partition=partition, key=key, value=value)
             for key, value in batch.writes.items()

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from detectors.reference import Reference
 from monitor.config.schema import Kafka
-from monitor.events.batch import Decoded
+from monitor.events.batch import Decoded, Rejected
 from monitor.eventtime.partitions import Partitions, SourcePartition
 from monitor.join.feature_blocks import FeatureBlocks, features_by_partition, live_batches
 from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
+from monitor.sketching.control_events import control_topics, read_controls
 from monitor.sketching.deltas import Cut, sketched
 from monitor.sketching.outgoing import Outgoing, join_messages, reject_messages, sketch_messages
 from monitor.sketching.received import Received
@@ -89,6 +90,7 @@ class IngestStep:
         self._blocks = blocks or {}
         self._features = features or {}
         self._kafka = kafka
+        self._control_topics = control_topics(kafka)
         self._decode = decode
         self._references = references
         self._cuts = cuts
@@ -100,7 +102,7 @@ class IngestStep:
     def sources(self) -> Sequence[str]:
         """The topics to read."""
         topics = self._kafka.topics
-        return [*topics.predictions, *topics.features, *(topics.labels if self._blocks else ())]
+        return [*topics.predictions, *topics.features, *(topics.labels if self._blocks else ()), *self._control_topics]
 
     @property
     def assigned(self) -> Sequence[SourcePartition]:
@@ -144,6 +146,7 @@ class IngestStep:
             self._partitions.read(partition, first, last)
         for end in ends:
             self._partitions.reached_end(end.partition, end.offset)
+        said, received = read_controls(received, self._kafka, self._cuts.keys())
         decoded = self._decode(received, now.wall_ms)
         for partition, event_ms in received.latest_ms([*decoded.batches, *decoded.labels]):
             self._partitions.saw(partition, event_ms, now.monotonic_s)
@@ -155,13 +158,14 @@ class IngestStep:
         deltas = sketched(live, self._references, self._cuts)
         return Commit(
             outgoing=[
-                *sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions),
+                *sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions, said.controls),
                 *self._join_messages(decoded),
                 *reject_messages(self._kafka, decoded.rejects, received),
+                *reject_messages(self._kafka, said.rejects, said.received),
             ],
             offsets=offsets,
             n_events={batch.model: batch.n for batch in live},
-            n_rejects=_count(decoded),
+            n_rejects=_count([*decoded.rejects, *said.rejects]),
         )
 
     def _join_messages(self, decoded: Decoded) -> Iterable[Outgoing]:
@@ -185,9 +189,9 @@ class IngestStep:
         return self._partitions.rolled_back(now_s, unread)
 
 
-def _count(decoded: Decoded) -> Mapping[tuple[str, str], int]:
+def _count(rejects: Iterable[Rejected]) -> Mapping[tuple[str, str], int]:
     counts: dict[tuple[str, str], int] = {}
-    for reject in decoded.rejects:
+    for reject in rejects:
         key = (reject.model, str(reject.reason))
         counts[key] = counts.get(key, 0) + 1
     return counts

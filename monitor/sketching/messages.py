@@ -4,6 +4,9 @@ A message carries the deltas of the models that live on that partition (many ver
 message costs the score role far more than its bytes) and the clocks of the source partitions that the sender read. The
 clocks stand in the last message of a commit: they may only be believed once everything before them is counted.
 
+What people and pipelines say (`drift.controls`) travels here too, in the order in which ingest read it: decisions have
+one input, and what they make of it can be repeated.
+
 The join sends on the same topic, on the partition where the model lives, what the matches of one block of `drift.joins`
 say of performance and of feature skew, and on every partition how far label time is complete.
 """
@@ -11,13 +14,14 @@ say of performance and of feature skew, and on every partition how far label tim
 import msgspec
 import zstandard
 
+from monitor.decisions.controls import Control
 from monitor.eventtime.watermark import Clock
 from monitor.sketching.feature_skew import FeatureSkewDelta
 
 SCHEMA_VERSION = 4
-"""4: performance deltas, the block that they came from, and clocks of label time. 3: on references of format 3, which
-may have derived columns. 2: sketches of format 2 (`detectors.wire`), which say what events spoke of. Older ones are
-read."""
+"""4: performance deltas, the block that they came from, clocks of label time, and controls. 3: on references of
+format 3, which may have derived columns. 2: sketches of format 2 (`detectors.wire`), which say what events spoke of.
+Older ones are read."""
 # A message decompresses to at most this: a corrupt or hostile frame must not take the worker's memory.
 MAX_DECODED_BYTES = 256 * 1024 * 1024
 
@@ -155,6 +159,7 @@ class SketchMessage(msgspec.Struct, frozen=True, kw_only=True):
     block: BlockName | None = None
     label_clocks: list[Clock] = []
     n_label_partitions: dict[str, int] = {}
+    controls: list[Control] = []
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.config.schema import Kafka
+from monitor.decisions.controls import Control
 from monitor.events.batch import Rejected
 from monitor.eventtime.partitions import Partitions
 from monitor.join.block import Features, JoinMessage, Labels, Predictions
 from monitor.join.block import encode as encode_join
+from monitor.sketching.control_events import control_topics
 from monitor.sketching.messages import Delta, SketchMessage, encode
 from monitor.sketching.own_topics import JOINS, REJECTS, SKETCHES, partition_of_model
 from monitor.sketching.received import Received
@@ -29,9 +31,13 @@ class Outgoing:
 
 
 def sketch_messages(
-    kafka: Kafka, deltas: Sequence[Delta], partitions: Partitions, n_partitions: Mapping[str, int]
+    kafka: Kafka,
+    deltas: Sequence[Delta],
+    partitions: Partitions,
+    n_partitions: Mapping[str, int],
+    controls: Sequence[Control] = (),
 ) -> Iterator[Outgoing]:
-    """The deltas, then the clocks, of each partition of `drift.sketches`.
+    """The controls, the deltas, then the clocks, of each partition of `drift.sketches`.
 
     Clocks go to every partition, because a quiet model must close its windows too; and last, because they may only be
     believed once what was read before them is counted.
@@ -40,16 +46,24 @@ def sketch_messages(
     for delta in deltas:
         by_partition[partition_of_model(delta.model, kafka.sketch_partitions)].append(delta)
     topic = kafka.own_topic(SKETCHES)
-    # Labels come when they come: they neither close windows nor hold them open.
-    others = {name: n for name, n in n_partitions.items() if name not in kafka.topics.labels}
+    # Labels and controls come when they come: they neither close windows nor hold them open.
+    timeless = {*kafka.topics.labels, *control_topics(kafka)}
+    others = {name: n for name, n in n_partitions.items() if name not in timeless}
     clocks = encode(
         SketchMessage(
-            clocks=[clock for clock in partitions.clocks() if clock.topic not in kafka.topics.labels],
+            clocks=[clock for clock in partitions.clocks() if clock.topic not in timeless],
             n_partitions=others,
             sources=partitions.ranges(),
         )
     )
     for partition in range(kafka.sketch_partitions):
+        said = [
+            one
+            for one in controls
+            if one.model == "" or partition_of_model(one.model, kafka.sketch_partitions) == partition
+        ]
+        if said:
+            yield Outgoing(topic=topic, partition=partition, value=encode(SketchMessage(controls=said)))
         for delta in by_partition[partition]:
             yield Outgoing(topic=topic, partition=partition, value=encode(SketchMessage(deltas=[delta])))
         yield Outgoing(topic=topic, partition=partition, value=clocks)
@@ -64,7 +78,13 @@ def join_messages(
 ) -> Iterator[Outgoing]:
     """What each partition of `drift.joins` is sent: blocks, one a message, then the clocks of all sources."""
     topic = kafka.own_topic(JOINS)
-    clocks = encode_join(JoinMessage(clocks=partitions.clocks(), n_partitions=dict(n_partitions)))
+    own = control_topics(kafka)
+    clocks = encode_join(
+        JoinMessage(
+            clocks=[clock for clock in partitions.clocks() if clock.topic not in own],
+            n_partitions={name: n for name, n in n_partitions.items() if name not in own},
+        )
+    )
     for partition in range(kafka.sketch_partitions):
         predictions, labels = blocks.get(partition, ((), ()))
         messages = [JoinMessage(predictions=[block]) for block in predictions]

@@ -7,6 +7,10 @@ RESULTS: Final = "results"
 REJECTS: Final = "rejects"
 JOINS: Final = "joins"
 UNDELIVERED: Final = "undelivered"
+ALERTS: Final = "alerts"
+RETRAINING: Final = "retraining"
+CONTROLS: Final = "controls"
+OUTCOMES: Final = "retraining.outcomes"
 
 
 def partition_of_model(model: str, n_partitions: int) -> int:

@@ -25,7 +25,7 @@ from sinks.records.split import split
 BATCH_ROWS: Final = 50_000
 BATCH_BYTES: Final = 32 << 20
 
-_FORMS: Final = {"table": "PrettyCompactMonoBlock", "json": "JSONEachRow", "csv": "CSVWithNames"}
+_FORMS: Final = {"table": "PrettyCompactMonoBlock", "json": "JSONEachRow", "csv": "CSVWithNames", "parquet": "Parquet"}
 _SETTINGS: Final = {
     # A replay of ten years lies in 120 monthly partitions. The server's limit of 100 would refuse it as TOO_MANY_PARTS,
     # which looks as if trying again would help.

@@ -45,7 +45,7 @@ def test_rules_and_rates_are_written_as_people_say_them() -> None:
         ("alerts: {raise: bugdet}", "alerts.raise", "did you mean 'budget'?"),
         ("alerts: {hysteresis: 1.5}", "alerts.hysteresis", "at most 1"),
         ("alerts: {silences: [{reason: x}]}", "alerts.silences[0]", "the key 'until' is missing"),
-        ("alerts: {silences: [{reason: x, until: 2026-01-01}]}", "alerts.silences[0].until", "with its offset"),
+        ("alerts: {silences: [{reason: x, until: soon}]}", "alerts.silences[0].until", "RFC 3339"),
         ("alerts: {silences: [{reason: x, until: 2026-01-01T00:00:00Z, from: 2027-01-01T00:00:00Z}]}",
          "alerts.silences[0]", "until must come after from"),
         ("alerts: {importance: {'@score': 2}}", "alerts.importance", "names with @"),

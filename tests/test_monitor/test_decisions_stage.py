@@ -18,7 +18,7 @@ from monitor.decisions.controls import Silence
 from monitor.decisions.gather import closed_windows
 from monitor.decisions.stage import DecisionStage, policies_of
 from monitor.decisions.store import NewerDecisions, StoredDecisions, decisions_key, load, store
-from monitor.decisions.wire import encode_alert
+from monitor.decisions.wire import decode_alert, encode_alert
 from sinks.records import RECORDS, record_of
 
 VERDICT, WINDOW = RECORDS["drift_verdict"], RECORDS["window"]
@@ -163,6 +163,32 @@ def test_a_silent_model_is_told_by_the_watermark_alone() -> None:
     assert stage.advance(state, [], offset=28, now_ms={"m": 28 * DAY_MS}).writes == []
     step = stage.advance(state, [], offset=29, now_ms={"m": 30 * DAY_MS})
     assert [(one.state, one.cause, one.severity) for one in step.alerts] == [("raised", "silence", "critical")]
+
+
+def told_of_a_gap(*steps: int) -> list[bytes]:
+    """28 days with events, then time goes on as `steps` say, in days, and events come back on day 40."""
+    state: dict[bytes, bytes] = {}
+    stage, told = DecisionStage([policy()]), []
+    for offset, number in enumerate([*range(28), *(-one for one in steps), 40, 41, 42, 43, 44, 45, 46]):
+        if number >= 0:
+            step = stage.advance(state, batches(number), offset=offset, now_ms={"m": (number + 1) * DAY_MS})
+        else:
+            step = stage.advance(state, [], offset=offset, now_ms={"m": -number * DAY_MS})
+        apply(state, step.writes)
+        told += [encode_alert(one) for one in step.alerts]
+    return told
+
+
+@given(st.lists(st.integers(28, 40), unique=True).map(sorted))
+@settings(max_examples=15, deadline=None)
+def test_what_is_told_of_a_gap_is_the_same_in_whatever_steps_time_passes_it(steps: list[int]) -> None:
+    assert told_of_a_gap(*steps) == told_of_a_gap()
+
+
+def test_a_gap_is_silence_and_its_end_is_told() -> None:
+    causes = [(decode_alert(one).data.state, decode_alert(one).data.cause) for one in told_of_a_gap()]
+    assert causes[0] == ("raised", "silence")
+    assert ("resolved", "silence") in causes
 
 
 def test_controls_are_remembered() -> None:

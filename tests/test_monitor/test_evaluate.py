@@ -19,7 +19,7 @@ from monitor.config.schema import Kafka
 from monitor.errors import StoppedError
 from monitor.evaluation.batch import MAX_MESSAGES
 from monitor.evaluation.evaluator import Evaluator, Step
-from monitor.evaluation.state import SEAL_KEY, read_seal
+from monitor.evaluation.state import SEAL_KEY, STATE_VERSION, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import Clock
 from monitor.kafka.faust.producers import TransactionMessage
@@ -72,7 +72,7 @@ class Bench:
         self.acked: list[int] = []
         self.restored = True
         self.role = EvaluateRole(
-            Kafka(), Evaluator([model]), self.health,
+            Kafka(), Evaluator([model]), [], self.health,
             producer_of=lambda _partition: self.producer, state=lambda: self.state,
             is_restored=lambda _partition: self.restored,
         )  # fmt: skip
@@ -139,7 +139,8 @@ def test_a_message_that_cannot_be_read_is_passed_over() -> None:
 
 def test_a_newer_message_stops_the_role_unread_and_what_came_before_it_is_committed() -> None:
     bench = Bench(make_watched(REFERENCE))
-    with pytest.raises(StoppedError, match=r"s, partition 0, offset 2: .* schema version 4, .* up to 3") as raised:
+    versions = f"schema version {messages.SCHEMA_VERSION + 1}, .* up to {messages.SCHEMA_VERSION}"
+    with pytest.raises(StoppedError, match=f"s, partition 0, offset 2: .* {versions}") as raised:
         asyncio.run(bench.role.process([bench.event(0), bench.event(1), bench.event(2, newer()), bench.event(3)]))
     assert "upgrade this worker" in raised.value.hint
     assert ([next_offset for _, next_offset in bench.producer.sent], bench.acked) == ([2], [0, 1])
@@ -148,15 +149,19 @@ def test_a_newer_message_stops_the_role_unread_and_what_came_before_it_is_commit
 def test_a_state_that_a_newer_release_wrote_stops_the_role() -> None:
     bench = Bench(make_watched(REFERENCE))
     bench.state.data[SEAL_KEY] = seal_of_a_newer_release()
-    with pytest.raises(StoppedError, match=r"offset 0: the state has version 4, .* up to 3"):
+    with pytest.raises(
+        StoppedError, match=f"offset 0: the state has version {STATE_VERSION + 1}, .* up to {STATE_VERSION}"
+    ):
         asyncio.run(bench.role.process([bench.event(0)]))
-    with pytest.raises(StoppedError, match="partition 0: the state has version 4"):
+    with pytest.raises(StoppedError, match=f"partition 0: the state has version {STATE_VERSION + 1}"):
         asyncio.run(bench.role.take_up(0))
     assert (bench.producer.sent, bench.acked) == ([], [])
 
 
 def seal_of_a_newer_release() -> bytes:
-    return zstandard.compress(msgspec.msgpack.encode({"schema_version": 4, "absorbed": {"what": "nobody knows"}}))
+    return zstandard.compress(
+        msgspec.msgpack.encode({"schema_version": STATE_VERSION + 1, "absorbed": {"what": "nobody knows"}})
+    )
 
 
 def test_a_model_whose_reference_is_missing_waits_and_goes_on_when_it_is_there_without_a_message() -> None:

@@ -12,14 +12,18 @@ from support.events import MODEL, encoded, model_section, rows
 from support.installation import Installation
 from support.results import Results, assert_same, delivered
 from support.results import replayed as read_replayed
+from support.told import told
 
 from monitor import wiring
 from monitor.cli.offline import replay_file
+from monitor.decisions.wire import decode_alert
 
 N = 6_000
 HOURS = 12.0
 PARTITIONS = 2
 IDLE_S = 2.0
+SHIFT = 1.0
+"""Of the column `amount`, from the middle on: something to tell."""
 
 
 def labels() -> list[bytes]:
@@ -72,8 +76,10 @@ def replayed(installation: Installation, folder: Path, predictions: list[bytes],
 def test_killed_join_and_evaluate_give_the_rows_of_performance_that_replay_gives(
     installation: Installation, tmp_path: Path
 ) -> None:
-    predictions, of_labels = list(encoded(N, seed=3, hours=HOURS)), labels()
+    predictions, of_labels = list(encoded(N, seed=3, hours=HOURS, shift=SHIFT)), labels()
     expected = replayed(installation, tmp_path, predictions, of_labels)
+    expected_alerts = (tmp_path / "out" / "alerts.jsonl").read_bytes().splitlines()
+    assert {decode_alert(one).data.cause for one in expected_alerts} >= {"data_drift"}
     assert len(expected["performance"]) > 1_000
     assert any(not row["provisional"] for row in expected["performance"])
     topic = installation.config.kafka.topics.labels[0]
@@ -96,3 +102,5 @@ def test_killed_join_and_evaluate_give_the_rows_of_performance_that_replay_gives
     installation.wait_until_done(["join", "evaluate", "deliver"])
     installation.stop()
     assert_same(delivered(installation), expected)
+    alerts = told(installation, "alerts")
+    assert alerts == expected_alerts

@@ -17,7 +17,10 @@ _KINDS = {
     prometheus_client.Histogram: "histogram",
 }
 # What may be a label: bounded by the configuration, the reference or the code. No id, no value, no segment.
-_LABELS = {"model", "reason", "outcome", "topic", "role", "partition", "column", "drifted", "sink", "record", "kind"}
+_LABELS = {
+    "model", "reason", "outcome", "topic", "role", "partition", "column", "drifted", "sink", "record", "kind", "cause",
+    "state", "destination",
+}  # fmt: skip
 
 # Every role's code, its logging, and one retry: stamina then registers a counter of its own if it is left to.
 _REGISTERED = """
