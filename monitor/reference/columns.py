@@ -165,9 +165,11 @@ def _prediction(
         fields = {field.name: Leaf(path=(PREDICTION, field.name), type=field.type) for field in whole.type}
         return fields.get("score"), fields.get("label"), _classes(fields.get(PROBABILITIES))
     found = only_values(find_prediction(schema, mapping, model.task))
-    score, label = (_leaf(schema, places[0]) if places else None for places in (found.scores, found.labels))
-    # Of events in JSON each class is a field already: see `monitor.files.jsonl`.
-    by_class = [one.places[0] for one in found.probabilities if not one.classes]
+    # Of events in JSON each class is a field already, and scores of several types no object: see `monitor.files.jsonl`.
+    objects = [one.places[0] for one in found.probabilities if not one.classes]
+    by_class = [place for place in objects if not is_mixed(place.type)]
+    scores = [*(place for place in objects if is_mixed(place.type)), *found.scores]
+    score, label = (_leaf(schema, places[0]) if places else None for places in (scores, found.labels))
     return score, label, _classes(_leaf(schema, by_class[0]) if by_class else None)
 
 

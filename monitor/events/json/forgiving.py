@@ -22,6 +22,8 @@ from monitor.events.times import TimeRule, future
 from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number, of_classes
 
 UNSET: Final = msgspec.UNSET
+EMPTY: Final = (UNSET, None, "")
+"""What another place may stand in for."""
 
 MAX_LISTED: Final = 10_000
 """Features of a list or a map; more are no features."""
@@ -188,15 +190,15 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
         label = above_label
     elif isinstance(above_label, list):
         label = INVALID_TEXT
-    if flat and mapping.flat_score is not None and score in (UNSET, None):
+    if flat and mapping.flat_score is not None and score in EMPTY:
         score = event.get(mapping.flat_score)  # it says that it is the score, which a bare prediction does not
-    if score in (UNSET, None):
+    if score in EMPTY:
         bare_class = is_class and score_path[:-1] == label_path[:-1]
         if isinstance(above_score, int | float) and not isinstance(above_score, bool) and not bare_class:
             score = above_score
         elif isinstance(above_score, list):
             score = INVALID_TEXT
-    if flat and mapping.flat_label is not None and label in (UNSET, None):
+    if flat and mapping.flat_label is not None and label in EMPTY:
         label = event.get(mapping.flat_label)
     probabilities: object = None
     if frame.spec.task != "regression":
