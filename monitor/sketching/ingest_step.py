@@ -49,12 +49,15 @@ class Commit:
         by model, the events that are counted in the messages.
     n_rejects
         by model and reason, those that were not.
+    reject_examples
+        likewise, the first of them: why, and where it lies.
     """
 
     outgoing: Sequence[Outgoing]
     offsets: Mapping[SourcePartition, int]
     n_events: Mapping[str, int]
     n_rejects: Mapping[tuple[str, str], int]
+    reject_examples: Mapping[tuple[str, str], str]
 
 
 class IngestStep:
@@ -155,6 +158,7 @@ class IngestStep:
             offsets=offsets,
             n_events={batch.model: batch.n for batch in decoded.batches},
             n_rejects=_count(decoded),
+            reject_examples=_examples(decoded, received),
         )
 
     def _join_messages(self, decoded: Decoded) -> Iterable[Outgoing]:
@@ -174,6 +178,16 @@ class IngestStep:
         some of them.
         """
         return self._partitions.rolled_back(now_s, unread)
+
+
+def _examples(decoded: Decoded, received: Received) -> Mapping[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for reject in decoded.rejects:
+        key = (reject.model, str(reject.reason))
+        if key not in found:
+            topic, partition = received.source(reject.message)
+            found[key] = f"{reject.detail} ({topic}, partition {partition}, offset {received.offsets[reject.message]})"
+    return found
 
 
 def _count(decoded: Decoded) -> Mapping[tuple[str, str], int]:
