@@ -26,6 +26,9 @@ def build(config_path: Path, data: Path, version: str, model_name: str, labels: 
             model, data, version=version, labels=labels, progress=lambda _what, fraction: show(fraction)
         )
     digest = write_reference(model.reference, built.reference)
+    if labels is not None and model.mapping.target is not None:
+        target = model.mapping.target
+        results().print(f"labels are those of {labels}; the column {target!r} (mapping.target) is not read for them")
     show_built(results(), model, built, digest)
 
 
@@ -62,8 +65,6 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
         console.print(f"{built.n_without_time:,} rows have no time that can be read, and lie in no pane{why}")
     if built.n_other_models:
         console.print(f"{counted(built.n_other_models, 'row')} of other models left out")
-    if labels is not None and model.mapping.target is not None:
-        console.print(f"labels are those of {labels}; the column {model.mapping.target!r} (mapping.target) is not read")
     if built.labels is not None:
         for sentence in labels_told(built.labels, built.reference):
             console.print(sentence)

@@ -75,7 +75,8 @@ class CsvTable:
     path
         The file; UTF-8 or UTF-16 with a mark, comma-separated, names in the first row.
     numeric
-        Given the names of the columns, those that are float64 whatever they hold: a cell that is no number is infinity, which is counted as invalid.
+        Given the names of the columns, those that are float64 whatever they hold: a cell that is no number is
+        infinity, which is counted as invalid.
     infer
         With False there is no first pass: all other columns are string, and `n_rows` is 0.
     on_bad_row

@@ -211,9 +211,7 @@ class JsonlTable:
             self.bad_time = self._frame.times.refusal(value, self._mapping.timestamp)
         return found
 
-    def _prediction(
-        self, event: dict[str, Any], flat: bool
-    ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    def _prediction(self, event: dict[str, Any], flat: bool) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them. And the
         probabilities of classes."""
         score: Any

@@ -25,8 +25,8 @@ def most_frequent(
     keep
         (n_rows,) the rows that count; None: all.
     most
-        So many at most: those that are the largest of their row in most rows; of equals, those that more rows have, then
-        by name. Counts, so that the order of the rows does not matter.
+        So many at most: those that are the largest of their row in most rows; of equals, those that more rows have,
+        then by name. Counts, so that the order of the rows does not matter.
     """
     names = sorted(classes)
     if len(names) <= most:

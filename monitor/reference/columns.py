@@ -179,7 +179,9 @@ def _classes(struct: Leaf | None) -> dict[str, Leaf]:
         return {}
     fields = sorted(struct.type, key=lambda field: str(field.name))
     return {
-        field.name: Leaf(path=(*struct.path, field.name), type=field.type) for field in fields if field.type != pa.null()
+        field.name: Leaf(path=(*struct.path, field.name), type=field.type)
+        for field in fields
+        if field.type != pa.null()
     }
 
 

@@ -60,9 +60,7 @@ def in_one_place(table: TableFile, mapping: Mapping, task: Task, progress: Progr
 class _Predicted:
     """A `TableFile` over another."""
 
-    def __init__(
-        self, table: TableFile, mapping: Mapping, task: Task, found: Prediction, progress: Progress
-    ) -> None:
+    def __init__(self, table: TableFile, mapping: Mapping, task: Task, found: Prediction, progress: Progress) -> None:
         self.path: Path = table.path
         self.n_rows = table.n_rows
         self._table = table

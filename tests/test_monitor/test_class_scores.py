@@ -1,6 +1,7 @@
 """Probabilities of several classes, from files to what drifted, and with labels to log loss and its estimate."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -115,7 +116,9 @@ def test_probabilities_may_be_a_map_or_a_list(tmp_path: Path, kind: str) -> None
     table = pa.table({"probabilities": array, "x": np.arange(300.0)})
     pq.write_table(table, tmp_path / "f.parquet")
     names = NAMES if kind == "map" else ("0", "1", "2")
-    events = [{"x": float(i), "probabilities": dict(zip(names, own.tolist(), strict=True))} for i, own in enumerate(rows)]
+    events = [
+        {"x": float(i), "probabilities": dict(zip(names, own.tolist(), strict=True))} for i, own in enumerate(rows)
+    ]
     write(tmp_path, "f.jsonl", events)
     one, other = (
         build_reference(Model(name="m", task="multiclass", reference=Path("m.ref")), tmp_path / name).reference
@@ -169,3 +172,31 @@ def test_labels_of_several_classes_give_log_loss_and_its_estimate(model: OneMode
     assert sum(row["value"] * row["n_labelled"] for row in measured) / N == pytest.approx(loss, rel=1e-3)
     assert estimated
     assert estimated[0]["value"] == pytest.approx(loss, abs=0.05)
+
+
+def test_a_binary_model_is_measured_by_the_probability_of_its_positive_class(model: OneModel) -> None:
+    model.configure("task: binary", "label_horizon: 2d")
+    rng = np.random.default_rng(0)
+    likely = rng.uniform(size=N).round(4)
+    truth = rng.uniform(size=N) < likely
+    rows = [
+        {
+            "prediction_id": f"i{i}",
+            "timestamp": START_MS + i * 20_000,
+            "prediction": {"probabilities": {"no": 1.0 - one, "yes": one}},
+        }
+        for i, one in enumerate(likely.tolist())
+    ]
+    labels = [
+        {"prediction_id": f"i{i}", "timestamp": START_MS + i * 20_000 + 1_000, "label": "yes" if one else "no"}
+        for i, one in enumerate(truth.tolist())
+    ]
+    write(model.folder, "l.jsonl", labels)
+    code, screen = model.build(write(model.folder, "f.jsonl", rows), "--labels", str(model.folder / "l.jsonl"))
+    assert code == 0, screen
+    assert "'yes' is positive by its name" in " ".join(screen.split())
+    loss = -np.log(np.where(truth, likely, 1.0 - likely).clip(1e-15)).mean()
+    told = re.search(r"roc_auc ([0-9.]+), log_loss ([0-9.]+)", " ".join(screen.split()))
+    assert told is not None
+    assert float(told[1]) == pytest.approx(0.833, abs=0.02)
+    assert float(told[2]) == pytest.approx(loss, abs=1e-3)

@@ -218,14 +218,40 @@ def test_wherever_a_prediction_lies_a_table_and_events_agree(rows: list[dict[str
 
 
 SCORES = st.sampled_from(
-    ["null", "0.5", "7", "true", '"x"', '""', "1e999", "[0.5]", "{}", '{"y": 0.25}', '{"n": 0.5, "y": "x"}', '{"zz": null}']
+    [
+        "null",
+        "0.5",
+        "7",
+        "true",
+        '"x"',
+        '""',
+        "1e999",
+        "[0.5]",
+        "{}",
+        '{"y": 0.25}',
+        '{"n": 0.5, "y": "x"}',
+        '{"zz": null}',
+    ]
 )
 LIKELY = st.sampled_from(
-    ["null", "1", '"y"', '""', "[]", "[0.25, 0.75]", "{}", '{"y": 0.25, "n": 1e999}', '{"y": 1, "y": 2}', '{"\\u0079": 0.5}']
+    [
+        "null",
+        "1",
+        '"y"',
+        '""',
+        "[]",
+        "[0.25, 0.75]",
+        "{}",
+        '{"y": 0.25, "n": 1e999}',
+        '{"y": 1, "y": 2}',
+        '{"\\u0079": 0.5}',
+    ]
 )
 LABELS = st.sampled_from(["null", '"y"', '"zz"', "1"])
 MEMBER = st.one_of(
-    st.tuples(st.just("score"), SCORES), st.tuples(st.just("label"), LABELS), st.tuples(st.just("probabilities"), LIKELY)
+    st.tuples(st.just("score"), SCORES),
+    st.tuples(st.just("label"), LABELS),
+    st.tuples(st.just("probabilities"), LIKELY),
 )
 
 
@@ -242,7 +268,9 @@ def test_the_fast_and_the_forgiving_path_find_the_same_probabilities(
     # Keys may come twice: of those the last counts.
     own = [] if inner is None else [f'"prediction": {{{members(inner)}}}']
     features = ['"features": {"x": 1.0}'] if nested else ['"x": 1.0']
-    raw = f'{{"timestamp": {NOW_MS - 1}, {", ".join([*features, *own, *([members(outer)] if outer else [])])}}}'.encode()
+    raw = (
+        f'{{"timestamp": {NOW_MS - 1}, {", ".join([*features, *own, *([members(outer)] if outer else [])])}}}'.encode()
+    )
     model = spec(Mapping(), task)
     fast, slow = (JsonDecoder([model], forgiving_only=only) for only in (False, True))
     same(fast.decode([raw] * 2, "predictions", NOW_MS), slow.decode([raw] * 2, "predictions", NOW_MS))

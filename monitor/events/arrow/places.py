@@ -235,9 +235,7 @@ def find_prediction(schema: Any, mapping: Mapping, task: Task, *, label: bool = 
     )
 
 
-def _probabilities(
-    schema: Any, mapping: Mapping, task: Task, scores: Sequence[Place]
-) -> Iterator[Probabilities]:
+def _probabilities(schema: Any, mapping: Mapping, task: Task, scores: Sequence[Place]) -> Iterator[Probabilities]:
     for place in scores:
         yield Probabilities((place,))
     for name in (mapping.probabilities, mapping.flat_probabilities):

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from detectors.arrays import Floats, Ints
 from detectors.columns import INVALID, NULL
-from monitor.events.arrow.arrays import numbers, present
 from monitor.events import values as values_of_events
+from monitor.events.arrow.arrays import numbers, present
 from monitor.events.values import INVALID_TEXT, Category, clean, most_probable
 
 Best = Iterator[tuple[int, float, Category]]
