@@ -85,7 +85,7 @@ class Rows:
             missing = self._sheet.codes[frame.label, here] == CODE_NULL
             if missing.any():
                 self._codes(frame.label, place, missing)
-        left = np.arange(self._batch.num_rows)
+        left = np.arange(self._batch.num_rows) if places.probabilities else np.zeros(0, dtype=np.int64)
         for probabilities in places.probabilities:
             array = probabilities.of(self._batch)
             there = present(array)[left]
