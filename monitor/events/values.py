@@ -1,7 +1,7 @@
 """What single values mean: numbers and categories; times: see `monitor.events.times`. The compiled path must agree."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -68,9 +68,11 @@ def most_probable(probabilities: object) -> tuple[float, Category]:
     all are null, null.
     """
     if isinstance(probabilities, Mapping):
-        pairs = sorted(
-            ((category(key), number(value)) for key, value in probabilities.items()), key=lambda pair: str(pair[0])
-        )
+        pairs = [(category(key), number(value)) for key, value in probabilities.items()]
+        finite = [pair for pair in pairs if math.isfinite(pair[1])]
+        if finite:
+            label, score = min(finite, key=lambda pair: (-pair[1], str(pair[0])))
+            return score, label
     elif isinstance(probabilities, Sequence) and not isinstance(probabilities, str):
         pairs = [(str(index), number(value)) for index, value in enumerate(probabilities)]
     else:
@@ -81,7 +83,7 @@ def most_probable(probabilities: object) -> tuple[float, Category]:
     return (score, label) if math.isfinite(score) else (INVALID, INVALID_TEXT)
 
 
-def of_classes(probabilities: object, classes: Iterable[str]) -> list[float]:
+def of_classes(probabilities: object, classes: Collection[str]) -> list[float]:
     """Each class's own of a mapping's or list's probabilities, by the rules of `number`: NULL where it has none.
 
     A list's classes are its positions. All are NULL where there are no probabilities, INVALID where they are anything
@@ -90,6 +92,9 @@ def of_classes(probabilities: object, classes: Iterable[str]) -> list[float]:
     if probabilities is None:
         return [NULL for _ in classes]
     if isinstance(probabilities, Mapping):
+        found = [number(probabilities.get(name)) for name in classes]
+        if not any("\ufffd" in name for name in classes):
+            return found
         named = {clean(str(key)): value for key, value in probabilities.items()}
     elif isinstance(probabilities, Sequence) and not isinstance(probabilities, str):
         named = {str(place): value for place, value in enumerate(probabilities)}

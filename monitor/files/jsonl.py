@@ -285,7 +285,7 @@ def _columns(events: Sequence[Event]) -> dict[Key, list[Any]]:
     """The values of every leaf that the events have."""
     columns: dict[Key, list[Any]] = {}
     for struct in ("", *_STRUCTS):
-        parts = [event[struct] or {} for event in events]
+        parts = [own if (own := event[struct]) is not None else {} for event in events]
         for name in set[str]().union(*parts):
             key = (clean(name),) if struct == "" else (struct, clean(name))
             columns[key] = [part.get(name) for part in parts]

@@ -200,3 +200,30 @@ def test_a_binary_model_is_measured_by_the_probability_of_its_positive_class(mod
     assert told is not None
     assert float(told[1]) == pytest.approx(0.833, abs=0.02)
     assert float(told[2]) == pytest.approx(loss, abs=1e-3)
+
+
+def test_scores_of_several_types_in_events_are_no_probabilities(tmp_path: Path) -> None:
+    rows = [{"x": i % 7, "prediction": {"score": i / 10 if i % 5 else "bad", "label": "ab"[i % 2]}} for i in range(50)]
+    built = build_reference(
+        Model(name="m", task="binary", reference=Path("m.ref")), tmp_path / write(tmp_path, "f.jsonl", rows)
+    )
+    assert [column.name for column in built.reference.layout.columns] == ["x", "@score", "@label"]
+    assert {one.name: one.invalid for one in built.inferred}["@score"] == 10
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_probabilities_that_are_none_are_invalid_in_a_reference_too(tmp_path: Path, ending: str) -> None:
+    rows = [event(i, own, "probabilities") for i, own in enumerate(drawn(np.random.default_rng(1), 0.0, 100))]
+    for row in rows[:10]:
+        row["prediction"]["probabilities"] = dict.fromkeys(NAMES) if ending == "parquet" else None
+    for row in rows[10:20]:
+        row["prediction"]["probabilities"]["cat"] = None
+    if ending == "jsonl":
+        for row in rows[20:25]:
+            row["prediction"]["probabilities"] = "cat"
+    built = build_reference(
+        Model(name="m", task="multiclass", reference=Path("m.ref")), tmp_path / write(tmp_path, f"f.{ending}", rows)
+    )
+    found = {one.name: (one.nulls, one.invalid) for one in built.inferred}
+    assert found["@score.cat"] == (20, 5 if ending == "jsonl" else 0)
+    assert found["@score.dog"] == (10, 5 if ending == "jsonl" else 0)
