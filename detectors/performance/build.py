@@ -29,8 +29,8 @@ def performance_space(
 
     Parameters
     ----------
-    reference: whose `@score` (binary, regression) or `@score.<class>` (multiclass, where all classes have one) hold the
-        scores' cells.
+    reference: whose `@score` (binary, regression) or `@score.<class>` (multiclass, where all classes have one; binary,
+        where the positive class has one: `@score` may be the largest of both) hold the scores' cells.
     task: what is predicted.
     classes: known ones; of a binary model the negative one first (see `told_positive`).
     probability: see `told_probability`.
@@ -45,6 +45,8 @@ def performance_space(
     layout = reference.layout
     by_name = {column.name: column for column in layout.columns if column.kind is Kind.NUMERIC}
     wanted = [f"{SCORE}.{name}" for name in classes] if task is Task.MULTICLASS else [SCORE]
+    if task is Task.BINARY and len(classes) == 2 and f"{SCORE}.{classes[1]}" in by_name:
+        wanted = [f"{SCORE}.{classes[1]}"]
     scores: tuple[Column, ...] = ()
     if all(name in by_name for name in wanted):
         scores = tuple(by_name[name] for name in wanted)

@@ -26,6 +26,9 @@ def build(config_path: Path, data: Path, version: str, model_name: str, labels: 
             model, data, version=version, labels=labels, progress=lambda _what, fraction: show(fraction)
         )
     digest = write_reference(model.reference, built.reference)
+    if labels is not None and model.mapping.target is not None:
+        target = model.mapping.target
+        results().print(f"labels are those of {labels}; the column {target!r} (mapping.target) is not read for them")
     show_built(results(), model, built, digest)
 
 

@@ -95,6 +95,18 @@ class Panes:
             if pane.start_ms < until_ms and (from_ms is None or pane.start_ms >= from_ms)
         )
 
+    def parted(self, group: Group, window: Window) -> bool:
+        """Whether panes of the group lie in a window with a part only: panes of another length than those now, cut
+        before `windows` were changed. Their events are not among the window's."""
+        lengths_ms = self.lengths_ms
+        if len(lengths_ms) == 1:
+            return False
+        near = self.starting(window.start_ms - max(lengths_ms), window.end_ms, group)
+        return any(
+            pane.end_ms > window.start_ms and (pane.start_ms < window.start_ms or pane.end_ms > window.end_ms)
+            for pane in near
+        )
+
     def _groups(self, part_id: PartId, group: Group | None) -> list[set[PaneId]]:
         groups = self._part(part_id).groups
         if group is None:

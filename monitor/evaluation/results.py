@@ -154,7 +154,7 @@ def _profiles(parts: Sequence[tuple[RowGroup, ProfileColumns]]) -> pa.RecordBatc
 def _windows(parts: Sequence[tuple[RowGroup, WindowColumns]]) -> pa.RecordBatch | None:
     if not parts:
         return None
-    counts = ("events", "with_features", "with_prediction", "both", "columns_scored", "columns_not_scored")
+    counts = ("events", "with_features", "with_prediction", "both", "columns_scored", "columns_not_scored", "partial")
     return _batch(
         _WINDOW,
         {

@@ -231,7 +231,7 @@ class Turn:
             )
             self.results.compared.append((replace(part, compare=compare.name), compared))
             scores = scores or compared.scores
-        self.results.windows.append((part, WindowColumns.of(whole, scores)))
+        self.results.windows.append((part, WindowColumns.of(whole, scores, partial=self._panes.parted(group, window))))
 
     def _profile(self, pane: PaneId, *, reopened: bool) -> None:
         group, interval = (pane.version, pane.reference), _interval(pane)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.arrays import Codes, Ints
+from detectors.arrays import Bools, Codes, Ints
 from detectors.reference import WHOLE
 from detectors.score import REASONS, ScoreColumns
 from detectors.stack import Stack
@@ -12,7 +12,10 @@ from detectors.stack import Stack
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowColumns:
-    """The events of each segment of a window, (n_segments,) each; `segment` points into `segments`."""
+    """The events of each segment of a window, (n_segments,) each; `segment` points into `segments`.
+
+    `partial`: some of the window's events are in panes that reach beyond it.
+    """
 
     segments: tuple[str, ...]
     segment: Codes
@@ -23,9 +26,10 @@ class WindowColumns:
     columns_scored: Ints
     columns_not_scored: Ints
     reason: Codes
+    partial: Bools
 
     @classmethod
-    def of(cls, window: Stack, scores: ScoreColumns | None) -> "WindowColumns":
+    def of(cls, window: Stack, scores: ScoreColumns | None, *, partial: bool = False) -> "WindowColumns":
         """Of a window that was added up from its panes, and of what could be scored of it.
 
         A segment that the reference has too few rows of can never be scored, and has no row. `scores` is None where
@@ -49,6 +53,7 @@ class WindowColumns:
             with_features=with_features,
             with_prediction=with_prediction,
             both=both,
+            partial=np.full(len(rows), partial),
         )
 
     def __len__(self) -> int:

@@ -5,7 +5,7 @@ import numpy as np
 from detectors.arrays import Codes, Floats
 from detectors.columns import CODE_INVALID, CODE_NULL, NULL, Column
 from monitor.events.lookup import ASK, CodeTable, column_table, dimension_codes, dimension_table, known_codes
-from monitor.events.models import CLASSES, LABEL, SCORE, ModelSpec, Role
+from monitor.events.models import CLASS_SCORE, CLASSES, LABEL, SCORE, ModelSpec, Role
 
 
 class Frame:
@@ -21,6 +21,9 @@ class Frame:
         name to row of `Batch.codes`, features only.
     score
         row of `@score`, or None when the reference has none or the role is "features"; label: of `@label`.
+    classes
+        class to row of its `@score.<class>`; empty where the reference has no such columns, no `@score`, or the role
+        is "features".
     times
         how timestamps are read.
     bare_classes
@@ -45,14 +48,21 @@ class Frame:
         numeric = {layout.columns[index].name: row for row, index in enumerate(layout.numeric)}
         categorical = {layout.columns[index].name: row for row, index in enumerate(layout.categorical)}
         score, label = numeric.pop(SCORE, None), categorical.pop(LABEL, None)
+        by_class = {
+            name.removeprefix(CLASS_SCORE): numeric.pop(name) for name in tuple(numeric) if name.startswith(CLASS_SCORE)
+        }
         self.spec = spec
         self.role = role
         self.numeric = numeric
         self.categorical = categorical
         self.feature_rows = (list(numeric.values()), list(categorical.values()))
-        self.prediction_rows = ([] if score is None else [score], [] if label is None else [label])
+        self.prediction_rows = (
+            [*([] if score is None else [score]), *by_class.values()],
+            [] if label is None else [label],
+        )
         self.score = score if role == "predictions" else None
         self.label = label if role == "predictions" else None
+        self.classes = by_class if self.score is not None and spec.task != "regression" else {}
         self.bare_classes = self.label is not None and spec.task in CLASSES
         self.reads_ids = role == "predictions" or spec.feature_ids
         self.with_ids = spec.feature_ids if role == "features" else spec.with_ids

@@ -10,6 +10,7 @@ MODEL: Final = "model"
 SEGMENTS: Final = "segments"
 FLAT_SCORE: Final = "score"
 FLAT_LABEL: Final = "label"
+PROBABILITIES: Final = "probabilities"
 
 PLACES: Final = ("timestamp", "prediction_id", "version", "features", "score", "label", "target")
 """The keys that are paths."""
@@ -50,7 +51,9 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     score
         the default path also stands for `score` at the top of a flat event, and for the column `score`, where the
         prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score; so
-        is the largest of an object in its own place, which has a number a class.
+        is the largest of an object in its own place, which has a number a class. With the default path
+        `probabilities` may also lie at the top of a flat event. In flat files and Arrow a class may have a column
+        of its own: `prediction.probabilities.cat`, `probabilities.cat`, `score.cat`.
     label
         likewise, with `label`; of `probabilities`, the class of the largest.
     target
@@ -98,6 +101,16 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return FLAT_LABEL if self.label == _LABEL else None
 
     @property
+    def probabilities(self) -> str:
+        """Where the probabilities of classes lie: beside the score."""
+        return ".".join((*path(self.score)[:-1], PROBABILITIES))
+
+    @property
+    def flat_probabilities(self) -> str | None:
+        """The key of a flat event, and the column, that stands in for them. None: the score's path is configured."""
+        return PROBABILITIES if self.score == _SCORE else None
+
+    @property
     def score_columns(self) -> tuple[str, ...]:
         """The columns of flat files that are named for the score, first choice first."""
         return (self.score,) if self.flat_score is None else (self.score, self.flat_score)
@@ -123,9 +136,10 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         event comes in another format.
         """
         paths = [self.timestamp, self.prediction_id, self.version, self.features, self.score, self.label]
+        paths.append(self.probabilities)
         if self.target is not None:
             paths.append(self.target)
-        flat = (name for name in (self.flat_score, self.flat_label) if name is not None)
+        flat = (name for name in (self.flat_score, self.flat_label, self.flat_probabilities) if name is not None)
         return frozenset({MODEL, SEGMENTS, *flat, *paths, *(path(dotted)[0] for dotted in paths)})
 
 

@@ -18,6 +18,8 @@ CLASSES: Final = ("binary", "multiclass")
 
 SCORE: Final = "@score"
 LABEL: Final = "@label"
+CLASS_SCORE: Final = "@score."
+"""What the name of a column of one class's probabilities begins with; the class follows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class ModelSpec:
         as events give it in `model`.
     layout
         the reference's columns that events have (`Layout.observed`); `@score` (numeric) and `@label` (categorical) take
-        the prediction.
+        the prediction, `@score.<class>` (numeric) the probability of a class.
     dimensions
         the reference's segment dimensions and the values that are segments of their own.
     task
@@ -57,6 +59,8 @@ class ModelSpec:
     def __post_init__(self) -> None:
         for column in self.layout.columns:
             wanted = {SCORE: Kind.NUMERIC, LABEL: Kind.CATEGORICAL}.get(column.name, column.kind)
+            if column.name.startswith(CLASS_SCORE):
+                wanted = Kind.NUMERIC
             if column.kind is not wanted:
                 raise ValueError(f"{column.name} of model {self.name!r} must be {wanted}")
 

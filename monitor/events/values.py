@@ -1,7 +1,7 @@
 """What single values mean: numbers and categories; times: see `monitor.events.times`. The compiled path must agree."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -64,20 +64,43 @@ def most_probable(probabilities: object) -> tuple[float, Category]:
     """The largest of a mapping's or list's probabilities and its class (a list's classes are its positions).
 
     Of equals, the class whose name comes first: tables keep no order of keys that each event had its own of. In a list,
-    the first. Values that are no finite numbers are passed over; where no other is there, both are invalid.
+    the first. Values that are no finite numbers are passed over; where no other is there, both are invalid, and where
+    all are null, null.
     """
     if isinstance(probabilities, Mapping):
-        pairs = sorted(
-            ((category(key), number(value)) for key, value in probabilities.items()), key=lambda pair: str(pair[0])
-        )
+        pairs = [(category(key), number(value)) for key, value in probabilities.items()]
+        finite = [pair for pair in pairs if math.isfinite(pair[1])]
+        if finite:
+            label, score = min(finite, key=lambda pair: (-pair[1], str(pair[0])))
+            return score, label
     elif isinstance(probabilities, Sequence) and not isinstance(probabilities, str):
         pairs = [(str(index), number(value)) for index, value in enumerate(probabilities)]
     else:
         return INVALID, INVALID_TEXT
-    if not pairs:
+    if all(math.isnan(score) for _, score in pairs):
         return NULL, None
     label, score = max(pairs, key=lambda pair: pair[1] if math.isfinite(pair[1]) else -math.inf)
     return (score, label) if math.isfinite(score) else (INVALID, INVALID_TEXT)
+
+
+def of_classes(probabilities: object, classes: Collection[str]) -> list[float]:
+    """Each class's own of a mapping's or list's probabilities, by the rules of `number`: NULL where it has none.
+
+    A list's classes are its positions. All are NULL where there are no probabilities, INVALID where they are anything
+    else than a mapping or a list.
+    """
+    if probabilities is None:
+        return [NULL for _ in classes]
+    if isinstance(probabilities, Mapping):
+        found = [number(probabilities.get(name)) for name in classes]
+        if not any("\ufffd" in name for name in classes):
+            return found
+        named = {clean(str(key)): value for key, value in probabilities.items()}
+    elif isinstance(probabilities, Sequence) and not isinstance(probabilities, str):
+        named = {str(place): value for place, value in enumerate(probabilities)}
+    else:
+        return [INVALID for _ in classes]
+    return [number(named.get(name)) for name in classes]
 
 
 def clean(text: str) -> str:

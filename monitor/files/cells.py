@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.events.arrow.places import class_columns
 from monitor.events.lookup import BOOLEANS
 from monitor.events.mapping import MODEL
 from monitor.events.models import CLASSES, LABEL, SCORE, ModelSpec
@@ -69,6 +70,8 @@ class _Meaning:
         self._times = {model.mapping.timestamp for model in models}
         self._versions = {model.mapping.version for model in models}
         self._bare: dict[str, _Bare] = {}
+        self._models = [(model.mapping, model.task) for model in models]
+        self._classes: dict[tuple[str, ...], set[str]] = {}
         for model in models:
             layout, mapping = model.layout, model.mapping
             names = {column.name for column in layout.columns}
@@ -102,8 +105,18 @@ class _Meaning:
         """The batch, its categories spelled as the reference spells them, its times as numbers or text."""
         names = batch.schema.names
         columns = dict(zip(names, batch.columns, strict=True))
-        arrays = [self._read(name, columns) for name in names]
+        by_class = self._class_columns(tuple(names))
+        columns |= {name: cell_numbers(columns[name]) for name in by_class}
+        arrays = [columns[name] if name in by_class else self._read(name, columns) for name in names]
         return pa.RecordBatch.from_arrays(arrays, names=names)
+
+    def _class_columns(self, names: tuple[str, ...]) -> set[str]:
+        """The columns of a class's probabilities each, which are no categories of any model."""
+        if names not in self._classes:
+            found = (class_columns(names, mapping, task) for mapping, task in self._models)
+            own = {name for one in found for columns in one for name in columns.values()}
+            self._classes = {names: own - self.known.keys()}
+        return self._classes[names]
 
     def _read(self, name: str, columns: Mapping[str, Any]) -> Any:
         cells = columns[name]

@@ -58,6 +58,15 @@ _RANKS: Final[tuple[pa.DataType, ...]] = (pa.null(), pa.bool_(), pa.int64(), pa.
 _BOOLEAN, _INTEGER, _FLOAT, _TEXT = range(1, 5)
 
 
+NumericNames = Callable[[Sequence[str]], Collection[str]]
+"""Which of a file's columns are numbers whatever they hold."""
+
+
+def no_names(_names: Sequence[str]) -> Collection[str]:
+    """None of them."""
+    return ()
+
+
 class CsvTable:
     """A CSV file as a `TableFile`; may be compressed with gzip, zstd or bzip2.
 
@@ -66,7 +75,8 @@ class CsvTable:
     path
         The file; UTF-8 or UTF-16 with a mark, comma-separated, names in the first row.
     numeric
-        Columns that are float64 whatever they hold: a cell that is no number is infinity, which is counted as invalid.
+        Given the names of the columns, those that are float64 whatever they hold: a cell that is no number is
+        infinity, which is counted as invalid.
     infer
         With False there is no first pass: all other columns are string, and `n_rows` is 0.
     on_bad_row
@@ -85,7 +95,7 @@ class CsvTable:
         self,
         path: Path,
         *,
-        numeric: Collection[str] = (),
+        numeric: NumericNames = no_names,
         infer: bool = True,
         on_bad_row: BadRow | None = None,
         progress: Progress = unwatched,
@@ -95,7 +105,7 @@ class CsvTable:
         self._handler = None if on_bad_row is None else _handler(on_bad_row)
         names = self._names()
         require_unique(path, names)
-        self._numeric = frozenset(numeric)
+        self._numeric = frozenset(numeric(names))
         ranks = [0 if infer else _TEXT] * len(names)
         if infer:
             for batch in self._texts(names, None if on_bad_row is None else _skip, progress):

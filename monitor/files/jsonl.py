@@ -11,6 +11,7 @@ the default mapping whatever the configured one is:
 | `target` | what was true; only where the mapping says where it lies |
 | `features` | a struct: the features object of a nested event, what no other key names of a flat one |
 | `prediction` | a struct of `score` and `label` |
+| `probabilities` | a struct of a number a class; of a list, a class is its position |
 | `segments` | a struct |
 
 `features` and `prediction` are null where the event says nothing of them.
@@ -19,6 +20,7 @@ A first pass finds the keys and the types of their values; a key with values of 
 """
 
 from collections.abc import Iterator, Sequence
+from heapq import nlargest
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -29,11 +31,11 @@ from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.frame import Frame
 from monitor.events.json.forgiving import UNSET, Refused, has_prediction, named, parse, prediction, resolve
-from monitor.events.mapping import MODEL, SEGMENTS, Mapping
+from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, Mapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.reasons import Reason
-from monitor.events.values import clean, number
+from monitor.events.values import MAX_TEXT, clean, number
 from monitor.files.source import open_lines
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
@@ -42,7 +44,8 @@ MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 4 * 1024 * 1024
 _MAX_COLUMNS: Final = 10_000
 
-_STRUCTS: Final = ("features", "prediction", SEGMENTS)
+_STRUCTS: Final = ("features", "prediction", PROBABILITIES, SEGMENTS)
+_MAX_CLASSES: Final = 1_000  # of one event; of more, the most probable
 _INT64: Final = range(-(2**63), 2**63)
 _NUMBERS: Final = {int, float}
 _NULL: Final = type(None)
@@ -193,10 +196,12 @@ class JsonlTable:
         for name, place in self._paths.further.items():
             value = resolve(event, place)
             top[name] = None if value is UNSET else value
+        predicted, probabilities = self._prediction(event, flat)
         return {
             "": top,
             "features": features,
-            "prediction": self._prediction(event, flat),
+            "prediction": predicted,
+            PROBABILITIES: probabilities,
             SEGMENTS: segments if isinstance(segments, dict) else {},
         }
 
@@ -206,23 +211,49 @@ class JsonlTable:
             self.bad_time = self._frame.times.refusal(value, self._mapping.timestamp)
         return found
 
-    def _prediction(self, event: dict[str, Any], flat: bool) -> dict[str, Any] | None:
-        """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them."""
+    def _prediction(self, event: dict[str, Any], flat: bool) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them. And the
+        probabilities of classes."""
         score: Any
         label: Any
         if self._paths.together:
             above = resolve(event, self._paths.score[:-1])
             if isinstance(above, dict):
                 score, label = above.get(self._paths.score[-1]), above.get(self._paths.label[-1])
-                if score is not None and label is not None and not isinstance(score, dict):
-                    return {"score": score, "label": label}
+                plain = score is not None and label is not None and not isinstance(score, dict)
+                if plain and PROBABILITIES not in above and PROBABILITIES not in event:
+                    return {"score": score, "label": label}, None
         if not has_prediction(event, self._frame, flat):
-            return None
-        if self._paths.together and above is UNSET:
+            return None, None
+        probabilities: object = None
+        plain = self._paths.together and above is UNSET and PROBABILITIES not in event
+        if plain:
             score, label = self._paths.flat(event) if flat else (None, None)
-        else:
-            score, label = prediction(event, self._frame, flat)
-        return {"score": None if score != score else score, "label": label}
+            plain = not isinstance(score, dict)
+        if not plain:
+            score, label, probabilities = prediction(event, self._frame, flat)
+        return {"score": None if score != score else score, "label": label}, _by_class(probabilities)
+
+
+class _Invalid(dict[str, Any]):
+    """Of what is no probabilities each class's own is invalid."""
+
+    def get(self, _name: str, _default: object = None) -> object:
+        """An invalid value."""
+        return []
+
+
+def _by_class(probabilities: object) -> dict[str, Any] | None:
+    if probabilities is None:
+        return None
+    if isinstance(probabilities, list):
+        probabilities = {str(place): value for place, value in enumerate(probabilities)}
+    if not isinstance(probabilities, dict):
+        return _Invalid()
+    found = {name: value for name, value in probabilities.items() if 0 < len(name) <= MAX_TEXT}
+    if len(found) > _MAX_CLASSES:
+        found = dict(nlargest(_MAX_CLASSES, found.items(), key=lambda pair: (number(pair[1]) or 0.0, pair[0])))
+    return found
 
 
 class _Paths:
@@ -254,7 +285,7 @@ def _columns(events: Sequence[Event]) -> dict[Key, list[Any]]:
     """The values of every leaf that the events have."""
     columns: dict[Key, list[Any]] = {}
     for struct in ("", *_STRUCTS):
-        parts = [event[struct] or {} for event in events]
+        parts = [own if (own := event[struct]) is not None else {} for event in events]
         for name in set[str]().union(*parts):
             key = (clean(name),) if struct == "" else (struct, clean(name))
             columns[key] = [part.get(name) for part in parts]

@@ -4,7 +4,7 @@
 `driftline replay`: a JSON line is decoded as if it were a Kafka message, a row of a table as a row of Arrow.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -24,7 +24,7 @@ from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
 from monitor.files.cells import CellMeanings
-from monitor.files.csv import CsvTable, retype
+from monitor.files.csv import CsvTable, NumericNames, no_names, retype
 from monitor.files.jsonl import JsonlTable, read_lines
 from monitor.files.parquet import ParquetTable
 from monitor.files.several import SeveralTables, expand
@@ -88,7 +88,7 @@ def open_table(
     path: Path,
     spec: ModelSpec | None = None,
     *,
-    numeric: Collection[str] = (),
+    numeric: NumericNames = no_names,
     progress: Progress = unwatched,
 ) -> TableFile:
     """Open a file as a table. CSV and JSON lines are read once, to know their types.
@@ -100,7 +100,7 @@ def open_table(
     spec
         Where things lie in JSON events; None: the defaults. Its layout does not matter.
     numeric
-        Columns of a CSV file that are numbers whatever they hold.
+        Given the names of a CSV file's columns, which are numbers whatever they hold.
     progress
         Of this first reading.
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from monitor.events.arrow.places import class_columns
 from monitor.events.json.forgiving import Refused, named, parse, resolve
 from monitor.events.mapping import path
 from monitor.events.models import ModelSpec
@@ -23,7 +24,13 @@ def columns_unread(columns: Sequence[FileColumn], models: Sequence[ModelSpec]) -
             names += [field.name for field in column.type]
         else:
             names.append(column.name)
-    return _unknown(names, models)
+    of_classes = {
+        name
+        for model in models
+        for columns in class_columns(names, model.mapping, model.task)
+        for name in columns.values()
+    }
+    return _unknown([name for name in names if name not in of_classes], models)
 
 
 def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[str, ...]:
@@ -44,5 +51,5 @@ def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[st
 
 def _unknown(names: Iterable[str], models: Sequence[ModelSpec]) -> tuple[str, ...]:
     known = {column.name for model in models for column in model.layout.columns}
-    known.update(name for model in models for name in (*model.dimensions, *model.mapping.reserved, "probabilities"))
+    known.update(name for model in models for name in (*model.dimensions, *model.mapping.reserved))
     return tuple(name for name in names if name not in known)

@@ -29,10 +29,11 @@ from detectors.sketch import Sketch
 from monitor.config.schema import ColumnKind, Model
 from monitor.errors import InputError
 from monitor.events.mapping import Mapping as FieldMapping
-from monitor.events.models import LABEL, SCORE
+from monitor.events.models import CLASS_SCORE, LABEL, SCORE
 from monitor.eventtime.seasons import season_name, seasons_of
 from monitor.files.table import TableFile
 from monitor.files.values import is_mixed
+from monitor.reference.classes import most_frequent
 from monitor.reference.columns import FilePlaces, chunks, find_places, no_target
 from monitor.reference.data import BuildProgress, open_data
 from monitor.reference.derived import DerivedColumns, derive_columns
@@ -45,6 +46,9 @@ from monitor.reference.rows import rows_of, segment_values
 from monitor.reference.sketches import batches_of, row_times, sketch_rows
 from monitor.reference.studies import pane_studies, studied_methods, wanted_seasons
 
+MAX_CLASSES: Final = 50
+"""Classes whose probabilities are columns; of more, those that are the largest most often."""
+
 _PREDICTION: Final[dict[str, ColumnKind]] = {SCORE: "numeric", LABEL: "categorical"}
 _INDEX: Final = re.compile(r"__index_level_[0-9]+__|Unnamed: [0-9]+")  # as pandas writes it, and as it reads it back
 _UNFIT: Final = {"": "it has no name", **dict.fromkeys(_PREDICTION, "the name is the prediction's own")}
@@ -54,6 +58,8 @@ def _unfit(name: str, model: Model) -> str:
     """Why a column is no feature whatever it holds; "" for one that may be."""
     if _INDEX.fullmatch(name) and name not in model.columns:
         return "pandas index"
+    if name.startswith(CLASS_SCORE):
+        return "the name is the prediction's own"
     return _UNFIT.get(name, "the name is that of a derived column" if is_derived(name) else "")
 
 
@@ -238,14 +244,17 @@ def _examine_all(
 ) -> list[Examined]:
     examined = [left_out(name, why) for name in places.features if (why := _unfit(name, model))]
     leaves = [(name, leaf) for name, leaf in places.features.items() if not _unfit(name, model)]
-    leaves += [(name, leaf) for name, leaf in ((SCORE, places.score), (LABEL, places.label)) if leaf is not None]
+    classes, n_more = most_frequent(table, places.classes, keep, MAX_CLASSES, partial(progress, "classes"))
+    predicted = [(SCORE, places.score), *((CLASS_SCORE + name, places.classes[name]) for name in classes)]
+    leaves += [(name, leaf) for name, leaf in (*predicted, (LABEL, places.label)) if leaf is not None]
     for done, (name, leaf) in enumerate(leaves):
 
         def report(share: float, done: int = done, name: str = name) -> None:
             progress(f"column {name}", (done + share) / len(leaves))
 
-        configured = _PREDICTION.get(name) or model.columns.get(name)
-        why = "the prediction's" if name in _PREDICTION else CONFIGURED
+        is_class = name.startswith(CLASS_SCORE)
+        configured = "numeric" if is_class else _PREDICTION.get(name) or model.columns.get(name)
+        why = "the prediction's" if is_class or name in _PREDICTION else CONFIGURED
         try:
             one = examine(name, leaf.type, configured, partial(chunks, table, leaf, keep, report), n_rows, why)
         except TooMany as error:
@@ -255,7 +264,11 @@ def _examine_all(
             ) from error
         if name in _PREDICTION and not (one.inferred.n or one.inferred.invalid):
             one = left_out(name, "no values")
-        examined.append(one)
+        if not is_class or one.inferred.n or one.inferred.invalid:
+            examined.append(one)
+    if n_more:
+        why = f"{n_more:,} more classes: columns are those that are the largest most often"
+        examined.append(left_out(f"{CLASS_SCORE}...", why))
     return examined
 
 

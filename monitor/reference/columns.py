@@ -11,11 +11,11 @@ from detectors.arrays import Bools
 from monitor.config.nearest import nearest
 from monitor.config.schema import Model
 from monitor.errors import InputError
-from monitor.events.arrow.places import Place, find, find_prediction
-from monitor.events.mapping import MODEL, SEGMENTS
+from monitor.events.arrow.places import Place, class_columns, find, find_prediction
+from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.mapping import path as path_of
-from monitor.events.models import LABEL, SCORE
+from monitor.events.models import CLASS_SCORE, LABEL, SCORE
 from monitor.files.table import Progress, TableFile, unwatched
 from monitor.files.values import is_mixed
 from monitor.reference.prediction import COLUMN as PREDICTION
@@ -55,6 +55,8 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     features
         By name, in the file's order.
+    classes
+        By class, in the order of their names: where its probability lies.
     score, label, version, model, timestamp, prediction_id, target
         None where the file has no such column.
     spoken_features, spoken_prediction
@@ -66,6 +68,7 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     features: Mapping[str, Leaf]
     score: Leaf | None
     label: Leaf | None
+    classes: Mapping[str, Leaf]
     spoken_features: tuple[Leaf, ...] | None
     spoken_prediction: tuple[Leaf, ...] | None
     version: Leaf | None
@@ -77,6 +80,8 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
 
     def leaf_of(self, column: str) -> Leaf | None:
         """Where the values of a column of the layout lie."""
+        if column.startswith(CLASS_SCORE):
+            return self.classes.get(column.removeprefix(CLASS_SCORE))
         return {SCORE: self.score, LABEL: self.label}.get(column, self.features.get(column))
 
 
@@ -98,8 +103,10 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
             name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in mapping.reserved
         }
     target = None if mapping.target is None else _first(types, mapping.target)
-    features = {name: leaf for name, leaf in features.items() if name != PREDICTION and leaf != target}
-    score, label = _prediction(table, mapping, model)
+    by_class = class_columns(types, mapping, model.task)
+    no_features = {PREDICTION, *(name for columns in by_class for name in columns.values())}
+    features = {name: leaf for name, leaf in features.items() if leaf.path[0] not in no_features and leaf != target}
+    score, label, classes = _prediction(table, mapping, model)
     named = types.get(SEGMENTS)
     segments = {}
     if named is not None and pa.types.is_struct(named):
@@ -116,6 +123,7 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
         features=features,
         score=score,
         label=label,
+        classes=classes,
         spoken_features=_spoken(features.values(), ()),
         spoken_prediction=_spoken(
             [leaf for leaf in (score, label) if leaf is not None],
@@ -147,16 +155,34 @@ def chunks(table: TableFile, leaf: Leaf, keep: Bools | None, progress: Progress 
         yield values
 
 
-def _prediction(table: TableFile, mapping: FieldMapping, model: Model) -> tuple[Leaf | None, Leaf | None]:
-    """The leaves of score and label."""
+def _prediction(
+    table: TableFile, mapping: FieldMapping, model: Model
+) -> tuple[Leaf | None, Leaf | None, dict[str, Leaf]]:
+    """The leaves of score and label, and of classes by name."""
     schema = schema_of(table)
     whole = find(schema, (PREDICTION,))
     if whole is not None:
         fields = {field.name: Leaf(path=(PREDICTION, field.name), type=field.type) for field in whole.type}
-        return fields.get("score"), fields.get("label")
+        return fields.get("score"), fields.get("label"), _classes(fields.get(PROBABILITIES))
     found = only_values(find_prediction(schema, mapping, model.task))
-    score, label = (_leaf(schema, places[0]) if places else None for places in (found.scores, found.labels))
-    return score, label
+    # Of events in JSON each class is a field already, and scores of several types no object: see `monitor.files.jsonl`.
+    objects = [one.places[0] for one in found.probabilities if not one.classes]
+    by_class = [place for place in objects if not is_mixed(place.type)]
+    scores = [*(place for place in objects if is_mixed(place.type)), *found.scores]
+    score, label = (_leaf(schema, places[0]) if places else None for places in (scores, found.labels))
+    return score, label, _classes(_leaf(schema, by_class[0]) if by_class else None)
+
+
+def _classes(struct: Leaf | None) -> dict[str, Leaf]:
+    """The fields that have values, by name."""
+    if struct is None or not pa.types.is_struct(struct.type) or is_mixed(struct.type):
+        return {}
+    fields = sorted(struct.type, key=lambda field: str(field.name))
+    return {
+        field.name: Leaf(path=(*struct.path, field.name), type=field.type)
+        for field in fields
+        if field.type != pa.null()
+    }
 
 
 def _leaf(schema: Any, place: Place) -> Leaf:

@@ -1,11 +1,12 @@
 """The data of a reference as a table whose columns can be read one by one, whatever its format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from detectors.layout import Layout
 from monitor.config.schema import Model
+from monitor.events.arrow.places import class_columns
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import ModelSpec
 from monitor.files.jsonl import TARGET, JsonlTable
@@ -39,13 +40,18 @@ def open_data(
     numeric |= set(model.mapping.score_columns)
     if model.task == "regression" and model.mapping.target is not None:
         numeric.add(model.mapping.target)
-    opened = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
+
+    def numbers(names: Sequence[str]) -> set[str]:
+        by_class = class_columns(names, model.mapping, model.task)
+        return numeric | {name for columns in by_class for name in columns.values()}
+
+    opened = open_table(path, spec, numeric=numbers, progress=partial(progress, "reading"))
     table = unpacked_table(opened, model.mapping, partial(progress, "names of features"))
     if kind == "parquet" and len(paths) == 1 and table is opened:
-        return in_one_place(table, model.mapping, model.task), model.mapping, ""
+        return in_one_place(table, model.mapping, model.task, partial(progress, "names of classes")), model.mapping, ""
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file
     if kind == "jsonl":  # each event's prediction has been found already
         why = opened.bad_time if isinstance(opened, JsonlTable) else ""
         return copy, FieldMapping(min_time_ms=model.mapping.min_time_ms, target=TARGET), why
-    return in_one_place(copy, model.mapping, model.task), model.mapping, ""
+    return in_one_place(copy, model.mapping, model.task, partial(progress, "names of classes")), model.mapping, ""

@@ -23,6 +23,7 @@ from detectors.reference import REST, Reference, segment_name
 from monitor.config.nearest import nearest
 from monitor.config.schema import Model
 from monitor.errors import InputError
+from monitor.events.models import CLASS_SCORE
 from monitor.join.matches import Matches as JoinedMatches
 from monitor.join.measured import MatchReader
 from monitor.reference.joined import JoinedRows
@@ -146,7 +147,7 @@ def _space(
         warnings = _mismatch(classes, counts, said)
         return performance_space(reference, task, classes=classes, probability=probability), "", warnings
     pair = _pair(counts, said, model.positive, named)
-    classes, how, warnings = _told(pair, model.positive, scores, joined)
+    classes, how, warnings = _told(pair, model.positive, _telling(reference, joined, pair, scores), joined)
     warnings += _mismatch(classes, counts, said)
     space = performance_space(reference, task, classes=classes, probability=probability)
     return space, f"{classes[1]!r} is positive{how}", warnings
@@ -210,10 +211,27 @@ def _mismatch(classes: Sequence[str], counts: dict[str, int], said: dict[str, in
 
 def _scores(reference: Reference, joined: JoinedMatches) -> Floats | None:
     """(n,) the predictions' `@score`; None where the reference has no such column."""
+    names = _score_names(reference)
+    return joined.scores[names.index(SCORE)] if SCORE in names else None
+
+
+def _score_names(reference: Reference) -> list[str]:
+    """The columns of `joined.scores`, in its order."""
     observed = reference.layout.observed
     names = [observed.columns[index].name for index in observed.numeric]
-    names = [name for name in names if name == SCORE or name.startswith(f"{SCORE}.")]
-    return joined.scores[names.index(SCORE)] if SCORE in names else None
+    return [name for name in names if name == SCORE or name.startswith(CLASS_SCORE)]
+
+
+def _telling(
+    reference: Reference, joined: JoinedMatches, pair: tuple[str, str], scores: Floats | None
+) -> Floats | None:
+    """The scores, unless each is the larger of both classes' probabilities: that tells nothing of one class."""
+    names = _score_names(reference)
+    own = [joined.scores[names.index(CLASS_SCORE + name)] for name in pair if CLASS_SCORE + name in names]
+    if scores is None or len(own) < 2:
+        return scores
+    largest = np.fmax(*(np.where(np.isfinite(each), each, np.nan) for each in own))
+    return None if np.array_equal(largest, np.where(np.isfinite(scores), scores, np.nan), equal_nan=True) else scores
 
 
 def _class_counts(joined: JoinedMatches) -> dict[str, int]:

@@ -12,17 +12,20 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.arrays import Floats, Ints
-from monitor.events.arrow.arrays import numbers, texts
+from monitor.events.arrow.arrays import numbers, present, texts
 from monitor.events.arrow.places import Place, Prediction, find_prediction, spoken_prediction
-from monitor.events.arrow.probabilities import best_of
+from monitor.events.arrow.probabilities import best_of, classes_in, of_classes
 from monitor.events.mapping import Mapping
 from monitor.events.models import Task
-from monitor.events.values import Category
+from monitor.events.values import MAX_TEXT, Category, clean
 from monitor.files.table import ROWS, FileColumn, Progress, TableFile, unwatched
 from monitor.files.values import MIXED, mixed
 
 COLUMN: Final = "@prediction"
-"""The struct's name; its fields are `score` and `label`."""
+"""The struct's name; its fields are `score`, `label`, and a struct `probabilities` of a number a class."""
+
+MAX_NAMED: Final = 1_000
+"""Classes that are told apart while a reference is built; of more, those whose names come first."""
 
 
 _Label = str | bool | None
@@ -40,35 +43,53 @@ def only_values(prediction: Prediction) -> Prediction:
     scores, labels = (
         tuple(p for p in places if p.type != pa.null()) for places in (prediction.scores, prediction.labels)
     )
-    none = prediction.probabilities is None or prediction.probabilities.type == pa.null()
-    return Prediction(scores, labels, None if none else prediction.probabilities)
+    probabilities = tuple(
+        one for one in prediction.probabilities if any(place.type != pa.null() for place in one.places)
+    )
+    return Prediction(scores, labels, probabilities)
 
 
-def in_one_place(table: TableFile, mapping: Mapping, task: Task) -> TableFile:
-    """The table, with the column `COLUMN` where the score or the label may lie in several."""
+def in_one_place(table: TableFile, mapping: Mapping, task: Task, progress: Progress = unwatched) -> TableFile:
+    """The table, with the column `COLUMN` where the score or the label may lie in several. Where one row's classes are
+    another's, as in maps and lists, a first pass finds them."""
     found = only_values(find_prediction(schema_of(table), mapping, task))
-    plain = len(found.scores) <= 1 and len(found.labels) <= 1 and found.probabilities is None
-    return table if plain else _Predicted(table, mapping, task, found)
+    plain = len(found.scores) <= 1 and len(found.labels) <= 1 and not found.probabilities
+    return table if plain else _Predicted(table, mapping, task, found, progress)
 
 
 class _Predicted:
     """A `TableFile` over another."""
 
-    def __init__(self, table: TableFile, mapping: Mapping, task: Task, found: Prediction) -> None:
+    def __init__(self, table: TableFile, mapping: Mapping, task: Task, found: Prediction, progress: Progress) -> None:
         self.path: Path = table.path
         self.n_rows = table.n_rows
         self._table = table
         self._mapping = mapping
         self._task: Task = task
-        all_places = (*found.scores, *found.labels, *((found.probabilities,) if found.probabilities else ()))
+        of_classes = [place for one in found.probabilities for place in one.places]
+        all_places = (*found.scores, *found.labels, *of_classes)
         self._sources = tuple(dict.fromkeys(table.columns[place.steps[0]].name for place in all_places))
         fields: dict[str, pa.DataType] = {}
         if found.scores or found.probabilities:
             fields["score"] = pa.float64()
         if found.labels or found.probabilities:
             fields["label"] = MIXED
+        self._classes = self._named(found, progress) if found.probabilities else []
+        if self._classes:
+            fields["probabilities"] = pa.struct([(name, pa.float64()) for name in self._classes])
         self._type = pa.struct(list(fields.items()))
         self.columns = (*table.columns, FileColumn(name=COLUMN, type=self._type))
+
+    def _named(self, found: Prediction, progress: Progress) -> list[str]:
+        names = {name for one in found.probabilities for name in one.classes}
+        unnamed = [one for one in found.probabilities if not one.classes]
+        if all(pa.types.is_struct(one.places[0].type) for one in unnamed):
+            names |= {clean(field.name) for one in unnamed for field in one.places[0].type}
+        else:
+            for batch in self._table.iter_batches(self._sources, ROWS, progress):
+                again = only_values(find_prediction(batch.schema, self._mapping, self._task)).probabilities
+                names = set(sorted(names.union(*(classes_in(one.of(batch)) for one in again)))[:MAX_NAMED])
+        return sorted(name for name in names if 0 < len(name) <= MAX_TEXT)[:MAX_NAMED]
 
     def iter_batches(
         self, columns: Sequence[str] | None = None, rows: int = ROWS, progress: Progress = unwatched
@@ -89,10 +110,15 @@ class _Predicted:
         found = only_values(find_prediction(batch.schema, self._mapping, self._task))
         score = _scores(found.scores, batch)
         codes, index = _labels(found.labels, batch)
-        if found.probabilities is not None:
+        values = np.full((len(self._classes), batch.num_rows), np.nan)
+        left = np.arange(batch.num_rows)
+        for probabilities in found.probabilities:
+            array = probabilities.of(batch)
+            there = present(array)[left]
+            rows, left = left[there], left[~there]
+            values[:, rows] = of_classes(array, rows, self._classes)
             no_label = codes == 0
-            rows = np.flatnonzero(np.isnan(score) | no_label)
-            for row, most, label in best_of(found.probabilities.of(batch), rows):
+            for row, most, label in best_of(array, rows[(np.isnan(score) | no_label)[rows]]):
                 score[row] = most if np.isnan(score[row]) else score[row]
                 if no_label[row]:
                     codes[row] = index.setdefault(_known(label), len(index))
@@ -102,6 +128,9 @@ class _Predicted:
             "score": pa.array(score, mask=np.isnan(score)),
             "label": mixed(batch.num_rows, text=text.take(codes), other=other.take(codes)),
         }
+        if self._classes:
+            by_class = [pa.array(own, mask=np.isnan(own)) for own in values]
+            arrays["probabilities"] = pa.StructArray.from_arrays(by_class, names=self._classes)
         fields = list(self._type)
         silent = pa.array(~spoken_prediction(batch.schema, self._mapping, self._task).of(batch))
         return pa.StructArray.from_arrays([arrays[field.name] for field in fields], fields=fields, mask=silent)

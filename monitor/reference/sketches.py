@@ -12,19 +12,19 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.arrays import Bools, Codes, Ints
-from detectors.columns import CODE_INVALID, CODE_NULL, Kind
+from detectors.columns import ABSENT, CODE_INVALID, CODE_NULL, Kind
 from detectors.derived import Derived
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
-from monitor.events.arrow.arrays import present
+from monitor.events.arrow.arrays import numbers, present
 from monitor.events.arrow.table import TableDecoder
 from monitor.events.arrow.times import milliseconds
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
 from monitor.events.mapping import SEGMENTS
 from monitor.events.mapping import Mapping as FieldMapping
-from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.events.models import CLASS_SCORE, LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
 from monitor.events.times import TimeRule
 from monitor.files.table import Progress, TableFile
@@ -154,6 +154,11 @@ class _Rows:
             for name, own, leaf in (("score", SCORE, places.score), ("label", LABEL, places.label))
             if own in columns and leaf is not None
         }
+        self._classes = {
+            name: leaf
+            for name in columns
+            if name.startswith(CLASS_SCORE) and (leaf := places.leaf_of(name)) is not None
+        }
         first = {name: leaves[0] for name, leaves in places.dimensions.items()}
         self._spoken_features, self._spoken_prediction = places.spoken_features, places.spoken_prediction
         self._segments = {name: leaf for name, leaf in first.items() if leaf.path[0] == SEGMENTS}
@@ -161,7 +166,9 @@ class _Rows:
         spec = ModelSpec(name="", layout=layout, dimensions=dimensions, mapping=FieldMapping(min_time_ms=0))
         self._frame = Frame(spec, "predictions")
         self._decoder = TableDecoder({"": self._frame})
-        leaves = (*self._features.values(), *self._prediction.values(), *self._segments.values())
+        leaves = (
+            *self._features.values(), *self._prediction.values(), *self._classes.values(), *self._segments.values()
+        )  # fmt: skip
         self.selectors = list(dict.fromkeys(leaf.selector for leaf in leaves))
 
     def batch(self, raw: pa.RecordBatch) -> Batch:
@@ -188,6 +195,9 @@ class _Rows:
         self._decoder.add_batch(pa.RecordBatch.from_pydict(fields), 0, 0, outcome)
         batch = outcome.decoded([""]).batches[0]
         assert batch.n == raw.num_rows
+        for name, leaf in self._classes.items():
+            own = batch.numeric[self._frame.classes[name.removeprefix(CLASS_SCORE)]]
+            np.copyto(own, numbers(self._plain(name, leaf.of(raw), invalid)), where=own != ABSENT)
         for row, bad in invalid.items():
             codes = batch.codes[row]
             codes[bad & (codes == CODE_NULL)] = CODE_INVALID

@@ -51,12 +51,15 @@ class Commit:
         by model, the events that are counted in the messages.
     n_rejects
         by model and reason, those that were not.
+    reject_examples
+        likewise, the first of them: why, and where it lies.
     """
 
     outgoing: Sequence[Outgoing]
     offsets: Mapping[SourcePartition, int]
     n_events: Mapping[str, int]
     n_rejects: Mapping[tuple[str, str], int]
+    reject_examples: Mapping[tuple[str, str], str]
 
 
 class IngestStep:
@@ -166,6 +169,7 @@ class IngestStep:
             offsets=offsets,
             n_events={batch.model: batch.n for batch in live},
             n_rejects=_count([*decoded.rejects, *said.rejects]),
+            reject_examples={**_examples(said.rejects, said.received), **_examples(decoded.rejects, received)},
         )
 
     def _join_messages(self, decoded: Decoded) -> Iterable[Outgoing]:
@@ -187,6 +191,16 @@ class IngestStep:
         some of them.
         """
         return self._partitions.rolled_back(now_s, unread)
+
+
+def _examples(rejects: Iterable[Rejected], received: Received) -> Mapping[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for reject in rejects:
+        key = (reject.model, str(reject.reason))
+        if key not in found:
+            topic, partition = received.source(reject.message)
+            found[key] = f"{reject.detail} ({topic}, partition {partition}, offset {received.offsets[reject.message]})"
+    return found
 
 
 def _count(rejects: Iterable[Rejected]) -> Mapping[tuple[str, str], int]:

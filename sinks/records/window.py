@@ -1,5 +1,7 @@
 """What the events of one segment in one window spoke of."""
 
+import pyarrow as pa
+
 from sinks.records.record import COUNT, TEXT, TIME, TIME_UNIT, Field, Record
 
 RECORD = Record(
@@ -35,6 +37,13 @@ RECORD = Record(
             default="",
             meaning="why there are such: `few events` of the segment, `absent`: events that do not speak of them, or "
             "`nothing to compare with`",
+        ),
+        Field(
+            name="partial",
+            type=pa.bool_(),
+            default=False,
+            meaning="scored on a part of its events: others are in panes that reach beyond it, cut before `windows` "
+            "were changed",
         ),
         Field(name="revision", type=COUNT, meaning="1, and one more with each correction"),
     ),

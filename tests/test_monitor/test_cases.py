@@ -340,6 +340,7 @@ def test_probabilities_in_the_place_of_the_score_give_score_and_class(model: One
 
     code, screen = model.build(predictions("ref", 0))
     assert code == 0, screen
-    assert kinds_of(screen) == {"@score": "numeric", "@label": "categorical"}
+    of_classes = {f"@score.{name}": "numeric" for name in names}
+    assert kinds_of(screen) == {"@score": "numeric", "@label": "categorical", **of_classes}
     assert "no finite" not in screen
-    assert model.replay(predictions("live", 1.5)).drifted >= {"@label"}
+    assert model.replay(predictions("live", 1.5)).drifted >= {"@label", *of_classes}

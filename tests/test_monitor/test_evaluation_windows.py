@@ -99,6 +99,8 @@ def test_panes_of_an_earlier_length_count_in_the_windows_that_hold_them_whole() 
         (0, 24, 40),
         (23, 24, 10),
     ]
+    whole = [row for row in machine.windows if row.segment == ""]
+    assert [(row.window_start_ms // hour, row.partial) for row in whole] == [(0, False), (23, True)]
 
 
 def test_panes_of_an_earlier_shorter_length_add_up_to_the_longer_ones() -> None:

@@ -87,7 +87,7 @@ def test_empty_csv_cells_are_null_quoted_or_not(tmp_path: Path) -> None:
 
 def test_a_csv_column_that_must_be_numeric_keeps_its_numbers_beside_text(tmp_path: Path) -> None:
     path = write(tmp_path / "f.csv", "x\n1\n 2.5\nabc\n\n-inf\n1e400\n7\n".replace("\n\n", '\n""\n'))
-    assert read(path, numeric={"x"})["x"].to_pylist() == [1.0, 2.5, np.inf, None, np.inf, np.inf, 7.0]
+    assert read(path, numeric=lambda _names: {"x"})["x"].to_pylist() == [1.0, 2.5, np.inf, None, np.inf, np.inf, 7.0]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def spec(mapping: Mapping, task: Task = "binary") -> ModelSpec:
     # Columns of every reserved name: a decoder that takes one for a feature fills it.
     names = ("x", "score", "prediction", "prediction.score", "proba", "out.p", "out", "features", "probabilities")
     texts = ("c", "label", "prediction.label", "predicted", "out.cls", "meta", "segments")
-    columns = [numeric_column(name, np.arange(10.0))[0] for name in (*names, "@score")]
+    by_class = ("@score.y", "@score.n", "@score.1")
+    columns = [numeric_column(name, np.arange(10.0))[0] for name in (*names, *by_class, "@score")]
     columns += [categorical_column(name, {"y": 5, "n": 3, "1": 1, "true": 1}) for name in (*texts, "@label")]
     return ModelSpec(name="m", layout=Layout(columns), mapping=mapping, task=task)
 
@@ -75,6 +76,21 @@ ROWS: dict[str, tuple[Mapping, list[dict[str, Any]]]] = {
         Mapping(), [{"prediction": {"score": 0.1, "probabilities": {"y": 0.9}}}, PROBABILITIES]
     ),
     "probabilities at the top": (PROBA, [{"probabilities": {"y": 0.5}}]),
+    "probabilities of a flat event": (Mapping(), [{"probabilities": {"y": 0.5, "zz": 0.75}}, {"probabilities": None}]),
+    "probabilities of a flat event beside others": (
+        Mapping(), [{"probabilities": {"y": 0.5}, **PROBABILITIES}, {"probabilities": {"n": 0.5}}]
+    ),
+    "probabilities in the place of the score": (
+        Mapping(), [{"prediction": {"score": {"y": 0.25, "n": 0.5}, "label": "y"}}, {"prediction": {"score": None}}]
+    ),
+    "probabilities in the place of a flat score": (Mapping(), [{"score": {"y": 0.25, "n": 0.5}}, {"score": None}]),
+    "probabilities in the place of the score, and beside it": (
+        Mapping(), [{"prediction": {"score": {"y": 0.25}, "probabilities": {"n": 0.5}}}, PROBABILITIES]
+    ),
+    "probabilities of the place of another score": (OUT, [{"out": {"p": {"y": 0.25}, "cls": "n"}}]),
+    "probabilities that are texts": (Mapping(), [{"prediction": {"probabilities": {"y": "much", "n": ""}}}]),
+    "probabilities that are all null": (Mapping(), [{"prediction": {"probabilities": {"y": None, "n": None}}}]),
+    "probabilities that are objects": (Mapping(), [{"prediction": {"probabilities": {"y": {"p": 1}, "n": [0.5]}}}]),
     "an object, and columns that stand in": (
         Mapping(),
         [{"prediction": {"score": 1.0, "label": None}, "score": 2.0, "label": "n"}, {"score": 3.0, "label": "y"}],
@@ -156,11 +172,14 @@ def test_a_reference_is_the_same_from_every_format(name: str, tmp_path: Path) ->
         assert other == digest
 
 
+BY_CLASS = st.fixed_dictionaries(
+    {"y": st.none() | st.floats(0, 1), "n": st.floats(0, 1)}, optional={"zz": st.floats(0, 1)}
+)
 PREDICTION = st.one_of(
     st.none(),
     st.fixed_dictionaries(
         {"score": st.none() | st.floats(0, 9), "label": st.none() | st.sampled_from(["y", "zz"])},
-        optional={"probabilities": st.none() | st.fixed_dictionaries({"y": st.floats(0, 1), "n": st.floats(0, 1)})},
+        optional={"probabilities": st.none() | BY_CLASS},
     ),
 )
 
@@ -169,7 +188,12 @@ PREDICTION = st.one_of(
 @given(
     st.lists(
         st.fixed_dictionaries(
-            {"prediction": PREDICTION, "score": st.none() | st.floats(0, 9), "label": st.none() | st.sampled_from("yn")}
+            {
+                "prediction": PREDICTION,
+                "score": st.none() | st.floats(0, 9),
+                "label": st.none() | st.sampled_from("yn"),
+            },
+            optional={"probabilities": st.none() | BY_CLASS},
         ),
         min_size=1,
         max_size=6,
@@ -191,3 +215,62 @@ def test_wherever_a_prediction_lies_a_table_and_events_agree(rows: list[dict[str
     forgiving = JsonDecoder([model], forgiving_only=True)
     raws = [json.dumps(row).encode() for row in rows]
     same(forgiving.decode(raws, "predictions", NOW_MS), events(rows, model))
+
+
+SCORES = st.sampled_from(
+    [
+        "null",
+        "0.5",
+        "7",
+        "true",
+        '"x"',
+        '""',
+        "1e999",
+        "[0.5]",
+        "{}",
+        '{"y": 0.25}',
+        '{"n": 0.5, "y": "x"}',
+        '{"zz": null}',
+    ]
+)
+LIKELY = st.sampled_from(
+    [
+        "null",
+        "1",
+        '"y"',
+        '""',
+        "[]",
+        "[0.25, 0.75]",
+        "{}",
+        '{"y": 0.25, "n": 1e999}',
+        '{"y": 1, "y": 2}',
+        '{"\\u0079": 0.5}',
+    ]
+)
+LABELS = st.sampled_from(["null", '"y"', '"zz"', "1"])
+MEMBER = st.one_of(
+    st.tuples(st.just("score"), SCORES),
+    st.tuples(st.just("label"), LABELS),
+    st.tuples(st.just("probabilities"), LIKELY),
+)
+
+
+def members(pairs: list[tuple[str, str]]) -> str:
+    return ", ".join(f'"{key}": {value}' for key, value in pairs)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression", "none"])
+@settings(max_examples=300, deadline=None)
+@given(inner=st.none() | st.lists(MEMBER, max_size=4), outer=st.lists(MEMBER, max_size=4), nested=st.booleans())
+def test_the_fast_and_the_forgiving_path_find_the_same_probabilities(
+    task: Task, inner: list[tuple[str, str]] | None, outer: list[tuple[str, str]], nested: bool
+) -> None:
+    # Keys may come twice: of those the last counts.
+    own = [] if inner is None else [f'"prediction": {{{members(inner)}}}']
+    features = ['"features": {"x": 1.0}'] if nested else ['"x": 1.0']
+    raw = (
+        f'{{"timestamp": {NOW_MS - 1}, {", ".join([*features, *own, *([members(outer)] if outer else [])])}}}'.encode()
+    )
+    model = spec(Mapping(), task)
+    fast, slow = (JsonDecoder([model], forgiving_only=only) for only in (False, True))
+    same(fast.decode([raw] * 2, "predictions", NOW_MS), slow.decode([raw] * 2, "predictions", NOW_MS))

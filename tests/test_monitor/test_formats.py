@@ -37,7 +37,8 @@ SPEC: Final = ModelSpec(
             categorical_column("c", {"a": 3, "b": 2}),
             categorical_column("flag", {"true": 3, "false": 2}),
             numeric_column("@score", np.linspace(0, 1, 9))[0],
-            categorical_column("@label", {"1": 3, "0": 2}),
+            *(numeric_column(f"@score.{name}", np.linspace(0, 1, 9))[0] for name in ("0", "1", "cat", "dog")),
+            categorical_column("@label", {"1": 3, "0": 2, "cat": 1}),
         ]
     ),
     dimensions={"c": ("a", "b")},
@@ -56,6 +57,22 @@ KINDS: Final[dict[str, Sequence[Any]]] = {
     "a class": [{"prediction": 1}, {"prediction": 0}],
     "a score": [{"prediction": 0.5}, {"prediction": 0.25}],
     "a score of its own": [{"score": 0.5}, {"score": None}],
+    "probabilities of classes": [
+        {"probabilities.cat": 0.25, "probabilities.dog": 0.5, "probabilities.emu": 0.25},
+        {"probabilities.cat": None, "probabilities.dog": None, "probabilities.emu": 1.0},
+        {"probabilities.cat": 0.125, "probabilities.dog": None, "probabilities.emu": None},
+        {"probabilities.cat": None, "probabilities.dog": None, "probabilities.emu": None},
+    ],
+    "probabilities beside the prediction": [
+        {"prediction.probabilities.cat": 0.25, "prediction.probabilities.dog": 0.75, "label": "cat", "score": 0.125},
+        {"prediction.probabilities.cat": 1.0, "prediction.probabilities.dog": 0.0, "label": None, "score": None},
+    ],
+    "scores of classes": [{"score.cat": 0.25, "score.dog": 0.75}, {"score.cat": 0.5, "score.dog": 0.5}],
+    "probabilities of classes that are numbers": [
+        {"probabilities.0": 0.25, "probabilities.1": 0.75},
+        {"probabilities.0": 1, "probabilities.1": 0},
+    ],
+    "probabilities that are no numbers": [{"probabilities.cat": True, "probabilities.dog": 1e300}],
     "text": [{"x": 1.0, "timestamp": "2024-03-01T10:00:00Z"}],
     "text without an offset": [{"x": 1.0, "timestamp": "2024-03-01 10:00:00"}],
     "a date": [{"x": 1.0, "timestamp": "2024-03-01"}],
@@ -69,12 +86,24 @@ def filled(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [{"timestamp": at, **row} for at, row in zip(times, rows, strict=True)]
 
 
+def nested(row: Row) -> dict[str, Any]:
+    """A row whose dotted names are paths, as events in JSON have them."""
+    event: dict[str, Any] = {}
+    for name, value in row.items():
+        *above, last = name.split(".")
+        inner = event
+        for key in above:
+            inner = inner.setdefault(key, {})
+        inner[last] = value
+    return event
+
+
 def read(form: str, rows: Sequence[Row], folder: Path, spec: ModelSpec = SPEC) -> Decoded:
     """The rows through a format."""
     rows = filled(rows)
     if form in ("JSON", "Arrow"):
         if form == "JSON":
-            messages = [json.dumps(row).encode() for row in rows]
+            messages = [json.dumps(nested(row)).encode() for row in rows]
         else:
             table = pa.Table.from_pylist(rows)
             sink = pa.BufferOutputStream()
@@ -88,9 +117,30 @@ def read(form: str, rows: Sequence[Row], folder: Path, spec: ModelSpec = SPEC) -
     elif form == "Parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
     else:
-        path.write_text("\n".join(map(json.dumps, rows)))
+        path.write_text("\n".join(map(json.dumps, map(nested, rows))))
     (part,) = iter_decoded(path, [spec], NOW_MS)
     return part.decoded
+
+
+@pytest.mark.parametrize("form", ["nested Arrow", "nested Parquet"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "of classes" in kind or "probabilities" in kind])
+def test_a_struct_of_probabilities_means_what_the_object_means(kind: str, form: str, tmp_path: Path) -> None:
+    rows = [nested(row) for row in KINDS[kind]]
+    wanted, found = read("JSON", rows, tmp_path), read(form.removeprefix("nested "), rows, tmp_path)
+    (one,), (other,) = wanted.batches, found.batches
+    np.testing.assert_array_equal(one.numeric, other.numeric)
+    np.testing.assert_array_equal(one.codes, other.codes)
+
+
+def test_the_probabilities_of_an_event_are_columns_of_their_classes(tmp_path: Path) -> None:
+    (batch,) = read("JSON", KINDS["probabilities of classes"], tmp_path).batches
+    names = [SPEC.layout.columns[index].name for index in SPEC.layout.numeric]
+    columns = dict(zip(names, batch.numeric.tolist(), strict=True))
+    assert columns["@score"][:3] == [0.5, 1.0, 0.125]
+    assert columns["@score.cat"][::2] == [0.25, 0.125]
+    assert columns["@score.dog"][0] == 0.5
+    assert np.isnan(columns["@score.cat"][1])
+    assert np.isnan(columns["@score.dog"][1:]).all()
 
 
 @pytest.mark.parametrize("form", ["JSON lines", "CSV", "Parquet", "Arrow"])

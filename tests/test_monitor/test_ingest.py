@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from structlog.testing import capture_logs
 from support.events import model_section
 
 from monitor import wiring
@@ -22,6 +23,8 @@ from monitor.eventtime.watermark import Clock
 from monitor.kafka.waiting import StopRequest
 from monitor.process.health import Health
 from monitor.roles.ingest import Ingest
+from monitor.roles.rejects_said import RejectsSaid
+from monitor.sketching.ingest_step import Commit
 from monitor.sketching.messages import SketchMessage, decode
 
 SOURCE = "predictions"
@@ -234,6 +237,31 @@ def test_a_commit_is_one_transaction_with_the_offsets_last(tmp_path: Path) -> No
     assert message.clocks == [Clock(topic=SOURCE, partition=0), Clock(topic=SOURCE, partition=1)]
     assert message.n_partitions == {SOURCE: 2}
     assert worker.health.said[0] == "", "it is ready before anything is known of its partitions"
+
+
+def test_rejects_are_logged_by_reason_with_an_example_and_those_of_a_minute_together(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        Worker(tmp_path, (0,), at((0, 5)), at((0, 6)), at((0, 7))).run()
+    lines = [line for line in logs if line["event"].startswith("events rejected")]
+    assert [(line["reason"], line["n"]) for line in lines] == [("undecodable", 1), ("undecodable", 2)]
+    assert "offset 5" in lines[0]["example"]
+    assert "offset 6" in lines[1]["example"]
+
+
+def test_rejects_are_said_again_after_a_minute_and_never_twice() -> None:
+    said = RejectsSaid()
+
+    def commit(n: int, example: str) -> Commit:
+        key = ("m", "schema")
+        return Commit(outgoing=(), offsets={}, n_events={}, n_rejects={key: n}, reject_examples={key: example})
+
+    said.add(commit(3, "first"))
+    assert [(line["n"], line["example"]) for line in said.due(0.0)] == [(3, "first")]
+    assert said.due(100.0) == []
+    said.add(commit(1, "second"))
+    said.add(commit(1, "third"))
+    assert said.due(59.9) == []
+    assert [(line["n"], line["example"]) for line in said.due(60.0)] == [(2, "second")]
 
 
 def test_a_quiet_stream_is_committed_at_once_and_a_busy_one_no_more_than_ten_times_a_second(

@@ -104,6 +104,8 @@ def test_what_is_counted_and_what_is_rejected_is_told_by_model(tmp_path: Path) -
     assert commit is not None
     assert commit.n_events == {"m": 24}
     assert commit.n_rejects == {("", "undecodable"): 2}
+    (example,) = commit.reject_examples.values()
+    assert example.endswith("(predictions, partition 0, offset 0)")
     rejects = [one for one in commit.outgoing if one.topic == "drift.rejects"]
     assert [one.value for one in rejects] == [b"{", b"{"]
     sketched = [decode(one.value) for one in commit.outgoing if one.topic == "drift.sketches"]

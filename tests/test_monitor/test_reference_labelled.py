@@ -489,9 +489,21 @@ def test_build_and_check_say_what_came_of_the_labels(tmp_path: Path, capsys: pyt
     out = " ".join(capsys.readouterr().out.split())
     assert re.search(r"labels: 9\d\d of 1,200 rows are labelled; roc_auc 0\.\d+, log_loss", out)
     assert "'late' is positive, for its members score higher" in out
+    assert "mapping.target" not in out
     check_config(config)
     out = " ".join(capsys.readouterr().out.split())
     assert "performance: a binary model in which 'late' is positive; measured by labels of up to 2d" in out
+
+
+def test_a_column_of_labels_that_a_file_replaces_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(texts, texts)
+    write(found.rows, tmp_path / "d.parquet")
+    write(found.labels(np.random.default_rng(3)), tmp_path / "l.csv")
+    config = tmp_path / "driftline.yaml"
+    section = {"name": "m", "task": "binary", "reference": "m.ref", "mapping": {"target": "outcome"}}
+    config.write_bytes(msgspec.yaml.encode({"models": [section]}))
+    reference_cli.build(config, tmp_path / "d.parquet", "", "", tmp_path / "l.csv")
+    assert "the column 'outcome' (mapping.target) is not read" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_first_or_the_latest_label_counts_and_the_earlier_of_two_predictions(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Where the columns of a model lie in an Arrow schema. Found once a schema, used for every batch of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -64,7 +64,9 @@ class SchemaPlaces:
     codes
         the categorical columns, by row of `Batch.codes`; no_codes: the rows without a column.
     more_scores, more_labels
-        where else the score and the label of a row may lie, first choice first; probabilities: where at last.
+        where else the score and the label of a row may lie, first choice first.
+    probabilities
+        where those of its classes may lie, first choice first.
     segments
         by dimension: its field in `segments`; features: the feature of its name.
     has_features, has_prediction
@@ -101,7 +103,7 @@ class SchemaPlaces:
             numeric[frame.score] = scores[0]
         if frame.label is not None and labels:
             codes[frame.label] = labels[0]
-        self.probabilities = prediction.probabilities if frame.role == "predictions" else None
+        self.probabilities = prediction.probabilities if frame.role == "predictions" else ()
         there = {row: place for row, place in numeric.items() if place is not None}
         self.numbers = {row: place for row, place in there.items() if place.number_kind is None}
         self.direct: list[tuple[Any, Ints]] = []
@@ -185,12 +187,28 @@ def mapped(schema: Any, dotted: str) -> Place | None:
     return find(schema, (dotted,)) or find(schema, path(dotted))
 
 
+class Probabilities(NamedTuple):
+    """Where the probabilities of classes lie: in one column, or, with `classes`, in a column each."""
+
+    places: tuple[Place, ...]
+    classes: tuple[str, ...] = ()
+
+    def of(self, batch: Any) -> Any:
+        """The array in a batch of the schema: of columns a struct, null where all are."""
+        arrays = [place.of(batch) for place in self.places]
+        if not self.classes:
+            return arrays[0]
+        there = np.any([present(array) for array in arrays], axis=0)
+        return pa.StructArray.from_arrays(arrays, names=list(self.classes), mask=pa.array(~there))
+
+
 class Prediction(NamedTuple):
-    """Where the score and the label of a row may lie, first choice first: the next stands in where one is null."""
+    """Where the score, the label and the probabilities of a row may lie, first choice first: the next stands in where
+    one is null."""
 
     scores: tuple[Place, ...]
     labels: tuple[Place, ...]
-    probabilities: Place | None
+    probabilities: tuple[Probabilities, ...]
 
 
 def find_prediction(schema: Any, mapping: Mapping, task: Task, *, label: bool = True) -> Prediction:
@@ -208,16 +226,43 @@ def find_prediction(schema: Any, mapping: Mapping, task: Task, *, label: bool = 
     scores.append(bare_score)
     if mapping.flat_label is not None:
         labels.append(find(schema, (mapping.flat_label,)))
-    above = mapping.score.rpartition(".")[0]
-    probabilities = mapped(schema, f"{above}.probabilities" if above else "probabilities")
-    by_class = next((place for place in scores if place is not None and _is_by_class(place.type)), None)
-    if probabilities is None and task != "regression":
-        probabilities = by_class
+    known = [place for place in scores if place is not None]
+    by_class = [place for place in known if task != "regression" and _is_by_class(place.type)]
     return Prediction(
-        tuple(place for place in scores if place is not None and place is not probabilities),
+        tuple(place for place in known if place not in by_class),
         tuple(place for place in labels if place is not None),
-        None if task == "regression" else probabilities,
+        () if task == "regression" else tuple(_probabilities(schema, mapping, task, by_class)),
     )
+
+
+def _probabilities(schema: Any, mapping: Mapping, task: Task, scores: Sequence[Place]) -> Iterator[Probabilities]:
+    for place in scores:
+        yield Probabilities((place,))
+    for name in (mapping.probabilities, mapping.flat_probabilities):
+        found = mapped(schema, name) if name is not None else None
+        if found is not None:
+            yield Probabilities((found,))
+    for columns in class_columns(schema.names, mapping, task):
+        places = [find(schema, (name,)) for name in columns.values()]
+        yield Probabilities(tuple(place for place in places if place is not None), tuple(columns))
+
+
+def class_columns(names: Iterable[str], mapping: Mapping, task: Task) -> list[dict[str, str]]:
+    """The columns of flat tables that hold a class's probabilities each, by class; the first choice first.
+
+    Named `<where probabilities lie>.<class>`; where the task has classes and no column is the score, `<score>.<class>`
+    too.
+    """
+    names = list(names)
+    prefixes = [mapping.probabilities, mapping.flat_probabilities]
+    if task in CLASSES and not set(mapping.score_columns) & set(names):
+        prefixes = [*mapping.score_columns, *prefixes]
+    found = []
+    for prefix in dict.fromkeys(one for one in prefixes if one is not None):
+        columns = {name[len(prefix) + 1 :]: name for name in names if name.startswith(f"{prefix}.")}
+        if task != "regression" and columns and prefix not in names:
+            found.append({name: columns[name] for name in sorted(columns) if name})
+    return [columns for columns in found if columns]
 
 
 def spoken_prediction(schema: Any, mapping: Mapping, task: Task, *, score: bool = True, label: bool = True) -> Spoken:
@@ -229,10 +274,11 @@ def spoken_prediction(schema: Any, mapping: Mapping, task: Task, *, score: bool 
         (path(mapping.score), mapping.score_columns if score else ()),
         (path(mapping.label), mapping.label_columns if label else ()),
     ]
-    if task != "regression":
-        probabilities = (*path(mapping.score)[:-1], "probabilities")
-        wanted.append((probabilities, (".".join(probabilities),)))
     everywhere, places = False, list[Place]()
+    if task != "regression":
+        columns = (name for name in (mapping.probabilities, mapping.flat_probabilities) if name is not None)
+        wanted.append((path(mapping.probabilities), tuple(columns)))
+        everywhere = bool(class_columns(schema.names, mapping, task))
     for keys, columns in wanted:
         everywhere |= any(find(schema, (name,)) for name in columns)
         above = mapped(schema, ".".join(keys[:-1])) if columns and len(keys) > 1 else None

@@ -11,7 +11,7 @@ from monitor.events.arrow.arrays import BAD_TIME, indices, numbers, present, tex
 from monitor.events.arrow.dictionaries import Dictionary
 from monitor.events.arrow.ids import id_hashes
 from monitor.events.arrow.places import Place, SchemaPlaces
-from monitor.events.arrow.probabilities import best_of
+from monitor.events.arrow.probabilities import best_of, of_classes
 from monitor.events.arrow.sheet import Sheet
 from monitor.events.arrow.times import milliseconds, no_time_of
 from monitor.events.frame import Frame
@@ -85,15 +85,22 @@ class Rows:
             missing = self._sheet.codes[frame.label, here] == CODE_NULL
             if missing.any():
                 self._codes(frame.label, place, missing)
-        if places.probabilities is not None:
-            self._most_probable(places.probabilities.of(self._batch))
+        left = np.arange(self._batch.num_rows) if places.probabilities else np.zeros(0, dtype=np.int64)
+        for probabilities in places.probabilities:
+            array = probabilities.of(self._batch)
+            there = present(array)[left]
+            self._probabilities(array, left[there])
+            left = left[~there]
 
-    def _most_probable(self, array: Any) -> None:
+    def _probabilities(self, array: Any, rows: Ints) -> None:
+        """Of these rows, which have some: each class's own; the largest where there is no score, its class likewise."""
         frame, here = self._frame, slice(self._start, self._stop)
+        for row, values in zip(frame.classes.values(), of_classes(array, rows, frame.classes), strict=True):
+            self._sheet.numeric[row, self._start + rows] = values
         nothing = np.zeros(len(array), dtype=np.bool_)
         no_score = nothing if frame.score is None else np.isnan(self._sheet.numeric[frame.score, here])
         no_label = nothing if frame.label is None else self._sheet.codes[frame.label, here] == CODE_NULL
-        rows = np.flatnonzero(no_score | no_label)
+        rows = rows[(no_score | no_label)[rows]]
         for row, score, label in best_of(array, rows) if rows.size else ():
             if frame.score is not None and no_score[row]:
                 self._sheet.numeric[frame.score, self._start + row] = score

@@ -19,9 +19,11 @@ from monitor.events.models import Role
 from monitor.events.parts import Row
 from monitor.events.reasons import Reason
 from monitor.events.times import TimeRule, future
-from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number
+from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number, of_classes
 
 UNSET: Final = msgspec.UNSET
+EMPTY: Final = (UNSET, None, "")
+"""What another place may stand in for."""
 
 MAX_LISTED: Final = 10_000
 """Features of a list or a map; more are no features."""
@@ -127,11 +129,14 @@ class Forgiving:
         for column, row in frame.categorical.items():
             texts[row] = category(features.get(column))
         if self._role == "predictions":
-            score, label = prediction(event, frame, flat)
+            score, label, probabilities = prediction(event, frame, flat)
             if frame.score is not None:
                 numeric[frame.score] = score
             if frame.label is not None:
                 texts[frame.label] = label
+            if frame.classes:
+                for row, value in zip(frame.classes.values(), of_classes(probabilities, frame.classes), strict=True):
+                    numeric[row] = value
         segments = [_segment(event, features, frame, dimension) for dimension in frame.dimensions]
         return name, Row(
             time_ms=time,
@@ -173,8 +178,8 @@ def named(features: object, mapping: FieldMapping) -> object:
     return {mapping.feature_name(place): value for place, value in enumerate(features)}
 
 
-def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category]:
-    """Score and label."""
+def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category, object]:
+    """Score, label, and the probabilities of classes as they are: None where there are none, and of a regression."""
     mapping = frame.spec.mapping
     score_path, label_path = path(mapping.score), path(mapping.label)
     score, label = resolve(event, score_path), resolve(event, label_path)
@@ -185,37 +190,42 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
         label = above_label
     elif isinstance(above_label, list):
         label = INVALID_TEXT
-    if flat and mapping.flat_score is not None and score in (UNSET, None):
+    if flat and mapping.flat_score is not None and score in EMPTY:
         score = event.get(mapping.flat_score)  # it says that it is the score, which a bare prediction does not
-    if score in (UNSET, None):
+    if score in EMPTY:
         bare_class = is_class and score_path[:-1] == label_path[:-1]
         if isinstance(above_score, int | float) and not isinstance(above_score, bool) and not bare_class:
             score = above_score
         elif isinstance(above_score, list):
             score = INVALID_TEXT
-    if flat and mapping.flat_label is not None and label in (UNSET, None):
+    if flat and mapping.flat_label is not None and label in EMPTY:
         label = event.get(mapping.flat_label)
-    probabilities: object = UNSET
-    if isinstance(score, dict) and frame.spec.task != "regression":
-        score, probabilities = UNSET, score
+    probabilities: object = None
+    if frame.spec.task != "regression":
+        if isinstance(score, dict):
+            score, probabilities = UNSET, score
+        else:
+            probabilities = resolve(event, path(mapping.probabilities))
+            if flat and mapping.flat_probabilities is not None and probabilities in (UNSET, None):
+                probabilities = event.get(mapping.flat_probabilities)
+        probabilities = None if probabilities is UNSET else probabilities
     score_value = number(None if score is UNSET else score)
     label_value = category(None if label is UNSET else label)
-    if frame.spec.task != "regression" and (score_value != score_value or label_value is None):
-        if probabilities is UNSET:
-            probabilities = resolve(event, (*score_path[:-1], "probabilities"))
-        if probabilities is not UNSET and probabilities is not None:
-            best, best_label = most_probable(probabilities)
-            score_value = best if score_value != score_value else score_value
-            label_value = best_label if label_value is None else label_value
-    return score_value, label_value
+    if probabilities is not None and (score_value != score_value or label_value is None):
+        best, best_label = most_probable(probabilities)
+        score_value = best if score_value != score_value else score_value
+        label_value = best_label if label_value is None else label_value
+    return score_value, label_value, probabilities
 
 
 def has_prediction(event: dict[str, Any], frame: Frame, flat: bool) -> bool:
     """Whether an event speaks of its prediction: has a key of it, its object, or a value in the object's place."""
     mapping, task = frame.spec.mapping, frame.spec.task
-    probabilities = (*path(mapping.score)[:-1], "probabilities")
-    if task != "regression" and resolve(event, probabilities) is not UNSET:
-        return True
+    if task != "regression":
+        if resolve(event, path(mapping.probabilities)) is not UNSET:
+            return True
+        if flat and mapping.flat_probabilities is not None and mapping.flat_probabilities in event:
+            return True
     places = (
         (frame.score, path(mapping.score), mapping.flat_score),
         (frame.label, path(mapping.label), mapping.flat_label),

@@ -210,7 +210,9 @@ def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> int:
             above.bare_text, above.says, above.bare_class = frame.label, HAS_PREDICTION, frame.bare_classes
             own |= above.once if mapping.is_prediction(label[:-1]) else 0
     if frame.spec.task != "regression":
-        builder.put((*score[:-1], "probabilities"), PROBABILITIES, says=HAS_PREDICTION)
+        builder.put(path(mapping.probabilities), PROBABILITIES, 0, says=HAS_PREDICTION)
+        if flat and mapping.flat_probabilities is not None:
+            builder.put((mapping.flat_probabilities,), PROBABILITIES, 2, says=HAS_PREDICTION)
     if flat and frame.score is not None and mapping.flat_score is not None:
         builder.put((mapping.flat_score,), NUMERIC, frame.flat_score, says=HAS_PREDICTION)
     if flat and frame.label is not None and mapping.flat_label is not None:

@@ -97,7 +97,7 @@ def scan(
     times: Any,  # (n,) int64: milliseconds
     versions: Any,  # (n, 2) uint64: where the version's text lies
     identities: Any,  # (n, 2) uint64: where the id's text lies; with its quotes if it has an escape; 0, 0 for none
-    probabilities: Any,  # (n, 2) uint64: where a value lies; 0, 0 for none
+    probabilities: Any,  # (n, 4) uint64: where a value lies, and one at the top of a flat event; 0, 0 for none
     asks: Any,  # (capacity, 4) uint64: row of `codes`, or of `numeric` + their number; event; where the value lies
     said: Any,  # (n,) int8: what each speaks of: bits `HAS_FEATURES`, `HAS_PREDICTION`
     status: Any,  # (n,) int8: what became of each event
@@ -224,7 +224,9 @@ def scan(
                     numeric[row, event] = ABSENT if asked else found
                     row += n_codes
                 elif kind == _OBJECT and entries[entry, SAYS] == HAS_PREDICTION:
-                    break  # probabilities in the place of the score
+                    asked = True  # probabilities in the place of the score
+                    numeric[row, event] = ABSENT
+                    row += n_codes
                 else:
                     if kind == _BOOLEAN:
                         numeric[row, event] = 1.0 if first == 0x74 else 0.0
@@ -297,8 +299,8 @@ def scan(
                 if find(data, begin + _1, at - _1, n_tables - 1, info, slots, table_entries, words) != 0:
                     break
             elif action == PROBABILITIES:
-                probabilities[event, 0] = _NONE if kind == _NULL else begin
-                probabilities[event, 1] = _NONE if kind == _NULL else at
+                probabilities[event, row] = _NONE if kind == _NULL else begin
+                probabilities[event, row + 1] = _NONE if kind == _NULL else at
             elif action == FEATURES and kind != _NULL:
                 status[event] = OTHER_SHAPE if kind == _OBJECT else LEFT
                 break

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.arrays import Bools, Codes, Ints
-from detectors.columns import ABSENT, CODE_NULL
+from detectors.arrays import Bools, Codes, Floats, Ints
+from detectors.columns import ABSENT, CODE_NULL, NULL
 from monitor.events.frame import Frame
 from monitor.events.identity import hash_of, hash_texts
 from monitor.events.json import named, scan
@@ -16,7 +16,7 @@ from monitor.events.json.program import HAS_FEATURES, HAS_PREDICTION, Program, p
 from monitor.events.lookup import ASK, CodeTable, PackedTables
 from monitor.events.mapping import MODEL
 from monitor.events.parts import Part, fill_segments, segment_code, set_absent, set_code
-from monitor.events.values import Category, category, clean, most_probable, number
+from monitor.events.values import Category, category, clean, most_probable, number, of_classes
 
 MAX_VERSIONS: Final = 16
 """Distinct versions told apart by the compiled loop; events of further ones take longer."""
@@ -86,7 +86,8 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
     frame, n = program.frame, positions.size
     numeric, codes = frame.blank(n)
     times = np.zeros(n, dtype=np.int64)
-    versions, identities, probabilities = np.zeros((3, n, 2), dtype=np.uint64)
+    versions, identities = np.zeros((2, n, 2), dtype=np.uint64)
+    probabilities = np.zeros((n, 4), dtype=np.uint64)
     asks = np.empty((min(n * (frame.n_codes + frame.n_numeric), MAX_ASKS), 4), dtype=np.uint64)
     said, status = np.zeros((2, n), dtype=np.int8)
     keys, tables = program.keys, program.tables
@@ -107,13 +108,19 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
         version_codes=version_codes,
     )
     flat_label: dict[int, Category] = {}
+    by_class: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
     # Of a key that is given twice the last value counts: whoever is answered first is not asked again.
     for row, event, begin, end in reversed(asks[:n_asks].tolist()):
         if status[event] != scan.TAKEN:
             continue
         if row >= frame.n_codes:
             if numeric[row - frame.n_codes, event] == ABSENT:
-                numeric[row - frame.n_codes, event] = number(parse(gathered.text(begin, end)))
+                found = parse(gathered.text(begin, end))
+                if isinstance(found, dict) and frame.spec.task != "regression":  # in the place of the score
+                    by_class[row - frame.n_codes != frame.score][event] = found
+                    numeric[row - frame.n_codes, event] = NULL
+                else:
+                    numeric[row - frame.n_codes, event] = number(found)
         elif codes[row, event] == ASK:
             value = category(parse(gathered.text(begin, end)))
             if row < frame.n_categorical:
@@ -123,13 +130,16 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
                 codes[row, event] = segment_code(frame, dimension, value)
             else:
                 flat_label.setdefault(event, value)
+    objects: dict[int, Any] = {}
     if frame.score is not None:
         score = part.numeric[frame.score]
+        objects = _objects(score, *by_class)
         for other in (frame.flat_score, frame.bare_score):
             np.copyto(score, numeric[other], where=np.isnan(score))
+        score[list(objects)] = NULL
     if frame.label is not None:
         _flat_label(frame, part, codes[frame.flat_label], flat_label)
-    _probabilities(frame, part, gathered, probabilities, status == scan.TAKEN)
+    _probabilities(frame, part, gathered, probabilities, objects, status == scan.TAKEN)
     fill_segments(frame, part, codes)
     set_absent(frame, part.numeric, part.codes, said & HAS_FEATURES > 0, said & HAS_PREDICTION > 0)
     part.unseen = {column: sorted(pairs) for column, pairs in part.unseen.items()}
@@ -175,17 +185,44 @@ def _flat_label(frame: Frame, part: Part, flat: Codes, asked: Mapping[int, Categ
             own[row] = flat[row]
 
 
-def _probabilities(frame: Frame, part: Part, gathered: Gathered, places: Any, taken: Bools) -> None:
-    """Where there are probabilities: the largest stands in for an absent score, its class for an absent label."""
+def _objects(score: Floats, own: Mapping[int, Any], flat: Mapping[int, Any]) -> dict[int, Any]:
+    """The objects in the place of the score, by event: its own, else a flat event's where its own is null."""
+    return {**{event: found for event, found in flat.items() if np.isnan(score[event])}, **own}
+
+
+def _probabilities(
+    frame: Frame, part: Part, gathered: Gathered, places: Any, objects: Mapping[int, Any], taken: Bools
+) -> None:
+    """Each class's own; and the largest stands in for an absent score, its class for an absent label.
+
+    `places` (n, 4): where they lie, and those at the top of a flat event; `objects`: in the place of the score.
+    """
+    there = (places[:, 1] > 0) | (places[:, 3] > 0)
+    there[list(objects)] = True
+    if not there.any():
+        return
     no_score = np.zeros_like(taken) if frame.score is None else np.isnan(part.numeric[frame.score])
     no_label = np.zeros_like(taken) if frame.label is None else part.codes[frame.label] == CODE_NULL
-    for row in np.flatnonzero(taken & (places[:, 1] > 0) & (no_score | no_label)).tolist():
-        begin, end = places[row].tolist()
-        score, label = most_probable(parse(gathered.text(begin, end)))
-        if frame.score is not None and no_score[row]:
-            part.numeric[frame.score, row] = score
-        if frame.label is not None and no_label[row]:
-            set_code(frame, part, frame.label, row, label)
+    wanted = taken & there
+    if not frame.classes:
+        wanted &= no_score | no_label
+    rows, values = list(frame.classes.values()), list[list[float]]()
+    events = np.flatnonzero(wanted)
+    for event in events.tolist():
+        found = objects.get(event)
+        if found is None:
+            own, end, flat, flat_end = places[event].tolist()
+            found = parse(gathered.text(own, end) if end else gathered.text(flat, flat_end))
+        if rows:
+            values.append(of_classes(found, frame.classes))
+        if no_score[event] or no_label[event]:
+            score, label = most_probable(found)
+            if frame.score is not None and no_score[event]:
+                part.numeric[frame.score, event] = score
+            if frame.label is not None and no_label[event]:
+                set_code(frame, part, frame.label, event, label)
+    if values:
+        part.numeric[np.ix_(rows, events)] = np.array(values).T
 
 
 def _is_utf8(raw: bytes) -> bool:
