@@ -1,6 +1,7 @@
 """Parts of sentences for people."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 
 def counted(n: int, what: str, several: str = "") -> str:
@@ -12,3 +13,17 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     """Names with commas between: the first `most`, and how many more there are."""
     left = len(names) - most
     return ", ".join(names[:most]) + (f" and {left:,} more" if left > 0 else "")
+
+
+def instant(time_ms: int) -> str:
+    """In UTC, to the minute; the day alone where that is all."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+
+
+def figure(quantity: str, value: float | None) -> str:
+    """To three digits; shares in per cent, large numbers in groups."""
+    if value is None or value != value:  # NaN
+        return "none"
+    if quantity.startswith("share"):
+        return f"{100 * value:.3g} %"
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e9 else f"{value:.3g}"

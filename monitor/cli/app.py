@@ -286,6 +286,24 @@ def status(
 
 
 @app.command()
+def ui(
+    config: ConfigArgument,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to serve, in place of ui.listen; port 0 takes a free one.")
+    ] = "",
+) -> None:
+    """Serve the page and the JSON API over the results, while roles run and after, until stopped.
+
+    Addresses other than the loopback's want ui.token.
+
+    Example: driftline ui driftline.yaml
+    """
+    from monitor.api.serve import serve
+
+    serve(config, listen)
+
+
+@app.command()
 def bench(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     peers: Annotated[bool, typer.Option("--peers", help="Also measure whylogs, Evidently and NannyML.")] = False,

@@ -1,7 +1,6 @@
 """What `driftline replay` says at its end: what drifted, how much was looked at, and what to do next."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +12,7 @@ from rich.console import Console
 from monitor.config.schema import Config
 from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
 from monitor.replay.replay import ReplayReport
-from monitor.wording import counted
+from monitor.wording import counted, figure, instant
 from sinks.records import RECORDS
 
 MOST_LINES: Final = 20
@@ -92,27 +91,13 @@ def _where(one: DriftedColumn) -> str:
 
 def _when(one: DriftedColumn) -> str:
     windows = f"{counted(one.n_windows, 'window')} of {one.size}"
-    first = _instant(one.first_ms)
-    return f"since {first}, {windows}" if one.lasts else f"{first} to {_instant(one.end_ms)}, {windows}"
+    first = instant(one.first_ms)
+    return f"since {first}, {windows}" if one.lasts else f"{first} to {instant(one.end_ms)}, {windows}"
 
 
 def _what(one: DriftedColumn) -> str:
-    before, after = (_figure(one.quantity, value) for value in (one.before, one.after))
+    before, after = (figure(one.quantity, value) for value in (one.before, one.after))
     return f"{one.quantity} {before} -> {after} ({one.direction})"
-
-
-def _instant(time_ms: int) -> str:
-    """In UTC, to the minute; the day alone where that is all."""
-    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
-
-
-def _figure(quantity: str, value: float) -> str:
-    """To three digits; shares in per cent."""
-    if value != value:  # NaN
-        return "none"
-    if quantity.startswith("share"):
-        return f"{100 * value:.3g} %"
-    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def _not_scored(path: Path) -> str:
