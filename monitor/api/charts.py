@@ -48,6 +48,15 @@ def lines_chart(lines: Sequence[tuple[str, Sequence[tuple[int, float | None]]]],
     }
 
 
+def strength_chart(cells: Sequence[Cell]) -> Chart:
+    """Effect over threshold by window; those that drifted are marked."""
+    return {
+        "kind": "strength",
+        "points": [[one.end_ms, _round(one.strength), int(one.drifted)] for one in cells],
+        "brush": True,
+    }
+
+
 def volume_chart(windows: Sequence[Volume]) -> Chart:
     """Events a window; bars start at zero."""
     return {"kind": "bars", "points": [[one.start_ms, one.events] for one in windows], "brush": True}

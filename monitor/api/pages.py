@@ -6,7 +6,6 @@ from typing import Any, Final
 from monitor.api import charts
 from monitor.api.address import Chosen, NoSuchPlace, chosen
 from monitor.api.queries import alerts, fleet, models, performance, profiles, rejects, verdicts
-from monitor.api.queries.verdicts import Run
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, bars, beyond, pairs
 from monitor.api.views.fleet import SPARKS, fleet_lines, fleet_sentence
@@ -18,6 +17,8 @@ Query = Mapping[str, str]
 View = tuple[str, dict[str, Any]]
 _DAY_MS: Final = 86_400_000
 _MOST_BUCKETS: Final = 120
+_SMALL: Final = 4
+"""Segments of a column that are drawn beside it."""
 _REJECTS: Final = 10
 _REJECTS_A_PAGE: Final = 50
 
@@ -124,7 +125,9 @@ def column_page(site: Site, query: Query) -> View:
     runs = sorted(
         verdicts.runs(site.source, at.scope, column), key=lambda run: (not run.lasts, -(run.strength or 0.0))
     )
-    found = profiles.distribution(site.source, at.span, column)
+    parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
+    known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
+    found = known.get(at.segment)
     cells = [one for one in verdicts.cells(site.source, at.scope) if one.column == column]
     if not runs and found is None and not cells:
         raise NoSuchPlace("this column was not seen in that span")
@@ -142,11 +145,9 @@ def column_page(site: Site, query: Query) -> View:
         "bands": charts.bands_chart(bands(buckets, found.edges), found) if found is not None and found.edges else None,
         "buckets": buckets,
         "quality": charts.lines_chart(_quality(buckets), "%"),
-        "strength": charts.lines_chart(
-            [("effect over threshold", [(one.end_ms, one.strength) for one in cells if one.compare == cells[0].compare])]
-        ),
+        "strength": charts.strength_chart([one for one in cells if one.compare == cells[0].compare]),
         "cells": cells,
-        "small": _small(site, at, column, runs),
+        "small": [{"segment": part, **_distribution(known[part])} for part in parts if part in known and known[part].n],
         "evidence": verdicts.evidence(site.source, at.scope, column, end_ms),
         "evidence_ms": end_ms,
         "psi": found.psi if found is not None else None,
@@ -169,21 +170,12 @@ def _quality(buckets: list[profiles.Bucket]) -> list[tuple[str, list[tuple[int, 
         for one in buckets
         if one.counts
     ]
-    return [
+    lines = [
         ("null", [(one.start_ms, share(one.nulls, total)) for one, total in rows]),
         ("invalid", [(one.start_ms, share(one.invalid, total)) for one, total in rows]),
-        ("outside the reference", outside),
+        ("out of range", outside),
     ]
-
-
-def _small(site: Site, at: Chosen, column: str, runs: list[Run]) -> list[dict[str, Any]]:
-    """Small multiples: the four segments in which it moved most."""
-    found = []
-    for segment in list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:4]:
-        own = profiles.distribution(site.source, at.with_segment(segment).span, column)
-        if own is not None and own.n:
-            found.append({"segment": segment, **_distribution(own)})
-    return found
+    return [line for line in lines if line[0] == "null" or any(value for _, value in line[1])]
 
 
 def performance_page(site: Site, query: Query) -> View:
@@ -201,7 +193,7 @@ def performance_page(site: Site, query: Query) -> View:
         else []
     )
     by_part = {
-        part: [one for one in newest if one.part == part][:10]
+        part: [one for one in newest if one.part == part and (part != "subgroup" or (one.contribution or 0.0) > 0)][:10]
         for part in ("inputs by column", "relation by column", "subgroup", "confusion")
     }
     return "performance.html", {

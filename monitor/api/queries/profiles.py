@@ -1,5 +1,6 @@
 """What a column held: its counts over any span, added up from panes, beside its reference's."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -11,22 +12,23 @@ _IN_SPAN = (
     "AND pane_end <= fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')"
 )
 _REFERENCES = """
-    SELECT reference, column, any(r.kind) AS kind, any(r.n) AS n, any(r.nulls) AS nulls, any(r.edges) AS edges,
+    SELECT reference, segment, column, any(r.kind) AS kind, any(r.n) AS n, any(r.nulls) AS nulls, any(r.edges) AS edges,
         any(r.categories) AS categories, any(r.counts) AS counts, any(r.decile) AS decile
     FROM references AS r
-    WHERE model = {model:String} AND segment = {segment:String} AND (column = {column:String} OR {column:String} = '')
-    GROUP BY reference, column
+    WHERE model = {model:String} AND segment IN {segments:Array(String)}
+        AND (column = {column:String} OR {column:String} = '')
+    GROUP BY reference, segment, column
 """  # a reference may be known under several version labels; its content is the same under each
 _LIVE = f"""
-    SELECT reference, column, any(p.kind) AS kind, sum(p.n) AS n, sum(p.nulls) AS nulls, sum(p.invalid) AS invalid,
-        min(p.minimum) AS minimum, max(p.maximum) AS maximum, sumForEach(p.counts) AS counts,
+    SELECT reference, segment, column, any(p.kind) AS kind, sum(p.n) AS n, sum(p.nulls) AS nulls,
+        sum(p.invalid) AS invalid, min(p.minimum) AS minimum, max(p.maximum) AS maximum, sumForEach(p.counts) AS counts,
         sumIf(p.mean * p.n, p.n > 0) / sum(p.n) AS mean, max(pane_end) AS newest,
         arraySlice(arrayReverseSort(x -> x.2, groupArrayArray(arrayMap(x -> (x.value, x.count), p.frequent_unseen))), 1, 5)
             AS frequent
     FROM column_profiles_latest AS p
-    WHERE model = {{model:String}} AND version = {{version:String}} AND segment = {{segment:String}}
+    WHERE model = {{model:String}} AND version = {{version:String}} AND segment IN {{segments:Array(String)}}
         AND (column = {{column:String}} OR {{column:String}} = '') AND {_IN_SPAN}
-    GROUP BY reference, column
+    GROUP BY reference, segment, column
 """  # noqa: S608 - our own words
 _DISTRIBUTION: Final = f"""
 SELECT * EXCEPT (newest, reference_cells, live_cells),
@@ -34,7 +36,7 @@ SELECT * EXCEPT (newest, reference_cells, live_cells),
 FROM
 (
     -- A step of its own: functions are written out where they are used, and their arguments with them, each time.
-    SELECT live.reference AS reference, live.column AS column, live.kind AS kind,
+    SELECT live.reference AS reference, live.segment AS segment, live.column AS column, live.kind AS kind,
         live.n AS n, live.nulls AS nulls, live.invalid AS invalid, live.newest AS newest,
         live.minimum AS minimum, live.maximum AS maximum, live.mean AS mean, live.counts AS counts,
         arrayMap(x -> x.1, live.frequent) AS frequent_unseen,
@@ -43,8 +45,8 @@ FROM
         driftline_cells(live.kind, pinned.counts, pinned.nulls, pinned.decile) AS reference_cells,
         driftline_cells(live.kind, live.counts, live.nulls, pinned.decile) AS live_cells
     FROM ({_LIVE}) AS live INNER JOIN ({_REFERENCES}) AS pinned
-        ON live.reference = pinned.reference AND live.column = pinned.column
-    ORDER BY newest DESC, reference LIMIT 1
+        ON live.reference = pinned.reference AND live.column = pinned.column AND live.segment = pinned.segment
+    ORDER BY newest DESC, reference LIMIT 1 BY segment
 )
 """  # noqa: S608
 _PANES: Final = f"""
@@ -89,7 +91,7 @@ ORDER BY js DESC, column LIMIT 2000
 
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
-    """A column over a span, and in the reference that fixed its cells.
+    """A column of a segment over a span, and in the reference that fixed its cells.
 
     Attributes
     ----------
@@ -102,6 +104,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     reference: str
+    segment: str
     column: str
     kind: str
     n: int
@@ -161,9 +164,14 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def distribution(source: Source, span: Span, column: str) -> Distribution | None:
-    """Of the reference in use last; None without panes, or where the reference is not known."""
-    parameters = {**msgspec.structs.asdict(span), "column": column}
-    return next(iter(source.rows(_DISTRIBUTION, Distribution, parameters)), None)
+    """Of the span's segment; None without panes, or where the reference is not known."""
+    return distributions(source, span, column, [span.segment]).get(span.segment)
+
+
+def distributions(source: Source, span: Span, column: str, segments: Sequence[str]) -> dict[str, Distribution]:
+    """By segment, those that have panes, each beside the reference in use last."""
+    parameters = {**msgspec.structs.asdict(span), "column": column, "segments": list(segments)}
+    return {found.segment: found for found in source.rows(_DISTRIBUTION, Distribution, parameters)}
 
 
 def buckets(source: Source, span: Span, column: str, bucket_ms: int) -> list[Bucket]:
@@ -174,4 +182,4 @@ def buckets(source: Source, span: Span, column: str, bucket_ms: int) -> list[Buc
 
 def versus(source: Source, span: Span, other: str) -> list[Versus]:
     """The columns of the span's version beside another's, the most different first."""
-    return source.rows(_VERSUS, Versus, {**msgspec.structs.asdict(span), "other": other, "column": ""})
+    return source.rows(_VERSUS, Versus, {**msgspec.structs.asdict(span), "other": other, "column": "", "segments": [span.segment]})

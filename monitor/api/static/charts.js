@@ -121,7 +121,7 @@
       ];
       const r = chart.reference;
       const known = r ? { silent: true, symbol: "none", lineStyle: { color: c.reference, type: "dashed" },
-        label: { color: c.soft, fontSize: 11, position: "insideEndTop", formatter: (p) => p.name },
+        label: { color: c.soft, fontSize: 11, position: "insideStartTop", formatter: (p) => p.name },
         data: [[r[0], "reference 5 %"], [r[2], "reference median"], [r[4], "reference 95 %"]].map((one) => ({ yAxis: one[0], name: one[1] })) } : undefined;
       return Object.assign(base(c), {
         tooltip: Object.assign(base(c).tooltip, { formatter(points) {
@@ -139,7 +139,7 @@
     lines(chart, c) {
       const palette = [c.live, c.changed, c.broken, c.soft];
       return Object.assign(base(c), {
-        grid: { left: 8, right: chart.lines.length > 1 ? 120 : 20, top: 16, bottom: 8, containLabel: true },
+        grid: { left: 8, right: chart.lines.length > 1 ? 96 : 20, top: 16, bottom: 8, containLabel: true },
         tooltip: Object.assign(base(c).tooltip, { formatter(points) {
           return lines([when(points[0].value[0]), ...points.map((p) => p.seriesName + " " + number(p.value[1]) + (chart.unit ? " " + chart.unit : ""))]);
         } }),
@@ -150,9 +150,21 @@
           lineStyle: { color: palette[i % 4], width: 1.8, type: ["solid", "dashed", "dotted", "solid"][i % 4] }, itemStyle: { color: palette[i % 4] },
           endLabel: { show: chart.lines.length > 1, formatter: "{a}", color: palette[i % 4], fontSize: 12 },
           labelLayout: { moveOverlap: "shiftY" },
-          markLine: chart.lines.length === 1 ? { silent: true, symbol: "none", lineStyle: { color: c.reference, type: "dashed" },
-            label: { formatter: "counts from here", color: c.soft, fontSize: 11, position: "insideEndTop" }, data: [{ yAxis: 1 }] } : undefined,
         })),
+      });
+    },
+
+    strength(chart, c) {
+      return Object.assign(base(c), {
+        tooltip: Object.assign(base(c).tooltip, { formatter(points) {
+          const p = chart.points[points[0].dataIndex];
+          return lines([when(p[0]), number(p[1]) + " times the smallest effect that counts", p[2] ? "changed" : "not changed: it may be chance"]);
+        } }),
+        xAxis: timeAxis(c), yAxis: quietAxis(c, { type: "value", min: 0, axisLabel: { color: c.soft, formatter: number } }),
+        series: [{ type: "line", lineStyle: { color: c.reference, width: 1.2 }, symbol: "circle", symbolSize: 7, showAllSymbol: true,
+          data: chart.points.map((p) => ({ value: [p[0], p[1]], itemStyle: p[2] ? { color: c.changed } : { color: c.card, borderColor: c.reference, borderWidth: 1.2 } })),
+          markLine: { silent: true, symbol: "none", lineStyle: { color: c.reference, type: "dashed" },
+            label: { formatter: "counts from here", color: c.soft, fontSize: 11, position: "insideStartTop" }, data: [{ yAxis: 1 }] } }],
       });
     },
 
@@ -176,7 +188,6 @@
         const strength = Math.min(cell[2] === null ? 0 : cell[2], 8);
         return cell[3] ? clear(c.changed, .45 + .55 * Math.sqrt(Math.max(strength - 1, 0) / 7)) : c.faint;
       };
-      const drifted = chart.cells.filter((cell) => cell[3]);
       return Object.assign(base(c), {
         grid: { left: 8, right: 12, top: 8, bottom: 8, containLabel: true, show: true, backgroundColor: { image: hatch, repeat: "repeat" }, borderWidth: 0 },
         tooltip: Object.assign(base(c).tooltip, { trigger: "item", formatter(p) {
@@ -194,14 +205,14 @@
           data: chart.cells.map((cell) => ({ value: [cell[0], n - 1 - cell[1], cell[2]], cell,
             itemStyle: { color: shade(cell), borderColor: c.card, borderWidth: chart.ends.length > 200 ? 0 : 1 } })),
         }],
-        visualMap: { show: false, min: 0, max: 1, seriesIndex: 9 },
-      }, drifted.length ? {} : {});
+        visualMap: { show: false, min: 0, max: 1, seriesIndex: 9 }, // the heat map asks for one; the cells have colours of their own
+      });
     },
 
     measured(chart, c) {
       const points = chart.points;
       const known = chart.reference === null ? undefined : { silent: true, symbol: "none", lineStyle: { color: c.reference },
-        label: { formatter: "reference", color: c.soft, fontSize: 11, position: "insideEndTop" }, data: [{ yAxis: chart.reference }] };
+        label: { formatter: "reference", color: c.soft, fontSize: 11, position: "insideStartTop" }, data: [{ yAxis: chart.reference }] };
       const usual = chart.spread && chart.spread[0] !== null ? { silent: true, itemStyle: { color: clear(c.reference, .14) },
         data: [[{ yAxis: chart.spread[0] }, { yAxis: chart.spread[1] }]] } : undefined;
       return Object.assign(base(c), {
