@@ -1,5 +1,7 @@
 """`driftline ui`: the page and the API, served until stopped."""
 
+import contextlib
+import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -39,24 +41,17 @@ def listening(config: Config, listen: str) -> Address:
     return address
 
 
-def serve(config_path: Path, listen: str) -> None:
+def serve(config_path: Path, listen: str, *, quiet: bool = False) -> None:
     """Serve until SIGTERM or SIGINT. Raises `InputError`, or `StoppedError` where the address is taken."""
     try:
-        import uvicorn
-
-        from monitor.api.app import make_app
+        from monitor.api.server import run
     except ImportError as error:
         raise StoppedError(MISSING) from error
-    import contextlib
-    import socket
-
-    from rich.console import Console
-
     config = load(config_path)
     address = listening(config, listen)
     site = make_site(config, token=config.ui.token.reveal())
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as listener:
+    with contextlib.closing(socket.socket(family, socket.SOCK_STREAM)) as listener, contextlib.closing(site.source):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((address.host, address.port))
@@ -64,15 +59,14 @@ def serve(config_path: Path, listen: str) -> None:
             raise StoppedError(
                 f"cannot listen on {address}: {error.strerror}", hint="another address: --listen 127.0.0.1:0"
             ) from error
-        shown = Address(host=address.host, port=listener.getsockname()[1])
-        console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-        console.print(f"The page is at http://{shown}/ and its API at http://{shown}/api/v1/openapi.json")
-        settings = uvicorn.Config(
-            make_app(site), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3,
-            lifespan="off",
-        )  # fmt: skip
-        server = uvicorn.Server(settings)
-        try:
-            server.run(sockets=[listener])
-        finally:
-            site.source.close()
+        if not quiet:
+            _announce(Address(host=address.host, port=listener.getsockname()[1]))
+        run(site, listener)
+
+
+def _announce(address: Address) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"The page is at http://{address}/ and its API at http://{address}/api/v1/openapi.json")
+    console.print("Stop with Ctrl-C")

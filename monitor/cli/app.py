@@ -291,6 +291,7 @@ def ui(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where to serve, in place of ui.listen; port 0 takes a free one.")
     ] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not say where; whoever started it has.")] = False,
 ) -> None:
     """Serve the page and the JSON API over the results, while roles run and after, until stopped.
 
@@ -300,7 +301,7 @@ def ui(
     """
     from monitor.api.serve import serve
 
-    serve(config, listen)
+    serve(config, listen, quiet=quiet)
 
 
 @app.command()
