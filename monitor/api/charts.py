@@ -62,12 +62,17 @@ def volume_chart(windows: Sequence[Volume]) -> Chart:
     return {"kind": "bars", "points": [[one.start_ms, one.events] for one in windows], "brush": True}
 
 
-def heat_chart(cells: Sequence[Cell], windows: Sequence[Volume], links: dict[str, str]) -> Chart:
-    """Columns by time: sorted by how often and how strongly they drifted; what is missing was not scored."""
+def heat_columns(cells: Sequence[Cell]) -> list[str]:
+    """Those that drifted most often and most strongly first."""
     weight: dict[str, float] = {}
     for one in cells:
         weight[one.column] = weight.get(one.column, 0.0) + (min(one.strength or 0.0, 10.0) if one.drifted else 0.0)
-    columns = sorted(weight, key=lambda name: (-weight[name], name.startswith("@"), name))
+    return sorted(weight, key=lambda name: (-weight[name], name.startswith("@"), name))
+
+
+def heat_chart(cells: Sequence[Cell], windows: Sequence[Volume], links: dict[str, str]) -> Chart:
+    """Columns by time; what is missing was not scored."""
+    columns = heat_columns(cells)
     row = {name: number for number, name in enumerate(columns)}
     ends = sorted({one.end_ms for one in cells} | {one.end_ms for one in windows})
     at = {end_ms: number for number, end_ms in enumerate(ends)}

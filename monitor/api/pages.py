@@ -77,6 +77,7 @@ def model_page(site: Site, query: Query) -> View:
         "lasting": lasting,
         "past": [one for one in found if not one.lasts and not one.top.segment][:20],
         "heat": charts.heat_chart(cells, windows, links),
+        "heat_columns": charts.heat_columns(cells),
         "drifted": _drifted_by_column(cells),
         "volume": charts.volume_chart(windows),
         "windows": windows,

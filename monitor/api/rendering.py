@@ -29,7 +29,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
     made.globals.update(
         **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name, ago=ago,
         counted=counted, instant=instant, wants_token=site.access.wants_token if site is not None else False,
-        report=site is None,
+        report=site is None, layout="section.html" if site is None else "base.html", uid="",
     )  # fmt: skip
     return made
 

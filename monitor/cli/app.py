@@ -119,6 +119,9 @@ def replay(
     labels: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a report to look at, and to send.")
+    ] = None,
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -127,6 +130,10 @@ def replay(
     from monitor.cli.offline import replay_file
 
     replay_file(config, predictions, out, close=close, labels=labels)
+    if html is not None:
+        from monitor.api.reporting import write_report
+
+        write_report(config, output=html, folder=out)
 
 
 @app.command()
@@ -283,6 +290,29 @@ def status(
     from monitor.cli.status import show_status
 
     show_status(config, once=once, as_json=as_json)
+
+
+@app.command()
+def report(
+    config: ConfigArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="An .html file; or .md or .json, a section for the model's card.")
+    ],
+    model: Annotated[str, typer.Option(metavar="NAME", help="Which model, when the configuration has several.")] = "",
+    version: Annotated[str | None, typer.Option(help="Which version; default: that of the newest window.")] = None,
+    since: Annotated[str, typer.Option(help="From when on: 2013-03-01, or 30d before the newest window.")] = "",
+    until: Annotated[str, typer.Option(help="Until when; default: the newest window.")] = "",
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="What `replay --out FOLDER` wrote, not a database.")
+    ] = None,
+) -> None:
+    """Write what was found about a model into one file that holds all it shows.
+
+    Example: driftline report driftline.yaml --model flight-delay --since 30d -o report.html
+    """
+    from monitor.api.reporting import write_report
+
+    write_report(config, output=output, model=model, version=version, since=since, until=until, folder=from_)
 
 
 @app.command()
