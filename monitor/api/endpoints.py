@@ -94,6 +94,14 @@ class OfTwo(InSpan, frozen=True, kw_only=True, forbid_unknown_fields=True):
     other: Text
 
 
+class DistributionAnswer(msgspec.Struct, frozen=True):
+    """A column over the span, beside its reference; PSI and JS are None where a side is empty."""
+
+    distribution: profiles.Distribution
+    psi: float | None
+    js: float | None
+
+
 class Columns(msgspec.Struct, frozen=True):
     """Columns of two versions that were counted in the same cells."""
 
@@ -123,11 +131,11 @@ def _models(source: Source, _: NoParameters) -> Models:
     return Models(items=models.sized_windows(source))
 
 
-def _distribution(source: Source, asked: OfColumn) -> profiles.Distribution:
+def _distribution(source: Source, asked: OfColumn) -> DistributionAnswer:
     found = profiles.distribution(source, asked.span(), asked.column)
     if found is None:
         raise NotFound("no panes of this column, version and segment lie in that span")
-    return found
+    return DistributionAnswer(distribution=found, psi=found.psi, js=found.js)
 
 
 def _versus(source: Source, asked: OfTwo) -> Columns:
@@ -206,7 +214,7 @@ def endpoints() -> Mapping[str, Endpoint]:
             path="/distribution",
             summary="A column over any span beside its reference, in the reference's cells, with PSI and JS.",
             parameters=OfColumn,
-            result=profiles.Distribution,
+            result=DistributionAnswer,
             call=_distribution,
         ),
         Endpoint(

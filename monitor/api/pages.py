@@ -29,12 +29,12 @@ def fleet_page(site: Site, _query: Query) -> View:
     if not sized:
         return "empty.html", {"title": "Waiting for events", **_rejected(site), "kafka": site.kafka()}
     newest_ms = max(one.last_ms for one in sized)
-    longest_ms = max(one.size_s for one in sized if one.size_s <= 2_592_000) * 1000
-    from_ms = newest_ms - SPARKS * min(longest_ms, _DAY_MS)
+    longest_s = max(one.size_s for one in sized)
+    from_ms = newest_ms - SPARKS * min(1_000 * longest_s, _DAY_MS)
     lines = fleet_lines(
         sized,
-        fleet.changes(site.source, from_ms, newest_ms, newest_ms - SPARKS * 3_600_000),
-        fleet.headlines(site.source, from_ms, newest_ms) if site.has("performance") else [],
+        fleet.changes(site.source, from_ms, newest_ms, newest_ms - SPARKS * 3_600_000, longest_s),
+        fleet.headlines(site.source, from_ms, newest_ms, longest_s) if site.has("performance") else [],
         alerts.open_alerts(site.source) if site.has("alerts") else {},
         site.now_ms(),
     )

@@ -339,11 +339,19 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     peers: Annotated[bool, typer.Option("--peers", help="Also measure whylogs, Evidently and NannyML.")] = False,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="Rounds; medians are shown.")] = 5,
+    ui: Annotated[
+        bool, typer.Option("--ui", help="Instead: what the page asks, over 200 models, 100 columns, 90 days by the hour.")
+    ] = False,
 ) -> None:
     """Measure speed and memory on one core, each figure beside a yardstick run in alternation.
 
     Example: driftline bench --json
     """
+    if ui:
+        from monitor.bench.ui import run_ui_bench
+
+        run_ui_bench(as_json=as_json, rounds=rounds)
+        return
     from monitor.bench.run import run_bench
 
     run_bench(as_json=as_json, peers=peers, rounds=rounds)

@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from detectors.arrays import Floats
+from monitor.api.between import compared_cells, js, psi
 from monitor.api.source import Source
 
 _IN_SPAN = (
@@ -31,23 +33,14 @@ _LIVE = f"""
     GROUP BY reference, segment, column
 """  # noqa: S608 - our own words
 _DISTRIBUTION: Final = f"""
-SELECT * EXCEPT (newest, reference_cells, live_cells),
-    driftline_psi(reference_cells, live_cells) AS psi, driftline_js(reference_cells, live_cells) AS js
-FROM
-(
-    -- A step of its own: functions are written out where they are used, and their arguments with them, each time.
-    SELECT live.reference AS reference, live.segment AS segment, live.column AS column, live.kind AS kind,
-        live.n AS n, live.nulls AS nulls, live.invalid AS invalid, live.newest AS newest,
-        live.minimum AS minimum, live.maximum AS maximum, live.mean AS mean, live.counts AS counts,
-        arrayMap(x -> x.1, live.frequent) AS frequent_unseen,
-        pinned.n AS reference_n, pinned.nulls AS reference_nulls, pinned.edges AS edges, pinned.categories AS categories,
-        pinned.counts AS reference_counts,
-        driftline_cells(live.kind, pinned.counts, pinned.nulls, pinned.decile) AS reference_cells,
-        driftline_cells(live.kind, live.counts, live.nulls, pinned.decile) AS live_cells
-    FROM ({_LIVE}) AS live INNER JOIN ({_REFERENCES}) AS pinned
-        ON live.reference = pinned.reference AND live.column = pinned.column AND live.segment = pinned.segment
-    ORDER BY newest DESC, reference LIMIT 1 BY segment
-)
+SELECT live.reference AS reference, live.segment AS segment, live.column AS column, live.kind AS kind,
+    live.n AS n, live.nulls AS nulls, live.invalid AS invalid, live.minimum AS minimum, live.maximum AS maximum,
+    live.mean AS mean, live.counts AS counts, arrayMap(x -> x.1, live.frequent) AS frequent_unseen,
+    pinned.n AS reference_n, pinned.nulls AS reference_nulls, pinned.edges AS edges, pinned.categories AS categories,
+    pinned.counts AS reference_counts, pinned.decile AS decile
+FROM ({_LIVE}) AS live INNER JOIN ({_REFERENCES}) AS pinned
+    ON live.reference = pinned.reference AND live.column = pinned.column AND live.segment = pinned.segment
+ORDER BY live.newest DESC, reference LIMIT 1 BY segment
 """  # noqa: S608
 _PANES: Final = f"""
 SELECT reference, toUnixTimestamp64Milli(min(pane_start)) AS start_ms, toUnixTimestamp64Milli(max(pane_end)) AS end_ms,
@@ -60,33 +53,19 @@ GROUP BY reference, intDiv(toUnixTimestamp64Milli(pane_start) - {{from_ms:Int64}
 ORDER BY start_ms LIMIT 2000
 """  # noqa: S608
 _VERSUS: Final = f"""
-SELECT * EXCEPT (a_cells, b_cells), driftline_psi(a_cells, b_cells) AS psi, driftline_js(a_cells, b_cells) AS js
+SELECT live.column AS column, live.version AS version, live.kind AS kind, live.reference AS reference, live.n AS n,
+    live.nulls AS nulls, live.mean AS mean, live.counts AS counts, pinned.decile AS decile
 FROM
 (
-SELECT column, any(kind) AS kind,
-    sumIf(n, version = {{version:String}}) AS a_n, sumIf(n, version = {{other:String}}) AS b_n,
-    sumIf(nulls, version = {{version:String}}) AS a_nulls, sumIf(nulls, version = {{other:String}}) AS b_nulls,
-    anyIf(mean, version = {{version:String}}) AS a_mean, anyIf(mean, version = {{other:String}}) AS b_mean,
-    anyIf(cells, version = {{version:String}}) AS a_cells, anyIf(cells, version = {{other:String}}) AS b_cells
-FROM
-(
-    SELECT live.column AS column, live.version AS version, live.kind AS kind, live.reference AS reference,
-        live.n AS n, live.nulls AS nulls, live.mean AS mean,
-        driftline_cells(live.kind, live.counts, live.nulls, pinned.decile) AS cells
-    FROM
-    (
-        SELECT reference, version, column, any(p.kind) AS kind, sum(p.n) AS n, sum(p.nulls) AS nulls,
-            sumIf(p.mean * p.n, p.n > 0) / sum(p.n) AS mean, sumForEach(p.counts) AS counts
-        FROM column_profiles_latest AS p
-        WHERE model = {{model:String}} AND version IN ({{version:String}}, {{other:String}})
-            AND segment = {{segment:String}} AND {_IN_SPAN}
-        GROUP BY reference, version, column
-    ) AS live INNER JOIN ({_REFERENCES}) AS pinned
-        ON live.reference = pinned.reference AND live.column = pinned.column
-)
-GROUP BY reference, column HAVING a_n > 0 AND b_n > 0
-)
-ORDER BY js DESC, column LIMIT 2000
+    SELECT reference, version, column, any(p.kind) AS kind, sum(p.n) AS n, sum(p.nulls) AS nulls,
+        sumIf(p.mean * p.n, p.n > 0) / sum(p.n) AS mean, sumForEach(p.counts) AS counts
+    FROM column_profiles_latest AS p
+    WHERE model = {{model:String}} AND version IN ({{version:String}}, {{other:String}})
+        AND segment IN {{segments:Array(String)}} AND {_IN_SPAN}
+    GROUP BY reference, version, column
+) AS live INNER JOIN ({_REFERENCES}) AS pinned
+    ON live.reference = pinned.reference AND live.column = pinned.column
+ORDER BY reference, column LIMIT 20000
 """  # noqa: S608
 
 
@@ -100,7 +79,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     counts, reference_counts: a count a cell; categorical: one a category, then `other` and `unseen`.
     edges: (cells - 1,) of a numeric column; categories: of a categorical one.
     frequent_unseen: of the values that the reference lacks, some that were frequent.
-    psi, js: between the two; None where a side is empty.
+    decile: the coarse cell of each cell.
     """
 
     reference: str
@@ -120,8 +99,23 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     edges: list[float]
     categories: list[str]
     reference_counts: list[int]
-    psi: float | None
-    js: float | None
+    decile: list[int]
+
+    @property
+    def psi(self) -> float | None:
+        """Between the two, over what `between.compared_cells` says; None where a side is empty."""
+        return psi(*self._cells())
+
+    @property
+    def js(self) -> float | None:
+        """The Jensen-Shannon distance, likewise."""
+        return js(*self._cells())
+
+    def _cells(self) -> tuple[Floats, Floats]:
+        return (
+            compared_cells(self.kind, self.reference_counts, self.reference_nulls, self.decile),
+            compared_cells(self.kind, self.counts, self.nulls, self.decile),
+        )
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +147,18 @@ class Versus(msgspec.Struct, frozen=True, kw_only=True):
     js: float | None
 
 
+class _Side(msgspec.Struct):
+    column: str
+    version: str
+    kind: str
+    reference: str
+    n: int
+    nulls: int
+    mean: float | None
+    counts: list[int]
+    decile: list[int]
+
+
 class Span(msgspec.Struct, frozen=True, kw_only=True):
     """Panes that lie wholly in [from_ms, to_ms), of one version and segment."""
 
@@ -181,5 +187,20 @@ def buckets(source: Source, span: Span, column: str, bucket_ms: int) -> list[Buc
 
 
 def versus(source: Source, span: Span, other: str) -> list[Versus]:
-    """The columns of the span's version beside another's, the most different first."""
-    return source.rows(_VERSUS, Versus, {**msgspec.structs.asdict(span), "other": other, "column": "", "segments": [span.segment]})
+    """The columns of the span's version beside another's, where both were counted in one reference's cells; the most
+    different first."""
+    parameters = {**msgspec.structs.asdict(span), "other": other, "column": "", "segments": [span.segment]}
+    found: dict[tuple[str, str], dict[str, _Side]] = {}
+    for side in source.rows(_VERSUS, _Side, parameters):
+        found.setdefault((side.reference, side.column), {})[side.version] = side
+    both = [(sides[span.version], sides[other]) for sides in found.values() if {span.version, other} <= set(sides)]
+    lines = [_versus(a, b) for a, b in both if a.n and b.n]
+    return sorted(lines, key=lambda one: (-(one.js or 0.0), one.column))
+
+
+def _versus(a: "_Side", b: "_Side") -> Versus:
+    cells = [compared_cells(side.kind, side.counts, side.nulls, side.decile) for side in (a, b)]
+    return Versus(
+        column=a.column, kind=a.kind, a_n=a.n, b_n=b.n, a_nulls=a.nulls, b_nulls=b.nulls, a_mean=a.mean, b_mean=b.mean,
+        psi=psi(*cells), js=js(*cells),
+    )  # fmt: skip

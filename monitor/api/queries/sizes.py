@@ -13,9 +13,14 @@ IN_SPAN: Final = (
     "window_end > fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') "
     "AND window_end <= fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC') "
     "AND window_start < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC') "
-    "AND window_start >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') - INTERVAL 32 DAY"
+    "AND window_start >= fromUnixTimestamp64Milli({from_ms:Int64} - {reach_ms:Int64}, 'UTC')"
 )
-"""Windows that end in the span. The bound on their start is what ClickHouse leaves out whole months by."""
+"""Windows that end in the span. The bound on their start is what ClickHouse leaves out whole months by: `reach_ms`."""
+
+
+def reach_ms(size_s: int) -> int:
+    """A bound on the length of windows of this size, those of a calendar included."""
+    return size_s * 1_100 + 7_200_000
 
 
 def size_name(size_s: int) -> str:

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.api.queries.sizes import IN_SPAN, SIZE
+from monitor.api.queries.sizes import IN_SPAN, SIZE, reach_ms
 from monitor.api.source import Source
 
 _OF = (
@@ -162,7 +162,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
     def parameters(self, **more: object) -> dict[str, object]:
         """As statements name them."""
-        return {**msgspec.structs.asdict(self), **more}
+        return {**msgspec.structs.asdict(self), "reach_ms": reach_ms(self.size_s), **more}
 
 
 def cells(source: Source, scope: Scope) -> list[Cell]:

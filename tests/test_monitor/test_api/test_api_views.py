@@ -24,7 +24,7 @@ def numeric(edges: list[float], reference: list[int], live: list[int]) -> Distri
     return Distribution(
         reference="r", segment="", column="c", kind="numeric", n=sum(live), nulls=0, invalid=0, minimum=None,
         maximum=None, mean=None, counts=live, frequent_unseen=[], reference_n=sum(reference), reference_nulls=0,
-        edges=edges, categories=[], reference_counts=reference, psi=None, js=None,
+        edges=edges, categories=[], reference_counts=reference, decile=[],
     )  # fmt: skip
 
 
