@@ -13,35 +13,26 @@ _IN_SPAN = (
     "pane_start >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') "
     "AND pane_end <= fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')"
 )
-_REFERENCES = """
-    SELECT reference, segment, column, any(r.kind) AS kind, any(r.n) AS n, any(r.nulls) AS nulls, any(r.edges) AS edges,
-        any(r.categories) AS categories, any(r.counts) AS counts, any(r.decile) AS decile
-    FROM references AS r
-    WHERE model = {model:String} AND segment IN {segments:Array(String)}
-        AND (column = {column:String} OR {column:String} = '')
-    GROUP BY reference, segment, column
+_REFERENCES: Final = """
+SELECT reference, segment, column, any(r.n) AS n, any(r.nulls) AS nulls, any(r.edges) AS edges,
+    any(r.categories) AS categories, any(r.counts) AS counts, any(r.decile) AS decile
+FROM references AS r
+WHERE model = {model:String} AND segment IN {segments:Array(String)}
+    AND (column = {column:String} OR {column:String} = '')
+GROUP BY reference, segment, column
 """  # a reference may be known under several version labels; its content is the same under each
-_LIVE = f"""
-    SELECT reference, segment, column, any(p.kind) AS kind, sum(p.n) AS n, sum(p.nulls) AS nulls,
-        sum(p.invalid) AS invalid, min(p.minimum) AS minimum, max(p.maximum) AS maximum, sumForEach(p.counts) AS counts,
-        sumIf(p.mean * p.n, p.n > 0) / sum(p.n) AS mean, max(pane_end) AS newest,
-        arraySlice(arrayReverseSort(x -> x.2, groupArrayArray(arrayMap(x -> (x.value, x.count), p.frequent_unseen))), 1, 5)
-            AS frequent
-    FROM column_profiles_latest AS p
-    WHERE model = {{model:String}} AND version = {{version:String}} AND segment IN {{segments:Array(String)}}
-        AND (column = {{column:String}} OR {{column:String}} = '') AND {_IN_SPAN}
-    GROUP BY reference, segment, column
+_LIVE: Final = f"""
+SELECT reference, version, segment, column, any(p.kind) AS kind, sum(p.n) AS n, sum(p.nulls) AS nulls,
+    sum(p.invalid) AS invalid, min(p.minimum) AS minimum, max(p.maximum) AS maximum,
+    sumIf(p.mean * p.n, p.n > 0) / sum(p.n) AS mean, sumForEach(p.counts) AS counts,
+    toUnixTimestamp64Milli(max(pane_end)) AS newest_ms,
+    arrayMap(x -> x.1, arraySlice(arrayReverseSort(x -> x.2, groupArrayArray(
+        arrayMap(x -> (x.value, x.count), p.frequent_unseen))), 1, 5)) AS frequent_unseen
+FROM column_profiles_latest AS p
+WHERE model = {{model:String}} AND version IN {{versions:Array(String)}} AND segment IN {{segments:Array(String)}}
+    AND (column = {{column:String}} OR {{column:String}} = '') AND {_IN_SPAN}
+GROUP BY reference, version, segment, column
 """  # noqa: S608 - our own words
-_DISTRIBUTION: Final = f"""
-SELECT live.reference AS reference, live.segment AS segment, live.column AS column, live.kind AS kind,
-    live.n AS n, live.nulls AS nulls, live.invalid AS invalid, live.minimum AS minimum, live.maximum AS maximum,
-    live.mean AS mean, live.counts AS counts, arrayMap(x -> x.1, live.frequent) AS frequent_unseen,
-    pinned.n AS reference_n, pinned.nulls AS reference_nulls, pinned.edges AS edges, pinned.categories AS categories,
-    pinned.counts AS reference_counts, pinned.decile AS decile
-FROM ({_LIVE}) AS live INNER JOIN ({_REFERENCES}) AS pinned
-    ON live.reference = pinned.reference AND live.column = pinned.column AND live.segment = pinned.segment
-ORDER BY live.newest DESC, reference LIMIT 1 BY segment
-"""  # noqa: S608
 _PANES: Final = f"""
 SELECT reference, toUnixTimestamp64Milli(min(pane_start)) AS start_ms, toUnixTimestamp64Milli(max(pane_end)) AS end_ms,
     sum(p.n) AS n, sum(p.nulls) AS nulls, sum(p.invalid) AS invalid,
@@ -52,22 +43,6 @@ WHERE model = {{model:String}} AND version = {{version:String}} AND segment = {{
 GROUP BY reference, intDiv(toUnixTimestamp64Milli(pane_start) - {{from_ms:Int64}}, {{bucket_ms:Int64}}) AS bucket
 ORDER BY start_ms LIMIT 2000
 """  # noqa: S608
-_VERSUS: Final = f"""
-SELECT live.column AS column, live.version AS version, live.kind AS kind, live.reference AS reference, live.n AS n,
-    live.nulls AS nulls, live.mean AS mean, live.counts AS counts, pinned.decile AS decile
-FROM
-(
-    SELECT reference, version, column, any(p.kind) AS kind, sum(p.n) AS n, sum(p.nulls) AS nulls,
-        sumIf(p.mean * p.n, p.n > 0) / sum(p.n) AS mean, sumForEach(p.counts) AS counts
-    FROM column_profiles_latest AS p
-    WHERE model = {{model:String}} AND version IN ({{version:String}}, {{other:String}})
-        AND segment IN {{segments:Array(String)}} AND {_IN_SPAN}
-    GROUP BY reference, version, column
-) AS live INNER JOIN ({_REFERENCES}) AS pinned
-    ON live.reference = pinned.reference AND live.column = pinned.column
-ORDER BY reference, column LIMIT 20000
-"""  # noqa: S608
-
 
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """A column of a segment over a span, and in the reference that fixed its cells.
@@ -147,14 +122,31 @@ class Versus(msgspec.Struct, frozen=True, kw_only=True):
     js: float | None
 
 
-class _Side(msgspec.Struct):
-    column: str
-    version: str
-    kind: str
+class _Live(msgspec.Struct):
     reference: str
+    version: str
+    segment: str
+    column: str
+    kind: str
     n: int
     nulls: int
+    invalid: int
+    minimum: float | None
+    maximum: float | None
     mean: float | None
+    counts: list[int]
+    newest_ms: int
+    frequent_unseen: list[str]
+
+
+class _Pinned(msgspec.Struct):
+    reference: str
+    segment: str
+    column: str
+    n: int
+    nulls: int
+    edges: list[float]
+    categories: list[str]
     counts: list[int]
     decile: list[int]
 
@@ -176,8 +168,48 @@ def distribution(source: Source, span: Span, column: str) -> Distribution | None
 
 def distributions(source: Source, span: Span, column: str, segments: Sequence[str]) -> dict[str, Distribution]:
     """By segment, those that have panes, each beside the reference in use last."""
-    parameters = {**msgspec.structs.asdict(span), "column": column, "segments": list(segments)}
-    return {found.segment: found for found in source.rows(_DISTRIBUTION, Distribution, parameters)}
+    found = _live(source, span, [span.version], column, segments)
+    pinned = _pinned(source, span.model, column, segments)
+    made: dict[str, Distribution] = {}
+    for live in sorted(found, key=lambda one: (one.newest_ms, one.reference)):
+        known = pinned.get((live.reference, live.segment, live.column))
+        if known is not None:
+            made[live.segment] = _distribution(live, known)
+    return made
+
+
+# Two statements, put together here: ClickHouse takes longer to join them than to answer both.
+def _live(source: Source, span: Span, versions: list[str], column: str, segments: Sequence[str]) -> list[_Live]:
+    parameters = {**msgspec.structs.asdict(span), "versions": versions, "column": column, "segments": list(segments)}
+    return source.rows(_LIVE, _Live, parameters)
+
+
+def _pinned(source: Source, model: str, column: str, segments: Sequence[str]) -> dict[tuple[str, str, str], _Pinned]:
+    rows = source.rows(_REFERENCES, _Pinned, {"model": model, "column": column, "segments": list(segments)})
+    return {(one.reference, one.segment, one.column): one for one in rows}
+
+
+def _distribution(live: _Live, known: _Pinned) -> Distribution:
+    return Distribution(
+        reference=live.reference,
+        segment=live.segment,
+        column=live.column,
+        kind=live.kind,
+        n=live.n,
+        nulls=live.nulls,
+        invalid=live.invalid,
+        minimum=live.minimum,
+        maximum=live.maximum,
+        mean=live.mean,
+        counts=live.counts,
+        frequent_unseen=live.frequent_unseen,
+        reference_n=known.n,
+        reference_nulls=known.nulls,
+        edges=known.edges,
+        categories=known.categories,
+        reference_counts=known.counts,
+        decile=known.decile,
+    )
 
 
 def buckets(source: Source, span: Span, column: str, bucket_ms: int) -> list[Bucket]:
@@ -189,17 +221,20 @@ def buckets(source: Source, span: Span, column: str, bucket_ms: int) -> list[Buc
 def versus(source: Source, span: Span, other: str) -> list[Versus]:
     """The columns of the span's version beside another's, where both were counted in one reference's cells; the most
     different first."""
-    parameters = {**msgspec.structs.asdict(span), "other": other, "column": "", "segments": [span.segment]}
-    found: dict[tuple[str, str], dict[str, _Side]] = {}
-    for side in source.rows(_VERSUS, _Side, parameters):
-        found.setdefault((side.reference, side.column), {})[side.version] = side
-    both = [(sides[span.version], sides[other]) for sides in found.values() if {span.version, other} <= set(sides)]
-    lines = [_versus(a, b) for a, b in both if a.n and b.n]
+    pinned = _pinned(source, span.model, "", [span.segment])
+    sides: dict[tuple[str, str, str], dict[str, _Live]] = {}
+    for live in _live(source, span, [span.version, other], "", [span.segment]):
+        sides.setdefault((live.reference, live.segment, live.column), {})[live.version] = live
+    lines = [
+        _versus(both[span.version], both[other], pinned[place].decile)
+        for place, both in sides.items()
+        if place in pinned and {span.version, other} <= set(both) and all(side.n for side in both.values())
+    ]
     return sorted(lines, key=lambda one: (-(one.js or 0.0), one.column))
 
 
-def _versus(a: "_Side", b: "_Side") -> Versus:
-    cells = [compared_cells(side.kind, side.counts, side.nulls, side.decile) for side in (a, b)]
+def _versus(a: _Live, b: _Live, decile: Sequence[int]) -> Versus:
+    cells = [compared_cells(side.kind, side.counts, side.nulls, decile) for side in (a, b)]
     return Versus(
         column=a.column, kind=a.kind, a_n=a.n, b_n=b.n, a_nulls=a.nulls, b_nulls=b.nulls, a_mean=a.mean, b_mean=b.mean,
         psi=psi(*cells), js=js(*cells),
