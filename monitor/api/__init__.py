@@ -3,5 +3,5 @@
 - `source`: where statements go. `queries/`: every statement, one subject a file, its values bound, never written in.
 - `record_rows`: rows of any record as the JSON API gives them. `openapi`: the document that says so.
 - `wording`, `figures`: sentences and numbers. `views/`: what a screen shows, made of rows; `charts`: what is drawn.
-- `access`: who may look. `app`: the addresses. `report`: one file to send. `static/`, `templates/`: what a browser gets.
+- `access`: who may look. `app`: the addresses. `report`, `model_card`: one file to send. `static/`, `templates/`.
 """

@@ -17,7 +17,7 @@ RANGES: Final = (("24 h", 1), ("7 d", 7), ("30 d", 30), ("90 d", 90))
 _DAY_MS: Final = 86_400_000
 
 
-class NoSuchPlace(LookupError):
+class NoSuchPlaceError(LookupError):
     """The address names something that is not there; the message says what."""
 
 
@@ -120,16 +120,16 @@ def read_instant(text: str) -> int | None:
 
 
 def chosen(query: Mapping[str, str], sized: Sequence[Sized]) -> Chosen:
-    """Read an address; what it leaves out is what is newest. Raises `NoSuchPlace`."""
+    """Read an address; what it leaves out is what is newest. Raises `NoSuchPlaceError`."""
     model = query.get("model", "")
     known = tuple(one for one in sized if one.model == model)
     if not known:
-        raise NoSuchPlace("no window of a model of this name has closed")
+        raise NoSuchPlaceError("no window of a model of this name has closed")
     newest = max(known, key=lambda one: one.last_ms)
     version = query.get("version", newest.version)
     sizes = tuple(one for one in known if one.version == version)
     if not sizes:
-        raise NoSuchPlace("no window of this version of the model has closed")
+        raise NoSuchPlaceError("no window of this version of the model has closed")
     wanted = query.get("size", "")
     size = next((one for one in sizes if str(one.size_s) == wanted), main_size(sizes))
     from_ms, to_ms = read_instant(query.get("from", "")), read_instant(query.get("to", ""))
@@ -138,7 +138,7 @@ def chosen(query: Mapping[str, str], sized: Sequence[Sized]) -> Chosen:
     to_ms = size.last_ms if to_ms is None else to_ms
     from_ms = max(size.first_ms, to_ms - SHOWN_WINDOWS * step_ms) if from_ms is None else from_ms
     if from_ms >= to_ms or to_ms > 10_413_791_999_999:
-        raise NoSuchPlace("the span ends before it begins")
+        raise NoSuchPlaceError("the span ends before it begins")
     return Chosen(
         model=model,
         version=version,

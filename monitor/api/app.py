@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.api import openapi
 from monitor.api.access import COOKIE
-from monitor.api.address import NoSuchPlace
-from monitor.api.endpoints import PREFIX, Endpoint, NotFound, endpoints
+from monitor.api.address import NoSuchPlaceError
+from monitor.api.endpoints import PREFIX, Endpoint, NotFoundError, endpoints
 from monitor.api.pages import PAGES
 from monitor.api.queries.pulse import pulse
 from monitor.api.rendering import environment
@@ -94,8 +94,7 @@ def make_app(site: Site) -> Starlette:
     static = Path(str(resources.files("monitor.api") / "static"))
     templates = environment(site)
     api = [
-        Route(PREFIX + one.path, _endpoint(site, one), methods=["GET"], name=one.path)
-        for one in endpoints().values()
+        Route(PREFIX + one.path, _endpoint(site, one), methods=["GET"], name=one.path) for one in endpoints().values()
     ]
 
     async def described(_: Request) -> Response:
@@ -121,7 +120,7 @@ def _page(site: Site, templates: jinja2.Environment, path: str) -> Callable[[Req
         try:
             name, context = PAGES[path](site, query)
             status = 200
-        except NoSuchPlace as error:
+        except NoSuchPlaceError as error:
             name, context, status = "error.html", {"title": "Nothing here", "sentence": f"{error}."}, 404
         except Unavailable as error:
             context = {"title": "Out of reach", "sentence": f"{error.message}.", "hint": error.hint}
@@ -205,7 +204,7 @@ def _endpoint(site: Site, one: Endpoint) -> Callable[[Request], Awaitable[Respon
             return _problem(request, 400, str(error)[:300], _known(known))
         try:
             return _json(await run_in_threadpool(one.call, site.source, asked))
-        except NotFound as error:
+        except NotFoundError as error:
             return _problem(request, 404, str(error))
 
     return answer
@@ -239,4 +238,3 @@ def _our_error(request: Request, error: Exception) -> Response:
 
 def _unexpected(request: Request, _: Exception) -> Response:
     return _problem(request, 500, "an unexpected error; the log has it")
-

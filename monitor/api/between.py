@@ -1,7 +1,7 @@
 """How far two vectors of counts are apart: what the functions `driftline_psi` and `driftline_js` of ClickHouse give.
 
-They are worked out here where the counts are at hand anyway: ClickHouse takes longer to take its functions apart (0.1 s)
-than to add up a month of panes.
+They are worked out here where the counts are at hand anyway: ClickHouse takes longer to take its functions apart
+(0.1 s) than to add up a month of panes.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,5 @@ def js(reference: Floats, live: Floats) -> float | None:
         return None
     r, now = reference / reference.sum(), live / live.sum()
     middle = (r + now) / 2
-    divergence = sum(
-        float(np.sum(side[side > 0] * np.log2(side[side > 0] / middle[side > 0]))) for side in (r, now)
-    )
+    divergence = sum(float(np.sum(side[side > 0] * np.log2(side[side > 0] / middle[side > 0]))) for side in (r, now))
     return float(np.sqrt(max(divergence / 2, 0.0)))

@@ -1,4 +1,4 @@
-"""What is drawn: plain values that `static/charts.js` reads, which knows how each kind looks. Times are milliseconds."""
+"""What is drawn: plain values that `static/charts.js` reads, which knows how each kind looks; times in ms."""
 
 from collections.abc import Sequence
 from typing import Any

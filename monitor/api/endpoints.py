@@ -33,7 +33,7 @@ _OF_RECORDS: Final = (
 )
 
 
-class NotFound(LookupError):
+class NotFoundError(LookupError):
     """There is nothing of that name; the message says what."""
 
 
@@ -46,7 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     summary: one line for people.
     parameters: a struct whose fields are the query's; unknown ones are refused.
     result: the type of the answer.
-    call: makes it. Raises `NotFound`.
+    call: makes it. Raises `NotFoundError`.
     """
 
     path: str
@@ -134,7 +134,7 @@ def _models(source: Source, _: NoParameters) -> Models:
 def _distribution(source: Source, asked: OfColumn) -> DistributionAnswer:
     found = profiles.distribution(source, asked.span(), asked.column)
     if found is None:
-        raise NotFound("no panes of this column, version and segment lie in that span")
+        raise NotFoundError("no panes of this column, version and segment lie in that span")
     return DistributionAnswer(distribution=found, psi=found.psi, js=found.js)
 
 

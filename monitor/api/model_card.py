@@ -10,6 +10,7 @@ import msgspec
 from monitor.api.address import Chosen
 from monitor.api.pages import model_page, performance_page
 from monitor.api.queries.performance import Figure
+from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
 from monitor.api.views.moved import MovedColumn
 from monitor.api.wording import metric_name, place, run_sentence
@@ -111,6 +112,10 @@ def _figure(one: Figure) -> CardFigure:
 
 def markdown(card: ModelCard) -> str:
     """The card as Markdown: every name as plain text."""
+    span = (
+        f"- {counted(card.n_windows, 'window')} of {size_name(card.window_s)} that ended from "
+        f"{instant(card.from_ms)} to {instant(card.to_ms)} UTC, the newest with {counted(card.events, 'event')}"
+    )
     lines = [
         f"## Monitoring of {_text(card.model)}{f' v{_text(card.version)}' if card.version else ''}",
         "",
@@ -118,8 +123,7 @@ def markdown(card: ModelCard) -> str:
         "",
         "### Data",
         "",
-        f"- windows of {card.window_s // 3600:,} h that ended from {instant(card.from_ms)} to {instant(card.to_ms)} UTC: "
-        f"{card.n_windows:,}, the newest with {counted(card.events, 'event')}",
+        span,
         f"- compared with the reference `{card.reference[:12] or 'none'}`",
         "",
         "### Performance",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from monitor.api import charts
-from monitor.api.address import Chosen, NoSuchPlace, chosen
+from monitor.api.address import Chosen, NoSuchPlaceError, chosen
 from monitor.api.queries import alerts, fleet, models, performance, profiles, rejects, verdicts
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, bars, beyond, pairs
@@ -24,7 +24,7 @@ _REJECTS_A_PAGE: Final = 50
 
 
 def fleet_page(site: Site, _query: Query) -> View:
-    """Is anything wrong?"""
+    """Is anything wrong? The first screen."""
     sized = models.sized_windows(site.source)
     if not sized:
         return "empty.html", {"title": "Waiting for events", **_rejected(site), "kafka": site.kafka()}
@@ -52,7 +52,7 @@ def _chosen(site: Site, query: Query) -> Chosen:
 
 
 def model_page(site: Site, query: Query) -> View:
-    """What moved, since when, for whom?"""
+    """What moved, since when, for whom? One version of a model."""
     at = _chosen(site, query)
     runs = verdicts.runs(site.source, at.scope)
     found = moved_columns(runs)
@@ -123,15 +123,13 @@ def _distribution(found: profiles.Distribution) -> dict[str, Any]:
 def column_page(site: Site, query: Query) -> View:
     """Show me."""
     at, column = _chosen(site, query), query.get("column", "")
-    runs = sorted(
-        verdicts.runs(site.source, at.scope, column), key=lambda run: (not run.lasts, -(run.strength or 0.0))
-    )
+    runs = sorted(verdicts.runs(site.source, at.scope, column), key=lambda run: (not run.lasts, -(run.strength or 0.0)))
     parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
     known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
     found = known.get(at.segment)
     cells = [one for one in verdicts.cells(site.source, at.scope) if one.column == column]
     if not runs and found is None and not cells:
-        raise NoSuchPlace("this column was not seen in that span")
+        raise NoSuchPlaceError("this column was not seen in that span")
     bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
     buckets = profiles.buckets(site.source, at.span, column, bucket_ms)
     own = [run for run in runs if run.segment == at.segment]
@@ -180,7 +178,7 @@ def _quality(buckets: list[profiles.Bucket]) -> list[tuple[str, list[tuple[int, 
 
 
 def performance_page(site: Site, query: Query) -> View:
-    """How good is it, by what has been labelled and by estimate?"""
+    """How good is it? What has been labelled, and what is estimated."""
     at = _chosen(site, query)
     there = site.has("performance")
     figures = performance.figures(site.source, at.scope) if there else []
@@ -220,8 +218,9 @@ def alerts_page(site: Site, query: Query) -> View:
     sentence = f"{n_open:,} {'alert is' if n_open == 1 else 'alerts are'} open." if found else "No alert was raised."
     return "alerts.html", {
         "title": "Alerts",
-        "sentence": sentence if site.has("alerts") else "This database keeps no alerts: verdicts are on each model's "
-        "page.",
+        "sentence": sentence
+        if site.has("alerts")
+        else "This database keeps no alerts: verdicts are on each model's page.",
         "alerts": found,
         "retraining": alerts.last_retraining(site.source, model) if site.has("retraining") else [],
         "model": model,
@@ -229,7 +228,7 @@ def alerts_page(site: Site, query: Query) -> View:
 
 
 def rejects_page(site: Site, query: Query) -> View:
-    """Which events could not be used, and why?"""
+    """Which events could not be used, and why? With examples."""
     model, reason = query.get("model", ""), query.get("reason", "")
     offset = min(int(query["offset"]), 1_000_000) if query.get("offset", "").isdecimal() else 0
     counts = rejects.reject_counts(site.source)
@@ -271,9 +270,7 @@ def compare_page(site: Site, query: Query) -> View:
     score = {
         version: profiles.distribution(
             site.source,
-            profiles.Span(
-                model=at.model, version=version, segment=at.segment, from_ms=at.from_ms, to_ms=at.to_ms
-            ),
+            profiles.Span(model=at.model, version=version, segment=at.segment, from_ms=at.from_ms, to_ms=at.to_ms),
             "@score",
         )
         for version in (at.version, other)

@@ -1,7 +1,7 @@
-"""Templates: everything in them is text until proven otherwise (autoescape), numbers to three digits, times as times."""
+"""Templates: everything in them is text until proven otherwise (autoescape), numbers have three digits."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup, escape
@@ -12,6 +12,9 @@ from monitor.api.site import Site
 from monitor.api.views.fleet import ago
 from monitor.api.wording import clip, metric_name, moved, rate, since, times
 from monitor.wording import counted, figure, instant
+
+_NOT_KNOWN: Final = "\N{EN DASH}"
+
 
 def environment(site: Site | None = None) -> jinja2.Environment:
     """Jinja with the functions that templates use."""
@@ -27,30 +30,30 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         figure=_figure, share=_share, clip=clip, time=_time, count=lambda n: f"{n:,}", signed=_signed, p=_p,
     )  # fmt: skip
     made.globals.update(
-        **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name, ago=ago,
-        counted=counted, instant=instant, wants_token=site.access.wants_token if site is not None else False,
+        **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name,
+        ago=ago, counted=counted, instant=instant, wants_token=site.access.wants_token if site is not None else False,
         report=site is None, layout="section.html" if site is None else "base.html", uid="",
     )  # fmt: skip
     return made
 
 
 def _figure(value: float | None, quantity: str = "") -> str:
-    return "–" if value is None or value != value else figure(quantity, value)
+    return _NOT_KNOWN if value is None or value != value else figure(quantity, value)
 
 
 def _share(value: float | None) -> str:
     """Per cent, to three digits."""
-    return "–" if value is None or value != value else f"{100 * value:.3g} %"
+    return _NOT_KNOWN if value is None or value != value else f"{100 * value:.3g} %"
 
 
 def _signed(value: float | None) -> str:
-    return "–" if value is None or value != value else f"{value:+.3g}"
+    return _NOT_KNOWN if value is None or value != value else f"{value:+.3g}"
 
 
 def _p(value: float | None) -> str:
     """A p- or q-value."""
     if value is None or value != value:
-        return "–"
+        return _NOT_KNOWN
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
 
 

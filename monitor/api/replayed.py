@@ -27,7 +27,9 @@ def replayed(folder: Path, references: Sequence[pa.RecordBatch]) -> Iterator[Que
     files = {record: folder / record.file for record in RECORDS.values() if record.file}
     found = {record: path for record, path in files.items() if path.exists()}
     if not found:
-        raise InputError(f"{folder} holds no results of a replay", hint="driftline replay CONFIG --out FOLDER makes some")
+        raise InputError(
+            f"{folder} holds no results of a replay", hint="driftline replay CONFIG --out FOLDER makes some"
+        )
     with tempfile.TemporaryDirectory(prefix="driftline-report-", ignore_cleanup_errors=True) as place:
         sink = ClickHouseSink(f"chdb://{place}")
         with contextlib.closing(sink):

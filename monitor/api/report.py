@@ -24,7 +24,7 @@ _SCRIPTS: Final = ("echarts.min.js", "charts.js", "page.js")
 
 
 def choose(site: Site, model: str, version: str | None, from_ms: int | None, to_ms: int | None) -> Chosen:
-    """What the report is about. Raises `monitor.api.address.NoSuchPlace`."""
+    """What the report is about. Raises `monitor.api.address.NoSuchPlaceError`."""
     query = {"model": model}
     if version is not None:
         query["version"] = version

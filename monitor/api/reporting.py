@@ -9,7 +9,7 @@ import msgspec
 
 from monitor import wiring
 from monitor.api.access import Access
-from monitor.api.address import NoSuchPlace, read_instant
+from monitor.api.address import NoSuchPlaceError, read_instant
 from monitor.api.site import Site
 from monitor.api.source import Source
 from monitor.cli.progress import results
@@ -63,8 +63,10 @@ def write_report(
                     if output.suffix == ".md"
                     else msgspec.json.format(msgspec.json.encode(card)).decode() + "\n"
                 )
-        except NoSuchPlace as error:
-            raise InputError(f"{name}: {error}", hint="driftline query CONFIG 'SELECT DISTINCT model FROM windows'") from error
+        except NoSuchPlaceError as error:
+            raise InputError(
+                f"{name}: {error}", hint="driftline query CONFIG 'SELECT DISTINCT model FROM windows'"
+            ) from error
     output.write_text(text, encoding="utf-8")
     results().print(f"written: {output} ({len(text.encode()) / 1e6:.2g} MB)")
 

@@ -36,7 +36,8 @@ def listening(config: Config, listen: str) -> Address:
         raise InputError("the configuration has ui.listen: off", hint="driftline ui CONFIG --listen 127.0.0.1:8642")
     if problem := page_problem(address, config.ui.token.reveal()):
         raise InputError(
-            f"ui.token {problem}", hint='set ui: {token: "${DRIFTLINE_UI_TOKEN}"} in the file and the variable to a secret'
+            f"ui.token {problem}",
+            hint='set ui: {token: "${DRIFTLINE_UI_TOKEN}"} in the file and the variable to a secret',
         )
     return address
 

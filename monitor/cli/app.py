@@ -340,7 +340,8 @@ def bench(
     peers: Annotated[bool, typer.Option("--peers", help="Also measure whylogs, Evidently and NannyML.")] = False,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="Rounds; medians are shown.")] = 5,
     ui: Annotated[
-        bool, typer.Option("--ui", help="Instead: what the page asks, over 200 models, 100 columns, 90 days by the hour.")
+        bool,
+        typer.Option("--ui", help="Instead: what the page asks, over 200 models, 100 columns, 90 days by the hour."),
     ] = False,
 ) -> None:
     """Measure speed and memory on one core, each figure beside a yardstick run in alternation.

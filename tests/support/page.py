@@ -26,7 +26,7 @@ HOUR_MS = 3_600_000
 START_MS = 1_700_002_800_000  # a full hour
 N_WINDOWS = 12
 MODEL = "flights"
-MARKUP = "<img src=x onerror=\"alert(1)\">'`{{7*7}}</script>\\"
+MARKUP = '<img src=x onerror="alert(1)">\'`{{7*7}}</script>\\'
 BACKWARDS = "\u202eevil\u2066\u200b"
 HOSTILE = f"{MARKUP}{BACKWARDS}"
 LONG = "long-" + "ü" * 5_000  # 10 kB in UTF-8
@@ -90,7 +90,8 @@ def _column(found: dict[str, list[dict[str, Any]]], model: str, version: str, se
         found["column_profile"].append(
             {
                 "model": model, "version": version, "segment": segment, "column": column, "pane_start_ms": start_ms,
-                "pane_end_ms": start_ms + HOUR_MS, "reference": "r1", "kind": "categorical" if categorical else "numeric",
+                "pane_end_ms": start_ms + HOUR_MS, "reference": "r1",
+                "kind": "categorical" if categorical else "numeric",
                 "n": sum(counts), "nulls": 3, "invalid": 0, "minimum": np.nan if categorical else 1.0,
                 "maximum": np.nan if categorical else 35.0, "mean": np.nan if categorical else 15.0,
                 "std": np.nan if categorical else 5.0, "quantiles": [] if categorical else [2.0, 8.0, 14.0, 21.0, 29.0],
@@ -108,7 +109,8 @@ def _column(found: dict[str, list[dict[str, Any]]], model: str, version: str, se
             {
                 **verdict, "drifted": drifted, "p_value": 0.001, "q_value": 0.01, "method": "js",
                 "effect": 0.1 * strength + 0.001 * number, "threshold": 0.1, "direction": "up" if drifted else "none",
-                "quantity": "mean" if drifted else "", "before": 12.0, "after": 18.0, "n_reference": 100, "n_current": 100,
+                "quantity": "mean" if drifted else "", "before": 12.0, "after": 18.0,
+                "n_reference": 100, "n_current": 100,
             }
         )  # fmt: skip
         found["drift_score"].append(
@@ -191,7 +193,9 @@ def site_of(dsn: str, token: str = "") -> Site:
         with contextlib.closing(sink):
             yield sink
 
-    config = parse(f"models: [{{name: {MODEL}, reference: r.ref}}]\ndestinations: {{clickhouse: {{dsn: {json.dumps(dsn)}}}}}")
+    config = parse(
+        f"models: [{{name: {MODEL}, reference: r.ref}}]\ndestinations: {{clickhouse: {{dsn: {json.dumps(dsn)}}}}}"
+    )
     return Site(source=Source(opened), config=config, access=Access(token), now_ms=lambda: NEWEST_MS + 60_000)
 
 

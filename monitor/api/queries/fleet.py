@@ -71,7 +71,8 @@ def changes(source: Source, from_ms: int, to_ms: int, short_from_ms: int, longes
     """Windows that end in the span, those of six hours and less only from `short_from_ms` on; in order of time.
 
     Rows of a revision that has been corrected may still be there. To have ClickHouse sort them out costs it a second
-    over a large fleet; so it hands over those that drifted or were corrected, which are few, and they are sorted out here.
+    over a large fleet; so it hands over those that drifted or were corrected, which are few, and they are sorted
+    out here.
     """
     span = {"from_ms": from_ms, "to_ms": to_ms, "short_from_ms": short_from_ms, "reach_ms": reach_ms(longest_s)}
     return [_counted(one) for one in source.rows(_CHANGES, _Window, span)]

@@ -44,6 +44,7 @@ GROUP BY reference, intDiv(toUnixTimestamp64Milli(pane_start) - {{from_ms:Int64}
 ORDER BY start_ms LIMIT 2000
 """  # noqa: S608
 
+
 class Distribution(msgspec.Struct, frozen=True, kw_only=True):
     """A column of a segment over a span, and in the reference that fixed its cells.
 

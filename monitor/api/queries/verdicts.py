@@ -55,7 +55,8 @@ FROM
 ORDER BY lasts DESC, strength DESC, column, segment, compare LIMIT 2000
 """  # noqa: S608
 _SCORES: Final = f"""
-SELECT method, compare, statistic, effect, threshold, p_value, calibration, n_reference, n_current, error_bound, revision
+SELECT method, compare, statistic, effect, threshold, p_value, calibration, n_reference, n_current, error_bound,
+    revision
 FROM drift_scores_latest
 WHERE model = {{model:String}} AND version = {{version:String}} AND column = {{column:String}}
     AND segment = {{segment:String}} AND {SIZE} = {{size_s:Int64}}

@@ -48,9 +48,7 @@ def performance_view(figures: Sequence[Figure], metric: str = "") -> Performance
     newest = measured[-1] if measured else None
     estimate = guesses[-1] if guesses else None
     end_ms = newest.end_ms if newest is not None else own[-1].end_ms
-    others = tuple(
-        one for one in figures if one.end_ms == end_ms and not one.estimated and one.metric in METRIC_ORDER
-    )
+    others = tuple(one for one in figures if one.end_ms == end_ms and not one.estimated and one.metric in METRIC_ORDER)
     return PerformanceView(
         metric=chosen,
         name=metric_name(chosen),

@@ -97,7 +97,9 @@ def test_the_fleets_last_windows_tell_what_changed(page_site: Site) -> None:
     assert newest[page.MODEL, "1"].n_drifted == 1
     assert newest[page.MODEL, "1"].worst == ["temp"]
     assert newest[page.HOSTILE, page.HOSTILE].worst == [page.HOSTILE, page.LONG]
-    values = {(one.model, one.estimated): one.metric for one in fleet.headlines(page_site.source, 0, page.NEWEST_MS, 3600)}
+    values = {
+        (one.model, one.estimated): one.metric for one in fleet.headlines(page_site.source, 0, page.NEWEST_MS, 3600)
+    }
     assert values[page.MODEL, False] == values[page.MODEL, True] == "roc_auc"
 
 
@@ -141,7 +143,13 @@ def test_pages_of_rows_put_together_are_all_rows(page_site: Site) -> None:
     def ask(limit: int, offset: int) -> list[object]:
         equal: dict[str, str | bool] = {"model": page.MODEL, "drifted": True}
         return record_rows.rows(
-            page_site.source, RECORDS["drift_verdict"], equal=equal, from_ms=None, to_ms=None, limit=limit, offset=offset
+            page_site.source,
+            RECORDS["drift_verdict"],
+            equal=equal,
+            from_ms=None,
+            to_ms=None,
+            limit=limit,
+            offset=offset,
         )
 
     everything = ask(1000, 0)

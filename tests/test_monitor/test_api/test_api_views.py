@@ -1,5 +1,6 @@
 """What screens make of rows, without a database."""
 
+import itertools
 import re
 
 import numpy as np
@@ -40,14 +41,18 @@ def run(column: str, segment: str = "", *, lasts: bool = True, strength: float =
 @given(COUNTS, st.data())
 def test_bars_hold_all_that_the_cells_do_and_lie_side_by_side(reference: list[int], data: st.DataObject) -> None:
     live = data.draw(st.lists(st.integers(0, 10_000), min_size=len(reference), max_size=len(reference)))
-    edges = np.cumsum(data.draw(st.lists(st.floats(1e-6, 100), min_size=len(reference) - 1, max_size=len(reference) - 1)))
+    edges = np.cumsum(
+        data.draw(st.lists(st.floats(1e-6, 100), min_size=len(reference) - 1, max_size=len(reference) - 1))
+    )
     found = bars(
-        Distribution(**{**_fields(numeric(edges.tolist(), reference, live)), "minimum": edges[0] - 1, "maximum": edges[-1] + 1})
+        Distribution(
+            **{**_fields(numeric(edges.tolist(), reference, live)), "minimum": edges[0] - 1, "maximum": edges[-1] + 1}
+        )
     )
     for name, counts in (("reference", reference), ("live", live)):
         expected = 1.0 if sum(counts) else 0.0
         assert sum(getattr(bar, name) for bar in found) == pytest.approx(expected)
-    assert all(one.high == other.low for one, other in zip(found, found[1:], strict=False))
+    assert all(one.high == other.low for one, other in itertools.pairwise(found))
 
 
 def _fields(found: Distribution) -> dict[str, object]:
@@ -67,14 +72,26 @@ def test_quantiles_are_within_a_cell_of_the_values() -> None:
 
 def test_new_and_gone_categories_are_named() -> None:
     found = numeric([], [60, 40, 0, 0], [90, 0, 0, 10])
-    found = Distribution(**{**_fields(found), "kind": "categorical", "categories": ["a", "b"], "frequent_unseen": ["z"]})
-    assert [(one.name, one.note) for one in pairs(found)] == [("a", ""), ("b", "gone"), ("not in the reference: z", "new")]
+    found = Distribution(
+        **{**_fields(found), "kind": "categorical", "categories": ["a", "b"], "frequent_unseen": ["z"]}
+    )
+    assert [(one.name, one.note) for one in pairs(found)] == [
+        ("a", ""),
+        ("b", "gone"),
+        ("not in the reference: z", "new"),
+    ]
     assert distribution_chart(found)["kind"] == "pairs"
 
 
 def test_what_goes_on_is_told_before_what_is_over_and_all_rows_before_segments() -> None:
     found = moved_columns(
-        [run("a", "x=1", strength=9.0), run("a", strength=2.0), run("b", strength=3.0), run("c", strength=99, lasts=False), run("d", "x=1")]
+        [
+            run("a", "x=1", strength=9.0),
+            run("a", strength=2.0),
+            run("b", strength=3.0),
+            run("c", strength=99, lasts=False),
+            run("d", "x=1"),
+        ]
     )
     assert [(one.top.column, one.top.segment) for one in found] == [("b", ""), ("a", ""), ("d", "x=1"), ("c", "")]
     assert [other.segment for other in found[1].others] == ["x=1"]
@@ -100,7 +117,9 @@ def test_a_columns_first_line_says_where_and_how_much_lies_beyond() -> None:
     assert column_sentence("temp", [], None) == "temp: as in the reference."
 
 
-@pytest.mark.parametrize(("a_minute", "words"), [(900.0, "900 events/min"), (0.5, "30 events/h"), (0.0, "0 events/day")])
+@pytest.mark.parametrize(
+    ("a_minute", "words"), [(900.0, "900 events/min"), (0.5, "30 events/h"), (0.0, "0 events/day")]
+)
 def test_a_rate_is_told_in_a_unit_that_fits(a_minute: float, words: str) -> None:
     assert rate(a_minute) == words
 
