@@ -40,8 +40,9 @@ verdicts: $(STAMP)  ## simulate what verdicts are worth: docs/verdicts.md
 detectors: $(STAMP)  ## simulate what sequential detectors are worth: docs/detectors.md
 	$(BIN)/python -m monitor.detector_table $(ARGS)
 
-records: $(STAMP)  ## after a change in sinks/records: the documentation, and a draft of ClickHouse's next migration
+records: $(STAMP)  ## after a change in sinks/records: the documentation, JSON Schemas, and a draft of ClickHouse's next migration
 	$(BIN)/python -m sinks.records > docs/records.md
+	$(BIN)/python -m monitor.decisions docs/schemas
 	$(BIN)/python -m sinks.clickhouse.draft_migration $(ARGS)
 
 screenshots: $(STAMP)  ## run the demo's first two months, and take docs/screenshots of the page over them

@@ -37,6 +37,10 @@ CellTerm = Callable[[Floats, Floats, float], Floats]
 COUNTS: Final = np.geomspace(1e-3, 300.0, 64)  # expected on the smaller side; beyond it the moments stand still
 RATIOS: Final = np.geomspace(1e-3, 1.0, 12)  # of the smaller size to the larger
 _QUADRATURE_FROM: Final = 400.0
+_PLACES: Final = tuple(
+    float(place) for axis in (COUNTS, RATIOS) for place in (np.log(axis[0]), np.log(axis[1] / axis[0]))
+)
+"""The logarithms of the first count and of the step to the next, and those of the ratios."""
 
 
 class NullMoments(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,8 +104,10 @@ def conditioned(sums: Floats, small: Floats, large: Floats) -> NullMoments:
     """From sums over independent Poisson cells (5, rows), as the table has them, to those of fixed totals; `small` and
     `large` are (rows,) the sizes of the two sides."""
     mean, variance, third, with_small, with_large = sums
-    with np.errstate(divide="ignore", invalid="ignore"):
-        explained = np.nan_to_num(with_small**2 / small) + np.nan_to_num(with_large**2 / large)
+    explained = sum(
+        np.divide(own**2, size, out=np.zeros(size.shape), where=size > 0.0)
+        for own, size in ((with_small, small), (with_large, large))
+    )
     return NullMoments(mean=mean, variance=np.maximum(variance - explained, 1e-9 * variance), third=third)
 
 
@@ -110,11 +116,19 @@ def looked_up(table: Floats, expected: Floats, ratio: Floats, free: Floats) -> F
     from detectors.interpolate import summed_cells  # brings Numba
 
     out = np.zeros((5, expected.shape[0]))
-    low, step = float(np.log(COUNTS[0])), float(np.log(COUNTS[1] / COUNTS[0]))
-    ratio_low, ratio_step = float(np.log(RATIOS[0])), float(np.log(RATIOS[1] / RATIOS[0]))
-    summed_cells(
-        np.ascontiguousarray(expected), ratio, np.ascontiguousarray(free), table, low, step, ratio_low, ratio_step, out
-    )
+    summed_cells(np.ascontiguousarray(expected), ratio, np.ascontiguousarray(free), table, *_PLACES, out)
+    return out
+
+
+def looked_up_between(
+    tables: Floats, first: Ints, between: Floats, expected: Floats, ratio: Floats, free: Floats
+) -> Floats:
+    """As `looked_up`, each row linear between `tables[first]` and the one after it: `between` of the way, (rows,)."""
+    from detectors.interpolate import summed_between  # brings Numba
+
+    out = np.zeros((5, expected.shape[0]))
+    sides = np.ascontiguousarray(expected), ratio, np.ascontiguousarray(free)
+    summed_between(*sides, tables, first, between, *_PLACES, out)
     return out
 
 

@@ -62,22 +62,31 @@ class DesignEffect(msgspec.Struct, frozen=True, kw_only=True):
         """
         from scipy import special
 
+        p = np.full(self.ratio.shape, np.nan)
+        rows = (self.ratio > 1.0).nonzero()[0]
+        if not rows.size:
+            return p
+        mean, variance, ratio, df = mean[rows], variance[rows], self.ratio[rows], self.df[rows]
         free = (mean > 0.0) & (variance > 0.0)
         mean, variance = np.where(free, mean, 1.0), np.where(free, variance, 1.0)
         theory = 2.0 * mean**2 / variance
-        nu = np.minimum(theory, self.nu)
-        y = np.maximum(x, 0.0) / (mean * self.ratio)
+        nu = np.minimum(theory, self.nu[rows])
+        y = np.maximum(x[rows], 0.0) / (mean * ratio)
         unequal = theory / nu - 1.0  # squared coefficient of variation of the weights
         skewed = theory * (1.0 + unequal) / (1.0 + 2.0 * unequal) ** 2
         placed = np.maximum(1.0 + (y - 1.0) * np.sqrt(nu / skewed), 0.0)
-        two, three = special.fdtrc(nu, nu * self.df, y), special.fdtrc(skewed, nu * self.df, placed)
-        return self.only_dependent(np.where(free, np.maximum(two, three), 1.0))
+        two, three = special.fdtrc(nu, nu * df, y), special.fdtrc(skewed, nu * df, placed)
+        p[rows] = np.where(free, np.maximum(two, three), 1.0)
+        return p
 
     def normal_sf(self, z: Floats) -> Floats:
         """(rows,) two-sided, of a statistic that is standard normal under independence: Student's t."""
         from scipy import special
 
-        return self.only_dependent(2.0 * special.stdtr(self.df, -np.abs(z) / np.sqrt(self.ratio)))
+        p = np.full(self.ratio.shape, np.nan)
+        rows = (self.ratio > 1.0).nonzero()[0]
+        p[rows] = 2.0 * special.stdtr(self.df[rows], -np.abs(z[rows]) / np.sqrt(self.ratio[rows]))
+        return p
 
     def kolmogorov_sf(self, z: Floats) -> Floats:
         """(rows,) of sqrt(n m / (n + m)) D: 2 exp(-2 z^2) averaged over the uncertain design effect, whose squared

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats, Ints
-from detectors.cells_null import COUNTS, RATIOS, NullMoments, conditioned, looked_up, poisson
+from detectors.cells_null import COUNTS, RATIOS, NullMoments, conditioned, looked_up_between, poisson
 from detectors.significance import effective_size
 
 FlooredTerm = Callable[[Floats, Floats, Floats], Floats]
@@ -38,15 +38,7 @@ def floored_moments(term: FlooredTerm, p: Floats, n: Ints, m: Ints, floor: float
     low, step = np.log(_FLOORS[0]), np.log(_FLOORS[1] / _FLOORS[0])
     place = np.clip((np.log(np.maximum(rows, 1e-300)) - low) / step, 0.0, _FLOORS.size - 1.000001)
     first = place.astype(np.int64)
-    tables = _tables(term)
-    sums = np.zeros((5, p.shape[0]))
-    for index in np.unique(first).tolist():
-        own = np.flatnonzero(first == index)
-        between = place[own] - index
-        cells = (p[own] * small[own, None], ratio[own], 1.0 - p[own])
-        sums[:, own] = (
-            looked_up(tables[index], *cells) * (1.0 - between) + looked_up(tables[index + 1], *cells) * between
-        )
+    sums = looked_up_between(_tables(term), first, place - first, p * small[:, None], ratio, 1.0 - p)
     return conditioned(sums, small, large)
 
 

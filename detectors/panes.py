@@ -27,6 +27,7 @@ from detectors.dependence import DesignEffect
 
 LEAST_PANES: Final = 32
 MOST_PANES: Final = 64
+_MOST_CHOSEN: Final = 64
 
 
 class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -73,20 +74,32 @@ class PaneStudy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def design(self, method: str, names: Sequence[str], columns: Ints, n_current: Ints) -> DesignEffect:
         """Of the rows of a comparison: segment by segment, the columns in each."""
-        shape = (len(names), columns.size)
+        if method not in self.effects:
+            return DesignEffect.none(len(names) * columns.size)
+        key = (method, tuple(names), columns.tobytes())
+        if key not in self._chosen:
+            if len(self._chosen) >= _MOST_CHOSEN:
+                self._chosen.clear()
+            self._chosen[key] = self._choose(method, names, columns)
+        excess, usual, nu = self._chosen[key]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            busier = np.fmax(n_current / usual, 1.0)
+        return DesignEffect(ratio=1.0 + excess * busier, df=np.full(excess.size, max(self.n_panes - 1.0, 1.0)), nu=nu)
+
+    def _choose(self, method: str, names: Sequence[str], columns: Ints) -> tuple[Floats, Floats, Floats]:
+        """(rows,) each: the excess of the design effects over 1, the usual rows, and the degrees of freedom."""
         effects, nus = self._arrays
-        if method not in effects:
-            return DesignEffect.none(shape[0] * shape[1])
         place = {name: position for position, name in enumerate(self.segments)}
         own = np.array([place.get(name, len(place)) for name in names], dtype=np.int64)  # the last row: independent
         chosen = np.ix_(own, columns)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            busier = np.fmax(n_current.reshape(shape) / self.usual_rows(names)[:, None], 1.0)
-        ratio = 1.0 + (effects[method][chosen] - 1.0) * busier
-        nu = nus[method][chosen] if method in nus else np.full(shape, np.inf)
-        return DesignEffect(
-            ratio=ratio.reshape(-1), df=np.full(ratio.size, max(self.n_panes - 1.0, 1.0)), nu=nu.reshape(-1)
-        )
+        excess = (effects[method][chosen] - 1.0).reshape(-1)
+        nu = nus[method][chosen].reshape(-1) if method in nus else np.full(excess.size, np.inf)
+        return excess, np.repeat(self.usual_rows(names), columns.size), nu
+
+    @functools.cached_property
+    def _chosen(self) -> dict[tuple[str, tuple[str, ...], bytes], tuple[Floats, Floats, Floats]]:
+        """What was chosen for windows before: most have the same segments."""
+        return {}
 
     @functools.cached_property
     def _arrays(self) -> tuple[dict[str, Floats], dict[str, Floats]]:

@@ -30,22 +30,40 @@ def rate_scores(comparison: Comparison, before: Ints, after: Ints, design: Desig
     The statistic is |rate live - rate reference|.
     """
     m, n = comparison.n_reference, comparison.n_current
-    there = np.flatnonzero(before + after)
-    numerator, denominator = cross_difference(before, m, after, n)
-    difference = numerator / denominator
-    size = 1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1)
-    pooled = (before + after) / np.maximum(n + m, 1)
-    variance = pooled * (1.0 - pooled) * size
-    dispersion = np.divide(difference**2, variance, out=np.full(n.shape, np.nan), where=variance > 0.0)
+    there = (before + after).nonzero()[0]
+    if not there.size:  # as of most methods in most windows: nothing is invalid anywhere
+        zero, one = np.zeros(n.size), np.ones(n.size)
+        silent, p_panes = np.ones(n.size, dtype=np.bool_), design.only_dependent(one)
+        return Scores.of(comparison, statistic=zero, effect=zero, p_value=one, p_panes=p_panes, silent=silent)
+    difference, variance = _difference(comparison, before, after)
     return Scores.of(
         comparison,
         statistic=np.abs(difference),
         effect=debiased(difference**2, variance * design.ratio),
         p_value=_of_rows(there, before, m, after, n, DesignEffect.none(n.size)),
         p_panes=design.only_dependent(_of_rows(there[design.ratio[there] > 1.0], before, m, after, n, design)),
-        dispersion=dispersion,
+        dispersion=_ratio(difference, variance),
         silent=before + after == 0,
     )
+
+
+def rate_dispersion(comparison: Comparison, before: Ints, after: Ints) -> Floats:
+    """(rows,) the dispersion alone of `rate_scores`."""
+    return _ratio(*_difference(comparison, before, after))
+
+
+def _difference(comparison: Comparison, before: Ints, after: Ints) -> tuple[Floats, Floats]:
+    """(rows,) the difference of both rates, and its variance where they are the same."""
+    m, n = comparison.n_reference, comparison.n_current
+    numerator, denominator = cross_difference(before, m, after, n)
+    size = 1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1)
+    pooled = (before + after) / np.maximum(n + m, 1)
+    return numerator / denominator, pooled * (1.0 - pooled) * size
+
+
+def _ratio(difference: Floats, variance: Floats) -> Floats:
+    dispersion: Floats = np.divide(difference**2, variance, out=np.full(variance.shape, np.nan), where=variance > 0.0)
+    return dispersion
 
 
 def _of_rows(rows: Ints, before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffect) -> Floats:
@@ -68,17 +86,23 @@ def two_rates_p(before: Ints, m: Ints, after: Ints, n: Ints, design: DesignEffec
     pooled = (before + after) / (m_rows + n_rows)
     smaller = np.minimum(m_rows, n_rows) / design.ratio
     common = smaller * np.minimum(pooled, 1.0 - pooled) >= _FEW
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = pooled * (1.0 - pooled) * (1.0 / m_rows + 1.0 / n_rows)
-        z = np.where(variance > 0.0, (after / n_rows - before / m_rows) / np.sqrt(variance), 0.0)
-    dependent = design.ratio > 1.0
-    normal = np.where(dependent, np.nan_to_num(design.normal_sf(z), nan=1.0), special.erfc(np.abs(z) / np.sqrt(2.0)))
-    rare = np.where(pooled <= 0.5, after, n - after) / design.ratio
-    total = np.where(pooled <= 0.5, before + after, m + n - before - after) / design.ratio
-    share = n_rows / (m_rows + n_rows)
+    p = np.empty(n.size)
+
+    of = common.nonzero()[0]
+    variance = pooled[of] * (1.0 - pooled[of]) * (1.0 / m_rows[of] + 1.0 / n_rows[of])
+    z = (after[of] / n_rows[of] - before[of] / m_rows[of]) / np.sqrt(variance)
+    own = design.of_rows(of)
+    p[of] = np.where(own.ratio > 1.0, own.normal_sf(z), special.erfc(np.abs(z) / np.sqrt(2.0)))
+
+    of = (~common).nonzero()[0]
+    ratio, few = design.ratio[of], pooled[of] <= 0.5
+    rare = np.where(few, after[of], n[of] - after[of]) / ratio
+    total = np.where(few, (before + after)[of], (m + n - before - after)[of]) / ratio
+    share = n_rows[of] / (m_rows[of] + n_rows[of])
     upper = np.where(rare > 0, special.betainc(np.maximum(rare, 1e-12), total - rare + 1.0, share), 1.0)
     lower = np.where(total - rare > 0, special.betainc(np.maximum(total - rare, 1e-12), rare + 1.0, 1.0 - share), 1.0)
-    return np.where(common, normal, np.minimum(2.0 * np.minimum(upper, lower), 1.0))
+    p[of] = np.minimum(2.0 * np.minimum(upper, lower), 1.0)
+    return p
 
 
 def new_rows_p(new: Ints, n: Ints, singles: Floats, doubles: Floats, m: Ints, design: DesignEffect) -> Floats:

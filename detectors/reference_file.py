@@ -6,6 +6,7 @@ columns; format 3 has no labels, and is still written where there are none: the 
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
 from typing import Final
 
@@ -27,6 +28,10 @@ _VERSION: Final = 4
 _UNLABELLED: Final = 3
 _READABLE: Final = (2, 3, 4)
 _LIMIT_BYTES: Final = 1 << 32  # a reference is megabytes; a header that claims more is corrupt
+_ROOM_BYTES: Final = 64 * 1024 * 1024
+_RATIO: Final = 1_000
+"""What a file may decompress to: so many bytes, and so many times its own. Sketches of segments of one row shrink some
+340 times; zeros, 30,000 times."""
 
 
 def digest_of(reference: Reference) -> str:
@@ -119,7 +124,7 @@ def decode_reference(data: bytes) -> Reference:
     if hashlib.sha256(body).digest() != data[header : header + 32]:
         raise MalformedReference("the reference file is truncated or corrupt")
     try:
-        raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=_LIMIT_BYTES)
+        raw = _decompressed(body)
         record = msgspec.msgpack.decode(raw, type=_Record)
         layout = Layout(_column(item) for item in record.columns)
         reference = Reference(
@@ -146,6 +151,17 @@ def decode_reference(data: bytes) -> Reference:
     if reference.digest != record.digest:
         raise MalformedReference("the content of the reference file is not what its digest says")
     return reference
+
+
+def _decompressed(body: bytes) -> bytes:
+    """What the frame holds; nothing is made room for before its header has said how much, and that is likely."""
+    size = zstandard.frame_content_size(body)
+    if size < 0:
+        raise MalformedReference("the reference file does not say how large it is")
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+    if size > min(_LIMIT_BYTES, _ROOM_BYTES + _RATIO * len(body), memory):
+        raise MalformedReference(f"the reference file of {len(body):,} bytes claims to hold {size:,}")
+    return zstandard.ZstdDecompressor().decompress(body, max_output_size=size)
 
 
 class _ColumnRecord(msgspec.Struct, frozen=True, array_like=True):

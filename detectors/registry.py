@@ -65,9 +65,12 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
         """With NaN where a side is empty, and nothing said for what is left out; an error bound left out is 0."""
         rows = comparison.reference.n.size
         unknown, empty = np.full(rows, np.nan), comparison.empty
+        some_empty = bool(empty.any())
 
         def known(values: Floats | None) -> Floats:
-            return unknown if values is None else np.where(empty, np.nan, values)
+            if values is None:
+                return unknown
+            return np.where(empty, np.nan, values) if some_empty else values
 
         return cls(
             statistic=known(statistic),
@@ -77,7 +80,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
             dispersion=known(dispersion),
             freedom=known(freedom),
             silent=np.zeros(rows, dtype=np.bool_) if silent is None else silent,
-            error_bound=np.zeros(rows) if error_bound is None else np.where(empty, np.nan, error_bound),
+            error_bound=np.zeros(rows) if error_bound is None else known(error_bound),
         )
 
 

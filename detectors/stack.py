@@ -53,7 +53,9 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         n, n_part = self.n_values(layout), part.n_values(layout)
         left = np.maximum(n - n_part, 1.0)
         mean = np.where(n > n_part, self.mean + (self.mean - part.mean) * (n_part / left), 0.0)
-        between = (part.mean - mean) ** 2 * (n_part * left / np.maximum(n, 1.0))
+        with np.errstate(over="ignore", invalid="ignore"):  # squares of huge units are infinite, here as in a sketch
+            between = (part.mean - mean) ** 2 * (n_part * left / np.maximum(n, 1.0))
+            m2 = np.where(np.isinf(self.m2), np.inf, np.maximum(self.m2 - part.m2 - between, 0.0))
         return Stack(
             names=self.names,
             events=self.events - part.events,
@@ -63,7 +65,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
             minimum=self.minimum,
             maximum=self.maximum,
             mean=mean,
-            m2=np.maximum(self.m2 - part.m2 - between, 0.0),
+            m2=m2,
         )
 
     def part(self, start: int, end: int) -> "Stack":

@@ -81,7 +81,8 @@ def study(
                 scores = method.score(comparison, DesignEffect.none(comparison.n_reference.size))
                 for kept, values in ((found, scores.dispersion), (freedom[name], scores.freedom)):
                     own = values.reshape(len(names), columns.size)
-                    kept[number][:, columns] = np.where(usable[:, columns], own, np.nan)
+                    # Infinite, of what the rest lacks altogether or of squares that overflow, it tells nothing.
+                    kept[number][:, columns] = np.where(usable[:, columns] & np.isfinite(own), own, np.nan)
     usual = np.nanmean(rows.max(axis=2, initial=0.0), axis=0) * (length_ms / pane_ms)
     whole_at = names.index(WHOLE)
     return PaneStudy(
@@ -148,9 +149,9 @@ def _nus(dispersion: Floats, freedom: Floats, whole: int, layout: Layout) -> Flo
     """
     there = ~np.isnan(dispersion)
     n, mean, theory = there.sum(axis=0), _means(dispersion, there), _means(freedom, there)
-    squares = np.sum(np.where(there, (dispersion - mean) ** 2, 0.0), axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scatter = squares / np.maximum(n - 1, 1) / mean**2
+    # Of what is 1 on average: squares of a dispersion in huge units overflow.
+    relative = np.divide(dispersion, mean, out=np.ones(dispersion.shape), where=there & (mean > 0.0))
+    scatter = np.sum((relative - 1.0) ** 2, axis=0) / np.maximum(n - 1, 1)
     known = (n >= _LEAST_ROWS) & (scatter > 0.0)
     scatter = np.where(known, scatter, 0.0)
     others = np.arange(scatter.shape[0]) != whole

@@ -12,6 +12,7 @@ from detectors.comparison import Comparison, Side
 from detectors.layout import Layout
 from detectors.plan import Grid, Plan
 from detectors.reference import WHOLE, Reference
+from detectors.sketch import Sketch
 from detectors.stack import Stack
 
 
@@ -145,7 +146,7 @@ def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats
     side = table.side(plan, grid)
     return Pinned(
         side=side,
-        expected=_expected(side, table.names, plan.columns.size) if grid == "bins" else np.empty((side.n.size, 0)),
+        expected=_expected(side, table, plan, whole if own else None) if grid == "bins" else np.empty((side.n.size, 0)),
         singles=singles,
         doubles=doubles,
         chosen=np.tile(plan.chosen, (1, segments)) * (side.n / max(whole.n, 1) if own else 0.0),
@@ -158,20 +159,31 @@ def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats
     )
 
 
-def _expected(side: Side, names: tuple[str, ...], n_columns: int) -> Floats:
-    counts = side.counts.reshape(len(names), n_columns, -1)
-    if WHOLE not in names:
-        return null_proportions(side.counts, side.counts)
-    whole = np.broadcast_to(counts[names.index(WHOLE)], counts.shape)
-    return null_proportions(side.counts, whole.reshape(side.counts.shape))
+def _expected(side: Side, table: Table, plan: Plan, whole: Sketch | None) -> Floats:
+    """(rows, cells) `null_proportions`; `whole` is the reference's, of which the side is a part. What it lacks itself,
+    as the hours of a window do, the whole reference may have. Without it the whole of the side itself."""
+    shape = (len(table.names), plan.columns.size, side.counts.shape[1])
+    if whole is not None:
+        counts = plan.pick(whole.counts[None], whole.nulls[None])
+    elif WHOLE in table.names:
+        counts = side.counts.reshape(shape)[table.names.index(WHOLE)]
+    else:
+        counts = side.counts.reshape(shape)
+    return null_proportions(side.counts, np.broadcast_to(counts.reshape(-1, *shape[1:]), shape).reshape(-1, shape[2]))
 
 
 def null_proportions(counts: Ints, whole: Ints) -> Floats:
-    """The cells' proportions under "nothing has changed", told from one side's counts.
+    """The cells' proportions under "nothing has changed", told from one side's counts and from its whole's.
 
-    A cell that the segment's reference lacks and the whole has is not impossible: left out, unchanged windows of many
-    categories are rejected too often. Good and Turing's estimate of what a sample has not met, the share of its cells
-    with one row, is dealt to those cells by the whole's proportions, at most one row's share to each.
+    A few hundred rows of a segment, or of some hours, tell the shares of a hundred categories badly: by their own
+    shares alone two to five times as many unchanged windows are rejected as should be. So they are drawn to the
+    whole's, as far as they differ from them by no more than chance: with X^2, Pearson's statistic of the rows against
+    the whole's shares, and B cells, the whole's shares weigh min(1, (B - 1) / X^2).
+
+    And a cell that the segment's reference lacks and the whole has is not impossible. Good and Turing's estimate of
+    what a sample has not met is the share of its cells with one row; such cells have together that much, at most a
+    row each, or by its weight what the whole says, up to two standard errors above the estimate; dealt by the whole's
+    shares.
 
     Parameters
     ----------
@@ -182,17 +194,35 @@ def null_proportions(counts: Ints, whole: Ints) -> Floats:
     -------
     (rows, cells) that add up to 1; zeros in a row without values.
 
-    Source: Good (1953), The population frequencies of species and the estimation of population parameters, Biometrika
-    40(3-4), 237-264.
+    Sources: Morris (1983), Parametric empirical Bayes inference, Journal of the American Statistical Association
+    78(381), 47-55: the weight, which estimates that of a Dirichlet prior. Good (1953), The population frequencies of
+    species and the estimation of population parameters, Biometrika 40(3-4), 237-264; Esty (1983), A normal limit law
+    for a nonparametric estimator of the coverage of a random sample, Annals of Statistics 11(3), 905-912: its error.
     """
     n = np.maximum(np.sum(counts, axis=1, keepdims=True), 1)
-    lacking = np.where(counts == 0, whole / np.maximum(np.sum(whole, axis=1, keepdims=True), 1), 0.0)
-    once = np.sum(counts == 1, axis=1, keepdims=True) / n
+    shares = whole / np.maximum(np.sum(whole, axis=1, keepdims=True), 1)
+    weight = _weight_of_whole(counts, n, shares)
+    lacking = np.where(counts == 0, shares, 0.0)
     held = np.sum(lacking, axis=1, keepdims=True)
-    mass = np.minimum(np.minimum(once, held), np.sum(lacking > 0.0, axis=1, keepdims=True) / n)
-    share = np.divide(lacking * mass, held, out=np.zeros(counts.shape), where=held > 0.0)
-    proportions: Floats = counts / n * (1.0 - mass) + share
+    once, twice = (np.sum(counts == k, axis=1, keepdims=True) for k in (1, 2))
+    room = np.sum(lacking > 0.0, axis=1, keepdims=True) / n
+    by_whole = np.minimum(weight * held, (once + 2.0 * np.sqrt(once + 2.0 * twice)) / n)
+    mass = np.maximum(np.minimum(np.minimum(once / n, held), room), by_whole)
+    dealt = np.divide(lacking * mass, held, out=np.zeros(counts.shape), where=held > 0.0)
+    met = np.where(counts > 0, shares, 0.0) / np.maximum(1.0 - held, 1e-9)
+    proportions: Floats = (1.0 - mass) * (weight * met + (1.0 - weight) * counts / n) + dealt
     return proportions
+
+
+def _weight_of_whole(counts: Ints, n: Ints, shares: Floats) -> Floats:
+    """(rows, 1) min(1, (B - 1) / X^2); 0 of a row that has what the whole lacks, and of one without values."""
+    expected = n * shares
+    there = shares > 0.0
+    squares = np.sum(np.divide((counts - expected) ** 2, expected, out=np.zeros(counts.shape), where=there), axis=1)
+    free = np.sum(there, axis=1) - 1.0
+    no_part = np.any((counts > 0) & ~there, axis=1) | ~np.any(counts > 0, axis=1)
+    weight: Floats = np.where(no_part, 0.0, free / np.maximum(squares, np.maximum(free, 1e-9)))
+    return weight[:, None]
 
 
 def compare(pinned: Pinned, plan: Plan, grid: Grid, live: Table, min_samples: int = 1) -> Comparison:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from detectors.arrays import Integers, Ints
+from detectors.arrays import Bools, Integers, Ints
 from detectors.errors import LayoutMismatch, MalformedSketch
 from detectors.frequent import CAPACITY, EMPTY, Frequent
 from detectors.layout import Layout
@@ -127,7 +127,7 @@ def decode_sketch(data: bytes, layout: Layout) -> Sketch:
 
 def _pack(values: Integers) -> _Integers:
     width = _width(int(values.max(initial=0)))
-    filled = np.flatnonzero(values)
+    filled = values.nonzero()[0]
     index_width = _width(values.size)
     if filled.size * (width + index_width) < values.size * width:
         index = filled.astype(f"<u{index_width}").tobytes()
@@ -142,7 +142,8 @@ def _unpack(packed: _Integers, size: int) -> Ints:
             raise MalformedSketch(f"{values.size} counts where {size} belong")
         return values
     index = _integers(packed.index, packed.index_width)
-    if index.size != values.size or np.any(index >= size) or np.any(np.diff(index) <= 0):
+    ascending = not (index[1:] <= index[:-1]).any()
+    if index.size != values.size or not ascending or (index.size and index[-1] >= size):
         raise MalformedSketch("the places of the counts are corrupt")
     dense = np.zeros(size, dtype=np.int64)
     dense[index] = values
@@ -153,7 +154,7 @@ def _integers(data: bytes, width: int) -> Ints:
     if width not in _WIDTHS or len(data) % width:
         raise MalformedSketch("the counts are truncated")
     values = np.frombuffer(data, dtype=f"<u{width}").astype(np.int64)
-    if np.any(values < 0):
+    if width == 8 and (values < 0).any():  # narrower ones are never that large
         raise MalformedSketch("a count is beyond 2^63")
     return values
 
@@ -179,30 +180,30 @@ def _frequent(packed: list[_Unseen], n_categorical: int) -> tuple[Frequent, ...]
 def _check(sketch: Sketch) -> None:
     """What every sketch satisfies; a message that does not would poison every window it is added to."""
     n = sketch.n
-    tallies = (sketch.counts, sketch.nulls, sketch.invalid)
+    tallies, valid = (sketch.counts, sketch.nulls, sketch.invalid), sketch.valid
     if not 0 <= n <= _LARGEST or any(int(tally.max(initial=0)) > n for tally in tallies):
         raise MalformedSketch("more values than rows")
     if n > _LARGEST // max(sketch.counts.size + 2, 1):  # sums could overflow: by Python's integers
         counts, nulls, invalid = (tally.astype(object) for tally in tallies)
         cells = sketch.layout.offsets.tolist()
-        valid = np.array([sum(counts[i:j]) for i, j in pairwise(cells)], dtype=object)
-        too_many = bool(np.any(valid + nulls + invalid > n))
+        exact = np.array([sum(counts[i:j]) for i, j in pairwise(cells)], dtype=object)
+        too_many = bool(np.any(exact + nulls + invalid > n))
     else:
-        too_many = bool(np.any(sketch.valid + sketch.nulls + sketch.invalid > n))
+        too_many = bool((valid + sketch.nulls + sketch.invalid > n).any())
     if too_many or not 0 <= sketch.n_both <= n:
         raise MalformedSketch("more values than rows")
-    _check_moments(sketch)
+    _check_moments(sketch, valid[sketch.layout.numeric_indices] > 0)
 
 
-def _check_moments(sketch: Sketch) -> None:
+def _check_moments(sketch: Sketch, filled: Bools) -> None:
+    """`filled`, (n_numeric,): the columns that have values."""
     minimum, maximum, mean, m2 = sketch.minimum, sketch.maximum, sketch.mean, sketch.m2
-    filled = sketch.valid[sketch.layout.numeric_indices] > 0
-    untouched = np.isposinf(minimum) & np.isneginf(maximum) & (mean == 0.0) & (m2 == 0.0)
+    untouched = (minimum == np.inf) & (maximum == -np.inf) & (mean == 0.0) & (m2 == 0.0)
     finite = np.isfinite(minimum) & np.isfinite(maximum) & np.isfinite(mean)
     with np.errstate(over="ignore", invalid="ignore"):  # of infinities, which are refused anyhow
         slack = _ROUNDING * np.maximum(np.abs(minimum), np.abs(maximum))
         inside = (minimum <= maximum) & (minimum - slack <= mean) & (mean <= maximum + slack)
-    if not np.all(np.where(filled, finite & inside & (m2 >= 0.0), untouched)):  # NaN compares as False
+    if not np.where(filled, finite & inside & (m2 >= 0.0), untouched).all():  # NaN compares as False
         raise MalformedSketch("the moments contradict the counts")
 
 

@@ -8,7 +8,9 @@
     ├── Unavailable           3   broker or database out of reach: try again, with backoff
     ├── StoppedError          4   cannot go on, and trying again will not help: stop, a person is needed
     │   └── RestartError      5   this process cannot go on, a new one can: start it again; a person if that repeats
-    └── KilledError           6   a role did not stop in time and was killed: nothing is lost, but look why
+    ├── KilledError           6   a role did not stop in time and was killed: nothing is lost, but look why
+    ├── NothingScored         7   no row could be counted, or no window scored: see what was said of the rows
+    └── DriftFound            8   what `--fail-on drift` asks for
 
 The command line prints ``str(error)`` and the hint, without a traceback, and ends with ``exit_code``. Texts of errors
 never hold secrets: whoever raises one leaves them out.
@@ -136,6 +138,20 @@ class KilledError(DriftlineError):
 
     exit_code = 6
     default_hint = "its log tells what it waited for; the next start takes up where its last commit left it"
+
+
+class NothingScored(DriftlineError):  # noqa: N818 - an outcome, not a fault
+    """Nothing that was read could be counted, or nothing that was counted could be scored."""
+
+    exit_code = 7
+    default_hint = "what is printed above says what was read, and why it was refused"
+
+
+class DriftFound(DriftlineError):  # noqa: N818 - an outcome, not a fault
+    """Something drifted, and whoever called wants to know by the exit code."""
+
+    exit_code = 8
+    default_hint = "the table above says what drifted; without --fail-on the exit code is 0"
 
 
 def _one_line(text: str) -> str:

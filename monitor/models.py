@@ -46,7 +46,13 @@ def label_specs(config: Config) -> "list[LabelSpec]":
     from monitor.events.labels import LabelSpec
 
     return [
-        LabelSpec(name=model.name, task=model.task, mapping=model.label_mapping, max_ahead_ms=model.max_ahead_ms)
+        LabelSpec(
+            name=model.name,
+            task=model.task,
+            mapping=model.label_mapping,
+            times=model.label_mapping.times(model.mapping),
+            max_ahead_ms=model.max_ahead_ms,
+        )
         for model in config.models
         if model.label_horizon_ms is not None
     ]

@@ -21,7 +21,7 @@ def instant(time_ms: int) -> str:
 
 
 def figure(quantity: str, value: float | None) -> str:
-    """To three digits; shares in per cent, large numbers in groups."""
+    """A value of a quantity to three digits; shares in per cent."""
     if value is None or value != value:  # NaN
         return "none"
     if quantity.startswith("share"):

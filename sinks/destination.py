@@ -9,12 +9,13 @@ asks for by these protocols:
 |---|---|
 | `Migrates`: has a schema that is brought up to date | `driftline migrate`, `up`, `demo` |
 | `Remembers`: tells whether it holds results already | `up`: two runs that count from nothing must not mix |
+| `Testable`: can send a message that is marked as a test | `driftline deliver --test` |
 | `Queryable`: answers SQL | `driftline query`, `driftline status` |
 | `DestinationSettings.embedded`: can live on this machine alone, with a process of its own | `up`, `demo` |
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 import pyarrow as pa
@@ -29,6 +30,20 @@ class Dropped(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that was sent, or tried: the fields are those of the record `delivery`."""
+
+    event_id: str
+    model: str
+    kind: str
+    dedupe_key: str
+    outcome: Literal["accepted", "known", "retried", "refused"]
+    status: int = 0
+    detail: str = ""
+    at_ms: int
+    took_ms: int
+
+
 class Written(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the rows that `Destination.write` was given: those in neither `left` nor `dropped` were accepted.
 
@@ -40,11 +55,14 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         Why not; None when nothing is left.
     dropped
         Rows that can never be accepted: they are counted, told, and not sent again.
+    attempts
+        What was tried, message by message, for the audit; empty for destinations of tables.
     """
 
     left: tuple[pa.RecordBatch, ...] = ()
     because: SinkUnavailable | None = None
     dropped: tuple[Dropped, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
 class Destination(Protocol):
@@ -141,5 +159,20 @@ class Queryable(Protocol):
             As `Destination.setup`.
         BadRecord
             The statement is wrong; the message says where.
+        """
+        ...
+
+
+@runtime_checkable
+class Testable(Protocol):
+    """Sends messages to people or pipelines."""
+
+    def send_test(self) -> list[str]:
+        """Send messages that are marked as a test; returns what the other side said to each, a line each.
+
+        Raises
+        ------
+        SinkUnavailable, MessageRefused, SinkRejected
+            As `sinks.errors` says.
         """
         ...

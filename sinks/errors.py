@@ -3,6 +3,8 @@
 ```text
 SinkError
 ├── SinkUnavailable   out of reach, overloaded, too slow: keep the rows, wait `retry_after_s`, write them again
+│   └── MessageFailed  it answered one message with an error of its own: as above, but others may pass meanwhile
+├── MessageRefused    it will never take this one message: drop it, count it, say why
 ├── SinkRejected      it answered, and will answer so again (login, missing table): stop, a person is needed
 ├── BadRecord         bytes or a row that no sink can take: drop it, count it
 ├── NewerRecord       a later release wrote it: stop, leave it unread, upgrade this worker
@@ -32,11 +34,32 @@ class SinkUnavailable(SinkError):  # noqa: N818  # the name says what happened; 
     ----------
     retry_after_s
         Seconds to wait before the next try, at least 0. The caller bounds the tries in time.
+    status
+        Of HTTP; 0 where there was no answer.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float = DEFAULT_RETRY_AFTER_S) -> None:
+    def __init__(self, message: str, *, retry_after_s: float = DEFAULT_RETRY_AFTER_S, status: int = 0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.status = status
+
+
+class MessageFailed(SinkUnavailable):
+    """One message met an error of the other side's own (500), which may pass. Other messages need not wait for it."""
+
+
+class MessageRefused(SinkError):  # noqa: N818  # as above
+    """The destination will never take this message; others are not concerned. The message says what it answered.
+
+    Attributes
+    ----------
+    status
+        Of HTTP; 0 where it was another protocol.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class SinkRejected(SinkError):  # noqa: N818  # as above

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Pause = Annotated[int, Meta(ge=1, extra={"form": "duration"})]
 """Milliseconds from 1; in the file ``500ms``, ``15s``, ``1h``."""
+RetryWindow = Annotated[int, Meta(ge=0, extra={"form": "duration"})]
+"""Milliseconds; 0 is for ever."""
 
 
 class FormError(ValueError):
@@ -83,6 +85,9 @@ class DestinationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     max_retry_wait_ms: Pause = field(name="max_retry_wait", default=15_000)
     """Longest pause between two tries while the destination is out of reach. Pauses grow up to it; Kafka keeps the
     rows."""
+    retry_window_ms: RetryWindow = field(name="retry_window", default=0)
+    """How long rows are tried before they go to `drift.undelivered` and the next ones have their turn; ``0s``: for
+    ever, and Kafka keeps the rows."""
 
     def open(self) -> "Destination":
         """The destination, not yet connected: `Destination.setup` does that.

@@ -8,7 +8,7 @@ from detectors.arrays import Floats
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
-from detectors.rates import rate_scores
+from detectors.rates import rate_dispersion, rate_scores
 from detectors.registry import Scores, debiased, register
 
 
@@ -70,18 +70,23 @@ class OutOfRange:
         rows = np.maximum(current.n, 1)
         rate = np.abs(current.outside / rows - reference.outside / np.maximum(reference.n, 1))
         mean = 2.0 * n / np.maximum(m, 1)
-        tails = rate_scores(comparison, reference.outer, current.outer, design)
-        rates = rate_scores(comparison, reference.outside, current.outside, design)
+        effect = debiased(rate**2, (mean + 1.5 * mean**2) * design.ratio / rows**2)
+        p_value = exceedance_sf(current.outside.astype(np.float64), m.astype(np.float64), n.astype(np.float64))
+        p_panes = design.only_dependent(
+            exceedance_sf(current.outside / design.ratio, m / design.ratio, n / design.ratio)
+        )
         live = reference.outside > 0  # the other side did not draw the range: then both rates are of one kind
-        independent = exceedance_sf(current.outside.astype(np.float64), m.astype(np.float64), n.astype(np.float64))
-        dependent = exceedance_sf(current.outside / design.ratio, m / design.ratio, n / design.ratio)
+        if live.any():
+            rates = rate_scores(comparison, reference.outside, current.outside, design)
+            effect, p_value = np.where(live, rates.effect, effect), np.where(live, rates.p_value, p_value)
+            p_panes = np.where(live, rates.p_panes, p_panes)
         return Scores.of(
             comparison,
             statistic=rate,
-            effect=np.where(live, rates.effect, debiased(rate**2, (mean + 1.5 * mean**2) * design.ratio / rows**2)),
-            p_value=np.where(live, rates.p_value, independent),
-            p_panes=np.where(live, rates.p_panes, design.only_dependent(dependent)),
-            dispersion=tails.dispersion,
+            effect=effect,
+            p_value=p_value,
+            p_panes=p_panes,
+            dispersion=rate_dispersion(comparison, reference.outer, current.outer),
             silent=current.outside + reference.outside == 0,
         )
 
@@ -94,7 +99,10 @@ def exceedance_sf(outside: Floats, m: Floats, n: Floats) -> Floats:
     """
     from scipy import special
 
-    k, size, of = np.maximum(outside, 1e-9), np.maximum(m, 1.0), np.maximum(n, 1.0)
+    result = np.ones(outside.size)
+    there = (outside > 0).nonzero()[0]  # few columns have any
+    k, size, of = np.maximum(outside[there], 1e-9), np.maximum(m[there], 1.0), np.maximum(n[there], 1.0)
     places = special.betaln(size + of - k, k + 1.0) - special.betaln(np.maximum(of - k, 0.0) + 1.0, k)
     sf = np.exp(places + np.log(size / k)) * (k + 1.0 + (of - k) / size)
-    return np.where(outside > 0, np.clip(sf, 0.0, 1.0), 1.0)
+    result[there] = np.clip(sf, 0.0, 1.0)
+    return result

@@ -81,6 +81,8 @@ class Psi:
 
 def psi_term(l: Floats, r: Floats, floor: Floats) -> Floats:  # noqa: E741  # the design's letters
     """What a cell adds, in any unit that the three share: 0 where both sides are empty."""
+    if l.all() and r.all():
+        return np.asarray((l - r) * np.log(l / r))
     l, r = np.where((l == 0.0) & (r > 0.0), floor, l), np.where((r == 0.0) & (l > 0.0), floor, r)  # noqa: E741
     filled = (l > 0.0) & (r > 0.0)
     term: Floats = np.where(filled, (l - r) * np.log(np.where(filled, l, 1.0) / np.where(filled, r, 1.0)), 0.0)

@@ -116,12 +116,9 @@ def decode_performance(data: bytes, space: PerformanceSpace) -> PerformanceSketc
 
 
 def _pack(values: Ints) -> _Packed:
-    width = next(
-        width
-        for width in _WIDTHS
-        if -(1 << 8 * width - 1) <= int(values.min(initial=0)) and int(values.max(initial=0)) < 1 << 8 * width - 1
-    )
-    filled = np.flatnonzero(values)
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    width = next(width for width in _WIDTHS if -(1 << 8 * width - 1) <= low and high < 1 << 8 * width - 1)
+    filled = values.nonzero()[0]
     index_width = 1 if values.size <= 1 << 8 else 2 if values.size <= 1 << 16 else 4
     if filled.size * (width + index_width) < values.size * width:
         index = filled.astype(f"<u{index_width}").tobytes()

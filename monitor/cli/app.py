@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, 1 an unexpected error (the supervisor starts a role again), 2 wrong configuration, file or usage,
 3 a service is out of reach, 4 stopped by something that needs a person, 5 the process must be started again, 6 a role
-did not stop in time and was killed, 130 interrupted.
+did not stop in time and was killed, 7 nothing could be read or scored, 8 something drifted and `--fail-on drift` was
+given, 130 interrupted.
 """
 
 from collections.abc import Sequence
@@ -98,20 +99,26 @@ def reference_build(
 
 
 @app.command()
-def check(config: ConfigArgument) -> None:
+def check(
+    config: ConfigArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Also read these predictions, and say what became of them."),
+    ] = None,
+) -> None:
     """Validate a configuration and its reference files; errors name the path in the file.
 
-    Example: driftline check driftline.yaml
+    Example: driftline check driftline.yaml --data march.parquet
     """
     from monitor.cli.offline import check_config
 
-    check_config(config)
+    check_config(config, data)
 
 
 @app.command()
 def replay(
     config: ConfigArgument,
-    predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in order of time.")],
+    predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in any order.")],
     out: Annotated[Path, typer.Option(help="The folder that drift.parquet and its like are written to.")],
     close: Annotated[
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
@@ -122,6 +129,9 @@ def replay(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a report to look at, and to send.")
     ] = None,
+    fail_on: Annotated[
+        str, typer.Option(metavar="drift", help="End with exit code 8 when anything drifted: for CI.")
+    ] = "",
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -129,11 +139,28 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels)
-    if html is not None:
-        from monitor.api.reporting import write_report
+    replay_file(config, predictions, out, close=close, labels=labels, html=html, fail_on=fail_on)
 
-        write_report(config, output=html, folder=out)
+
+@app.command()
+def backtest(
+    config: ConfigArgument,
+    scores: Annotated[Path, typer.Option(help="The folder that `driftline replay` wrote its verdicts to.")],
+    since: Annotated[str, typer.Option(help="First day or time, such as 2026-03-01; default: all.")] = "",
+    until: Annotated[str, typer.Option(help="End, exclusive; default: all.")] = "",
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="A YAML file with keys alerts and retraining, to run beside."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Show which alerts and requests to retrain a policy would have led to, and a second one beside it.
+
+    Example: driftline backtest driftline.yaml --scores march/ --policy stricter.yaml
+    """
+    from monitor.cli.backtest import run_backtest
+
+    run_backtest(config, scores, since=since, until=until, policy=policy, as_json=as_json)
 
 
 @app.command()
@@ -233,16 +260,25 @@ def deliver(
         str, typer.Argument(metavar="[NAME]", help="Its name under `destinations:`; not needed if it is the only one.")
     ] = "",
     worker: WorkerOption = "",
+    test: Annotated[
+        bool, typer.Option("--test", help="Send one alert, or request, that is marked as a test, and end.")
+    ] = False,
     port_offset: Annotated[int, typer.Option(hidden=True)] = 0,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write results and rejects to one destination.
+    """Write results, rejects, alerts and requests to retrain to one destination: those that it takes.
+
+    Before alerts go there, `driftline deliver CONFIG NAME --test` shows that they arrive.
 
     Example: driftline deliver driftline.yaml clickhouse
     """
+    if test:
+        from monitor.cli.destination_test import test_destination
+
+        return test_destination(config, destination)
     from monitor.cli.roles import deliver as start
 
-    start(config, destination, worker or _default_worker(), port_offset, verbose=verbose)
+    return start(config, destination, worker or _default_worker(), port_offset, verbose=verbose)
 
 
 @app.command()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
-from monitor.errors import InputError
-from monitor.wording import counted
+from monitor.errors import DriftFound, InputError, NothingScored
+from monitor.wording import counted, listed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     from monitor.events.label_batch import DecodedLabels
     from monitor.files.read import FilePart
     from monitor.reference.opened import References
-    from monitor.replay.replay import LabelJoin
+    from monitor.replay.account import Account
+    from monitor.replay.replay import LabelJoin, ReplayReport
 
 
-def check_config(config_path: Path) -> None:
-    """Validate the configuration and everything it names."""
+def check_config(config_path: Path, data: Path | None = None) -> None:
+    """Validate the configuration and everything it names; with data, also what becomes of their rows.
+
+    Raises
+    ------
+    NothingScored
+        No row of the data could be counted.
+    """
     from monitor.reference.limits import limits
     from monitor.reference.opened import open_references
 
@@ -41,7 +48,35 @@ def check_config(config_path: Path) -> None:
         )
         for sentence in limits(model, reference):
             console.print(f"  {sentence}")
+    if data is not None:
+        _check_data(console, config, references, data)
     console.print(f"{config_path}: ok")
+
+
+def _check_data(console: "Console", config: "Config", references: "References", data: Path) -> None:
+    """Read data as a replay would, and say what would become of them."""
+    import time
+
+    from monitor import models
+    from monitor.cli.account import show_account
+    from monitor.files.read import iter_decoded
+    from monitor.replay.account import Account
+
+    specs = models.model_specs(config, references)
+    account, unread = Account({spec.name: spec.layout for spec in specs}, specs), dict[str, None]()
+    with bar(f"reading {data.name}") as show:
+        parts = iter_decoded(data, specs, int(time.time() * 1000), limits=models.limits(config.kafka))
+        for decoded in _watched(parts, show, unread):
+            account.take(decoded)
+    show_account(console, account, tuple(unread), "`driftline replay` writes them")
+    if not account.n_counted:
+        raise NothingScored(f"none of the {counted(account.n_events, 'event')} in {data} could be counted")
+    absent = account.absent_segments()
+    if absent:
+        raise InputError(
+            f"no row of {data} is in a segment of {listed(absent)}",
+            hint="the data lack the field, or spell its values otherwise; see `segments` and the reference",
+        )
 
 
 def _check_kafka(kafka: "Kafka", console: "Console") -> None:
@@ -56,37 +91,88 @@ def _check_kafka(kafka: "Kafka", console: "Console") -> None:
     check_settings(kafka)
 
 
-def replay_file(config_path: Path, predictions: Path, out: Path, *, close: bool, labels: Path | None = None) -> None:
-    """Replay a file and say what came of it."""
+def replay_file(
+    config_path: Path,
+    predictions: Path,
+    out: Path,
+    *,
+    close: bool,
+    labels: Path | None = None,
+    html: Path | None = None,
+    fail_on: str = "",
+) -> None:
+    """Replay a file and say what came of it; `html`: where a report of it is written to.
+
+    Raises
+    ------
+    NothingScored
+        No row could be counted, or no window scored.
+    DriftFound
+        Something drifted, and `fail_on` is "drift".
+    """
+    import tempfile
     import time
 
     from monitor import models
+    from monitor.cli.account import show_account
     from monitor.cli.performance import show_performance
     from monitor.cli.replayed import show_joined, show_replayed
+    from monitor.decisions.stage import DecisionStage, policies_of
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
     from monitor.reference.opened import open_references
+    from monitor.replay.account import Account
+    from monitor.replay.account import watched as counted_in
+    from monitor.replay.order import OutOfOrder, by_time, in_order
     from monitor.replay.replay import Replay, run_replay
 
+    if fail_on not in ("", "drift"):
+        raise InputError(f"--fail-on {fail_on}: there is only drift to fail on")
     config = load(config_path)
     references = open_references(config)
-    join = None if labels is None else _join(config, references)
-    replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()}, join)
     now_ms = int(time.time() * 1000)
-    parts = iter_decoded(
-        predictions, models.model_specs(config, references), now_ms, limits=models.limits(config.kafka)
-    )
-    of_labels: Iterable[DecodedLabels] = ()
-    if labels is not None:
-        of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
-    with bar(f"replaying {predictions.name}") as show:
-        report = run_replay(_watched(parts, show), replay, out, close=close, labels=of_labels)
+    specs, limits = models.model_specs(config, references), models.limits(config.kafka)
+
+    def attempt(folder: Path | None) -> "tuple[ReplayReport, Replay, Account, dict[str, None]]":
+        """Replay the file as it is, or, by way of a folder, in the order of time."""
+        join = None if labels is None else _join(config, references)
+        replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()}, join)
+        account, unread = Account({spec.name: spec.layout for spec in specs}), dict[str, None]()
+        of_labels: Iterable[DecodedLabels] = ()
+        if labels is not None:
+            of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
+        with bar(f"replaying {predictions.name}") as show:
+            read = iter_decoded(predictions, specs, now_ms, limits=limits)
+            parts = counted_in(_watched(read, show, unread), account)
+            lateness_ms = {model.name: model.lateness_ms for model in config.models}
+            ordered = in_order(parts, lateness_ms) if folder is None else by_time(parts, folder)
+            stage = DecisionStage(policies_of(config))
+            report = run_replay(ordered, replay, out, close=close, labels=of_labels, decisions=stage)
+            return report, replay, account, unread
+
+    try:
+        report, replay, account, unread = attempt(None)
+    except OutOfOrder:
+        with tempfile.TemporaryDirectory(prefix="driftline-") as name:
+            report, replay, account, unread = attempt(Path(name))
     console = results()
+    show_account(console, account, tuple(unread), str(out / "rejects.jsonl"))
     show_replayed(console, config, config_path, report, out, closed=close)
     if replay.join is not None:
         replay.join.close()
         show_joined(console, replay.join.counts, report.n_labels_rejected)
         show_performance(console, out)
+    if not account.n_counted:
+        raise NothingScored(f"none of the {counted(account.n_events, 'event')} in {predictions} could be counted")
+    if not report.n_verdicts:
+        hint = "" if close or report.windows else "--close scores windows that are not over at the end of the file"
+        raise NothingScored("no column of any window could be scored", hint=hint)
+    if html is not None:
+        from monitor.api.reporting import write_report
+
+        write_report(config_path, output=html, folder=out)
+    if fail_on and report.n_drifted:
+        raise DriftFound(f"{counted(report.n_drifted, 'verdict')} drifted")
 
 
 def _join(config: "Config", references: "References") -> "LabelJoin":
@@ -97,8 +183,11 @@ def _join(config: "Config", references: "References") -> "LabelJoin":
     return models.join_models(config), models.prediction_blocks(config, references)
 
 
-def _watched(parts: "Iterable[FilePart]", show: Callable[[float], None]) -> "Iterator[Decoded]":
+def _watched(
+    parts: "Iterable[FilePart]", show: Callable[[float], None], unread: dict[str, None]
+) -> "Iterator[Decoded]":
     for part in parts:
+        unread.update(dict.fromkeys(part.unread))
         yield part.decoded
         show(part.fraction)
 

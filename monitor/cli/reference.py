@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from monitor.cli.account import time_range
 from monitor.cli.progress import bar, results
 from monitor.config.load import load
 from monitor.config.nearest import nearest
@@ -54,8 +55,13 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
         console.print(f"segment {name}: {_of_values(len(values), built.n_values[name])}")
     if built.reference.derived is not None:
         console.print(f"multivariate: {built.reference.derived.features.size} numeric features that vary, together")
-    if 0 < built.n_without_time < built.reference.n:
-        console.print(f"{built.n_without_time:,} rows have no time that can be read; they lie in no pane")
+    if built.times_ms is not None:
+        console.print(f"rows are of {time_range(*built.times_ms)}")
+    if built.bad_time or 0 < built.n_without_time < built.reference.n:
+        why = f": {built.bad_time}" if built.bad_time else ""
+        console.print(f"{built.n_without_time:,} rows have no time that can be read, and lie in no pane{why}")
+    if built.n_other_models:
+        console.print(f"{counted(built.n_other_models, 'row')} of other models left out")
     if built.labels is not None:
         for sentence in labels_told(built.labels, built.reference):
             console.print(sentence)

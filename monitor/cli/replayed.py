@@ -9,9 +9,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from monitor.cli.decided import show_decisions
 from monitor.config.schema import Config
 from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
-from monitor.replay.replay import ReplayReport
+from monitor.replay.replay import ALERTS, RETRAINING, ReplayReport
 from monitor.wording import counted, figure, instant
 from sinks.records import RECORDS
 
@@ -35,6 +36,7 @@ def show_replayed(
     }
     found = drifted_columns(pq.read_table(out / _VERDICTS, columns=list(READ)), sizes)
     _show_drifted(console, found, out)
+    show_decisions(console, report.alerts, report.requests)
     console.print(
         f"{counted(report.n_events, 'event')}, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
         f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} "
@@ -45,7 +47,8 @@ def show_replayed(
             "windows that are not over at the end of the file are left open; --close scores them", style="dim"
         )
     console.print(
-        f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl"
+        f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl, "
+        f"{ALERTS}, {RETRAINING}"
     )
     console.print(_next(report, found, config_path))
 

@@ -15,6 +15,7 @@ import structlog
 from rich.console import Console
 
 from monitor import telemetry
+from monitor.cli.preflight import check_files
 from monitor.config.addresses import Address
 from monitor.config.load import load
 from monitor.config.schema import Config
@@ -84,7 +85,7 @@ def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verb
     from monitor.reference.opened import open_references
 
     with _role("deliver", config_path, port_offset, verbose=verbose) as (config, health):
-        name = name or _only_destination(config)
+        name = name or only_destination(config)
         destination = wiring.open_destination(config, name)
         references = wiring.first_rows(open_references(config))
         wait_for_broker(config.kafka, health)
@@ -95,7 +96,8 @@ def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verb
             role.run()
 
 
-def _only_destination(config: Config) -> str:
+def only_destination(config: Config) -> str:
+    """The name of the only destination; `InputError` where there are several, or none."""
     if len(config.destinations) != 1:
         names = ", ".join(config.destinations) or "none"
         raise InputError(f"the configuration has {len(config.destinations)} destinations", hint=f"name one of: {names}")
@@ -248,6 +250,7 @@ def _check(config_path: Path) -> Config:
     from monitor.reference.opened import open_references
 
     config = load(config_path)
+    check_files(config, state=True)
     open_references(config)
     return config
 
@@ -257,6 +260,7 @@ def _role(name: str, config_path: Path, port_offset: int, *, verbose: bool) -> I
     """A role's surroundings: logging, configuration, health server."""
     configure_logging(name, verbose=verbose)
     config = load(config_path)
+    check_files(config, state=name in ("evaluate", "join"))
     listen = _shifted(config.metrics.listen, port_offset)
     health = Health(name)
     telemetry.ROLE_RESTARTS.labels(name).inc(int(os.environ.get(RESTARTS_VARIABLE) or 0))

@@ -1,9 +1,11 @@
 """The rules between keys: what no single value can break by itself."""
 
+import math
+
 from monitor.config.addresses import Address
 from monitor.config.concept_drift_checks import check_concept_drift
 from monitor.config.durations import format_duration
-from monitor.config.methods import looks_at_events
+from monitor.config.methods import MAXIMA, looks_at_events
 from monitor.config.report import Report, check_repeats
 from monitor.config.schema import MATURE_AT, Config, Drift, Model
 from monitor.config.window_checks import check_windows
@@ -22,8 +24,10 @@ def check(config: Config, report: Report) -> None:
         check_windows(model, f"models[{i}]", report)
         _check_times(model, f"models[{i}]", report)
         _check_mapping(model.mapping, f"models[{i}].mapping", report)
+        _check_columns(model, f"models[{i}].columns", report)
         _check_mapping(model.label_mapping, f"models[{i}].label_mapping", report)
         _check_labels(model, f"models[{i}]", report)
+        _check_decisions(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
         check_concept_drift(model, f"models[{i}].concept_drift", report)
         check_repeats(f"models[{i}].segments", model.segments, "this dimension", report)
@@ -67,20 +71,34 @@ def _check_labels(model: Model, path: str, report: Report) -> None:
             report(f"{path}.threshold", "belongs to a binary model's score; say task: binary, or leave it out")
 
 
+def _check_decisions(model: Model, path: str, report: Report) -> None:
+    check_repeats(f"{path}.alerts.silences", model.alerts.silences, "this silence", report)
+    check_repeats(f"{path}.retraining.causes", model.retraining.causes, "this cause", report)
+    budget = model.retraining.budget
+    if budget.per_ms < model.retraining.cooldown_ms:
+        report(f"{path}.retraining.budget", "is over a shorter time than the cooldown, which already allows less")
+
+
 def _check_mapping(mapping: Mapping | LabelMapping, path: str, report: Report) -> None:
     places: dict[str, str] = {}
-    for key in mapping.__struct_fields__:
-        place: str | None = getattr(mapping, key)
-        if place is None:
-            continue
+    for key, place in mapping.places.items():
         if "" in place.split("."):
             report(f"{path}.{key}", "expected names with single dots between, such as prediction.score")
         elif (other := places.setdefault(place, key)) != key:
             report(f"{path}.{key}", f"names the same place as {other}")
 
 
+def _check_columns(model: Model, path: str, report: Report) -> None:
+    for name in model.columns:
+        if name in model.mapping.reserved:
+            report(f"{path}.{name}", "is a field of the event, and no feature; rename it, or map the field elsewhere")
+
+
 def _check_drift(drift: tuple[Drift, ...], path: str, report: Report) -> None:
     for i, entry in enumerate(drift):
+        most = MAXIMA.get(entry.method, math.inf)
+        if entry.threshold > most:
+            report(f"{path}[{i}].threshold", f"{entry.method} is never more than {most:g}: nothing would ever drift")
         if entry.columns is not None and looks_at_events(entry.method):
             report(f"{path}[{i}].columns", f"{entry.method} looks at whole events; leave the key out")
         elif entry.columns is not None:

@@ -193,8 +193,7 @@ class SettingsDecoder:
     def _dict(self, node: Node, key_type: Any, value_type: Any, path: str) -> Any:
         if not isinstance(node.value, dict):
             return self._unexpected(path, "expected a mapping (key: value)", node)
-        form = form_of(get_args(key_type)[1])
-        assert form is not None
+        form = form_of(get_args(key_type)[1]) if get_origin(key_type) is Annotated else None  # any text is a key
         variants = variants_of(value_type)
         values = {}
         for key, child in node.value.items():
@@ -207,7 +206,8 @@ class SettingsDecoder:
                 self._variant(child, variants, place, key) if variants else self._value(child, value_type, place)
             )
             try:
-                form.read(key)  # type: ignore[arg-type]  # the forms of keys read text
+                if form is not None:
+                    form.read(key)  # type: ignore[arg-type]  # the forms of keys read text
             except FormError as error:
                 self.report(place, str(error), error.nearest)
         return _BAD if any(value is _BAD for value in values.values()) else values

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from monitor.config import durations
+from monitor.config import durations, rates
 from monitor.config.addresses import Address, parse_address
 from monitor.config.methods import detector_names, method_names
 from monitor.config.nearest import nearest
+from monitor.config.rates import RaiseRule, Rate
 from monitor.config.spans import EXAMPLE, Span, parse_span
+from monitor.events.times import TimeRule
 from monitor.events.values import MAX_TEXT
 from monitor.eventtime.zones import zone_names
 from sinks.settings import Form, FormError
@@ -109,6 +111,22 @@ def span(text: str) -> Span:
         raise FormError(str(error)) from None
 
 
+def rate(text: str) -> Rate:
+    """So many times in so long."""
+    try:
+        return rates.parse_rate(text)
+    except ValueError as error:
+        raise FormError(str(error)) from None
+
+
+def raise_rule(text: str) -> RaiseRule:
+    """When alerts are raised."""
+    try:
+        return rates.parse_rule(text)
+    except ValueError as error:
+        raise FormError(str(error), nearest(text, ["budget", "verdicts"])) from None
+
+
 def timezone(text: str) -> str:
     """The name of a zone of the IANA database."""
     names = zone_names()
@@ -117,6 +135,14 @@ def timezone(text: str) -> str:
     cities = {name.rpartition("/")[2]: name for name in sorted(names)}
     near = nearest(text, names) or cities.get(nearest(text, cities), "")
     raise FormError("expected the name of a time zone, such as Europe/Berlin or UTC", near)
+
+
+def instant(text: str) -> int:
+    """A date, or a time with an offset; in milliseconds since 1970 UTC."""
+    found = TimeRule(min_ms=0).read(text) if "-" in text else None
+    if found is None:
+        raise FormError("expected a date from 1970 on, such as 1990-01-01, or a time in RFC 3339")
+    return found
 
 
 def listen(text: str) -> Address | None:
@@ -199,9 +225,12 @@ FORMS: Mapping[str, Form] = {
     "destination": Form(expected="the name of a destination", read=destination),
     "detector": Form(expected="the name of a sequential detector", read=detector),
     "duration": Form(expected=durations.EXAMPLE, read=duration),
+    "instant": Form(expected="a date, such as 1990-01-01, or a time in RFC 3339", read=instant),
     "listen": Form(expected="host:port, or off", read=listen),
     "method": Form(expected="the name of a drift method", read=method),
     "name": Form(expected="a name", read=name),
+    "raise": Form(expected=rates.RULE_EXAMPLE, read=raise_rule),
+    "rate": Form(expected=rates.RATE_EXAMPLE, read=rate),
     "segment": Form(expected="the name of a dimension", read=segment),
     "servers": Form(expected="host:port, several with commas between", read=servers),
     "span": Form(expected=EXAMPLE, read=span),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from monitor.config import document
 from monitor.config.checks import check
+from monitor.config.decisions import PolicyFile
 from monitor.config.decode import SettingsDecoder
 from monitor.config.schema import Config
 from monitor.errors import ConfigError, Problem
@@ -26,16 +27,31 @@ def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Config:
     ConfigError
         The file cannot be read, is not YAML, or is not a configuration. Names every problem found, and no secret.
     """
+    text = _read(path, "driftline.example.yaml is a complete example to copy")
+    return parse(text, str(path), folder=path.parent, environ=environ)
+
+
+def load_policy(path: Path, *, environ: Mapping[str, str] | None = None) -> PolicyFile:
+    """Read a file that has the keys `alerts` and `retraining` of a model. Raises `ConfigError`, as `load`."""
+    hint = "a file with the keys alerts and retraining, as a model has them in driftline.example.yaml"
+    root, problems = document.read(_read(path, hint))
+    decoder = SettingsDecoder(os.environ if environ is None else environ, path.parent)
+    policy: PolicyFile | None = decoder.decode(root, PolicyFile) if root else None
+    problems = sorted([*problems, *decoder.problems], key=lambda problem: (problem.line, problem.column))
+    if problems or policy is None:
+        raise ConfigError(problems or "the file is empty", source=str(path), hint=hint)
+    return policy
+
+
+def _read(path: Path, hint: str) -> str:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(message="the file is not UTF-8 text", line=line)], source=str(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null character in it
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        hint = "driftline.example.yaml is a complete example to copy"
         raise ConfigError(f"cannot be read: {reason}", source=str(path), hint=hint) from error
-    return parse(text, str(path), folder=path.parent, environ=environ)
 
 
 def parse(

@@ -38,6 +38,13 @@ def default_threshold(method: str) -> float:
     return math.nan if known is None else float(known.default_threshold)
 
 
+MAXIMA: Final = {
+    **dict.fromkeys(("ks", "js", "hellinger", "tvd", "linf", "missing", "invalid", "unseen", "out_of_range"), 1.0),
+    "coverage": 2.0,
+}
+"""The largest effect that a bounded method can have: a threshold beyond it is never reached."""
+
+
 def looks_at_events(method: str) -> bool:
     """Whether the method scores whole events, and no columns."""
     from detectors import registry

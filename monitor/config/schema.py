@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, field
 
 from monitor.config.addresses import Address
+from monitor.config.decisions import AlertSettings, RetrainingSettings
 from monitor.config.methods import DEFAULT_DETECTORS, DEFAULT_METHODS, default_threshold
 from monitor.config.spans import Span
 from monitor.config.variants import Variants
@@ -210,6 +211,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             Drift(method="psi", threshold=0.2, verdict=False),
         )
     )
+    alerts: AlertSettings = AlertSettings()
+    """When people are told."""
+    retraining: RetrainingSettings = RetrainingSettings()
+    """When a pipeline is asked for a new model."""
 
     @property
     def pane_ms(self) -> int:

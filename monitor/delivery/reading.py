@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from sinks.errors import BadRecord, NewerRecord
-from sinks.records import decode, record_of, rejects_batch
+from sinks.records import RECORDS, decode, record_in, record_of, rejects_batch
 from sinks.records.reject_messages import decode_reject
 
 Partition = tuple[str, int]
@@ -76,7 +76,7 @@ def read(messages: Sequence[OwnMessage], takes: frozenset[str]) -> Reading:
         try:
             if message.is_reject:
                 rejects.append(decode_reject(message.headers, message.body))
-            else:
+            elif takes >= RECORDS.keys() or record_in(message.body).name in takes:
                 batch = decode(message.body)
                 if batch.num_rows and record_of(batch).name in takes:
                     batches.append(batch)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from monitor.delivery.reading import OwnMessage, Partition, Reading, read
 from sinks.destination import Written
-from sinks.errors import SinkRejected, SinkUnavailable
+from sinks.errors import DEFAULT_RETRY_AFTER_S, SinkRejected, SinkUnavailable
 from sinks.records import record_of
 from sinks.retry import Backoff
 
@@ -42,6 +42,14 @@ class CommitOffsets:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUp:
+    """These batches were tried for the whole retry window: put them where a person finds them, then say `gave_up`."""
+
+    batches: tuple[pa.RecordBatch, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Stop: a message that a later release wrote is next, and must stay unread."""
 
@@ -59,6 +67,8 @@ class DeliverStep:
         A write happens when so many rows are in hand, when the oldest has waited so long, or when nothing more waits.
     backoff
         The pauses between two tries.
+    retry_window_s
+        How long rows are tried, from the first refusal on, before they are given up; None: for ever.
     first
         Rows to write before any other: the references, without which profiles mean nothing in SQL.
     """
@@ -70,16 +80,19 @@ class DeliverStep:
         batch_rows: int,
         batch_interval_s: float,
         backoff: Backoff,
+        retry_window_s: float | None = None,
         first: Sequence[pa.RecordBatch] = (),
     ) -> None:
         self._takes = takes
         self._batch_rows = batch_rows
         self._batch_interval_s = batch_interval_s
         self._backoff = backoff
+        self._retry_window_s = float("inf") if retry_window_s is None else retry_window_s
         self._first = tuple(batch for batch in first if record_of(batch).name in takes)
         self._connected = False
         self._refusals = 0
         self._retry_s = 0.0
+        self._refused_s: float | None = None  # when what is in hand was first refused
         self._wrote_s = float("-inf")
         self.obstacle = ""
         """What the destination said when it was last out of reach; empty when it is not."""
@@ -98,6 +111,7 @@ class DeliverStep:
         self._rows = self._bytes = 0
         self._oldest_s: float | None = None
         self._ends: dict[Partition, int] = {}
+        self._refused_s = None
         self._read: dict[Partition, int] = {}  # the offset after the last that was read, until it is given out
         self._flushed = False  # all that was read was written: what follows is the commit
         self._newer: str = ""
@@ -135,7 +149,7 @@ class DeliverStep:
             if partition not in self._read:
                 self.done[partition] = max(self.done[partition] or 0, offset)
 
-    def next(self, now_s: float, *, quiet: bool) -> Write | CommitOffsets | Stop | None:
+    def next(self, now_s: float, *, quiet: bool) -> Write | CommitOffsets | GiveUp | Stop | None:
         """What to do now, if anything.
 
         Parameters
@@ -143,6 +157,8 @@ class DeliverStep:
         quiet
             Nothing more is waiting to be read.
         """
+        if self._hand and now_s >= self._expiry_s:
+            return GiveUp(self._hand, self.obstacle)
         if now_s < self._retry_s:
             return None
         if not self._connected or self.obstacle:
@@ -155,6 +171,11 @@ class DeliverStep:
             return CommitOffsets(dict(self._read))
         return Stop(self._newer) if self._newer else None
 
+    @property
+    def _expiry_s(self) -> float:
+        """When what is in hand is given up. Nothing more is read meanwhile, so that all of it was refused together."""
+        return float("inf") if self._refused_s is None else self._refused_s + self._retry_window_s
+
     def _due(self, now_s: float, *, quiet: bool) -> bool:
         if self._newer or not self.has_room:
             return True
@@ -165,7 +186,7 @@ class DeliverStep:
     def wait_s(self, now_s: float) -> float:
         """How long to wait for more, at most, before `next` may say something else although nothing came."""
         if self.obstacle:
-            return max(0.0, self._retry_s - now_s)
+            return max(0.0, min(self._retry_s, self._expiry_s if self._hand else float("inf")) - now_s)
         if self._oldest_s is None:
             return float("inf")
         return max(0.0, min(self._oldest_s + self._batch_interval_s, self._wrote_s + MIN_INTERVAL_S) - now_s)
@@ -195,14 +216,27 @@ class DeliverStep:
             self._refusals = 0 if any(accepted.values()) else self._refusals  # it gets on
             self.refused(written.because, now_s, chance)
             return accepted
-        self._connected, self.obstacle, self._refusals, self._retry_s = True, "", 0, 0.0
-        self._flushed = True
+        self._connected = True
+        self._is_done()
         return accepted
+
+    def gave_up(self) -> None:
+        """What was in hand lies where a person finds it: what comes next has its turn, and a window of its own."""
+        self._hand, self._rows, self._bytes = (), 0, 0
+        self._is_done()
+
+    def _is_done(self) -> None:
+        self.obstacle, self._refusals, self._retry_s, self._refused_s = "", 0, 0.0, None
+        self._flushed = True
 
     def refused(self, error: SinkUnavailable, now_s: float, chance: float) -> None:
         """The destination is out of reach: everything is sent again after a pause."""
         self.obstacle = str(error)
-        self._retry_s = now_s + self._backoff.pause_s(self._refusals, chance, asked_s=error.retry_after_s)
+        self._refused_s = now_s if self._refused_s is None else self._refused_s
+        pause_s = self._backoff.pause_s(self._refusals, chance, asked_s=error.retry_after_s)
+        if error.retry_after_s > DEFAULT_RETRY_AFTER_S:
+            pause_s = max(pause_s, error.retry_after_s)  # it said so itself (Retry-After): not one moment earlier
+        self._retry_s = now_s + pause_s
         self._refusals += 1
 
     def committing(self, commit: CommitOffsets) -> float | None:

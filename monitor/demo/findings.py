@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from monitor.demo.performance import read_performance_lines
 from sinks.clickhouse.client import connect
 
 _TOP = 2
@@ -61,6 +62,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     n_columns_unscored: int
     months: list[MonthFinding]
     segments: list[SegmentFinding]
+    performance: list[str] = []
+    """Lines about how good the model was; see `monitor.replay.performance`."""
 
 
 def read_findings(dsn: str, n_months: int) -> Findings:
@@ -122,6 +125,7 @@ def read_findings(dsn: str, n_months: int) -> Findings:
                 SegmentFinding(segment=s, week_end=end, direction=d, quantity=q, before=b, after=a)
                 for s, end, d, q, b, a in segments
             ],
+            performance=read_performance_lines(client),
         )
 
 

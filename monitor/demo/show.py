@@ -5,6 +5,7 @@ import calendar
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from monitor.demo.findings import Findings
 
@@ -51,6 +52,10 @@ def show_findings(console: Console, findings: Findings, n_open: int, elapsed_s: 
             f"  the score moved most in [bold]{one.segment}[/]: {one.quantity} {one.direction}, {one.before:.2f} -> "
             f"{one.after:.2f} in the week to {one.week_end}"
         )
+    if findings.performance:
+        console.print()
+    for line in findings.performance:
+        console.print(Text(line), soft_wrap=True)
 
 
 def _bar(value: int, highest: int) -> str:

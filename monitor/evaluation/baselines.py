@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 from detectors.baseline import Counts
 from detectors.panes import PaneStudy
-from detectors.reference import Reference
-from detectors.stack import Stack, added, stacked
+from detectors.reference import WHOLE, Reference
+from detectors.stack import Stack, added
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.panes import Group, Panes
+from monitor.evaluation.same_seasons import same_seasons
 from monitor.evaluation.state import PaneId
 from monitor.evaluation.trail import Trail
 from monitor.evaluation.watched import Watched
-from monitor.eventtime.seasons import seasons_in
 from monitor.eventtime.windows import Window
 
 
@@ -36,7 +36,7 @@ class Baselines:
             before = [(pane, self._stack_of(pane)) for pane in self._before(reference.digest, window.start_ms)]
             return _live(self._trail.baseline(reference, before, window.start_ms, compare.trailing_ms))
         if compare.season:
-            return self._season(compare, reference, window)
+            return same_seasons(compare, reference, self._rows(group, window), self._model.sums)
         if compare.version == group[0]:
             return None
         inside = self._panes.starting(window.start_ms, window.end_ms, (compare.version, group[1]))
@@ -49,17 +49,15 @@ class Baselines:
         first_ms = self._trail.first_ms(start_ms)
         return [pane for pane in self._living[digest] if first_ms <= pane.start_ms and pane.end_ms <= start_ms]
 
-    def _season(self, compare: Compare, reference: Reference, window: Window) -> Counts | None:
-        assert compare.season is not None
-        known = reference.seasons.get(compare.season_name, {})
-        numbers = tuple(n for n in seasons_in(window, compare.season, compare.timezone) if n in known)
-        if not numbers:
-            return None
-        key = ("season", reference.digest, compare.season_name, numbers)
-        stack = self._model.sums.get(
-            key, (), lambda: added(reference.layout, [stacked(reference.layout, known[number]) for number in numbers])
-        )
-        return Counts(stack=stack, live=False)
+    def _rows(self, group: Group, window: Window) -> list[tuple[Window, int]]:
+        """The panes whole in a window of a group, and the rows of the whole in each."""
+        inside = self._panes.starting(window.start_ms, window.end_ms, group)
+        stacks = [(pane, self._stack_of(pane)) for pane in inside if pane.end_ms <= window.end_ms]
+        return [
+            (Window(start_ms=pane.start_ms, end_ms=pane.end_ms), int(stack.events[stack.names.index(WHOLE), 0]))
+            for pane, stack in stacks
+            if WHOLE in stack.names
+        ]
 
 
 _FOREVER = 1 << 62

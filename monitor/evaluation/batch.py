@@ -7,6 +7,8 @@ changes of state, and the offset to go on from.
 
 from typing import Final
 
+from monitor.decisions.stage import DecisionStage
+from monitor.decisions.wire import encode_alert, encode_retraining
 from monitor.evaluation.evaluator import Evaluator, Step
 from monitor.evaluation.overlay import Overlay
 from monitor.evaluation.results import Source
@@ -23,18 +25,28 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 class EvaluationBatch:
     """One transaction in the making.
 
+    Parameters
+    ----------
+    decisions
+        What makes alerts and requests of the results; None: nothing does.
+
     Attributes
     ----------
     results : list[bytes]
         Messages for `drift.results`, in the order of what they came from.
+    alerts, requests : list[tuple[bytes, bytes]]
+        Messages for `drift.alerts` and `drift.retraining`: dedupe key, and CloudEvent.
     steps : list[Step]
         What each message led to; empty for those that were skipped.
     next_offset : int
         Where the source is to be read on from once this is committed; -1 while nothing was taken.
     """
 
-    def __init__(self, evaluator: Evaluator, state: KeyValue) -> None:
+    def __init__(self, evaluator: Evaluator, state: KeyValue, decisions: DecisionStage | None = None) -> None:
         self.results: list[bytes] = []
+        self.alerts: list[tuple[bytes, bytes]] = []
+        self.requests: list[tuple[bytes, bytes]] = []
+        self._decisions = decisions
         self.steps: list[Step] = []
         self.next_offset = -1
         self._evaluator = evaluator
@@ -61,9 +73,18 @@ class EvaluationBatch:
         self._take(self._evaluator.advance(self._overlay, decode(value), source), source)
         self.skip(source)
 
-    def _take(self, step: Step, source: Source) -> None:
-        results = [encode(batch, source) for batch in step.results]
-        writes = [*step.writes, step.seal]
+    def _take(self, step: Step, source: Source, *, further: bool = False) -> None:
+        rows, decided = list(step.results), []
+        if self._decisions is not None:
+            told = self._decisions.advance(
+                self._overlay, step.results, offset=source.offset, now_ms=step.watermarks_ms, further=further
+            )
+            rows += told.batches()
+            decided = told.writes
+            self.alerts += [(alert.dedupe_key.encode(), encode_alert(alert)) for alert in told.alerts]
+            self.requests += [(one.dedupe_key.encode(), encode_retraining(one)) for one in told.requests]
+        results = [encode(batch, source) for batch in rows]
+        writes = [*step.writes, *decided, step.seal]
         self._overlay.update(writes)
         self.results += results
         self.steps.append(step)
@@ -76,7 +97,7 @@ class EvaluationBatch:
         if step is None:
             return False
         absorbed = read_seal(self._overlay).absorbed
-        self._take(step, Source(topic=topic, partition=partition, offset=absorbed))
+        self._take(step, Source(topic=topic, partition=partition, offset=absorbed), further=True)
         self.next_offset = absorbed + 1
         return True
 

@@ -22,6 +22,7 @@ from detectors.performance.sketch import PerformanceSketch, shapes_of
 from detectors.performance.space import PerformanceSpace
 from detectors.reference import Reference
 from detectors.sketch import Sketch
+from monitor.evaluation.sketch_cache import SketchCache
 from monitor.evaluation.state import PaneId
 from monitor.evaluation.watched import segments_of
 from monitor.sketching.messages import ErrorSums
@@ -138,15 +139,17 @@ class MatchedChunking:
         self.n_chunks = -(-len(segments) // per_chunk)
 
 
-def added(parts: Iterable[Counted], space: PerformanceSpace) -> Counted:
+def added(parts: Iterable[Counted], space: PerformanceSpace, cache: SketchCache) -> Counted:
     """The sum of one or more."""
     first, *others = parts
     if not others:
         return first
-    sketch = PerformanceSketch.decode(first.sketch, space)
+    sketch = cache.decode(first.sketch, space)
     for other in others:
         sketch = sketch.merge(PerformanceSketch.decode(other.sketch, space))
-    return Counted(sketch=sketch.encode(), delays=added_delays([first.delays, *(other.delays for other in others)]))
+    return Counted(
+        sketch=cache.encode(sketch), delays=added_delays([first.delays, *(other.delays for other in others)])
+    )
 
 
 def added_delays(parts: Iterable[dict[int, int]]) -> dict[int, int]:

@@ -16,39 +16,32 @@ left the state (`Watched.performance_life_ms`) are counted as late, never silent
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import numpy as np
 
 from detectors.performance.delay import N_DELAY_CELLS
 from detectors.performance.sketch import PerformanceSketch
-from detectors.performance.space import PerformanceSpace
 from detectors.reference import WHOLE
 from detectors.sketch import Sketch
 from monitor.evaluation.error_turn import ErrorTurn
+from monitor.evaluation.matched_panes import ChunkId, MatchedPanes, pane_of, with_chunks
 from monitor.evaluation.overlay import Write
 from monitor.evaluation.panes import Group, Panes
 from monitor.evaluation.performance_rows import performance_results
 from monitor.evaluation.performance_state import (
-    MAX_WAITING,
     Counted,
     LabelledIndex,
-    MatchedChunk,
-    MatchedChunking,
-    added,
     added_delays,
     errors_key,
     labelled_key,
-    matched_key,
     matched_name,
-    said_alone,
 )
 from monitor.evaluation.performance_window import PerformanceWindow
 from monitor.evaluation.results import Results, Source
-from monitor.evaluation.state import KeyValue, ModelIndex, PaneChunk, PaneId, pack, pane_key, read
+from monitor.evaluation.state import KeyValue, ModelIndex, PaneId, pack, read
 from monitor.evaluation.turn import Turn
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.windows import Window, longest_ms
@@ -60,8 +53,6 @@ CHECKPOINTS: Final = (1, 4, 16, 64, 256, 1024)
 LATE, LATE_ERROR, UNMEASURED = "late_label", "late_error", "unmeasured"
 """What becomes of matches: of predictions that have left the state; not given to detectors, for their pane of label
 time was closed; of a model or reference that has no performance space here."""
-
-_ChunkId = tuple[PaneId, int]
 
 
 class PerformanceTurn:
@@ -93,11 +84,7 @@ class PerformanceTurn:
         self._repeated = self._index.absorbed == source.offset
         self._waiting = {start_ms: set(panes) for start_ms, panes in self._index.waiting.items()}
         self._settled: set[PaneId] = set(self._index.settled) if self._repeated else set()
-        self._chunks: dict[_ChunkId, MatchedChunk] = {}
-        self._frozen: set[_ChunkId] = set()
-        self._chunkings: dict[str, MatchedChunking | None] = {}
-        self._matched: dict[PaneId, dict[str, PerformanceSketch]] = {}
-        self._predicted: dict[PaneId, dict[str, Sketch]] = {}
+        self._matched = MatchedPanes(model, state, source.offset, turn)
         self._errors = ErrorTurn(model, state, source, self._index.versions, self._open_ms, self._closed_ms)
         if before_ms is not None:
             self._panes.forget(before_ms - model.performance_life_ms)
@@ -107,17 +94,22 @@ class PerformanceTurn:
     def absorb(self, deltas: Sequence[PerformanceDelta]) -> None:
         """Take in the message's matches, and what the ordinary state lets go of."""
         for pane in sorted(self._turn.touched):
-            chunking = self._chunking(pane.reference)
+            chunking = self._matched.chunking(pane.reference)
             if chunking is not None:
                 self._panes.told_apart(pane.version, pane.end_ms, self._model.max_versions)
-                self._panes.add(_with_chunks(pane, chunking.n_chunks))
+                self._panes.add(with_chunks(pane, chunking.n_chunks))
         for pane in sorted(self._turn.removed):
-            self._keep_predicted(pane)
-        parts: dict[_ChunkId, dict[int, dict[str, list[Counted]]]] = defaultdict(
+            # Where a reference's file is gone nothing can be counted on it any more.
+            chunking = self._matched.chunking(pane.reference) if pane.reference in self._model.references else None
+            if chunking is not None and not self._is_late(pane):
+                kept = self._matched.keep_predicted(pane, chunking)
+                if kept is not None:
+                    self._panes.add(kept)
+        parts: dict[ChunkId, dict[int, dict[str, list[Counted]]]] = defaultdict(
             lambda: defaultdict(lambda: defaultdict(list))
         )
         for delta in deltas:
-            chunking = self._chunking(delta.reference)
+            chunking = self._matched.chunking(delta.reference)
             if chunking is None:
                 self.counts[UNMEASURED] += sum(entry.n for entry in delta.entries if entry.segment == WHOLE)
                 continue
@@ -143,7 +135,7 @@ class PerformanceTurn:
                 start_ms = self._label_pane(error.label_pane_ms, delta.pane_ms)
                 self.counts[LATE_ERROR] += self._errors.add(version, delta.reference, start_ms, error.sums)
         for chunk_id, by_label_pane in sorted(parts.items()):
-            self._wait(chunk_id, by_label_pane)
+            self._matched.wait(chunk_id, by_label_pane)
 
     def _label_pane(self, start_ms: int, delta_ms: int) -> int:
         """Our pane of label time that holds the end of a delta's: all of it is complete when ours is closed."""
@@ -152,37 +144,6 @@ class PerformanceTurn:
     def _is_late(self, pane: PaneId) -> bool:
         before_ms = self._before_ms
         return before_ms is not None and pane.end_ms <= before_ms - self._model.performance_life_ms
-
-    def _keep_predicted(self, pane: PaneId) -> None:
-        """An ordinary pane leaves the state: keep what estimates need of it."""
-        if pane.reference not in self._model.references:  # its file is gone: nothing can be counted on it any more
-            return
-        chunking = self._chunking(pane.reference)
-        if chunking is None or self._is_late(pane):
-            return
-        own = _with_chunks(pane, chunking.n_chunks)
-        layout = self._turn.reference(pane.reference).layout
-        kept: dict[int, dict[str, bytes]] = defaultdict(dict)
-        for number in range(pane.n_chunks):
-            leaving = read(self._state, pane_key(self._model.name, pane, number), PaneChunk, _NOTHING)
-            for segment, data in leaving.sketches.items():
-                kept[chunking.of_segment[segment]][segment] = said_alone(Sketch.decode(data, layout)).encode()
-        for number, predicted in kept.items():
-            chunk = self._chunk((own, number))
-            self._change((own, number), chunk, predicted={**chunk.predicted, **predicted})
-            self._panes.add(own)
-
-    def _wait(self, chunk_id: _ChunkId, by_label_pane: Mapping[int, Mapping[str, list[Counted]]]) -> None:
-        chunk, space = self._chunk(chunk_id), self._space(chunk_id[0].reference)
-        waiting = {start_ms: dict(segments) for start_ms, segments in chunk.waiting.items()}
-        for start_ms, segments in by_label_pane.items():
-            own = waiting.setdefault(start_ms, {})
-            for segment, parts in segments.items():
-                own[segment] = added([own[segment], *parts] if segment in own else parts, space)
-        while len(waiting) > MAX_WAITING:
-            first, second = sorted(waiting)[:2]
-            waiting[second] = _joined(waiting[second], waiting.pop(first), space)
-        self._change(chunk_id, chunk, waiting=waiting)
 
     # Settle and measure -----------------------------------------------------------------------------------------------
 
@@ -195,29 +156,16 @@ class PerformanceTurn:
             self.results.add_rows("drift_verdict", self._errors.close(self._turn.reference))
         for pane in sorted(self._settled):
             for number in range(pane.n_chunks):
-                self._settle_chunk((pane, number))
+                self._matched.settle((pane, number), closed_ms)
         for group, window in sorted(self._due()):
             self._measure(group, window)
-
-    def _settle_chunk(self, chunk_id: _ChunkId) -> None:
-        chunk, closed_ms = self._chunk(chunk_id), self._closed_ms
-        ripe = sorted(start_ms for start_ms in chunk.waiting if closed_ms is not None and start_ms < closed_ms)
-        if not ripe:
-            return
-        space = self._space(chunk_id[0].reference)
-        settled: Mapping[str, Counted] = chunk.settled
-        for start_ms in ripe:
-            settled = _joined(settled, chunk.waiting[start_ms], space)
-        left = {start_ms: own for start_ms, own in chunk.waiting.items() if start_ms not in ripe}
-        at_ms = max(chunk.settled_ms, ripe[-1] + self._model.pane_ms)
-        self._change(chunk_id, chunk, settled=dict(settled), settled_ms=at_ms, waiting=left)
 
     def _due(self) -> set[tuple[Group, Window]]:
         """The windows to measure: all have ended by the watermark."""
         until_ms = self._watermark_ms
         if until_ms is None:
             return set()
-        due = {key for key in self._turn.due if self._chunking(key[0][1]) is not None}
+        due = {key for key in self._turn.due if self._matched.chunking(key[0][1]) is not None}
         due |= self._windows(self._settled, None, until_ms)
         closed_ms, open_ms = self._closed_ms, self._open_ms
         if closed_ms is None or closed_ms == open_ms:
@@ -251,7 +199,7 @@ class PerformanceTurn:
         return [*takewhile(lambda age_ms: age_ms < final_ms, (n * pane_ms for n in CHECKPOINTS)), final_ms]
 
     def _measure(self, group: Group, window: Window) -> None:
-        reference, space = self._turn.reference(group[1]), self._space(group[1])
+        reference, space = self._turn.reference(group[1]), self._matched.space(group[1])
         inside = [
             pane for pane in self._panes.starting(window.start_ms, window.end_ms, group) if pane.end_ms <= window.end_ms
         ]
@@ -260,15 +208,15 @@ class PerformanceTurn:
         delays, events = [], []
         label_ms = window.end_ms
         for pane in inside:
-            for segment, own in self._matches(pane).items():
+            for segment, own in self._matched.matches(pane).items():
                 matched[segment] = matched[segment].merge(own) if segment in matched else own
-            said = self._predictions(pane)
+            said = self._matched.predictions(pane)
             for segment, sketch in said.items():
                 predicted[segment] = predicted[segment].merge(sketch) if segment in predicted else sketch
             if WHOLE in said:
                 events.append((pane.start_ms, said[WHOLE].n))
             for number in range(pane.n_chunks):
-                chunk = self._chunk((pane, number))
+                chunk = self._matched.chunk((pane, number))
                 label_ms = max(label_ms, chunk.settled_ms)
                 if WHOLE in chunk.settled:
                     delays.append(chunk.settled[WHOLE].delays)
@@ -303,67 +251,13 @@ class PerformanceTurn:
         self.results.add_rows("performance_part", found.parts)
         self.results.add_rows("drift_verdict", found.verdicts)
 
-    # What is kept -----------------------------------------------------------------------------------------------------
-
-    def _space(self, digest: str) -> PerformanceSpace:
-        space = self._model.space_of(self._turn.reference(digest))
-        assert space is not None  # or nothing of it would have been kept
-        return space
-
-    def _chunking(self, digest: str) -> MatchedChunking | None:
-        """How a reference's matches are dealt; None where it has no space."""
-        if digest not in self._chunkings:
-            reference = self._turn.reference(digest)
-            space = self._model.space_of(reference)
-            self._chunkings[digest] = None if space is None else MatchedChunking(reference, space)
-        return self._chunkings[digest]
-
-    def _chunk(self, chunk_id: _ChunkId) -> MatchedChunk:
-        if chunk_id not in self._chunks:
-            key = matched_key(self._model.name, *chunk_id)
-            chunk = self._chunks[chunk_id] = read(self._state, key, MatchedChunk, MatchedChunk())
-            if chunk.absorbed >= self._source.offset:
-                self._frozen.add(chunk_id)  # it has what this message does to it
-        return self._chunks[chunk_id]
-
-    def _change(self, chunk_id: _ChunkId, chunk: MatchedChunk, **changes: Any) -> None:
-        if chunk_id not in self._frozen:
-            self._chunks[chunk_id] = msgspec.structs.replace(chunk, absorbed=self._source.offset, **changes)
-            self._matched.pop(chunk_id[0], None)
-
-    def _matches(self, pane: PaneId) -> dict[str, PerformanceSketch]:
-        """What is settled of a pane, by segment."""
-        if pane not in self._matched:
-            space = self._space(pane.reference)
-            self._matched[pane] = {
-                segment: PerformanceSketch.decode(counted.sketch, space)
-                for number in range(pane.n_chunks)
-                for segment, counted in self._chunk((pane, number)).settled.items()
-            }
-        return self._matched[pane]
-
-    def _predictions(self, pane: PaneId) -> dict[str, Sketch]:
-        """The predictions of a pane, labelled or not, by segment."""
-        if pane not in self._predicted:
-            ordinary = _with_chunks(pane, self._turn.chunking(pane.reference).n_chunks)
-            found = {segment: said_alone(sketch) for segment, sketch in self._turn.sketches(ordinary).items()}
-            if not found:
-                layout = self._turn.reference(pane.reference).layout
-                found = {
-                    segment: Sketch.decode(data, layout)
-                    for number in range(pane.n_chunks)
-                    for segment, data in self._chunk((pane, number)).predicted.items()
-                }
-            self._predicted[pane] = found
-        return self._predicted[pane]
-
     def writes(self) -> list[Write]:
         """What changed. None removes a key."""
         model, offset = self._model, self._source.offset
         # Panes that leave the state need not wait any more.
-        gone = {_key(pane) for pane in self._panes.removed}
+        gone = {pane_of(pane) for pane in self._panes.removed}
         waiting = {
-            start_ms: tuple(sorted(pane for pane in panes if _key(pane) not in gone))
+            start_ms: tuple(sorted(pane for pane in panes if pane_of(pane) not in gone))
             for start_ms, panes in sorted(self._waiting.items())
         }
         index = LabelledIndex(
@@ -379,12 +273,7 @@ class PerformanceTurn:
         ):  # fmt: skip
             changed.append((labelled_key(model.name), pack(index)))
         changed += self._panes.writes(lateness_ms=model.lateness_ms, horizon_ms=model.performance_life_ms)
-        changed += [
-            (matched_key(model.name, *chunk_id), pack(chunk))
-            for chunk_id, chunk in self._chunks.items()
-            if chunk.absorbed == offset and _key(chunk_id[0]) not in gone
-        ]
-        return changed + self._errors.writes()
+        return changed + self._matched.writes(gone) + self._errors.writes()
 
 
 def expire_matched(model: str, state: KeyValue, offset: int, watermark_ms: int) -> tuple[bool, list[Write]]:
@@ -407,25 +296,6 @@ def _floor(at_ms: int | None, pane_ms: int) -> int | None:
     return None if at_ms is None else at_ms // pane_ms * pane_ms
 
 
-def _key(pane: PaneId) -> tuple[int, int, str, str]:
-    return (pane.start_ms, pane.pane_ms, pane.version, pane.reference)
-
-
-def _with_chunks(pane: PaneId, n_chunks: int) -> PaneId:
-    return PaneId(
-        start_ms=pane.start_ms, pane_ms=pane.pane_ms, version=pane.version, reference=pane.reference, n_chunks=n_chunks
-    )
-
-
-def _joined(one: Mapping[str, Counted], other: Mapping[str, Counted], space: PerformanceSpace) -> dict[str, Counted]:
-    """The sums by segment."""
-    parts = {segment: [own[segment] for own in (one, other) if segment in own] for segment in {*one, *other}}
-    return {segment: added(own, space) for segment, own in sorted(parts.items())}
-
-
 def _has_matches(sketch: PerformanceSketch) -> bool:
     """Whether anything is left after corrections."""
     return sketch.n != 0 or sketch.n_invalid != 0 or not sketch.settled
-
-
-_NOTHING: Final = PaneChunk(absorbed=-1, sketches={})

@@ -21,9 +21,13 @@ class PerformanceWindow:
     reference: on whose grid its predictions were counted; `reference.performance` is what it says of performance.
     space: in whose cells the matches were counted.
     window: in prediction time.
-    label_ms: how far the time of labels is complete, milliseconds since 1970.
+    label_ms: how far the time of labels is complete, milliseconds since 1970: the end of the last pane of label time
+        that brought matches, or a later checkpoint (`monitor.evaluation.performance_turn`); at most the window's end
+        and its horizon, and then the window is final.
     matched: by segment, the matches; only segments that have some.
-    predicted: by segment, all events of the window, labelled or not: the same sketches that drift is computed from.
+    predicted: by segment, all events of the window, labelled or not: the sketches that drift is computed from, with the
+        counts of the prediction's own columns alone (`monitor.evaluation.performance_state.said_alone`), so that they
+        are the same when labels come weeks later.
     delays: (N_DELAY_CELLS,) matches of the whole by the delay of their label (`detectors.performance.delay`).
     panes: start of each pane in milliseconds and its events, of the whole; what is due follows from their ages.
     pane_ms: the length of these panes.

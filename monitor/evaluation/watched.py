@@ -11,6 +11,7 @@ from detectors.settings import Setting
 from monitor.config.schema import MATURE_AT
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.pane_cache import PaneCache, SumCache
+from monitor.evaluation.sketch_cache import SketchCache
 from monitor.eventtime.windows import WindowShape, longest_ms, pane_length_ms
 
 
@@ -43,6 +44,7 @@ class Watched:
     concept_drift: tuple[SequentialDetector, ...] = ()
     cache: PaneCache = field(default_factory=PaneCache, compare=False, repr=False)
     sums: SumCache = field(default_factory=SumCache, compare=False, repr=False)
+    matched: SketchCache = field(default_factory=SketchCache, compare=False, repr=False)
     _spaces: dict[str, PerformanceSpace | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property

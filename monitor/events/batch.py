@@ -102,9 +102,12 @@ class Decoded:
         events read; a message that cannot be divided counts as one.
     labels
         likewise at most one batch a model, of what label topics brought.
+    complete_ms
+        no row that is still to come is earlier; None: that is not known.
     """
 
     batches: Sequence[Batch]
     rejects: Sequence[Rejected]
     n_events: int
     labels: "Sequence[LabelBatch]" = ()
+    complete_ms: int | None = None

@@ -4,8 +4,8 @@ import numpy as np
 
 from detectors.arrays import Codes, Floats
 from detectors.columns import CODE_INVALID, CODE_NULL, NULL, Column
-from monitor.events.lookup import ASK, CodeTable, column_table, dimension_table
-from monitor.events.models import LABEL, SCORE, ModelSpec, Role
+from monitor.events.lookup import ASK, CodeTable, column_table, dimension_codes, dimension_table, known_codes
+from monitor.events.models import CLASSES, LABEL, SCORE, ModelSpec, Role
 
 
 class Frame:
@@ -21,6 +21,10 @@ class Frame:
         name to row of `Batch.codes`, features only.
     score
         row of `@score`, or None when the reference has none or the role is "features"; label: of `@label`.
+    times
+        how timestamps are read.
+    bare_classes
+        whether an integer in the place of the label's object is a class.
     with_ids
         whether the hashes of ids are wanted.
     feature_rows, prediction_rows
@@ -49,18 +53,20 @@ class Frame:
         self.prediction_rows = ([] if score is None else [score], [] if label is None else [label])
         self.score = score if role == "predictions" else None
         self.label = label if role == "predictions" else None
+        self.bare_classes = self.label is not None and spec.task in CLASSES
         self.with_ids = spec.with_ids and role == "predictions"
         self.columns: tuple[Column, ...] = tuple(layout.columns[index] for index in layout.categorical)
-        self.known = tuple(column.codes() for column in self.columns)
+        self.known = tuple(map(known_codes, self.columns))
         self.dimensions = tuple(spec.dimensions)
         self.rest = tuple(len(values) for values in spec.dimensions.values())
-        self.indices = tuple({value: i for i, value in enumerate(values)} for values in spec.dimensions.values())
+        self.indices = tuple(map(dimension_codes, spec.dimensions.values()))
         self.n_numeric = len(layout.numeric)
         self.n_categorical = len(layout.categorical)
         self.reserved = spec.mapping.reserved
+        self.times = spec.mapping.times
         dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
         tables: list[CodeTable] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
-        tables.append(CodeTable(codes={}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))
+        tables.append(CodeTable(codes={"": CODE_NULL}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))
         if self.label is not None:
             tables[-1] = tables[self.label]
         self.tables = tuple(tables)
@@ -84,6 +90,11 @@ class Frame:
         """The row of the numeric matrix for a flat event's `score`."""
         return self.n_numeric
 
+    @property
+    def bare_score(self) -> int:
+        """The row of the numeric matrix for a number in the place of the score's object."""
+        return self.n_numeric + 1
+
     def blank(self, n: int) -> tuple[Floats, Codes]:
-        """Numeric (n_numeric + 1, n) and codes (n_codes, n), all null."""
-        return np.full((self.n_numeric + 1, n), NULL), np.full((self.n_codes, n), CODE_NULL, dtype=np.int32)
+        """Numeric (n_numeric + 2, n) and codes (n_codes, n), all null."""
+        return np.full((self.n_numeric + 2, n), NULL), np.full((self.n_codes, n), CODE_NULL, dtype=np.int32)

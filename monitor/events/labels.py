@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 
 from detectors.columns import NULL
-from monitor.events.arrow.arrays import categories, milliseconds, numbers
+from monitor.events.arrow.arrays import categories, numbers
 from monitor.events.arrow.decoder import ArrowDecoder
 from monitor.events.arrow.ids import id_hashes
 from monitor.events.arrow.places import mapped
+from monitor.events.arrow.times import milliseconds, no_time_of
 from monitor.events.batch import Rejected
 from monitor.events.decoder import Format, choose
 from monitor.events.identity import hash_of
@@ -22,7 +23,8 @@ from monitor.events.label_mapping import LabelMapping
 from monitor.events.mapping import MODEL, path
 from monitor.events.models import Limits, Task
 from monitor.events.reasons import Reason
-from monitor.events.values import MAX_TEXT, category, clean, number, timestamp
+from monitor.events.times import TimeRule
+from monitor.events.values import MAX_TEXT, category, clean, number
 
 _CLASSES: Final = ("binary", "multiclass")
 _DAYS_AHEAD_MS: Final = 86_400_000
@@ -37,6 +39,7 @@ class LabelSpec(msgspec.Struct, frozen=True, kw_only=True):
     task: with "regression" a label is a number; with "binary" and "multiclass" a class, numbers spelled as categories
         are; with "none" a number stays one, and text or a boolean is a class.
     mapping: where things lie.
+    times: how timestamps are read.
     max_ahead_ms: a timestamp later than now by more than this is rejected.
     untimed_ms: the time of all labels, whatever they say: of those that have none; None: each says its own.
     """
@@ -44,6 +47,7 @@ class LabelSpec(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     task: Task = "none"
     mapping: LabelMapping = LabelMapping()
+    times: TimeRule = TimeRule(min_ms=0)
     max_ahead_ms: int = _DAYS_AHEAD_MS
     untimed_ms: int | None = None
 
@@ -167,9 +171,9 @@ class LabelDecoder:
         if identity is UNSET or identity is None or not isinstance(identity, str | int) or isinstance(identity, bool):
             raise Refused(Reason.MISSING_ID, f"{spec.mapping.id} is no text and no integer", spec.name)
         at = spec.untimed_ms if spec.untimed_ms is not None else resolve(event, model.timestamp)
-        time_ms = timestamp(at)
+        time_ms = spec.untimed_ms if spec.untimed_ms is not None else spec.times.read(at)
         if time_ms is None:
-            raise no_time(at, spec.mapping.timestamp, spec.name)
+            raise no_time(at, spec.mapping.timestamp, spec.times, spec.name)
         _check_time(time_ms, now_ms, spec)
         label = _label(resolve(event, model.label), spec)
         value = _value(resolve(event, model.value), spec)
@@ -216,7 +220,8 @@ class LabelDecoder:
                 if not ids[row].any():
                     raise Refused(Reason.MISSING_ID, f"{spec.mapping.id} is no text and no integer", spec.name)
                 if times[row] < 0:
-                    raise Refused(Reason.BAD_TIMESTAMP, f"{spec.mapping.timestamp} is no time", spec.name)
+                    where = spec.mapping.timestamp
+                    raise no_time_of(batch, row, mapped(batch.schema, where), where, spec.times, spec.name)
                 _check_time(int(times[row]), now_ms, spec)
                 label, value = _label(labels[row], spec), float(values[row])
                 if np.isinf(value):
@@ -250,12 +255,10 @@ class _Model:
     def _times(self, place: Any, batch: Any) -> Any:
         if self.spec.untimed_ms is not None:
             return np.full(batch.num_rows, self.spec.untimed_ms)
-        return np.full(batch.num_rows, -1) if place is None else milliseconds(place.of(batch))
+        return np.full(batch.num_rows, -1) if place is None else milliseconds(place.of(batch), self.spec.times)
 
 
 def _check_time(time_ms: int, now_ms: int, spec: LabelSpec) -> None:
-    if time_ms < 0:
-        raise bad_time(time_ms, 0, spec.name)
     if time_ms > now_ms + spec.max_ahead_ms:
         raise bad_time(time_ms, now_ms, spec.name)
 
@@ -268,7 +271,7 @@ def _label(label: object, spec: LabelSpec) -> float | str:
     is_number = isinstance(label, int | float) and not isinstance(label, bool)
     if spec.task == "regression" or (spec.task == "none" and is_number):
         found = number(label)
-        if not np.isfinite(found):
+        if isinstance(label, bool) or not np.isfinite(found):
             raise Refused(Reason.SCHEMA, f"{where} is no finite number", spec.name)
         return found
     text = category(label)

@@ -15,6 +15,9 @@ ASK: Final = -9
 MISSING: Final = -1
 """The code of a segment value that is null or not there."""
 
+BOOLEANS: Final = (("false", "true"), ("0", "1"))
+"""How booleans are spelled: as JSON and Arrow have them, and as data frames and CSV files often do."""
+
 NULL, INVALID, OTHER = 3, 4, 5
 """Columns of `PackedTables.info`: the codes of null, of an invalid value, and of a value not in the table."""
 
@@ -35,13 +38,32 @@ class CodeTable(msgspec.Struct, frozen=True, kw_only=True):
 
 def column_table(column: Column) -> CodeTable:
     """The table of a categorical column. Texts it does not hold are for Python to name."""
-    return CodeTable(codes=column.codes(), null=CODE_NULL, invalid=CODE_INVALID, other=ASK)
+    return CodeTable(codes={**known_codes(column), "": CODE_NULL}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK)
 
 
 def dimension_table(values: Iterable[str]) -> CodeTable:
     """The table of a segment dimension: a value's index, their number for every other value."""
-    index = {value: code for code, value in enumerate(values)}
-    return CodeTable(codes=index, null=MISSING, invalid=len(index), other=len(index))
+    values = tuple(values)
+    codes = {**dimension_codes(values), "": MISSING}
+    return CodeTable(codes=codes, null=MISSING, invalid=len(values), other=len(values))
+
+
+def known_codes(column: Column) -> dict[str, int]:
+    """The code of every text that stands for a category of a column."""
+    return _with_booleans(column.codes())
+
+
+def dimension_codes(values: Iterable[str]) -> dict[str, int]:
+    """The code of every text that stands for a value of a segment dimension."""
+    return _with_booleans({value: code for code, value in enumerate(values)})
+
+
+def _with_booleans(codes: dict[str, int]) -> dict[str, int]:
+    """With 1 and 0 for true and false, or the other way round, where there is nothing else."""
+    for known, other in (BOOLEANS, BOOLEANS[::-1]):
+        if codes and codes.keys() <= set(known):
+            return codes | {alias: codes[value] for value, alias in zip(known, other, strict=True) if value in codes}
+    return codes
 
 
 class PackedTables:

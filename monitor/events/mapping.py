@@ -1,13 +1,18 @@
 """Where in an event each thing lies, so that logs that already exist need no rewriting."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+
+from monitor.events.times import MIN_TIMESTAMP_MS, TimeRule, Unit
 
 MODEL: Final = "model"
 SEGMENTS: Final = "segments"
 FLAT_SCORE: Final = "score"
 FLAT_LABEL: Final = "label"
+
+PLACES: Final = ("timestamp", "prediction_id", "version", "features", "score", "label", "target")
+"""The keys that are paths."""
 
 _SCORE = "prediction.score"
 _LABEL = "prediction.label"
@@ -16,25 +21,36 @@ _LABEL = "prediction.label"
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Dotted paths into a JSON event; column names in Arrow and flat files. `model` and `segments` are fixed names.
 
-    With the default paths `prediction` may also be a bare number (the score), or a bare text or boolean (the label);
-    likewise for the object that any other score or label path ends in, and for a column of that object's name.
+    With the default paths `prediction` may also be a bare number (the score; an integer is the label where the task is
+    binary or multiclass), or a bare text or boolean (the label); a `score` of a flat event comes before such a number.
+    Likewise for the object that any other score or label path ends in, and for a column of that object's name.
 
     Attributes
     ----------
     timestamp
-        integer milliseconds UTC, or RFC 3339 with an offset.
+        a number of `timestamp_unit` since 1970 UTC, or RFC 3339.
+    feature_names
+        of the features where events have them as a list, in its order.
+    timestamp_unit
+        of numbers. What then lies before `min_time` is refused with the unit that would fit.
+    timezone
+        whose clocks times without an offset are of.
+    min_time_ms
+        the earliest time that is none of a broken clock, or of another unit.
     prediction_id
         text or an integer; may be absent.
     version
         text or an integer; absent is the version "".
     features
         the object that holds the features. An event with no object there is flat: its features lie at its top
-        level. One that has none of them there either says nothing of features: they are absent, which is no null. In
+        level. One that has none of them there either says nothing of features: they are absent, which is no null. A
+        list there holds the features of `feature_names`, or `f0`, `f1`...; in Arrow and Parquet it may be a map. In
         Arrow and flat files every column that no other key names is a feature; a struct column of this name is
         accepted too.
     score
         the default path also stands for `score` at the top of a flat event, and for the column `score`, where the
-        prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score.
+        prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score; so
+        is the largest of an object in its own place, which has a number a class.
     label
         likewise, with `label`; of `probabilities`, the class of the largest.
     target
@@ -49,6 +65,27 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     score: str = _SCORE
     label: str = _LABEL
     target: str | None = None
+    feature_names: tuple[Annotated[str, msgspec.Meta(extra={"form": "name"})], ...] = ()
+    timestamp_unit: Unit = "ms"
+    timezone: Annotated[str, msgspec.Meta(extra={"form": "timezone"})] = "UTC"
+    min_time_ms: Annotated[int, msgspec.Meta(extra={"form": "instant"})] = msgspec.field(
+        name="min_time", default=MIN_TIMESTAMP_MS
+    )
+
+    def feature_name(self, place: int) -> str:
+        """The name of the feature at a place of a list."""
+        return self.feature_names[place] if place < len(self.feature_names) else f"f{place}"
+
+    @property
+    def times(self) -> TimeRule:
+        """How timestamps are read."""
+        return TimeRule(unit=self.timestamp_unit, timezone=self.timezone, min_ms=self.min_time_ms)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The paths, by key; without those that are not configured."""
+        found = {key: getattr(self, key) for key in PLACES}
+        return {key: place for key, place in found.items() if place is not None}
 
     @property
     def flat_score(self) -> str | None:

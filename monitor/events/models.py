@@ -13,6 +13,9 @@ Role = Literal["predictions", "features"]
 
 Task = Literal["binary", "multiclass", "regression", "none"]
 
+CLASSES: Final = ("binary", "multiclass")
+"""Tasks in which an integer in the place of a prediction is a class."""
+
 SCORE: Final = "@score"
 LABEL: Final = "@label"
 

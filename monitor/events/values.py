@@ -1,10 +1,8 @@
-"""What single values mean: numbers, categories, times. The compiled path must agree with these functions."""
+"""What single values mean: numbers and categories; times: see `monitor.events.times`. The compiled path must agree."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
@@ -12,9 +10,6 @@ from detectors.columns import INVALID, NULL
 
 INVALID_TEXT: Final = msgspec.msgpack.Ext(1, b"")
 """An invalid categorical value, in a form that no event can hold and that MessagePack can carry."""
-
-MAX_TIMESTAMP_MS: Final = 253_402_300_799_999
-"""The end of the year 9999."""
 
 MAX_TEXT: Final = 200
 """Characters of a text that is kept: of an unseen value, which is for people to read, and of a version, which is a key.
@@ -25,20 +20,17 @@ Without a bound a few events make a message that no broker takes.
 Category = str | msgspec.msgpack.Ext | None
 """Canonical text, INVALID_TEXT, or null."""
 
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-"""RFC 3339 with an offset; without one it would be a guess."""
-
-_BEYOND_MICROSECONDS: Final = re.compile(r"(\.[0-9]{6})[0-9]+")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _EXACT: Final = 1e17  # beyond this, repr writes an exponent and an integral float is no exact count any more
 
 
 def number(value: object) -> float:
-    """A numeric column's value: NULL, INVALID (text, booleans, not finite, beyond a float), or the number."""
-    if value is None:
+    """A numeric column's value: NULL (also of empty text), INVALID (text, not finite, beyond a float), or the number.
+
+    A boolean is 1 or 0: whether a file has `true` or 1 depends on who wrote it.
+    """
+    if value is None or value == "":
         return NULL
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, int | float):
         return INVALID
     try:
         result = float(value)
@@ -48,8 +40,11 @@ def number(value: object) -> float:
 
 
 def category(value: object) -> Category:
-    """A categorical column's value as canonical text: 1 and 1.0 are "1", true is "true"."""
-    if value is None:
+    """A categorical column's value as canonical text: 1 and 1.0 are "1", true is "true"; empty text is null.
+
+    CSV cannot tell empty text from null, so no format does.
+    """
+    if value is None or value == "":
         return None
     if isinstance(value, str):
         return clean(value)
@@ -63,24 +58,6 @@ def category(value: object) -> Category:
     if isinstance(value, float) and math.isfinite(value):
         return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
     return INVALID_TEXT
-
-
-def timestamp(value: object) -> int | None:
-    """Milliseconds since 1970 UTC of an integer or RFC 3339 text, fractions of a millisecond dropped.
-
-    Negative before 1970; None if it is no time.
-    """
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if -MAX_TIMESTAMP_MS <= value <= MAX_TIMESTAMP_MS else None
-    if not isinstance(value, str):
-        return None
-    value = _BEYOND_MICROSECONDS.sub(r"\1", value)  # msgspec would round them, up to the next second
-    try:
-        return (msgspec.convert(value, Instant).astimezone(UTC) - _EPOCH) // _MILLISECOND
-    except (msgspec.ValidationError, OverflowError, UnicodeError):
-        return None
 
 
 def most_probable(probabilities: object) -> tuple[float, Category]:

@@ -3,6 +3,9 @@
 A season is a number: hour_of_day 0 to 23, hour_of_week 0 (Monday, 0 h) to 167, day_of_week 0 (Monday) to 6.
 """
 
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal
 
 import numpy as np
@@ -39,10 +42,20 @@ def seasons_in(window: Window, kind: Season, timezone: str = "UTC") -> tuple[int
     """The seasons that a window has a part of, ascending."""
     if window.end_ms - window.start_ms > 8 * 24 * _HOUR_MS:  # a week and what clocks may change by
         return tuple(range({"hour_of_day": 24, "hour_of_week": 168, "day_of_week": 7}[kind]))
+    return tuple(time_in_seasons(window, kind, timezone))
+
+
+@functools.lru_cache(maxsize=1_024)
+def time_in_seasons(window: Window, kind: Season, timezone: str = "UTC") -> Mapping[int, int]:
+    """By season that a window has a part of, ascending, how long that is altogether (milliseconds)."""
     first = window.start_ms // _QUARTER_MS
     instants = np.arange(first, -(-window.end_ms // _QUARTER_MS), dtype=np.int64) * _QUARTER_MS
     instants[0] = window.start_ms
-    return tuple(np.unique(seasons_of(instants, kind, timezone)).tolist())
+    lengths_ms = np.diff(instants, append=window.end_ms)
+    seasons, place = np.unique(seasons_of(instants, kind, timezone), return_inverse=True)
+    times_ms = np.zeros(seasons.size, dtype=np.int64)
+    np.add.at(times_ms, place, lengths_ms)
+    return MappingProxyType(dict(zip(seasons.tolist(), times_ms.tolist(), strict=True)))
 
 
 def _offsets_ms(times_ms: Times, timezone: str) -> Times:

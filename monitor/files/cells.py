@@ -6,27 +6,27 @@ each cell is read by itself:
 - In a numeric column a cell that is no number is infinity, which is counted as invalid.
 - A category that the reference knows as it is spelled is that category; else, if it is spelled as a number or a boolean
   that the reference knows in its canonical spelling (`1.0` is `1`, `True` is `true`), it is that one.
-- A time is an integer, also with a fraction of zeros or an exponent, or RFC 3339.
+- A time is a number or a text, by the rule of `monitor.events.times`.
 - A version that is a whole number with a fraction of zeros is that number: data frames make `1.0` of 1 beside a null.
 - In the place of a prediction's object a number is the score, any other text the label.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.events.lookup import BOOLEANS
 from monitor.events.mapping import MODEL
-from monitor.events.models import LABEL, SCORE, ModelSpec
-from monitor.events.values import category, timestamp
-from monitor.files.csv import FALSE, TRUE, cell_casts, cell_numbers
+from monitor.events.models import CLASSES, LABEL, SCORE, ModelSpec
+from monitor.events.values import category
+from monitor.files.csv import FALSE, TRUE, cell_casts, cell_numbers, without_missing
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CODE: Final = re.compile(r"-?0\d")  # a leading zero: a code, no number
+_INTEGER: Final = r"^\s*[+-]?\d+\s*$"
 _WHOLE: Final = r"^([1-9]\d*|0)\.0+$"
 
 
@@ -71,6 +71,7 @@ class _Meaning:
         self._bare: dict[str, _Bare] = {}
         for model in models:
             layout, mapping = model.layout, model.mapping
+            names = {column.name for column in layout.columns}
             for index in layout.numeric:
                 name = layout.columns[index].name
                 self.numeric.update(mapping.score_columns if name == SCORE else (name,))
@@ -83,27 +84,36 @@ class _Meaning:
             above_label, _, label = mapping.label.rpartition(".")
             for name in {above_score, above_label} - {""}:
                 fields = score if name == above_score else "", label if name == above_label else ""
-                self._bare[name] = _Bare(*fields, labels)
+                self._bare[name] = _Bare(
+                    *fields, labels, mapping.flat_score or "", model.task in CLASSES and LABEL in names
+                )
             for name, values in model.dimensions.items():
                 if name not in self.numeric:
                     self._add(name, values)
 
     def _add(self, name: str, *texts: Iterable[str]) -> None:
-        self.known.setdefault(name, set()).update(*texts)
+        known = self.known.setdefault(name, set())
+        known.update(*texts)
+        for spelled, other in (BOOLEANS, BOOLEANS[::-1]):
+            if known and known <= set(spelled):
+                known.update(other)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch, its categories spelled as the reference spells them, its times as integers or RFC 3339."""
+        """The batch, its categories spelled as the reference spells them, its times as numbers or text."""
         names = batch.schema.names
-        arrays = [self._read(name, cells) for name, cells in zip(names, batch.columns, strict=True)]
+        columns = dict(zip(names, batch.columns, strict=True))
+        arrays = [self._read(name, columns) for name in names]
         return pa.RecordBatch.from_arrays(arrays, names=names)
 
-    def _read(self, name: str, cells: Any) -> Any:
+    def _read(self, name: str, columns: Mapping[str, Any]) -> Any:
+        cells = columns[name]
         if name in self._times:
             return _times(cells)
         if name in self._versions:
             return pc.replace_substring_regex(cells, _WHOLE, r"\1")
         if name in self._bare:
-            return self._bare[name].of(cells)
+            explicit = columns.get(self._bare[name].flat_score)
+            return self._bare[name].of(cells, None if explicit is None else cell_numbers(explicit))
         if name in self.numeric:
             return cell_numbers(cells)
         return _spelled(cells, self.known[name]) if name in self.known else cells
@@ -115,14 +125,20 @@ class _Bare(NamedTuple):
     score: str
     label: str
     labels: Collection[str]
+    flat_score: str
+    classes: bool
 
-    def of(self, cells: Any) -> Any:
-        """The object: numbers and other texts apart. An empty cell is no object."""
-        numbers = cell_numbers(cells)
-        is_text = pc.is_inf(numbers)
+    def of(self, cells: Any, explicit: Any) -> Any:
+        """The object: numbers and other texts apart; where a score is `explicit`, none. An empty cell is no object."""
+        cells = without_missing(cells)
+        numbers = cell_numbers(cells, booleans=False)
+        is_text: Any = pc.is_inf(numbers)
+        if self.classes and self.label:
+            is_text = pc.or_(is_text, pc.fill_null(pc.match_substring_regex(cells, _INTEGER), False))
         fields: dict[str, Any] = {}
         if self.score:
-            fields[self.score] = pc.if_else(is_text, pa.scalar(None, pa.float64()), numbers)
+            silent = is_text if explicit is None else pc.or_(is_text, pc.is_valid(explicit))
+            fields[self.score] = pc.if_else(silent, pa.scalar(None, pa.float64()), numbers)
         if self.label:
             fields[self.label] = _spelled(pc.if_else(is_text, cells, pa.scalar(None, pa.string())), self.labels)
         return pa.StructArray.from_arrays(list(fields.values()), names=list(fields), mask=pc.is_null(cells))
@@ -132,16 +148,7 @@ def _times(cells: Any) -> Any:
     trimmed: Any = pc.utf8_trim_whitespace(cells)
     if cell_casts(trimmed, pa.float64()):  # all are numbers: the cast to integers takes 0x1F, this one does not
         return pc.cast(trimmed, pa.int64() if cell_casts(trimmed, pa.int64()) else pa.float64())
-    # Some are numbers, some are not: those that are times become text like the others.
-    found = zip(trimmed.to_pylist(), cell_numbers(trimmed).to_pylist(), strict=True)
-    return pa.array([cell if cell is None else _time(cell, number) for cell, number in found], pa.string())
-
-
-def _time(cell: str, number: float) -> str:
-    time_ms = timestamp(number)
-    if time_ms is None or time_ms < 0:
-        return cell
-    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat()
+    return trimmed  # a text of digits is that number
 
 
 def _spelled(cells: Any, known: Collection[str]) -> Any:

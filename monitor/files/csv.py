@@ -7,10 +7,11 @@ A first pass looks at every cell. A column is of the narrowest type that all of 
 | all empty | null |
 | `true`, `True`, `TRUE`, `false`, ... | bool |
 | integers of 64 bits; without leading zeros: `007` is a code, not a number | int64 |
-| numbers, also `1e5`, `nan`, `inf` | float64 |
+| numbers, also `1e5`, `nan`, `inf`; `1,234.5`, `$5` and `12%` are 1234.5, 5 and 12 | float64 |
 | anything else | string |
 
-Empty cells are nulls, quoted or not; `NA` and its like are text. Spaces around a number do not count.
+Empty cells are nulls, quoted or not. Among numbers and booleans so are the usual spellings of a missing one, `MISSING`;
+among text these are text. Spaces around a number do not count.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from monitor.errors import InputError
+from monitor.files.source import Recoded, open_binary
 from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
 from monitor.files.utf8 import Utf8
 
@@ -33,10 +35,21 @@ TRUE: Final = ("true", "True", "TRUE")
 FALSE: Final = ("false", "False", "FALSE")
 """How CSV files spell booleans."""
 
+MISSING: Final = (
+    "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NAN", "NULL", "null", "Null", "None", "none", "NaT",
+    "nil", "-", "--", "?", ".", "\\N", "missing",
+)  # fmt: skip
+"""How files spell a missing number or boolean: R, pandas, databases, UCI's data sets, spreadsheets."""
+
 _BLOCK_BYTES: Final = 4 * 1024 * 1024  # a row may not be longer
+_MISSING: Final = pa.array(MISSING)
 _BOOLEANS: Final = pa.array(TRUE + FALSE)
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _TRIED: Final = 64
+_TRIED_BYTES: Final = 65_536
+# Thousands apart, a currency before or behind, a percent sign: as spreadsheets write numbers for people.
+_DECORATED: Final = r"^[+-]?[$€£¥]? ?[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)? ?[%$€£¥]?$"
+_DECORATION: Final = "[$€£¥%, ]"
 _SEPARATORS: Final = ";\t|"
 
 # Narrowest first: a column that is of one type in some blocks and of another in others is of the later one of the two,
@@ -46,12 +59,12 @@ _BOOLEAN, _INTEGER, _FLOAT, _TEXT = range(1, 5)
 
 
 class CsvTable:
-    """A CSV file as a `TableFile`; may be compressed with gzip.
+    """A CSV file as a `TableFile`; may be compressed with gzip, zstd or bzip2.
 
     Parameters
     ----------
     path
-        The file; UTF-8, comma-separated, names in the first row.
+        The file; UTF-8 or UTF-16 with a mark, comma-separated, names in the first row.
     numeric
         Columns that are float64 whatever they hold: a cell that is no number is infinity, which is counted as invalid.
     infer
@@ -111,6 +124,8 @@ class CsvTable:
             return cell_numbers(cells)
         if column.type == pa.string():
             return cells
+        if column.type in (pa.null(), pa.bool_()):
+            cells = without_missing(cells)
         if column.type == pa.bool_():
             truth: Any = pc.is_in(cells, value_set=pa.array(TRUE))
             return pc.if_else(pc.is_valid(cells), truth, pa.scalar(None, pa.bool_()))
@@ -118,7 +133,10 @@ class CsvTable:
             if cells.null_count < len(cells):
                 raise pa.ArrowInvalid(f"column {column.name!r} was empty when the file was first read")
             return pa.nulls(len(cells))
-        return pc.cast(pc.utf8_trim_whitespace(cells), column.type)
+        found = _cast(cells, column.type)
+        if found is None:
+            found = pc.cast(undecorated(pc.utf8_trim_whitespace(without_missing(cells))), column.type)
+        return _without_nan(found)
 
     def _names(self) -> list[str]:
         with reading(self.path):
@@ -130,10 +148,19 @@ class CsvTable:
                 raise
             names: list[str] = reader.schema.names
             reader.close()
-        if len(names) == 1 and any(mark in names[0] for mark in _SEPARATORS):
-            mark = next(mark for mark in _SEPARATORS if mark in names[0])
-            raise InputError(f"{self.path} is separated by {mark!r}, not by commas", hint="save it with commas")
+        self._require_commas()
         return names
+
+    def _require_commas(self) -> None:
+        """Refuse a file in which another mark stands as often in every line as in the header, and commas no oftener."""
+        stream, raw = open_binary(self.path)
+        with raw:
+            lines = stream.read(_TRIED_BYTES).decode("utf-8", "replace").splitlines()[:_TRIED]
+        for mark in _SEPARATORS:
+            n = lines[0].count(mark) if lines else 0
+            if n and n >= lines[0].count(",") and all(line.count(mark) == n for line in lines[1:-1]):
+                hint = "save it with commas, and numbers with a decimal point"
+                raise InputError(f"{self.path} is separated by {mark!r}, not by commas", hint=hint)
 
     def _texts(self, names: Sequence[str], handler: Any, progress: Progress) -> Iterator[pa.RecordBatch]:
         with reading(self.path):
@@ -145,9 +172,10 @@ class CsvTable:
                     yield batch
 
     def _open(self, names: Sequence[str] | None, handler: Any) -> tuple[Any, Any]:
-        raw = pa.OSFile(str(self.path), "r")
-        stream: Any = pa.CompressedInputStream(raw, "gzip") if self.path.suffix.lower() == ".gz" else raw
-        if handler is not None:
+        stream, raw = open_binary(self.path)
+        if isinstance(stream, Recoded):
+            stream = pa.PythonFile(stream, mode="r")  # type: ignore[arg-type]  # it needs no more than `read`
+        elif handler is not None:
             # pyarrow decodes a bad row before it hands it over, and does not survive that it cannot.
             stream = pa.PythonFile(Utf8(stream), mode="r")  # type: ignore[arg-type]  # it needs no more than `read`
         reader = pa_csv.open_csv(
@@ -164,14 +192,49 @@ class CsvTable:
         return reader, raw
 
 
-def cell_numbers(cells: Any) -> Any:
-    """(n,) text as Arrow float64: null for null, infinity for what is no number."""
+def retype(tables: Sequence[Any]) -> None:
+    """Give the columns of several `CsvTable` the types that all cells of all files have."""
+    ranks: dict[str, int] = {}
+    for table in tables:
+        for column in table.columns:
+            one, other = _RANKS.index(column.type), ranks.get(column.name, 0)
+            apart = _BOOLEAN in (one, other) and one != other and 0 not in (one, other)
+            ranks[column.name] = _TEXT if apart else max(one, other)
+    for table in tables:
+        table.columns = tuple(FileColumn(name=one.name, type=_RANKS[ranks[one.name]]) for one in table.columns)
+
+
+def cell_numbers(cells: Any, *, booleans: bool = True) -> Any:
+    """(n,) text as Arrow float64: null for null and `MISSING`, infinity for what is no number.
+
+    Where `booleans` are numbers, they are 1 and 0.
+    """
     trimmed: Any = pc.utf8_trim_whitespace(cells)
-    if cell_casts(trimmed, pa.float64()):
-        return pc.cast(trimmed, pa.float64())
+    found = _cast(trimmed, pa.float64())
+    if found is not None:
+        return _without_nan(found)
+    trimmed = without_missing(trimmed)
+    if booleans and pc.any(pc.is_in(trimmed, value_set=_BOOLEANS)).as_py():
+        trimmed = pc.if_else(pc.is_in(trimmed, value_set=pa.array(TRUE)), pa.scalar("1"), trimmed)
+        trimmed = pc.if_else(pc.is_in(trimmed, value_set=pa.array(FALSE)), pa.scalar("0"), trimmed)
+    trimmed = undecorated(trimmed)
     numeric = pc.match_substring_regex(trimmed, _NUMBER)
     found = pc.cast(pc.if_else(numeric, trimmed, pa.scalar(None, pa.string())), pa.float64())
-    return pc.if_else(pc.and_(pc.is_valid(cells), pc.is_null(found)), pa.scalar(np.inf), found)
+    return pc.if_else(pc.and_(pc.is_valid(trimmed), pc.is_null(found)), pa.scalar(np.inf), found)
+
+
+def without_missing(cells: Any) -> Any:
+    """(n,) text with nulls for `MISSING`."""
+    missing = pc.is_in(pc.utf8_trim_whitespace(cells), value_set=_MISSING)
+    return pc.if_else(missing, pa.scalar(None, pa.string()), cells) if pc.any(missing).as_py() else cells
+
+
+def undecorated(cells: Any) -> Any:
+    """(n,) text, with `1,234.5`, `$5` and `12%` as the numbers in them: 1234.5, 5 and 12."""
+    found: Any = pc.match_substring_regex(cells, _DECORATED)
+    if not pc.any(found).as_py():
+        return cells
+    return pc.if_else(found, pc.replace_substring_regex(cells, _DECORATION, ""), cells)
 
 
 def _skip(row: Any) -> str:  # noqa: ARG001 - what pyarrow calls
@@ -191,13 +254,18 @@ def _rank(cells: Any, rank: int) -> int:
     cells = cells.drop_null()
     if rank == _TEXT or not len(cells):
         return rank
-    if rank <= _BOOLEAN and pc.all(pc.is_in(cells, value_set=_BOOLEANS)).as_py():
+    # Floats come first: the cast to integers takes 0x1F. Spaces are rare, and taking them off is not free.
+    floats = cell_casts(cells, pa.float64())
+    if not floats:
+        cells = without_missing(cells).drop_null()
+        if not len(cells):
+            return rank
+    if rank <= _BOOLEAN and not floats and pc.all(pc.is_in(cells, value_set=_BOOLEANS)).as_py():
         return _BOOLEAN
     if rank == _BOOLEAN:
         return _TEXT
-    # Floats come first: the cast to integers takes 0x1F. Spaces are rare, and taking them off is not free.
-    if not cell_casts(cells, pa.float64()):
-        cells = pc.utf8_trim_whitespace(cells)
+    if not floats:
+        cells = undecorated(pc.utf8_trim_whitespace(cells))
         if not cell_casts(cells, pa.float64()):
             return _TEXT
     zeros = cells.filter(pc.starts_with(cells, "0"))
@@ -208,9 +276,21 @@ def _rank(cells: Any, rank: int) -> int:
 
 def cell_casts(cells: Any, type_: pa.DataType) -> bool:
     """Whether every cell is of this type."""
+    return _cast(cells, type_) is not None
+
+
+def _cast(cells: Any, type_: pa.DataType) -> Any:
+    """The cells as another type; None if one of them is none."""
     try:
         pc.cast(cells.slice(0, _TRIED), type_)  # a cast that fails words an error for each cell, which takes its time
-        pc.cast(cells, type_)
+        return pc.cast(cells, type_)
     except pa.ArrowInvalid:
-        return False
-    return True
+        return None
+
+
+def _without_nan(numbers: Any) -> Any:
+    """With nulls for NaN, which is how data frames write what is missing."""
+    if not pa.types.is_floating(numbers.type):
+        return numbers
+    missing: Any = pc.is_nan(numbers)
+    return pc.if_else(missing, pa.scalar(None, numbers.type), numbers) if pc.any(missing).as_py() else numbers

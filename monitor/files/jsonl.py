@@ -18,7 +18,6 @@ the default mapping whatever the configured one is:
 A first pass finds the keys and the types of their values; a key with values of several types is `MIXED`.
 """
 
-import gzip
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
@@ -29,12 +28,13 @@ from detectors.columns import Column, Kind
 from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.frame import Frame
-from monitor.events.json.forgiving import UNSET, Refused, has_prediction, parse, prediction, resolve
+from monitor.events.json.forgiving import UNSET, Refused, has_prediction, named, parse, prediction, resolve
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.reasons import Reason
-from monitor.events.values import clean, number, timestamp
+from monitor.events.values import clean, number
+from monitor.files.source import open_lines
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
 
@@ -58,7 +58,7 @@ Key = tuple[str, ...]
 
 
 def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[bytes]]:
-    """The lines of a file (`.gz`: compressed with gzip) that hold anything, some megabytes at a time.
+    """The lines of a file, compressed or not, that hold anything, some megabytes at a time.
 
     A line longer than `MAX_LINE_BYTES` is cut off there.
 
@@ -69,7 +69,8 @@ def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[byte
     """
     with reading(path):
         total = max(path.stat().st_size, 1)
-        with path.open("rb") as raw, _opened(path, raw) as file:
+        file, raw = open_lines(path)
+        with raw, file:
             while lines := _block(file):
                 progress(min(raw.tell() / total, 1.0))
                 kept = [line for line in lines if line.strip()]
@@ -77,11 +78,7 @@ def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[byte
                     yield kept
 
 
-def _opened(path: Path, raw: IO[bytes]) -> "IO[bytes] | gzip.GzipFile":
-    return gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
-
-
-def _block(file: "IO[bytes] | gzip.GzipFile") -> list[bytes]:
+def _block(file: IO[bytes]) -> list[bytes]:
     lines, size = list[bytes](), 0
     while size < _BLOCK_BYTES and (line := file.readline(MAX_LINE_BYTES)):
         rest = line
@@ -93,7 +90,7 @@ def _block(file: "IO[bytes] | gzip.GzipFile") -> list[bytes]:
 
 
 class JsonlTable:
-    """A file of JSON lines as a `TableFile`; may be compressed with gzip.
+    """A file of JSON lines as a `TableFile`; may be compressed with gzip, zstd or bzip2.
 
     Parameters
     ----------
@@ -104,6 +101,11 @@ class JsonlTable:
     progress
         Of the first pass.
 
+    Attributes
+    ----------
+    bad_time
+        Why the first time that is none is none; "" where all are some.
+
     Raises
     ------
     InputError
@@ -113,9 +115,11 @@ class JsonlTable:
     def __init__(self, path: Path, spec: ModelSpec, *, progress: Progress = unwatched) -> None:
         self.path = path
         self.n_rows = 0
+        self.bad_time = ""
         columns = (Column(name=SCORE, kind=Kind.NUMERIC), Column(name=LABEL, kind=Kind.CATEGORICAL))
         bare = ModelSpec(name=spec.name, layout=Layout(columns), task=spec.task, mapping=spec.mapping)
         self._frame = Frame(bare, "predictions")
+        self._mapping = spec.mapping
         self._paths = _Paths(spec.mapping, with_ids=spec.with_ids)
         found: dict[Key, set[type]] = {}
         order: tuple[str, ...] = ()
@@ -173,7 +177,7 @@ class JsonlTable:
     def _taken_apart(self, event: object) -> Event:
         if not isinstance(event, dict):
             raise Refused(Reason.SCHEMA, "an event is an object")
-        features = resolve(event, self._paths.features)
+        features = named(resolve(event, self._paths.features), self._mapping)
         flat = not isinstance(features, dict)
         if not isinstance(features, dict):
             unspoken = features is UNSET or features is None
@@ -184,7 +188,7 @@ class JsonlTable:
         top = {
             MODEL: event.get(MODEL),
             "version": None if version is UNSET else version,
-            "timestamp": timestamp(resolve(event, self._paths.timestamp)),
+            "timestamp": self._time(resolve(event, self._paths.timestamp)),
         }
         for name, place in self._paths.further.items():
             value = resolve(event, place)
@@ -196,6 +200,12 @@ class JsonlTable:
             SEGMENTS: segments if isinstance(segments, dict) else {},
         }
 
+    def _time(self, value: object) -> int | None:
+        found = self._frame.times.read(value)
+        if found is None and not self.bad_time and value is not UNSET and value is not None:
+            self.bad_time = self._frame.times.refusal(value, self._mapping.timestamp)
+        return found
+
     def _prediction(self, event: dict[str, Any], flat: bool) -> dict[str, Any] | None:
         """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them."""
         score: Any
@@ -204,7 +214,7 @@ class JsonlTable:
             above = resolve(event, self._paths.score[:-1])
             if isinstance(above, dict):
                 score, label = above.get(self._paths.score[-1]), above.get(self._paths.label[-1])
-                if score is not None and label is not None:
+                if score is not None and label is not None and not isinstance(score, dict):
                     return {"score": score, "label": label}
         if not has_prediction(event, self._frame, flat):
             return None

@@ -13,7 +13,8 @@ from monitor.events.labels import LabelDecoder, LabelSpec
 from monitor.files.csv import CsvTable
 from monitor.files.jsonl import read_lines
 from monitor.files.parquet import ParquetTable
-from monitor.files.read import format_of
+from monitor.files.read import FORMATS, format_of
+from monitor.files.several import expand
 from monitor.files.table import ROWS
 
 
@@ -27,6 +28,12 @@ def iter_labels(path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_m
     InputError
         The file is missing, corrupt or empty.
     """
+    paths = expand(path, tuple(FORMATS))
+    if len(paths) > 1:
+        for one in paths:
+            yield from iter_labels(one, specs, decoder, now_ms)
+        return
+    (path,) = paths
     kind = format_of(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", hint="name a file with labels")

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -23,10 +24,13 @@ from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
 from monitor.files.cells import CellMeanings
-from monitor.files.csv import CsvTable
+from monitor.files.csv import CsvTable, retype
 from monitor.files.jsonl import JsonlTable, read_lines
 from monitor.files.parquet import ParquetTable
+from monitor.files.several import SeveralTables, expand
+from monitor.files.source import PARQUET_MAGIC, magic_of
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
+from monitor.files.unread import FIRST_LINES, columns_unread, keys_unread
 
 FileFormat = Literal["parquet", "csv", "jsonl"]
 
@@ -39,15 +43,22 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
     ".ndjson": "jsonl",
     ".jsonl.gz": "jsonl",
     ".ndjson.gz": "jsonl",
+    ".csv.zst": "csv",
+    ".jsonl.zst": "jsonl",
+    ".ndjson.zst": "jsonl",
 }
 """By the end of the file's name, in small letters."""
 
 
 class FilePart(msgspec.Struct, frozen=True, kw_only=True):
-    """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1."""
+    """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1.
+
+    `unread` are columns and keys of the file that are no feature of any model.
+    """
 
     decoded: Decoded
     fraction: float
+    unread: tuple[str, ...] = ()
 
 
 def format_of(path: Path) -> FileFormat:
@@ -64,6 +75,8 @@ def format_of(path: Path) -> FileFormat:
     if not path.is_file():
         raise InputError(f"{path} is not a file", hint="name one Parquet, CSV or JSONL file")
     name = path.name.lower()
+    if magic_of(path).startswith(PARQUET_MAGIC):
+        return "parquet"
     for ending, kind in FORMATS.items():
         if name.endswith(ending):
             return kind
@@ -83,7 +96,7 @@ def open_table(
     Parameters
     ----------
     path
-        Its name says the format: see `FORMATS`.
+        Its name says the format: see `FORMATS`. Or a folder of such files, or a pattern.
     spec
         Where things lie in JSON events; None: the defaults. Its layout does not matter.
     numeric
@@ -96,6 +109,14 @@ def open_table(
     InputError
         The file cannot be read as what its name says.
     """
+    paths = expand(path, tuple(FORMATS))
+    if len(paths) > 1:
+        kinds = {format_of(one) for one in paths}
+        if len(kinds) > 1:
+            raise InputError(f"{path} holds files of several formats: {', '.join(sorted(kinds))}", hint="name one")
+        tables = [open_table(one, spec, numeric=numeric, progress=progress) for one in paths]
+        return SeveralTables(path, tables, retype if kinds == {"csv"} else None)
+    (path,) = paths
     kind = format_of(path)
     if kind == "parquet":
         return ParquetTable(path)
@@ -121,7 +142,7 @@ def iter_decoded(
     Parameters
     ----------
     path
-        Its name says the format: see `FORMATS`.
+        Its name says the format: see `FORMATS`. Or a folder of such files, or a pattern.
     models
         Every configured model.
     now_ms
@@ -138,11 +159,17 @@ def iter_decoded(
     InputError
         The file is missing, corrupt, empty, or has no timestamps.
     """
+    paths = expand(path, tuple(FORMATS))
+    if len(paths) > 1:
+        return _decoded_all(
+            paths, partial(iter_decoded, models=models, now_ms=now_ms, role=role, limits=limits, rows=rows)
+        )
+    (path,) = paths
     kind = format_of(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", hint="name a file with predictions")
     if kind == "jsonl":
-        return _decoded_lines(path, JsonDecoder(models, limits), role, now_ms, rows)
+        return _decoded_lines(path, JsonDecoder(models, limits), role, now_ms, rows, models)
     frames = {model.name: Frame(model, role) for model in models}
     bad_rows: list[Rejected] = []
     if kind == "parquet":
@@ -151,11 +178,23 @@ def iter_decoded(
     return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
 
 
-def _decoded_lines(path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int) -> Iterator[FilePart]:
+def _decoded_all(paths: Sequence[Path], decode: Callable[[Path], Iterator[FilePart]]) -> Iterator[FilePart]:
+    for number, path in enumerate(paths):
+        for part in decode(path):
+            yield FilePart(decoded=part.decoded, fraction=(number + part.fraction) / len(paths), unread=part.unread)
+
+
+def _decoded_lines(
+    path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int, models: Sequence[ModelSpec]
+) -> Iterator[FilePart]:
+    unread: tuple[str, ...] | None = None
     fraction = [0.0]
     for lines in read_lines(path, lambda done: fraction.__setitem__(0, done)):
         for start in range(0, len(lines), rows):
-            yield FilePart(decoded=decoder.decode(lines[start : start + rows], role, now_ms), fraction=fraction[0])
+            if unread is None:
+                unread = keys_unread(lines[:FIRST_LINES], models)
+            decoded = decoder.decode(lines[start : start + rows], role, now_ms)
+            yield FilePart(decoded=decoded, fraction=fraction[0], unread=unread)
 
 
 def _decoded_rows(
@@ -172,6 +211,7 @@ def _decoded_rows(
         hint = "name its column under `mapping: {timestamp: ...}`"
         raise InputError(f"{table.path}: {refused.detail}", hint=hint) from refused
     decoder = TableDecoder(frames)
+    unread = columns_unread(table.columns, [frame.spec for frame in frames.values()])
     fraction = [0.0]
     done = 0
     # All columns, also those that no model has: a reject carries its whole row.
@@ -186,7 +226,7 @@ def _decoded_rows(
             decoded = Decoded(
                 batches=decoded.batches, rejects=[*decoded.rejects, *extra], n_events=decoded.n_events + len(extra)
             )
-        yield FilePart(decoded=decoded, fraction=fraction[0])
+        yield FilePart(decoded=decoded, fraction=fraction[0], unread=unread)
     if bad_rows:
         yield FilePart(decoded=Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows)), fraction=1.0)
 

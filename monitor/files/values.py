@@ -56,8 +56,9 @@ def numbers(values: Any) -> Floats:
     """(n,) float64 as in column batches; what is no finite number is INVALID. Zero has no sign."""
     if is_mixed(values.type):
         found = arrays.numbers(pc.struct_field(values, "number"))
-        for name in ("boolean", "text", "other"):
-            found[_valid(values, name)] = INVALID
+        found[_valid(values, "other")] = INVALID
+        for name in ("boolean", "text"):
+            np.copyto(found, arrays.numbers(pc.struct_field(values, name)), where=_valid(values, name))
     else:
         found = arrays.numbers(values)
     found += 0.0

@@ -99,10 +99,15 @@ def read_seal(state: RowStore) -> Seal:
     (data,) = state.get_many([SEAL])
     if not data:
         return Seal()
-    seal = _decoder.decode(data)
+    seal = seal_in(data)
     if seal.schema_version > STATE_VERSION:
         raise NewerState(f"state of version {seal.schema_version}; this release reads up to {STATE_VERSION}")
     return seal
+
+
+def seal_in(data: bytes) -> Seal:
+    """The seal in its bytes."""
+    return _decoder.decode(data)
 
 
 def write_seal(seal: Seal) -> bytes:

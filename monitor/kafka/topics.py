@@ -17,6 +17,7 @@ from monitor.sketching.own_topics import JOINS as JOINS
 from monitor.sketching.own_topics import REJECTS as REJECTS
 from monitor.sketching.own_topics import RESULTS as RESULTS
 from monitor.sketching.own_topics import SKETCHES as SKETCHES
+from monitor.sketching.own_topics import UNDELIVERED as UNDELIVERED
 from monitor.sketching.own_topics import partition_of_model as partition_of_model
 
 log = structlog.get_logger()
@@ -26,7 +27,7 @@ STATE_TABLE = "panes"
 """Of the score role; part of its changelog topic's name."""
 JOIN_TABLE = "pending"
 """Of the join, likewise."""
-RETENTION_MS = {SKETCHES: _WEEK_MS, RESULTS: _WEEK_MS, REJECTS: 2 * _WEEK_MS}
+RETENTION_MS = {SKETCHES: _WEEK_MS, RESULTS: _WEEK_MS, REJECTS: 2 * _WEEK_MS, UNDELIVERED: 2 * _WEEK_MS}
 
 
 def application_id(kafka: Kafka) -> str:

@@ -10,19 +10,12 @@ from detectors.arrays import Ints
 from detectors.columns import Kind
 from detectors.plan import plan_bins
 from detectors.reference import Reference
-from sinks.records import RECORDS
+from sinks.records import RECORDS, rows_batch
 
 
 def reference_batch(references: Iterable[Reference]) -> pa.RecordBatch:
     """A row each column and segment."""
-    record = RECORDS["reference_column"]
-    rows = [row for reference in references for row in _rows_of(reference)]
-    columns = []
-    for field in record.fields:
-        values = [row[field.name] for row in rows]
-        texts = isinstance(field.type, pa.DictionaryType)
-        columns.append(pa.array(values, pa.string()).dictionary_encode() if texts else pa.array(values, field.type))
-    return pa.RecordBatch.from_arrays(columns, schema=record.schema)
+    return rows_batch(RECORDS["reference_column"], [row for reference in references for row in _rows_of(reference)])
 
 
 def _rows_of(reference: Reference) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ name another model are left out. The same rows in any order and from any of the 
 same digest).
 """
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,7 +20,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from detectors.arrays import Bools, Floats
+from detectors.arrays import Bools, Floats, Ints
 from detectors.columns import Column
 from detectors.derived import is_derived
 from detectors.layout import Layout
@@ -27,9 +28,11 @@ from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
 from monitor.config.schema import ColumnKind, Model
 from monitor.errors import InputError
+from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import LABEL, SCORE
 from monitor.eventtime.seasons import season_name, seasons_of
 from monitor.files.table import TableFile
+from monitor.files.values import is_mixed
 from monitor.reference.columns import FilePlaces, chunks, find_places, no_target
 from monitor.reference.data import BuildProgress, open_data
 from monitor.reference.derived import DerivedColumns, derive_columns
@@ -43,7 +46,15 @@ from monitor.reference.sketches import batches_of, row_times, sketch_rows
 from monitor.reference.studies import pane_studies, studied_methods, wanted_seasons
 
 _PREDICTION: Final[dict[str, ColumnKind]] = {SCORE: "numeric", LABEL: "categorical"}
+_INDEX: Final = re.compile(r"__index_level_[0-9]+__|Unnamed: [0-9]+")  # as pandas writes it, and as it reads it back
 _UNFIT: Final = {"": "it has no name", **dict.fromkeys(_PREDICTION, "the name is the prediction's own")}
+
+
+def _unfit(name: str, model: Model) -> str:
+    """Why a column is no feature whatever it holds; "" for one that may be."""
+    if _INDEX.fullmatch(name) and name not in model.columns:
+        return "pandas index"
+    return _UNFIT.get(name, "the name is that of a derived column" if is_derived(name) else "")
 
 
 def _unwatched(what: str, fraction: float) -> None:
@@ -69,6 +80,10 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
         Rows that have no time, or none that can be read; they lie in no pane.
     labels
         What came of the labels; None: the reference has none.
+    times_ms
+        The earliest and the latest time; None where no row has one.
+    bad_time
+        Why a row has no time although the file has a column of times; "" for nothing.
     """
 
     reference: Reference
@@ -78,6 +93,8 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
     n_values: Mapping[str, int]
     n_without_time: int = 0
     labels: LabelReport | None = None
+    times_ms: tuple[int, int] | None = None
+    bad_time: str = ""
 
 
 def build_reference(
@@ -116,7 +133,7 @@ def build_reference(
             hint="say what it predicts: task: binary, multiclass or regression",
         )
     with tempfile.TemporaryDirectory(prefix="driftline-") as folder:
-        table, mapping = open_data(model, path, Path(folder), progress, with_ids=labels is not None)
+        table, mapping, bad_time = open_data(model, path, Path(folder), progress, with_ids=labels is not None)
         if not table.n_rows:
             raise InputError(f"{path} has no rows", hint="name a file with the reference period's predictions")
         places = find_places(table, model, mapping)
@@ -139,7 +156,8 @@ def build_reference(
         }
         dimensions = {name: values for name, (values, _) in found.items()}
         derived = extra.derived if extra is not None else None
-        times_ms = row_times(table, places.timestamp, keep, n_rows, partial(progress, "times"))
+        times_ms = row_times(table, places.timestamp, mapping.times, keep, n_rows, partial(progress, "times"))
+        bad_time = bad_time or _first_bad_time(table, places, mapping, keep, times_ms)
         plans = pane_plans(times_ms[times_ms >= 0], (window.shape.usual_ms for window in model.windows))
         panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
         seasons = wanted_seasons(model)
@@ -194,18 +212,32 @@ def build_reference(
         n_values={name: n for name, (_, n) in found.items()},
         n_without_time=int((times_ms < 0).sum()),
         labels=report,
+        times_ms=(int(known.min()), int(known.max())) if (known := times_ms[times_ms >= 0]).size else None,
+        bad_time=bad_time,
     )
+
+
+def _first_bad_time(
+    table: TableFile, places: FilePlaces, mapping: FieldMapping, keep: Bools | None, times_ms: Ints
+) -> str:
+    """Why the first row that has no time has none; "" if all have one, or the file has no such column."""
+    rows = np.flatnonzero(times_ms < 0)
+    if places.timestamp is None or not rows.size:
+        return ""
+    row = int(rows[0])
+    for values in chunks(table, places.timestamp, keep):
+        if row < len(values):
+            value = values[row].as_py() if not is_mixed(values.type) else None
+            return mapping.times.refusal(value, mapping.timestamp)
+        row -= len(values)
+    return ""
 
 
 def _examine_all(
     table: TableFile, places: FilePlaces, model: Model, keep: Bools | None, n_rows: int, progress: BuildProgress
 ) -> list[Examined]:
-    examined = [
-        left_out(name, _UNFIT.get(name, "the name is that of a derived column"))
-        for name in places.features
-        if name in _UNFIT or is_derived(name)
-    ]
-    leaves = [(name, leaf) for name, leaf in places.features.items() if not (name in _UNFIT or is_derived(name))]
+    examined = [left_out(name, why) for name in places.features if (why := _unfit(name, model))]
+    leaves = [(name, leaf) for name, leaf in places.features.items() if not _unfit(name, model)]
     leaves += [(name, leaf) for name, leaf in ((SCORE, places.score), (LABEL, places.label)) if leaf is not None]
     for done, (name, leaf) in enumerate(leaves):
 

@@ -8,10 +8,12 @@ from detectors.layout import Layout
 from monitor.config.schema import Model
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import ModelSpec
-from monitor.files.jsonl import TARGET
-from monitor.files.read import format_of, open_table
+from monitor.files.jsonl import TARGET, JsonlTable
+from monitor.files.read import FORMATS, format_of, open_table
+from monitor.files.several import expand
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
+from monitor.files.unpacked import unpacked_table
 from monitor.reference.prediction import in_one_place
 
 BuildProgress = Callable[[str, float], None]
@@ -20,8 +22,8 @@ BuildProgress = Callable[[str, float], None]
 
 def open_data(
     model: Model, path: Path, folder: Path, progress: BuildProgress, *, with_ids: bool
-) -> tuple[TableFile, FieldMapping]:
-    """The file as columns that can be read one by one, and where things lie in it.
+) -> tuple[TableFile, FieldMapping, str]:
+    """The file as columns that can be read one by one, where things lie in it, and why a JSON event has no time.
 
     Parameters
     ----------
@@ -30,17 +32,20 @@ def open_data(
     with_ids
         Whether the ids of predictions are wanted, which labels are joined by.
     """
-    kind = format_of(path)
+    paths = expand(path, tuple(FORMATS))
+    kind = format_of(paths[0])
     spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping, with_ids=with_ids)
     numeric = {name for name, column_kind in model.columns.items() if column_kind == "numeric"}
     numeric |= set(model.mapping.score_columns)
     if model.task == "regression" and model.mapping.target is not None:
         numeric.add(model.mapping.target)
-    table = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
-    if kind == "parquet":
-        return in_one_place(table, model.mapping, model.task), model.mapping
+    opened = open_table(path, spec, numeric=numeric, progress=partial(progress, "reading"))
+    table = unpacked_table(opened, model.mapping, partial(progress, "names of features"))
+    if kind == "parquet" and len(paths) == 1 and table is opened:
+        return in_one_place(table, model.mapping, model.task), model.mapping, ""
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file
     if kind == "jsonl":  # each event's prediction has been found already
-        return copy, FieldMapping(target=TARGET)
-    return in_one_place(copy, model.mapping, model.task), model.mapping
+        why = opened.bad_time if isinstance(opened, JsonlTable) else ""
+        return copy, FieldMapping(min_time_ms=model.mapping.min_time_ms, target=TARGET), why
+    return in_one_place(copy, model.mapping, model.task), model.mapping, ""

@@ -23,7 +23,7 @@ from monitor.events.label_batch import DecodedLabels
 from monitor.events.label_mapping import LabelMapping
 from monitor.events.labels import LabelDecoder, LabelSpec
 from monitor.events.reasons import Reason
-from monitor.events.values import MAX_TIMESTAMP_MS
+from monitor.events.times import MAX_TIMESTAMP_MS
 from monitor.files.labels import iter_labels
 from monitor.files.table import Progress, TableFile
 from monitor.files.values import as_numbers, as_texts, is_mixed
@@ -177,7 +177,13 @@ def _labels_of(path: Path, model: Model, *, times: bool) -> tuple[Iterable[Decod
 
 
 def _read(path: Path, model: Model, untimed_ms: int | None) -> list[DecodedLabels]:
-    spec = LabelSpec(name=model.name, task=model.task, mapping=model.label_mapping, untimed_ms=untimed_ms)
+    spec = LabelSpec(
+        name=model.name,
+        task=model.task,
+        mapping=model.label_mapping,
+        times=model.label_mapping.times(model.mapping),
+        untimed_ms=untimed_ms,
+    )
     return list(iter_labels(path, [spec], LabelDecoder([spec], 1), MAX_TIMESTAMP_MS))
 
 

@@ -7,8 +7,10 @@ from detectors.performance.classes import with_positive
 from detectors.reference import Reference
 from monitor.config.schema import Config, Model
 from monitor.errors import ConfigError, Problem
+from monitor.events.models import LABEL
 from monitor.eventtime.seasons import season_name
 from monitor.reference.folder import ReferencesOfModel
+from monitor.wording import counted
 
 References = dict[str, ReferencesOfModel]
 
@@ -47,6 +49,14 @@ def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]
                 path=f"{path}.positive",
                 message=f"{model.positive!r} here, but the reference was built with {space.classes[1]!r}",
             )
+    if model.task == "regression" and any(column.name == LABEL for column in reference.layout.columns):
+        yield Problem(path=f"{path}.task", message="regression here, but the reference's predictions are classes")
+    if reference.n < model.min_samples:
+        yield Problem(
+            path=f"{path}.min_samples",
+            message=f"the reference has {counted(reference.n, 'row')}, fewer than {model.min_samples}: nothing would "
+            "ever be scored",
+        )
     kinds = {column.name: column.kind for column in reference.layout.columns}
     for name, kind in model.columns.items():
         wanted = Kind.NUMERIC if kind == "numeric" else Kind.CATEGORICAL

@@ -17,13 +17,16 @@ from detectors.derived import Derived
 from detectors.layout import Layout
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
-from monitor.events.arrow.arrays import milliseconds, present
+from monitor.events.arrow.arrays import present
 from monitor.events.arrow.table import TableDecoder
+from monitor.events.arrow.times import milliseconds
 from monitor.events.batch import Batch
 from monitor.events.frame import Frame
 from monitor.events.mapping import SEGMENTS
+from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.outcome import Outcome
+from monitor.events.times import TimeRule
 from monitor.files.table import Progress, TableFile
 from monitor.files.values import as_numbers, as_texts, is_mixed
 from monitor.reference.columns import FilePlaces, Leaf, chunks
@@ -123,7 +126,9 @@ def _add(sketches: dict[str, Sketch], segment: str, sketch: Sketch) -> None:
     sketches[segment] = sketches[segment].merge(sketch) if segment in sketches else sketch
 
 
-def row_times(table: TableFile, leaf: Leaf | None, keep: Bools | None, n_rows: int, progress: Progress) -> Ints:
+def row_times(
+    table: TableFile, leaf: Leaf | None, rule: TimeRule, keep: Bools | None, n_rows: int, progress: Progress
+) -> Ints:
     """(n_rows,) milliseconds since 1970 UTC of the rows to keep, -1 of a row whose time cannot be read."""
     times = np.full(n_rows, -1, dtype=np.int64)
     if leaf is None:
@@ -131,7 +136,7 @@ def row_times(table: TableFile, leaf: Leaf | None, keep: Bools | None, n_rows: i
     end = 0
     for values in chunks(table, leaf, keep, progress):
         plain = as_numbers(values) if is_mixed(values.type) else values
-        times[end : end + len(values)] = milliseconds(plain)
+        times[end : end + len(values)] = milliseconds(plain, rule)
         end += len(values)
     return times
 
@@ -153,7 +158,8 @@ class _Rows:
         self._spoken_features, self._spoken_prediction = places.spoken_features, places.spoken_prediction
         self._segments = {name: leaf for name, leaf in first.items() if leaf.path[0] == SEGMENTS}
         self._codes = {layout.columns[index].name: row for row, index in enumerate(layout.categorical)}
-        self._frame = Frame(ModelSpec(name="", layout=layout, dimensions=dimensions), "predictions")
+        spec = ModelSpec(name="", layout=layout, dimensions=dimensions, mapping=FieldMapping(min_time_ms=0))
+        self._frame = Frame(spec, "predictions")
         self._decoder = TableDecoder({"": self._frame})
         leaves = (*self._features.values(), *self._prediction.values(), *self._segments.values())
         self.selectors = list(dict.fromkeys(leaf.selector for leaf in leaves))

@@ -103,16 +103,16 @@ class JoinReplay:
     def _pass(self, until_ms: int) -> None:
         """Tell how far label time is complete. The join itself need not know: no prediction expires before `close`, so
         that what comes of a label does not depend on where it stands."""
-        before_ms = self._label_ms
-        self._label_ms = until_ms if before_ms is None else max(before_ms, until_ms)
-        self._advance(JoinMessage(), before_ms)
+        self._advance(JoinMessage(), until_ms)
 
-    def _advance(self, message: JoinMessage, before_ms: int | None = None) -> None:
+    def _advance(self, message: JoinMessage, until_ms: int | None = None) -> None:
         step = self._joiner.advance(self._store, decode(encode(message)), self._offset)
         assert step is not None
         self._offset += 1
-        after_ms = self._label_ms
-        step = replace(step, before_ms=after_ms if before_ms is None else before_ms, after_ms=after_ms)
+        before_ms = self._label_ms
+        if until_ms is not None:
+            self._label_ms = until_ms if before_ms is None else max(before_ms, until_ms)
+        step = replace(step, before_ms=before_ms, after_ms=self._label_ms)
         for matches in step.matches:
             self._on_matches(matches)
         self._on_step(step)

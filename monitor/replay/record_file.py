@@ -32,6 +32,10 @@ class RecordFile:
         self._writer.write_batch(batch.replace_schema_metadata(self._record.schema.metadata))
         self.n_rows += batch.num_rows
 
+    def abandon(self) -> None:
+        """Let go of the file, whose rows do not count: a writer left open would write its end into the next one."""
+        self._writer.close()
+
     def close(self) -> None:
         """Finish the file."""
         self._writer.close()

@@ -13,6 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from detectors.reference import Reference
+from monitor.decisions.alert import Alert
+from monitor.decisions.request import RetrainingRequest
+from monitor.decisions.stage import DecisionStage
+from monitor.decisions.wire import encode_alert, encode_retraining
 from monitor.errors import InputError
 from monitor.evaluation.evaluator import Evaluator
 from monitor.evaluation.results import Source
@@ -21,6 +25,7 @@ from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.events.label_batch import DecodedLabels, LabelBatch
 from monitor.eventtime.watermark import Clock
 from monitor.eventtime.windows import longest_ms
+from monitor.join.outcome_rows import outcome_rows
 from monitor.join.outgoing import PredictionBlocks
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.step import JoinModel, JoinStep
@@ -33,6 +38,7 @@ from sinks.records import RECORDS, record_of
 _TOPIC = "replay"
 LabelJoin = tuple[Sequence[JoinModel], Mapping[str, PredictionBlocks]]
 """The models that have labels, and what makes blocks of their predictions."""
+ALERTS, RETRAINING = "alerts.jsonl", "retraining.jsonl"
 
 
 class Replay:
@@ -65,13 +71,17 @@ class Replay:
             self._messages = PerformanceMessages(own, 1, 1)
         self._results: list[pa.RecordBatch] = []
 
-    def feed(self, batches: Iterable[Batch]) -> list[pa.RecordBatch]:
-        """Count one group of batches; returns what its events led to."""
+    def feed(self, batches: Iterable[Batch], complete_ms: int | None = None) -> list[pa.RecordBatch]:
+        """Count one group of batches; returns what its events led to.
+
+        Event time is then complete to `complete_ms`, where rows are known to come in no other order; else the latest
+        row says how far it is.
+        """
         batches = list(batches)
         for batch in batches:
             latest_ms = int(batch.timestamps_ms.max())
             self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
-        results = self._advance(sketched(batches, self._references, self._models))
+        results = self._advance(sketched(batches, self._references, self._models), complete_ms)
         if self.join is not None:
             self.join.feed(batches, [])
         return results + self._taken()
@@ -99,13 +109,21 @@ class Replay:
     def _joined(self, step: JoinStep) -> None:
         for _, message in self._messages.of(step, 0):
             self._results += self._absorb(message)
+        rows = outcome_rows(step, 0)
+        if rows is not None:
+            self._results.append(rows)
 
     def _taken(self) -> list[pa.RecordBatch]:
         results, self._results = self._results, []
         return results
 
-    def _advance(self, deltas: list[Delta]) -> list[pa.RecordBatch]:
-        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=self._latest_ms)
+    def finish(self) -> list[pa.RecordBatch]:
+        """Say that no row is left: event time is complete to the latest."""
+        return self._advance([])
+
+    def _advance(self, deltas: list[Delta], complete_ms: int | None = None) -> list[pa.RecordBatch]:
+        latest_ms = self._latest_ms if complete_ms is None else complete_ms
+        clock = Clock(topic=_TOPIC, partition=0, max_event_ms=latest_ms)
         return self._absorb(SketchMessage(deltas=deltas, clocks=[clock], n_partitions={_TOPIC: 1}))
 
     def _absorb(self, message: SketchMessage) -> list[pa.RecordBatch]:
@@ -132,18 +150,28 @@ class ReplayReport(msgspec.Struct, kw_only=True):
     n_drifted: int = 0
     n_profiles: int = 0
     windows: int = 0
+    alerts: list[Alert] = []
+    requests: list[RetrainingRequest] = []
 
 
 def run_replay(
-    decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels] = ()
+    decoded: Iterable[Decoded],
+    replay: Replay,
+    out: Path,
+    *,
+    close: bool,
+    labels: Iterable[DecodedLabels] = (),
+    decisions: DecisionStage | None = None,
 ) -> ReplayReport:
     """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
     `rejects.jsonl`.
 
+    With `decisions`, also `alerts.jsonl` and `retraining.jsonl`: what would have been told, a CloudEvent a line.
+
     Raises `InputError` when `out` cannot be written.
     """
     try:
-        return _run(decoded, replay, out, close=close, labels=labels)
+        return _run(decoded, replay, out, close=close, labels=labels, decisions=decisions)
     except OSError as error:  # what goes wrong while reading is an `InputError` already
         raise InputError(
             f"cannot write to {out}: {error.strerror or error}", hint="name a folder with room that can be written to"
@@ -151,14 +179,38 @@ def run_replay(
 
 
 def _run(
-    decoded: Iterable[Decoded], replay: Replay, out: Path, *, close: bool, labels: Iterable[DecodedLabels]
+    decoded: Iterable[Decoded],
+    replay: Replay,
+    out: Path,
+    *,
+    close: bool,
+    labels: Iterable[DecodedLabels],
+    decisions: DecisionStage | None,
 ) -> ReplayReport:
     out.mkdir(parents=True, exist_ok=True)
     report = ReplayReport()
     windows: set[tuple[object, ...]] = set()
     files = {record.name: RecordFile(out / record.file, record) for record in RECORDS.values() if record.file}
 
-    def take(results: Iterable[pa.RecordBatch]) -> None:
+    decided: dict[bytes, bytes] = {}
+    offset = -1
+
+    def decide(results: Sequence[pa.RecordBatch]) -> None:
+        nonlocal offset
+        offset += 1
+        if decisions is None or not results:
+            return
+        step = decisions.advance(decided, results, offset=offset)
+        for key, value in step.writes:
+            if value is None:
+                decided.pop(key, None)
+            else:
+                decided[key] = value
+        report.alerts += step.alerts
+        report.requests += step.requests
+
+    def take(results: Sequence[pa.RecordBatch]) -> None:
+        decide(results)
         for batch in results:
             record = record_of(batch)
             if record.name in files:
@@ -168,21 +220,31 @@ def _run(
             elif record.name == "late_dropped":
                 report.n_late_dropped += pc.sum(batch.column("n")).as_py() or 0
 
-    with (out / "rejects.jsonl").open("wb") as rejects:
-        for part in decoded:
-            report.n_events += part.n_events
-            report.n_rejected += len(part.rejects)
-            rejects.writelines(_reject_lines(part.rejects))
-            take(replay.feed(part.batches))
-        if replay.join is not None:
-            batches: list[LabelBatch] = []
-            for of_labels in labels:
-                batches += of_labels.batches
-                report.n_labels_rejected += len(of_labels.rejects)
-                rejects.writelines(_reject_lines(of_labels.rejects))
-            take(replay.feed_labels(batches))
-        if close:
-            take(replay.close())
+    try:
+        with (out / "rejects.jsonl").open("wb") as rejects:
+            for part in decoded:
+                report.n_events += part.n_events
+                report.n_rejected += len(part.rejects)
+                rejects.writelines(_reject_lines(part.rejects))
+                take(replay.feed(part.batches, part.complete_ms))
+            if not close:
+                take(replay.finish())
+            if replay.join is not None:
+                batches: list[LabelBatch] = []
+                for of_labels in labels:
+                    batches += of_labels.batches
+                    report.n_labels_rejected += len(of_labels.rejects)
+                    rejects.writelines(_reject_lines(of_labels.rejects))
+                take(replay.feed_labels(batches))
+            if close:
+                take(replay.close())
+    except BaseException:
+        for file in files.values():
+            file.abandon()
+        raise
+    if decisions is not None:
+        (out / ALERTS).write_bytes(b"".join(encode_alert(one) + b"\n" for one in report.alerts))
+        (out / RETRAINING).write_bytes(b"".join(encode_retraining(one) + b"\n" for one in report.requests))
     for file in files.values():
         file.close()
     report.n_scores, report.n_profiles = files["drift_score"].n_rows, files["column_profile"].n_rows

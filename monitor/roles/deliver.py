@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.delivery.reading import OwnMessage, Unread
-from monitor.delivery.step import CommitOffsets, DeliverStep, Stop, Write
+from monitor.delivery.step import CommitOffsets, DeliverStep, GiveUp, Stop, Write
 from monitor.errors import DriftlineError, StoppedError
 from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, consumer_settings
@@ -27,6 +27,9 @@ from monitor.kafka.messages import headers, offset, place
 from monitor.kafka.waiting import StopRequest
 from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
+from monitor.roles.audit import Audit
+from monitor.roles.outbox import Outbox
+from monitor.roles.undelivered import undelivered
 from sinks.destination import Destination, Dropped, Written
 from sinks.errors import SinkRejected, SinkUnavailable
 from sinks.records import record_of
@@ -39,6 +42,8 @@ log = structlog.get_logger()
 QUIET_S: Final = 0.02
 # Python hears a signal between two calls of the client only.
 LONGEST_WAIT_S: Final = 0.25
+# Messages of our own that wait for the next commit, at most.
+MOST_WAITING: Final = 100
 # librdkafka hands over at most this many messages at once; each may hold thousands of rows.
 _SLICE: Final = 200
 
@@ -83,8 +88,12 @@ class Deliver:
             batch_rows=settings.batch_rows,
             batch_interval_s=settings.batch_interval_ms / 1000,
             backoff=Backoff(most_s=settings.max_retry_wait_ms / 1000),
+            retry_window_s=settings.retry_window_ms / 1000 if settings.retry_window_ms else None,
             first=first,
         )
+        self._gives_up = settings.retry_window_ms > 0
+        self._outbox = Outbox(kafka)
+        self._audit = Audit(kafka, name)
         self.lag = Lag(kafka, self._role, f"{kafka.consumer_group}-{self._role}", health)
         self._stop = StopRequest()
         self._in_group = False
@@ -114,6 +123,7 @@ class Deliver:
                 with gc_paused():
                     self._turn()
             self._finish()
+            self._outbox.settle()
         except KafkaException as error:
             raise classify(error, self._kafka) from error
         except SinkRejected as error:
@@ -229,9 +239,11 @@ class Deliver:
                     f"a later release wrote {action.because}", hint="upgrade this worker; the message stays unread"
                 )
             if isinstance(action, CommitOffsets):
-                if self._sent:
+                if self._sent or not self._outbox.settle():
                     return  # one at a time
                 self._commit(action)
+            elif isinstance(action, GiveUp):
+                self._give_up(action)
             elif not self._write(action):
                 return
 
@@ -250,6 +262,10 @@ class Deliver:
                 telemetry.SINK_ROWS.labels(self._name, record).inc(n)
             for dropped in written.dropped:
                 self._drop(dropped)
+            for message in self._audit.rows(written.attempts):
+                self._outbox.put(message)
+            if len(self._outbox) > MOST_WAITING:
+                self._outbox.settle()  # of one that is down for long, attempts go out before anything is committed
         if not self._step.obstacle:
             return True
         telemetry.SINK_ERRORS.labels(self._name, "unavailable").inc()
@@ -258,8 +274,31 @@ class Deliver:
         )
         return False
 
+    def _give_up(self, action: GiveUp) -> None:
+        for rows in action.batches:
+            self._put_aside(rows, action.because)
+        self._step.gave_up()
+
+    def _put_aside(self, rows: pa.RecordBatch, because: str) -> None:
+        """To `drift.undelivered`, before the offsets of these rows are committed."""
+        topic = self._kafka.own_topic(topics.UNDELIVERED)
+        telemetry.UNDELIVERED.labels(self._name).inc(rows.num_rows)
+        log.error(
+            "not delivered; the rows are in a topic of ours",
+            destination=self._name,
+            topic=topic,
+            record=record_of(rows).name,
+            n=rows.num_rows,
+            because=because,
+        )
+        self._outbox.put(undelivered(topic, self._name, rows, because))
+
     def _drop(self, dropped: Dropped) -> None:
         telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc(dropped.rows.num_rows)
+        if self._gives_up:
+            self._put_aside(dropped.rows, dropped.reason)
+            return
+        # A destination that tries for ever drops only what breaks the contract: that is told, and lies nowhere else.
         log.error(
             "rows that the destination can never take are left out",
             destination=self._name,
@@ -298,7 +337,11 @@ class Deliver:
             action = self._step.next(time.monotonic(), quiet=True)
             if isinstance(action, Write) and not (action.batches and self._write(action)):
                 return
+            if isinstance(action, GiveUp):
+                self._give_up(action)
             if isinstance(action, CommitOffsets) and not self._sent:
+                if not self._outbox.settle():
+                    return
                 self._commit(action)
             if not (self._sent or self._step.in_hand) or isinstance(action, Stop) or self._step.obstacle:
                 return

@@ -28,7 +28,7 @@ from monitor.kafka.faust.producers import Producers, refused
 from monitor.kafka.faust.recovery import TransactionalTables
 from monitor.kafka.faust.worker import end_process
 from monitor.process.health import Health
-from monitor.roles.join_role import JoinRole, sketch_outputs
+from monitor.roles.join_role import JoinRole, role_outputs
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ def build_join_app(
         health,
         producer_of=producers.of,
         state_of=lambda partition: cast("block_store.BlockStore", table.data).partition(partition),
-        outputs=sketch_outputs(kafka, messages),
+        outputs=role_outputs(kafka, messages),
     )
 
     @app.agent(blocks, name="join")

@@ -21,6 +21,7 @@ from monitor.errors import StoppedError, Unavailable
 from monitor.join.batch import JoinBatch
 from monitor.join.block import BadJoinMessage, NewerJoinMessage
 from monitor.join.joiner import Joiner
+from monitor.join.outcome_rows import outcome_rows
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.state import NewerState, RowStore
 from monitor.join.step import JoinStep
@@ -29,6 +30,8 @@ from monitor.kafka.faust.producers import TransactionMessage, refused
 from monitor.process.health import Health
 from monitor.roles.evaluate_role import COMMIT_S, PartitionProducer
 from monitor.sketching.messages import encode
+from sinks.records import Source
+from sinks.records import encode as encode_rows
 
 log = structlog.get_logger()
 
@@ -37,15 +40,20 @@ Outputs = Callable[[JoinStep, int], Sequence[TransactionMessage]]
 them."""
 
 
-def sketch_outputs(kafka: Kafka, messages: PerformanceMessages) -> Outputs:
-    """What matched as messages of `drift.sketches`."""
-    topic = kafka.own_topic(topics.SKETCHES)
+def role_outputs(kafka: Kafka, messages: PerformanceMessages) -> Outputs:
+    """What matched as messages of `drift.sketches`, and what became of labels as one of `drift.results`."""
+    sketches, results, joins = (kafka.own_topic(name) for name in (topics.SKETCHES, topics.RESULTS, topics.JOINS))
 
     def outputs(step: JoinStep, partition: int) -> Sequence[TransactionMessage]:
-        return [
-            TransactionMessage(topic=topic, partition=target, value=encode(message))
+        found = [
+            TransactionMessage(topic=sketches, partition=target, value=encode(message))
             for target, message in messages.of(step, partition)
         ]
+        rows = outcome_rows(step, partition)
+        if rows is not None:
+            source = Source(topic=joins, partition=partition, offset=step.offset)
+            found.append(TransactionMessage(topic=results, partition=partition, value=encode_rows(rows, source)))
+        return found
 
     return outputs
 

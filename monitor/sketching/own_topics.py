@@ -6,6 +6,7 @@ SKETCHES: Final = "sketches"
 RESULTS: Final = "results"
 REJECTS: Final = "rejects"
 JOINS: Final = "joins"
+UNDELIVERED: Final = "undelivered"
 
 
 def partition_of_model(model: str, n_partitions: int) -> int:

@@ -7,13 +7,15 @@ import numpy as np
 
 from detectors.baseline import Counts
 from detectors.settings import Setting
-from detectors.stack import added, stacked
+from detectors.stack import stacked
 from monitor.config.methods import DEFAULT_METHODS, default_threshold
 from monitor.config.schema import CompareSettings
 from monitor.evaluation.baselines import study_of
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.compared import ComparedWindow
-from monitor.eventtime.seasons import Season, seasons_in
+from monitor.evaluation.pane_cache import SumCache
+from monitor.evaluation.same_seasons import same_seasons
+from monitor.eventtime.seasons import Season
 from monitor.eventtime.windows import Window
 from monitor.verdicts.awake import Cell, Power, at_once, column_of, power, reference_rows
 from monitor.verdicts.changes import KINDS, Kind
@@ -37,9 +39,13 @@ def compared(
     length_ms: int,
     settings: Sequence[Setting] = SETTINGS,
     season: Season | None = None,
+    pane_ms: int | None = None,
 ) -> Iterator[ComparedWindow]:
-    """Each window's scores and verdicts, beside the reference or its same seasons (UTC)."""
-    reference = built.reference
+    """Each window's scores and verdicts, beside the reference or its same seasons (UTC).
+
+    `pane_ms` are those of the panes that the windows are added up from; None: as long as the windows.
+    """
+    reference, sums = built.reference, SumCache()
     study = study_of(Compare(season=season), reference, length_ms)
     for part in at_once(windows):
         for rows, sketches in zip(part, count(built, part), strict=True):
@@ -52,15 +58,23 @@ def compared(
                 min_samples=MIN_SAMPLES,
                 alpha=ALPHA,
                 study=study,
-                baseline=None if season is None else same_seasons(built, season, window),
+                baseline=None
+                if season is None
+                else its_seasons(built, season, rows, window, pane_ms or length_ms, sums),
             )
 
 
-def same_seasons(built: Built, season: Season, window: Window) -> Counts:
-    """The reference's rows of the seasons that the window has a part of, as `evaluate` adds them up."""
-    layout, known = built.reference.layout, built.reference.seasons[season]
-    stacks = [stacked(layout, known[number]) for number in seasons_in(window, season) if number in known]
-    return Counts(stack=added(layout, stacks), live=False)
+def its_seasons(built: Built, season: Season, rows: Rows, window: Window, pane_ms: int, sums: SumCache) -> Counts:
+    """The reference's rows of the window's seasons, as `evaluate` mixes them."""
+    panes, n = np.unique((rows.times_ms - window.start_ms) // pane_ms, return_counts=True)
+    starts_ms = window.start_ms + panes * pane_ms  # a window begins where a pane does
+    its_panes = [
+        (Window(start_ms=start_ms, end_ms=start_ms + pane_ms), int(number))
+        for start_ms, number in zip(starts_ms.tolist(), n, strict=True)
+    ]
+    side = same_seasons(Compare(season=season), built.reference, its_panes, sums)
+    assert side is not None
+    return side
 
 
 def awake_round(seed: Sequence[int], n_windows: dict[int, int], kinds: Sequence[Kind] = KINDS) -> dict[Cell, Power]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import gcd
 from typing import Final
 
 import numpy as np
@@ -91,11 +92,12 @@ def quiet_round(
     """One reference, and windows of each size against it, or against its same seasons."""
     rng = np.random.default_rng(seed)
     built = built_from(draw(world, rng, N_REFERENCE), [n_rows * world.step_ms for n_rows in n_windows], season)
+    pane_ms = gcd(*n_windows) * world.step_ms  # one model with windows of all these lengths
     tallies = {}
     for n_rows, number in n_windows.items():
         tally = Tally()
         for windows in quiet_rows(world, rng, n_rows, number):
-            for window in compared(built, windows, n_rows * world.step_ms, season=season):
+            for window in compared(built, windows, n_rows * world.step_ms, season=season, pane_ms=pane_ms):
                 tally.add(window)
         tally.by_reference.append((tally.n, tally.false))
         tallies[n_rows] = tally

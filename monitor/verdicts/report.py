@@ -305,7 +305,9 @@ def _redo() -> str:
         _paragraph(
             '`make verdicts` does all of it; `ARGS="--rounds 2"` is quicker, with larger standard errors;',
             "`--seed` takes",
-            f"other data. The same seed and rounds write the same page. With {versions}.",
+            "other data. The same seed and rounds write the same page. Rounds are kept in `.build/verdicts` by the",
+            "source that made them: a run that was broken off goes on where it was, and `--again` begins anew.",
+            f"With {versions}.",
         ),
         _paragraph(
             "The first release is its own code, from git (`monitor/verdicts/first_release.py`). Evidently's",

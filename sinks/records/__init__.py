@@ -8,7 +8,8 @@
 from sinks.records.record import FIRST_MS, LAST_MS, Field, Record
 from sinks.records.registry import record_of, records
 from sinks.records.reject_messages import Reject, decode_reject, encode_reject, rejects_batch
-from sinks.records.wire import Source, decode, encode, source_of
+from sinks.records.rows import rows_batch
+from sinks.records.wire import Source, decode, encode, record_in, source_of
 
 RECORDS = records()
 
@@ -24,8 +25,10 @@ __all__ = [
     "decode_reject",
     "encode",
     "encode_reject",
+    "record_in",
     "record_of",
     "records",
     "rejects_batch",
+    "rows_batch",
     "source_of",
 ]

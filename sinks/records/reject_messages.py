@@ -10,7 +10,7 @@ from msgspec import Meta
 from sinks.errors import BadRecord, NewerRecord
 from sinks.records.record import FIRST_MS, LAST_MS
 from sinks.records.reject import RECORD
-from sinks.records.wire import plain
+from sinks.records.rows import rows_batch
 
 _VERSION: Final = "schema_version"
 
@@ -72,8 +72,4 @@ def decode_reject(headers: Iterable[tuple[str, bytes | None]] | None, body: byte
 
 def rejects_batch(rejects: Sequence[Reject]) -> pa.RecordBatch:
     """Rejects as one batch of the record `reject`."""
-    columns = [
-        pa.array([getattr(reject, field.name) for reject in rejects], plain(field.type)).cast(field.type)
-        for field in RECORD.fields
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=RECORD.schema)
+    return rows_batch(RECORD, [msgspec.structs.asdict(reject) for reject in rejects])

@@ -78,6 +78,21 @@ def decode(data: bytes) -> pa.RecordBatch:
     )
 
 
+def record_in(data: bytes) -> Record:
+    """The record whose rows a message holds, without reading them: a destination of alerts passes over all others.
+
+    Raises
+    ------
+    BadRecord, NewerRecord
+        As `decode`.
+    """
+    try:
+        with pa.ipc.open_stream(data) as reader:
+            return _record(reader.schema)
+    except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError, MemoryError) as error:
+        raise BadRecord(f"no Arrow stream: {error}") from error
+
+
 def source_of(batch: pa.RecordBatch) -> Source:
     """Where the rows of a decoded batch came from.
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,15 @@ def score_rows(installation: Installation) -> list[Row]:
     return delivered(installation)["drift_score"]
 
 
-def delivered(installation: Installation, records: Sequence[str] = COMPARED) -> Results:
+def delivered(installation: Installation) -> Results:
     """All that ClickHouse holds; deliver must have been stopped, for one process alone can open chDB's folder."""
     with contextlib.closing(connect(installation.config.destinations["clickhouse"].dsn.reveal())) as client:
-        return {name: _comparable(RECORDS[name], read(client, name)) for name in records}
+        return {name: _comparable(RECORDS[name], read(client, name)) for name in COMPARED}
 
 
-def replayed(folder: Path, records: Sequence[str] = COMPARED) -> Results:
+def replayed(folder: Path) -> Results:
     """All that `replay` wrote into a folder."""
-    return {name: parquet_rows(folder / RECORDS[name].file) for name in records}
+    return {name: parquet_rows(folder / RECORDS[name].file) for name in COMPARED}
 
 
 def _comparable(record: Record, rows: Iterable[Mapping[str, Any]]) -> list[Row]:

@@ -99,7 +99,8 @@ CORPUS: dict[str, Case] = {
     "unknown model": whole(encode(event(model="somebody-elses")), "unknown_model"),
     "no timestamp": whole(NO_TIME, "bad_timestamp"),
     "a clock in 2100": whole(encode(event(timestamp=4_102_444_800_000)), "bad_timestamp"),
-    "a clock in 1970": Case(encode(event(timestamp=1_000)), late=1),
+    "a clock in 1970": whole(encode(event(timestamp=1_000)), "bad_timestamp"),
+    "a clock in 1992": Case(encode(event(timestamp=700_000_000_000)), late=1),
     "Python's NaN and Infinity": Case(PYTHONS.encode(), counted=1),
     "text where numbers belong": Case(encode(event(features={"amount": "much", "age": [1], "color": 7})), counted=1),
     "no features, no prediction": Case(
@@ -133,7 +134,7 @@ def test_every_bad_event_is_counted_late_or_rejected_with_its_reason(installatio
         installation.start(role, f"{role}-0")
     good = [message for message in encoded(N_GOOD, seed=5, hours=HOURS) if message.endswith(b"}")]
     installation.send(good, 1)
-    installation.wait_until_done()  # so that a clock in 1970 is late, and not the beginning of time
+    installation.wait_until_done()  # so that a clock in 1992 is late, and not the beginning of time
     offsets = send_corpus(installation, after=len(good))
     closing = encode(event(timestamp=START_MS + int(HOURS + 48) * HOUR_MS))
     installation.send([closing], 1)

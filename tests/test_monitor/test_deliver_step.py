@@ -106,6 +106,15 @@ def test_messages_of_no_interest_are_committed_and_never_reach_the_destination()
     assert step.next(5.0, quiet=True) == CommitOffsets({A: 2})
 
 
+def test_rows_of_no_interest_are_passed_over_unread_and_what_is_newer_is_not() -> None:
+    whole = message(7)
+    broken = OwnMessage(partition=A, offset=8, body=whole.body[:-40])  # its rows are damaged, its record can be told
+    scores = step_of(frozenset({"drift_score"}))
+    assert scores.take([whole, broken], 5.0).corrupt == ()
+    assert len(step_of().take([whole, broken], 5.0).corrupt) == 1
+    assert scores.take([newer(9)], 5.0).newer is not None
+
+
 def test_a_reject_reaches_a_destination_that_takes_rejects_and_no_other() -> None:
     reject = Reject(
         source_topic="t", source_partition=0, source_offset=3, event_index=0, model="m", reason="schema", detail="",
@@ -167,6 +176,15 @@ def test_pauses_grow_while_nothing_is_accepted_and_begin_anew_when_something_is(
         assert not step.has_room
         now_s += step.wait_s(now_s)
     assert tries == [1, 2, 4, 8, 9, 11]
+
+
+def test_a_service_that_says_how_long_to_wait_is_not_asked_earlier_whatever_the_jitter() -> None:
+    step = step_of()
+    step.take([message(7)], 5.0)
+    assert isinstance(step.next(5.0, quiet=True), Write)
+    step.refused(SinkUnavailable("429", retry_after_s=60.0), 5.0, 0.99)
+    assert step.next(64.9, quiet=True) is None
+    assert isinstance(step.next(65.0, quiet=True), Write)
 
 
 def test_partitions_that_are_taken_away_take_their_rows_with_them() -> None:

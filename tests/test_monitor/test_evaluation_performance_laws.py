@@ -1,10 +1,15 @@
 """Performance is the same for any order of arrival, sizes of messages, partitions of the join, crashes and repeats."""
 
 from random import Random
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.performance_flow import HORIZON_MS, SPAN_MS, Label, Prediction, run
+from support.performance_flow import HORIZON_MS, SPAN_MS, Flow, Label, Prediction, measurements, run, watched
+
+from monitor.evaluation.evaluator import Evaluator
+from monitor.join import performance
+from monitor.sketching.messages import decode
 
 NAMES = st.sampled_from([f"id{i}" for i in range(12)])
 TIMES = st.integers(0, SPAN_MS - 1)
@@ -50,3 +55,37 @@ def test_each_match_is_counted_once_and_a_correction_takes_back(events, seed, n_
         and 0 <= one.time_ms - predicted[one.name] <= HORIZON_MS
     }  # fmt: skip
     assert found.n_matched() == len(matched)
+
+
+@settings(max_examples=15, deadline=None)
+@given(EVENTS, st.integers(0, 2**32))
+def test_a_block_that_takes_several_messages_is_counted_as_one(events, seed):
+    in_order = sorted(events, key=lambda one: (one.time_ms, isinstance(one, Label), one.name))
+    _, expected = run(in_order, Random(1), 1)
+    with patch.object(performance, "MAX_MESSAGE_BYTES", 1):
+        flow, found = run(in_order, Random(seed), 2, crash_rate=0.3)
+    assert found.last() == expected.last()
+    assert max((decode(one).block.part for one in flow.sketches if decode(one).block), default=0) > 0 or not any(
+        one.matched for one in expected.windows
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(EVENTS, st.integers(0, 2**32))
+def test_a_model_that_waits_for_its_reference_loses_no_match_and_no_measurement(events, seed):
+    _, expected = run(events, Random(seed), 2)
+    random = Random(seed)
+    with measurements() as made:
+        flow = Flow(made, 2)
+        without = Evaluator([watched(references={})])
+        with_file, flow.evaluator = flow.evaluator, without
+        left = list(events)
+        while left:
+            n = random.randint(1, 12)
+            flow.ingest(left[:n])
+            left = left[n:]
+            flow.drain()
+        assert not made.windows
+        flow.evaluator = with_file
+        flow.finish(first_events=False)
+    assert made.last() == expected.last()

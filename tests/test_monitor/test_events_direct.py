@@ -12,14 +12,17 @@ from detectors.columns import CODE_NULL, Column, Kind
 from detectors.layout import Layout
 from monitor.events.arrow import decoder as arrow
 from monitor.events.arrow import direct
-from monitor.events.arrow.arrays import indices, milliseconds, numbers
+from monitor.events.arrow.arrays import indices, numbers
 from monitor.events.arrow.decoder import ArrowDecoder
 from monitor.events.arrow.dictionaries import Dictionaries
 from monitor.events.arrow.table import TableDecoder, decode_table
+from monitor.events.arrow.times import milliseconds
 from monitor.events.batch import Decoded
 from monitor.events.frame import Frame
+from monitor.events.json.instant import PER
 from monitor.events.models import ModelSpec
 from monitor.events.reasons import Reason
+from monitor.events.times import MIN_TIMESTAMP_MS, SCALES, TimeRule
 
 NOW_MS = 1_700_000_000_000
 EDGE_TIMES = (0, -1, NOW_MS, 253_402_300_799_999, 253_402_300_800_000, 2**63 - 1, -(2**63))
@@ -120,23 +123,32 @@ def test_an_index_outside_the_dictionary_is_found(index: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [pa.int64(), pa.timestamp("ms"), pa.timestamp("us", "UTC"), pa.timestamp("ns", "Europe/Berlin")], ids=str
+    "kind",
+    [pa.int64(), pa.timestamp("s"), pa.timestamp("ms"), pa.timestamp("us", "UTC"), pa.timestamp("ns", "Europe/Berlin")],
+    ids=str,
 )
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_times_are_read_as_the_plain_function_reads_them(kind: Any, data: Any) -> None:
-    ticks = direct.ticks_per_ms(kind)
+    rule = TimeRule(unit=data.draw(st.sampled_from(SCALES)), min_ms=data.draw(st.sampled_from([0, MIN_TIMESTAMP_MS])))
+    clock = direct.clock_for(kind, rule)
+    ticks = int(clock[PER])
     near = [time for edge in EDGE_TIMES for time in (edge, edge * ticks, edge * ticks - 1) if abs(time) < 2**63]
     array = data.draw(sliced(pa.int64(), st.sampled_from(near) | values_of(pa.int64()))).view(kind)
     out = np.empty(len(array), dtype=np.int64)
     exported = direct.Exported(pa.RecordBatch.from_pydict({"t": array}))
-    direct.read_times(exported.address, 0, ticks, out)
-    np.testing.assert_array_equal(out, milliseconds(array))
+    direct.read_times(exported.address, 0, clock, out)
+    np.testing.assert_array_equal(out, milliseconds(array, rule))
 
 
-@pytest.mark.parametrize("kind", [pa.timestamp("s"), pa.date32(), pa.uint64(), pa.int32(), pa.float64(), pa.string()])
+@pytest.mark.parametrize("kind", [pa.date32(), pa.uint64(), pa.int32(), pa.float64(), pa.string()])
 def test_other_times_are_left_to_the_plain_function(kind: Any) -> None:
-    assert direct.ticks_per_ms(kind) == 0
+    assert direct.clock_for(kind, TimeRule()) is None
+
+
+def test_native_times_without_a_zone_are_left_to_the_plain_function_where_they_are_not_utc() -> None:
+    assert direct.clock_for(pa.timestamp("us"), TimeRule(timezone="Europe/Berlin")) is None
+    assert direct.clock_for(pa.timestamp("us", "UTC"), TimeRule(timezone="Europe/Berlin")) is not None
 
 
 def test_values_that_lie_askew_in_memory_are_read() -> None:

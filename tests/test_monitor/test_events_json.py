@@ -108,11 +108,23 @@ def test_the_arrays_have_the_types_that_the_kernel_wants() -> None:
     assert all(array.flags.c_contiguous for array in (batch.numeric, batch.codes, batch.segments))
 
 
-@pytest.mark.parametrize("value", ["text", True, [1], {}, math.nan, math.inf, -math.inf, 10**400, 10**4000])
+@pytest.mark.parametrize("value", ["text", "1", [1], {}, math.nan, math.inf, -math.inf, 10**400, 10**4000])
 def test_a_bad_number_is_invalid_and_the_event_is_kept(value: Any) -> None:
     batch = only(decode(event(features={"distance": value, "carrier": "UA"})))
     assert batch.numeric[DISTANCE, 0] == np.inf
     assert batch.codes[CARRIER, 0] == 0
+
+
+@pytest.mark.parametrize(("value", "found"), [(True, 1.0), (False, 0.0), ("", math.nan), (None, math.nan)])
+def test_booleans_are_numbers_and_empty_text_is_null_in_a_numeric_column(value: Any, found: float) -> None:
+    raw = json.dumps(event(features={"distance": value})).encode()
+    for forgiving_only in (False, True):
+        decoded = JsonDecoder([FLIGHTS], forgiving_only=forgiving_only).decode([raw], "predictions", NOW_MS)
+        np.testing.assert_array_equal(decoded.batches[0].numeric[DISTANCE], [found])
+
+
+def test_empty_text_is_no_category() -> None:
+    assert carrier("") == (CODE_NULL, None)
 
 
 def test_a_number_with_more_digits_than_python_converts_is_invalid() -> None:
@@ -137,7 +149,7 @@ def test_a_category_is_canonical_text(value: Any, code: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("XX", "XX"), (2, "2"), (2.0, "2"), (False, "false"), ("1.0", "1.0"), (10**30, str(10**30)), ("", "")],
+    [("XX", "XX"), (2, "2"), (2.0, "2"), (False, "false"), ("1.0", "1.0"), (10**30, str(10**30))],
 )
 def test_an_unseen_category_is_told_with_its_row(value: Any, text: str) -> None:
     assert carrier(value) == (UNSEEN_CARRIER, [(0, text)])
@@ -159,7 +171,8 @@ def test_a_lone_surrogate_becomes_text_that_can_be_encoded() -> None:
     ("prediction", "score", "label"),
     [
         (0.5, 0.5, CODE_NULL),
-        (1, 1.0, CODE_NULL),
+        (1, math.nan, 5),  # a class that the reference never held
+        (1.0, 1.0, CODE_NULL),
         ("late", math.nan, 0),
         (True, math.nan, 2),
         (None, ABSENT, CODE_ABSENT),
@@ -201,7 +214,7 @@ def test_feature_logs_have_no_prediction() -> None:
 def test_a_flat_event_has_its_features_at_the_top() -> None:
     flat = {"timestamp": TIME_MS, "distance": 3, "carrier": "UA", "score": 0.4, "label": "on-time", "origin": "EWR"}
     batch = only(decode(flat, {**flat, "label": "zzz"}, {**flat, "prediction": 0.9}))
-    assert batch.numeric[:2].tolist() == [[3.0, 3.0, 3.0], [0.4, 0.4, 0.9]]
+    assert batch.numeric[:2].tolist() == [[3.0, 3.0, 3.0], [0.4, 0.4, 0.4]]
     assert batch.codes.tolist() == [[0, 0, 0], [1, 5, 1]]
     assert batch.unseen == {LABEL: [(1, "zzz")]}
     assert batch.segments[0].tolist() == [0, 0, 0]
@@ -223,24 +236,30 @@ def test_a_segment_is_named_else_a_feature_else_the_rest() -> None:
 @pytest.mark.parametrize(
     ("timestamp", "expected"),
     [
-        (0, 0),
+        (631_152_000_000, 631_152_000_000),
         (float(TIME_MS), TIME_MS),
-        ("1970-01-01T00:00:00Z", 0),
+        ("1990-01-01T00:00:00Z", 631_152_000_000),
+        ("2023-11-14T12:00:00", 1_699_963_200_000),
+        ("2023-11-14 12:00:00.5 UTC", 1_699_963_200_500),
+        ("2023-11-14", 1_699_920_000_000),
+        (str(TIME_MS), TIME_MS),
+        (TIME_MS + 0.75, TIME_MS),
         ("2023-11-14T12:00:00.1239Z", 1_699_963_200_123),
         ("2023-11-14T13:30:00+01:30", 1_699_963_200_000),
         (NOW_MS + 86_400_000, NOW_MS + 86_400_000),
     ],
 )
-def test_a_timestamp_is_milliseconds_or_rfc_3339(timestamp: Any, expected: int) -> None:
+def test_a_timestamp_is_milliseconds_or_a_text(timestamp: Any, expected: int) -> None:
     assert only(decode(event(timestamp=timestamp))).timestamps_ms.tolist() == [expected]
 
 
 @pytest.mark.parametrize(
     "timestamp",
     [
-        ..., None, True, [], "soon", "2023-11-14T12:00:00", "2023-11-14", -1, 1.5, math.nan, 10**30,
+        ..., None, True, [], "soon", "14.11.2023",
+        0, 631_151_999_999, TIME_MS // 1000, TIME_MS * 1000, -1, 1.5, math.nan, 10**30,
         NOW_MS + 86_400_001, 4_102_444_800_000, "2100-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
-        "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", str(TIME_MS), 2**63, 2**64,
+        "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", str(TIME_MS * 1000), 2**63, 2**64,
     ],
 )  # fmt: skip
 def test_a_bad_timestamp_rejects_the_event_and_not_its_neighbours(timestamp: Any) -> None:
@@ -336,7 +355,7 @@ def test_paths_are_mapped() -> None:
 
 
 def test_crossing_paths_still_decode() -> None:
-    mapping = Mapping(timestamp="features.distance")
+    mapping = Mapping(timestamp="features.distance", min_time_ms=0)
     model = ModelSpec(name="flights", layout=FLIGHTS.layout, mapping=mapping)
     batch = only(decode(event(features={"distance": 5}), models=(model,)))
     assert (batch.timestamps_ms[0], batch.numeric[DISTANCE, 0]) == (5, 5.0)

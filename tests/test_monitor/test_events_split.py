@@ -15,7 +15,7 @@ from monitor.events.json.forgiving import Refused
 from monitor.events.json.split import split
 from monitor.events.models import Limits, ModelSpec
 from monitor.events.reasons import Reason
-from monitor.events.values import timestamp
+from monitor.events.times import TimeRule
 
 NOW_MS = 1_700_000_000_000
 MODEL = ModelSpec(name="m", layout=Layout([Column(name="x", kind=Kind.NUMERIC, edges=(0.0,))]))
@@ -114,7 +114,7 @@ def test_no_bytes_raise_anything_but_a_refusal(message: bytes) -> None:
 )
 def test_fractions_of_a_millisecond_are_dropped_however_many_digits_there_are(text: str, fraction_ms: int) -> None:
     text = f"2023-11-14T22:13:19{text}Z"
-    assert timestamp(text) == NOW_MS - 1_000 + fraction_ms
+    assert TimeRule().read(text) == NOW_MS - 1_000 + fraction_ms
     for forgiving_only in (False, True):
         decoder = JsonDecoder([MODEL], forgiving_only=forgiving_only)
         decoded = decoder.decode([json.dumps({"timestamp": text, "x": 1}).encode()], "predictions", NOW_MS)

@@ -54,6 +54,10 @@ def test_a_column_that_is_integer_for_megabytes_and_text_at_the_end_is_text(tmp_
         (["1", "", "-3"], pa.int64()),
         (["1", "2.0"], pa.float64()),
         (["nan", "1e5", "inf"], pa.float64()),
+        (["?", "1", "N/A", "-"], pa.int64()),
+        (["NULL", "True"], pa.bool_()),
+        (["NA", "None"], pa.null()),
+        (["NA", "UK"], pa.string()),
         (["True", "FALSE", "true"], pa.bool_()),
         (["", ""], pa.null()),
         (["007", "123"], pa.string()),
@@ -61,7 +65,7 @@ def test_a_column_that_is_integer_for_megabytes_and_text_at_the_end_is_text(tmp_
         (["0x1F", "0x20"], pa.string()),
         (["true", "1"], pa.string()),
         (["1", "true"], pa.string()),
-        (["NA", "1"], pa.string()),
+        (["NA", "1"], pa.int64()),
         ([" 1", "2 "], pa.int64()),
         (["99999999999999999999", "1"], pa.float64()),
         (["2013-01-01", "2013-01-02"], pa.string()),
@@ -102,8 +106,9 @@ def test_compressed_files_are_read_like_others(ending: str, tmp_path: Path) -> N
 
 
 def test_flat_and_nested_json_lines_give_the_same_table(tmp_path: Path) -> None:
-    nested = {"model": "m", "features": {"a": 1, "b": "x"}, "prediction": {"score": 0.5, "label": "y"}, "timestamp": 1}
-    flat = {"model": "m", "a": 1, "b": "x", "score": 0.5, "label": "y", "timestamp": 1}
+    nested = {"model": "m", "features": {"a": 1, "b": "x"}, "prediction": {"score": 0.5, "label": "y"}}
+    nested["timestamp"] = TIME_MS
+    flat = {"model": "m", "a": 1, "b": "x", "score": 0.5, "label": "y", "timestamp": TIME_MS}
     for number, event in enumerate((nested, flat)):
         write(tmp_path / f"{number}.jsonl", json.dumps(event))
     assert (
@@ -112,7 +117,7 @@ def test_flat_and_nested_json_lines_give_the_same_table(tmp_path: Path) -> None:
         == [
             {
                 "model": "m",
-                "timestamp": 1,
+                "timestamp": TIME_MS,
                 "version": None,
                 "features": {"a": 1, "b": "x"},
                 "prediction": {"score": 0.5, "label": "y"},
@@ -158,12 +163,10 @@ def test_the_order_of_keys_does_not_depend_on_the_order_of_lines(tmp_path: Path)
         ("f.csv", b"a,b\n1,\xff\xfe\n", "corrupt"),
         ("f.csv", b"a;b\n1;2\n", "separated by ';'"),
         ("f.csv", b"a,a\n1,2\n", "more than one column 'a'"),
-        ("f.csv.gz", b"a,b\n1,2\n", "corrupt"),
         ("f.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)[:-20], "corrupt"),
         ("f.jsonl", b'{"a": 1}\n{"a": \n', "line 2"),
         ("f.jsonl", b"[1, 2]\n", "an event is an object"),
         ("f.jsonl", b'{"a": "\xff"}', "line 1"),
-        ("f.jsonl.gz", b'{"a": 1}\n', "Not a gzipped file"),
         ("f.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 100_000)[:-20], "corrupt"),
         ("f.txt", b"a", "must be named"),
         ("f.json", b"{}", "must be named"),
@@ -196,8 +199,9 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file") as caught:
         open_table(tmp_path / "januray.csv")
     assert caught.value.hint == "did you mean 'january.csv'?"
-    with pytest.raises(InputError, match="not a file"):
-        open_table(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no file"):
+        open_table(tmp_path / "empty")
 
 
 def test_names_of_files_are_not_case_sensitive(tmp_path: Path) -> None:

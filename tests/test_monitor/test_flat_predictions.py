@@ -118,10 +118,10 @@ def test_a_csv_file_means_what_its_rows_mean_as_events(name: str, tmp_path: Path
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_the_dotted_names_of_a_flattened_prediction_are_no_features(ending: str, tmp_path: Path) -> None:
-    rows = [{"timestamp": 1, "x": 1.0, "prediction.score": 0.5, "prediction.label": "y"}] * 3
+    rows = [{"timestamp": 1357034400000, "x": 1.0, "prediction.score": 0.5, "prediction.label": "y"}] * 3
     path = tmp_path / f"f.{ending}"
     if ending == "csv":
-        path.write_text("timestamp,x,prediction.score,prediction.label\n" + "1,1.0,0.5,y\n" * 3)
+        path.write_text("timestamp,x,prediction.score,prediction.label\n" + f"{1357034400000},1.0,0.5,y\n" * 3)
     else:
         pq.write_table(pa.Table.from_pylist(rows), path)
     built = build_reference(Model(name="m", task="binary", reference=Path("m.ref")), path)

@@ -182,7 +182,8 @@ def test_the_same_rows_seen_live_are_counted_as_the_reference_counted_them(write
     assert live.keys() == reference.sketches.keys()
     for segment, sketch in live.items():
         assert sketch.same(reference.sketches[segment]), segment
-    assert reference.sketches[""].invalid[reference.layout.index("amount")] == 2
+    # In the text of a CSV cell NaN spells a missing number, as data frames write it.
+    assert reference.sketches[""].invalid[reference.layout.index("amount")] == (1 if writer is write_csv else 2)
 
 
 # --- right numbers ---
@@ -309,8 +310,8 @@ def test_a_configured_numeric_column_of_csv_keeps_its_numbers(tmp_path: Path) ->
     path.write_text("x,y\n1,a\nNA,b\n2.5,c\n,d\n")
     built = build_reference(model(columns={"x": "numeric"}), path)
     found = of(built, "x")
-    assert (found.kind, found.n, found.nulls, found.invalid) == ("numeric", 2, 1, 1)
-    assert of(build_reference(model(), path), "x").kind == "categorical"
+    assert (found.kind, found.n, found.nulls, found.invalid) == ("numeric", 2, 2, 0)
+    assert of(build_reference(model(), path), "x").kind == "numeric"
 
 
 def test_values_of_several_types_are_told(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from scipy import stats
 
 from detectors.reference import WHOLE
 from detectors.significance import benjamini_hochberg
+from monitor.evaluation.pane_cache import SumCache
 from monitor.eventtime.windows import Window
 from monitor.verdicts import added, awake, first_release, peers, product, quiet, targets
 from monitor.verdicts.changes import KINDS, SIZES
@@ -102,7 +103,8 @@ def test_a_window_is_compared_with_the_reference_rows_of_its_own_hours_of_the_we
     rows = draw(SEASONS, np.random.default_rng(8), 17_000)
     built = product.built_from(rows, [200 * SEASONS.step_ms], "hour_of_week")
     saturday = Window(start_ms=START_MS + 44 * HOUR_MS, end_ms=START_MS + 50 * HOUR_MS)
-    whole = product.same_seasons(built, "hour_of_week", saturday).stack
+    window = draw(SEASONS, np.random.default_rng(9), 300, saturday.start_ms)
+    whole = product.its_seasons(built, "hour_of_week", window, saturday, 6 * HOUR_MS, SumCache()).stack
     hours = (rows.times_ms - START_MS) // HOUR_MS % 168
     assert whole.names[0] == WHOLE
     assert whole.events[0, 0] == np.sum((hours >= 44) & (hours < 50))

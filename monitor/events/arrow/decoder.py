@@ -64,7 +64,8 @@ class ArrowDecoder:
         for index, message in enumerate(messages):
             raw = message or b""
             try:
-                batches = [(batch, decoder.see(batch.schema)) for batch in self.batches(raw)]
+                read = map(decoder.unpacked, self.batches(raw))
+                batches = [(batch, decoder.see(batch.schema)) for batch in read]
             except Refused as refused:
                 outcome.events(np.array([index]))
                 outcome.rejects.append(

@@ -11,6 +11,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numba.core import types
@@ -19,7 +20,8 @@ from numba.np.numpy_support import carray
 
 from detectors.columns import INVALID, NULL
 from detectors.compiled import compiled
-from monitor.events.values import MAX_TIMESTAMP_MS
+from monitor.events.json.instant import clock_of, of_integer
+from monitor.events.times import TimeRule
 
 KINDS: Final[Mapping[pa.DataType, Any]] = {
     pa.int8(): np.empty(0, np.int8),
@@ -38,7 +40,6 @@ KINDS: Final[Mapping[pa.DataType, Any]] = {
 Each by an array of its kind: the loops are compiled when a type is first met, and an array names one the fastest.
 """
 
-_TICKS: Final = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 _BAD_TIME: Final = -1
 
 _address_in: Any = ctypes.pythonapi.PyCapsule_GetPointer
@@ -54,11 +55,13 @@ class Exported:
         self.address: int = _address_in(self._capsule, b"arrow_array")
 
 
-def ticks_per_ms(kind: pa.DataType) -> int:
-    """What `read_times` divides the values of a type by; 0 if it cannot read them."""
+def clock_for(kind: pa.DataType, rule: TimeRule) -> Any:
+    """The clock by which `read_times` reads a type (see `monitor.events.json.instant`); None if it cannot."""
     if kind == pa.int64():
-        return 1
-    return _TICKS.get(kind.unit, 0) if pa.types.is_timestamp(kind) else 0
+        return clock_of(rule)
+    if not pa.types.is_timestamp(kind) or (kind.tz is None and not rule.is_utc):
+        return None
+    return clock_of(msgspec.structs.replace(rule, unit=kind.unit))
 
 
 def _to_pointer(_context: Any, _address: Any) -> Any:
@@ -162,11 +165,10 @@ def read_codes(batch: Any, kind: Any, column: Any, table: Any, out: Any) -> Any:
 
 
 @compiled
-def read_times(batch: Any, column: Any, ticks: Any, out: Any) -> None:
-    """Write the milliseconds of int64 times of so many ticks each; BAD_TIME where there is no time up to 9999."""
+def read_times(batch: Any, column: Any, clock: Any, out: Any) -> None:
+    """Write the milliseconds of int64 times; BAD_TIME where there is none within the clock's bounds."""
     offset, bitmap, values = _column(batch, column)
     raw = _values(values, offset, out.size, np.int64)
     for i in range(out.size):
-        time = raw[i] if ticks == 1 else raw[i] // ticks
-        out[i] = time if 0 <= time <= MAX_TIMESTAMP_MS else _BAD_TIME
+        out[i] = of_integer(raw[i], clock)
     _set_nulls(bitmap, offset, out, _BAD_TIME)

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from detectors.arrays import Bools, Ints
 from monitor.events.arrow.arrays import present, value_type
 from monitor.events.arrow.dictionaries import Dictionaries
-from monitor.events.arrow.direct import KINDS, ticks_per_ms
+from monitor.events.arrow.direct import KINDS, clock_for
 from monitor.events.frame import Frame
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping, path
-from monitor.events.models import Task
+from monitor.events.models import CLASSES, Task
 
 _ID_TYPES: Final = (
     pa.types.is_integer,
@@ -55,8 +55,8 @@ class SchemaPlaces:
     ----------
     timestamp, version, prediction_id
         the event's own. An id whose type makes every id good is None.
-    ticks
-        of the timestamp, when `direct.read_times` can read it; else 0.
+    clock
+        of the timestamp, when `direct.read_times` can read it; else None.
     direct
         the numeric columns that `direct.read_numbers` reads: their kind, and its `places`.
     numbers
@@ -81,9 +81,9 @@ class SchemaPlaces:
         self._reserved = frame.reserved
         self.dictionaries = Dictionaries()
         self.timestamp = mapped(schema, mapping.timestamp)
-        self.ticks = 0
+        self.clock: Any = None
         if self.timestamp is not None and len(self.timestamp.steps) == 1:
-            self.ticks = ticks_per_ms(self.timestamp.type)
+            self.clock = clock_for(self.timestamp.type, frame.times)
         self.version = mapped(schema, mapping.version)
         self.prediction_id = mapped(schema, mapping.prediction_id) if frame.role == "predictions" else None
         self.identity = self.prediction_id if frame.with_ids else None
@@ -93,7 +93,7 @@ class SchemaPlaces:
                 self.prediction_id = None
         numeric = {row: self._feature(name) for name, row in frame.numeric.items()}
         codes = {row: self._feature(name) for name, row in frame.categorical.items()}
-        prediction = find_prediction(schema, mapping, frame.spec.task)
+        prediction = find_prediction(schema, mapping, frame.spec.task, label=frame.label is not None)
         scores = prediction.scores if frame.score is not None else ()
         labels = prediction.labels if frame.label is not None else ()
         self.more_scores, self.more_labels = scores[1:], labels[1:]
@@ -193,18 +193,28 @@ class Prediction(NamedTuple):
     probabilities: Place | None
 
 
-def find_prediction(schema: Any, mapping: Mapping, task: Task) -> Prediction:
-    """The columns that `forgiving.prediction` would look at, were each row an event."""
-    scores = [mapped(schema, mapping.score), _bare(schema, mapping.score, _is_score)]
-    labels = [mapped(schema, mapping.label), _bare(schema, mapping.label, _is_label)]
+def find_prediction(schema: Any, mapping: Mapping, task: Task, *, label: bool = True) -> Prediction:
+    """The columns that `forgiving.prediction` would look at, were each row an event; `label`: the model has labels."""
+    classes = label and task in CLASSES
+    bare_score, bare_label = _bare(schema, mapping.score, _is_score), _bare(schema, mapping.label, _is_label)
+    if classes and bare_label is None:
+        bare_label = _bare(schema, mapping.label, pa.types.is_integer)
+        if bare_label is not None and bare_label == bare_score:
+            bare_score = None
+    scores = [mapped(schema, mapping.score)]
+    labels = [mapped(schema, mapping.label), bare_label]
     if mapping.flat_score is not None:
         scores.append(find(schema, (mapping.flat_score,)))
+    scores.append(bare_score)
     if mapping.flat_label is not None:
         labels.append(find(schema, (mapping.flat_label,)))
     above = mapping.score.rpartition(".")[0]
     probabilities = mapped(schema, f"{above}.probabilities" if above else "probabilities")
+    by_class = next((place for place in scores if place is not None and _is_by_class(place.type)), None)
+    if probabilities is None and task != "regression":
+        probabilities = by_class
     return Prediction(
-        tuple(place for place in scores if place is not None),
+        tuple(place for place in scores if place is not None and place is not probabilities),
         tuple(place for place in labels if place is not None),
         None if task == "regression" else probabilities,
     )
@@ -238,6 +248,11 @@ def _bare(schema: Any, dotted: str, matches: Callable[[pa.DataType], bool]) -> P
     above = dotted.rpartition(".")[0]
     place = mapped(schema, above) if above else None
     return place if place is not None and matches(value_type(place.type)) else None
+
+
+def _is_by_class(kind: pa.DataType) -> bool:
+    """A field or an entry a class."""
+    return pa.types.is_struct(kind) or pa.types.is_map(kind)
 
 
 def _is_score(kind: pa.DataType) -> bool:

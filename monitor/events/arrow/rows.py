@@ -1,35 +1,25 @@
 """The rows of one model in one record batch, into the model's sheet."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from detectors.arrays import Bools, Codes, Ints
 from detectors.columns import CODE_NULL, NULL
 from monitor.events.arrow import direct
-from monitor.events.arrow.arrays import BAD_TIME, indices, milliseconds, numbers, present, texts, value_type
+from monitor.events.arrow.arrays import BAD_TIME, indices, numbers, present, texts
 from monitor.events.arrow.dictionaries import Dictionary
 from monitor.events.arrow.ids import id_hashes
 from monitor.events.arrow.places import Place, SchemaPlaces
 from monitor.events.arrow.probabilities import best_of
 from monitor.events.arrow.sheet import Sheet
+from monitor.events.arrow.times import milliseconds, no_time_of
 from monitor.events.frame import Frame
-from monitor.events.json.forgiving import Refused, bad_time, bad_version, no_time
+from monitor.events.json.forgiving import Refused, bad_time, bad_version
 from monitor.events.lookup import MISSING
 from monitor.events.parts import code_of, numeric_segment, set_absent
 from monitor.events.reasons import Reason
-from monitor.events.values import MAX_TEXT, timestamp
-
-_SPOKEN: Final = (
-    pa.types.is_integer,
-    pa.types.is_floating,
-    pa.types.is_boolean,
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-)
-"""Types of which JSON has the values too."""
+from monitor.events.values import MAX_TEXT
 
 
 class Rows:
@@ -190,29 +180,18 @@ class Rows:
 
     def _no_time(self, row: int) -> Refused:
         """Why a row's time is none, in the words for JSON where JSON could hold it."""
-        place, where, name = self._places.timestamp, self._frame.spec.mapping.timestamp, self._frame.spec.name
-        if place is None:
-            return no_time(None, where, name)
-        array, kind = place.of(self._batch), value_type(place.type)
-        if not present(array)[row]:
-            return no_time(None, where, name)
-        if not any(matches(kind) for matches in _SPOKEN):
-            return Refused(Reason.BAD_TIMESTAMP, f"{where} of type {kind} is not between 1970 and 9999", name)
-        try:
-            value = array[row].as_py()
-        except UnicodeDecodeError:  # of a file
-            return Refused(Reason.BAD_TIMESTAMP, f"{where} is not UTF-8", name)
-        time_ms = timestamp(value)
-        return no_time(value, where, name) if time_ms is None or time_ms >= 0 else bad_time(time_ms, 0, name)
+        spec = self._frame.spec
+        place, where = self._places.timestamp, spec.mapping.timestamp
+        return no_time_of(self._batch, row, place, where, self._frame.times, spec.name)
 
     def _times(self, out: Ints) -> None:
         place = self._places.timestamp
         if place is None:
             out[:] = BAD_TIME
-        elif self._places.ticks:
-            direct.read_times(self._exported.address, place.steps[0], self._places.ticks, out)
+        elif self._places.clock is not None:
+            direct.read_times(self._exported.address, place.steps[0], self._places.clock, out)
         else:
-            out[:] = milliseconds(place.of(self._batch))
+            out[:] = milliseconds(place.of(self._batch), self._frame.times)
 
     def _versions(self, default: str | None) -> Bools | None:
         """Write the versions; (n,) which of them are none (see `bad_version`), or None when all are some."""

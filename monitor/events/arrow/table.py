@@ -13,6 +13,7 @@ from monitor.events.arrow.piece import Piece, Room, rejected
 from monitor.events.arrow.places import Seen
 from monitor.events.arrow.rows import Rows
 from monitor.events.arrow.sheet import Sheet
+from monitor.events.arrow.unpacked import packed_columns, unpacked
 from monitor.events.batch import Decoded
 from monitor.events.frame import Frame
 from monitor.events.json.forgiving import Refused
@@ -66,6 +67,7 @@ class TableDecoder:
 
     def __init__(self, frames: Mapping[str, Frame]) -> None:
         self._frames = frames
+        self._mappings = tuple(frame.spec.mapping for frame in frames.values())
         self._only = next(iter(frames.values())) if len(frames) == 1 else None
         self._seen: list[Seen] = []
 
@@ -91,6 +93,11 @@ class TableDecoder:
         del self._seen[_MOST_SEEN:]
         return self._seen[0]
 
+    def unpacked(self, batch: Any) -> Any:
+        """The batch with features that lie in a list or a map as a struct."""
+        columns = packed_columns(batch.schema, self._mappings)
+        return unpacked(batch, columns) if columns else batch
+
     def add_batch(self, batch: Any, first: int, now_ms: int, outcome: Outcome) -> None:
         """Decode one valid record batch of message 0, in which its first row is `first`, into the outcome.
 
@@ -99,6 +106,7 @@ class TableDecoder:
         Refused
             its schema has no timestamp.
         """
+        batch = self.unpacked(batch)
         seen = self.see(batch.schema)
         base = outcome.events(np.zeros(batch.num_rows, dtype=np.int32))
         self.add([Piece(batch, 0, first, base, seen, Room(batch.get_total_buffer_size()))], now_ms, outcome)

@@ -12,13 +12,19 @@ import msgspec
 from detectors.columns import NULL
 from monitor.events.batch import MAX_DETAIL
 from monitor.events.frame import Frame
+from monitor.events.json.envelopes import envelope, no_object, undecodable
 from monitor.events.mapping import MODEL, SEGMENTS, path
+from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import Role
 from monitor.events.parts import Row
 from monitor.events.reasons import Reason
-from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number, timestamp
+from monitor.events.times import TimeRule, future
+from monitor.events.values import INVALID_TEXT, MAX_TEXT, Category, category, clean, most_probable, number
 
 UNSET: Final = msgspec.UNSET
+
+MAX_LISTED: Final = 10_000
+"""Features of a list or a map; more are no features."""
 
 _GENERIC: Final = msgspec.json.Decoder()
 _BAD_JSON: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -50,12 +56,18 @@ def parse(raw: bytes) -> Any:
         return json.loads(raw.decode("utf-8-sig"), parse_int=_integer)
     except RecursionError:
         raise Refused(Reason.UNDECODABLE, "nested too deeply") from None
-    except UnicodeDecodeError as error:
-        raise Refused(Reason.UNDECODABLE, f"not UTF-8: {error.reason} at byte {error.start}") from None
-    except ValueError as error:
-        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        what = error.msg if isinstance(error, json.JSONDecodeError) else "bad number"
-        raise Refused(Reason.UNDECODABLE, f"not JSON: {what}{where}" if raw.strip() else "empty message") from None
+    except (UnicodeDecodeError, ValueError) as error:
+        if known := undecodable(raw):
+            raise Refused(Reason.UNDECODABLE, known) from None
+        raise _no_json(raw, error) from None
+
+
+def _no_json(raw: bytes, error: ValueError) -> Refused:
+    if isinstance(error, UnicodeDecodeError):
+        return Refused(Reason.UNDECODABLE, f"not UTF-8: {error.reason} at byte {error.start}")
+    where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+    what = error.msg if isinstance(error, json.JSONDecodeError) else "bad number"
+    return Refused(Reason.UNDECODABLE, f"not JSON: {what}{where}" if raw.strip() else "empty message")
 
 
 def _integer(digits: str) -> int | float:
@@ -82,7 +94,8 @@ class Forgiving:
             it is no event that can be counted.
         """
         if not isinstance(event, dict):
-            raise Refused(Reason.SCHEMA, f"an event is an object, not {_kind(event)}")
+            known = no_object(event)
+            raise Refused(Reason.SCHEMA, known or f"an event is an object, not {_kind(event)}")
         frame = self._frame(event.get(MODEL))
         mapping, name = frame.spec.mapping, frame.spec.name
         identity: object = None
@@ -90,16 +103,18 @@ class Forgiving:
             identity = resolve(event, path(mapping.prediction_id))
             if not (identity is UNSET or identity is None or _is_text_or_integer(identity)):
                 raise Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is {_kind(identity)}", name)
-        time = timestamp(resolve(event, path(mapping.timestamp)))
+        at = resolve(event, path(mapping.timestamp))
+        time = frame.times.read(at)
         if time is None:
-            raise no_time(resolve(event, path(mapping.timestamp)), mapping.timestamp, name)
-        if time < 0:
-            raise bad_time(time, 0, name)
+            known = envelope(event) if at is UNSET else ""
+            if known:
+                raise Refused(Reason.BAD_TIMESTAMP, f"no {mapping.timestamp}; {known}", name)
+            raise no_time(at, mapping.timestamp, frame.times, name)
         version = resolve(event, path(mapping.version))
         version = "" if version is UNSET else category(version) or ""
         if not isinstance(version, str) or len(version) > MAX_TEXT:
             raise bad_version(mapping.version, name)
-        features = resolve(event, path(mapping.features))
+        features = named(resolve(event, path(mapping.features)), mapping)
         flat = not isinstance(features, dict)
         has_features = features is not UNSET and features is not None
         if not isinstance(features, dict):
@@ -151,6 +166,13 @@ def resolve(event: object, keys: tuple[str, ...]) -> object:
     return event
 
 
+def named(features: object, mapping: FieldMapping) -> object:
+    """Features that are a list with their names; anything else as it is."""
+    if not isinstance(features, list) or len(features) > MAX_LISTED:
+        return features
+    return {mapping.feature_name(place): value for place, value in enumerate(features)}
+
+
 def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category]:
     """Score and label."""
     mapping = frame.spec.mapping
@@ -158,22 +180,29 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
     score, label = resolve(event, score_path), resolve(event, label_path)
     above_score = resolve(event, score_path[:-1]) if len(score_path) > 1 else UNSET
     above_label = resolve(event, label_path[:-1]) if len(label_path) > 1 else UNSET
-    if isinstance(above_score, int | float) and not isinstance(above_score, bool):
-        score = above_score
-    elif isinstance(above_score, list):
-        score = INVALID_TEXT
-    if isinstance(above_label, str | bool):
+    is_class = frame.bare_classes and isinstance(above_label, int) and not isinstance(above_label, bool)
+    if isinstance(above_label, str | bool) or is_class:
         label = above_label
     elif isinstance(above_label, list):
         label = INVALID_TEXT
     if flat and mapping.flat_score is not None and score in (UNSET, None):
-        score = event.get(mapping.flat_score)
+        score = event.get(mapping.flat_score)  # it says that it is the score, which a bare prediction does not
+    if score in (UNSET, None):
+        bare_class = is_class and score_path[:-1] == label_path[:-1]
+        if isinstance(above_score, int | float) and not isinstance(above_score, bool) and not bare_class:
+            score = above_score
+        elif isinstance(above_score, list):
+            score = INVALID_TEXT
     if flat and mapping.flat_label is not None and label in (UNSET, None):
         label = event.get(mapping.flat_label)
+    probabilities: object = UNSET
+    if isinstance(score, dict) and frame.spec.task != "regression":
+        score, probabilities = UNSET, score
     score_value = number(None if score is UNSET else score)
     label_value = category(None if label is UNSET else label)
     if frame.spec.task != "regression" and (score_value != score_value or label_value is None):
-        probabilities = resolve(event, (*score_path[:-1], "probabilities"))
+        if probabilities is UNSET:
+            probabilities = resolve(event, (*score_path[:-1], "probabilities"))
         if probabilities is not UNSET and probabilities is not None:
             best, best_label = most_probable(probabilities)
             score_value = best if score_value != score_value else score_value
@@ -215,22 +244,18 @@ def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dime
 
 
 def bad_time(time_ms: int, now_ms: int, model: str) -> Refused:
-    """Why a well-formed time is rejected."""
-    detail = f"timestamp {time_ms} is before 1970"
-    if time_ms >= 0:
-        detail = f"timestamp {time_ms} is {(time_ms - now_ms) // 1000} s in the future"
-    return Refused(Reason.BAD_TIMESTAMP, detail, model)
+    """Why a time that lies too far ahead is rejected."""
+    return Refused(Reason.BAD_TIMESTAMP, future(time_ms, now_ms), model)
 
 
-def no_time(value: object, where: str, model: str) -> Refused:
+def no_time(value: object, where: str, times: TimeRule, model: str) -> Refused:
     """Why a value that is no time is rejected."""
-    detail = f"{where} is {_kind(value)}"
     if value is UNSET or value is None:
         detail = f"no {where}"
-    elif isinstance(value, str):
-        detail = f"{where} {value[:40]!r} is not RFC 3339 with an offset"
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        detail = f"{where} is no whole number of milliseconds between 1970 and 9999"
+    elif isinstance(value, dict | list | bool):
+        detail = f"{where} is {_kind(value)}"
+    else:
+        detail = times.refusal(value, where)
     return Refused(Reason.BAD_TIMESTAMP, detail, model)
 
 

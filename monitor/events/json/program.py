@@ -11,6 +11,7 @@ import numpy as np
 
 from monitor.events.frame import Frame
 from monitor.events.json.guesses import no_guesses
+from monitor.events.json.instant import clock_of
 from monitor.events.lookup import CodeTable, PackedTables, is_unicode
 from monitor.events.mapping import MODEL, SEGMENTS, path
 
@@ -25,7 +26,7 @@ PROBABILITIES: Final = 7
 FEATURES: Final = 8
 """Actions; `FEATURES` is where an object says that the event is not flat."""
 
-NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS = range(9)
+NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS, BARE_CLASS = range(10)
 """Columns of `Program.entries`."""
 
 HAS_FEATURES: Final = 1
@@ -46,9 +47,10 @@ class Program:
     frame
         the model's columns.
     entries
-        (n_entries, 9) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
+        (n_entries, 10) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
         rows (-1: none), the rows of a bare number and a bare text in the object's place, the object's own bit, and what
-        an event with this key speaks of; with the key of an object, if it has another value than an object or null.
+        an event with this key speaks of; with the key of an object, if it has another value than an object or null;
+        whether a bare integer there is a class.
     keys
         a table an object; the code of a key is its entry.
     tables
@@ -57,6 +59,8 @@ class Program:
         (n_objects,) int64: the entry that each object is the value of; -1 for the event itself.
     guesses
         of what follows each entry's value, then of what begins each object; the scan writes it. See `guesses`.
+    clock
+        how times are read; see `instant`.
     needed
         the bits of objects without which an event is of the other shape.
     predictions
@@ -76,7 +80,7 @@ class Program:
             codes = {name: len(rows) + place for place, name in enumerate(names)}
             keys.append(CodeTable(codes=codes, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN))
             rows += [(position, *entry.fields()) for entry in names.values()]
-        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 9)
+        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 10)
         self.keys = PackedTables(keys)
         self.tables = PackedTables(tables)
         self.owners: Any = np.full(len(objects), -1, dtype=np.int64)
@@ -84,6 +88,7 @@ class Program:
             if row[CHILD] > 0:
                 self.owners[row[CHILD]] = entry
         self.guesses = no_guesses(len(rows) + len(objects))
+        self.clock = clock_of(frame.times)
 
 
 class _Entry(msgspec.Struct):
@@ -94,10 +99,12 @@ class _Entry(msgspec.Struct):
     bare_number: int = -1
     bare_text: int = -1
     says: int = 0
+    bare_class: bool = False
 
     def fields(self) -> tuple[int, ...]:
         return (
             self.child, self.action, self.row, self.second, self.bare_number, self.bare_text, self.once, self.says,
+            self.bare_class,
         )  # fmt: skip
 
     @property
@@ -194,13 +201,13 @@ def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> int:
         builder.put(score, NUMERIC, frame.score, says=HAS_PREDICTION)
         above = builder.above(score)
         if above is not None:
-            above.bare_number, above.says = frame.score, HAS_PREDICTION
+            above.bare_number, above.says = frame.bare_score, HAS_PREDICTION
             own |= above.once if mapping.is_prediction(score[:-1]) else 0
     if frame.label is not None:
         builder.put(label, CODE, frame.label, says=HAS_PREDICTION)
         above = builder.above(label)
         if above is not None:
-            above.bare_text, above.says = frame.label, HAS_PREDICTION
+            above.bare_text, above.says, above.bare_class = frame.label, HAS_PREDICTION, frame.bare_classes
             own |= above.once if mapping.is_prediction(label[:-1]) else 0
     if frame.spec.task != "regression":
         builder.put((*score[:-1], "probabilities"), PROBABILITIES, says=HAS_PREDICTION)

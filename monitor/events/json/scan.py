@@ -16,9 +16,10 @@ from monitor.events import lookup
 from monitor.events.json import text
 from monitor.events.json.decimals import nearest
 from monitor.events.json.guesses import ENTRY, WIDTH, learn, matches
-from monitor.events.json.instant import instant
+from monitor.events.json.instant import instant, of_float, of_integer
 from monitor.events.json.program import (
     ACTION,
+    BARE_CLASS,
     BARE_NUMBER,
     BARE_TEXT,
     CHILD,
@@ -40,7 +41,7 @@ from monitor.events.json.program import (
     VERSION,
 )
 from monitor.events.lookup import ASK, find
-from monitor.events.values import MAX_TEXT, MAX_TIMESTAMP_MS
+from monitor.events.values import MAX_TEXT
 
 LEFT: Final = 0
 TAKEN: Final = 1
@@ -52,6 +53,8 @@ _MAX_DIGITS: Final = 4_000  # Python converts integers of some more
 _MAX_VERSION_BYTES: Final = np.uint64(MAX_TEXT)  # quotes included: no fewer than its characters
 _NONE: Final = np.uint64(0)
 _1: Final = np.uint64(1)
+_QUOTES: Final = np.uint64(2)
+_INT64: Final = np.uint64(2**63 - 1)
 
 
 @compiled
@@ -80,6 +83,7 @@ def scan(
     predictions: Any,
     owners: Any,
     guesses: Any,
+    clock: Any,
     key_info: Any,  # its keys
     key_slots: Any,
     key_entries: Any,
@@ -190,12 +194,15 @@ def scan(
                     break
             if entry >= 0 and (child < 0 or kind != _NULL):
                 spoken |= entries[entry, SAYS]
+            integer = kind == _NUMBER and not flags & text.FRACTION and at - begin < np.uint64(_MAX_DIGITS)
             row, second = -1, -1
             if action != IGNORE:
                 row, second = entries[entry, ROW], entries[entry, SECOND]
             elif child >= 0:  # something else where an object may be
                 bare_number, bare_text = entries[entry, BARE_NUMBER], entries[entry, BARE_TEXT]
-                if kind == _NUMBER and bare_number >= 0:
+                if integer and entries[entry, BARE_CLASS]:
+                    action, row = CODE, bare_text
+                elif kind == _NUMBER and bare_number >= 0:
                     action, row = NUMERIC, bare_number
                 elif kind in (_TEXT, _BOOLEAN) and bare_text >= 0:
                     action, row = CODE, bare_text
@@ -206,7 +213,6 @@ def scan(
                         codes[bare_text, event] = CODE_INVALID
             # What it means --------------------------------------------------------------------------------------
             asked = False
-            integer = kind == _NUMBER and not flags & text.FRACTION and at - begin < np.uint64(_MAX_DIGITS)
             if action == NUMERIC:
                 if kind == _NUMBER:
                     found, sure = nearest(digits, exponent, floats)
@@ -217,8 +223,14 @@ def scan(
                     asked = not sure or flags & text.CUT != 0
                     numeric[row, event] = ABSENT if asked else found
                     row += n_codes
+                elif kind == _OBJECT and entries[entry, SAYS] == HAS_PREDICTION:
+                    break  # probabilities in the place of the score
                 else:
-                    numeric[row, event] = NULL if kind == _NULL else INVALID
+                    if kind == _BOOLEAN:
+                        numeric[row, event] = 1.0 if first == 0x74 else 0.0
+                    else:
+                        empty = kind == _TEXT and at - begin == _QUOTES
+                        numeric[row, event] = NULL if kind == _NULL or empty else INVALID
             elif action == CODE:
                 # A number is spelled as a category spells it: -0 and what has a fraction are not, but for 3.0.
                 left, right = begin, at
@@ -249,10 +261,13 @@ def scan(
                     row, second = second, -1
             elif action == TIME:
                 found_ms = np.int64(-1)
-                if integer and not flags and digits <= np.uint64(MAX_TIMESTAMP_MS):
-                    found_ms = np.int64(digits)
+                if integer and not flags and digits <= _INT64:
+                    found_ms = of_integer(np.int64(digits), clock)
+                elif kind == _NUMBER and flags == text.FRACTION:
+                    found, sure = nearest(digits, exponent, floats)
+                    found_ms = of_float(found, clock) if sure else np.int64(-1)
                 elif kind == _TEXT and not escaped:
-                    found_ms = instant(data, begin + _1, at - _1)
+                    found_ms = instant(data, begin + _1, at - _1, clock)
                 if found_ms < 0:
                     break
                 times[event], timed = found_ms, True

@@ -92,7 +92,7 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
     keys, tables = program.keys, program.tables
     n_asks = scan.scan(
         gathered.data, gathered.starts[positions], gathered.ends[positions],
-        program.entries, program.needed, program.predictions, program.owners, program.guesses,
+        program.entries, program.needed, program.predictions, program.owners, program.guesses, program.clock,
         keys.info, keys.slots, keys.entries, keys.words, tables.info, tables.slots, tables.entries, tables.words,
         numeric, codes, times, versions, identities, probabilities, asks, said, status,
     )  # fmt: skip
@@ -125,7 +125,8 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
                 flat_label.setdefault(event, value)
     if frame.score is not None:
         score = part.numeric[frame.score]
-        np.copyto(score, numeric[frame.flat_score], where=np.isnan(score))
+        for other in (frame.flat_score, frame.bare_score):
+            np.copyto(score, numeric[other], where=np.isnan(score))
     if frame.label is not None:
         _flat_label(frame, part, codes[frame.flat_label], flat_label)
     _probabilities(frame, part, gathered, probabilities, status == scan.TAKEN)

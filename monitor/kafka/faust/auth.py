@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.types.auth import CredentialsT
 
-from monitor.errors import StoppedError
+from monitor.errors import ConfigError, Problem, StoppedError
 
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _KNOWN = {
@@ -42,10 +42,10 @@ def credentials(client: Mapping[str, str | int | bool]) -> CredentialsT | None:
     if protocol == "SSL":
         return SSLCredentials(_context(settings))
     if protocol not in ("SASL_PLAINTEXT", "SASL_SSL"):
-        raise StoppedError(f"kafka.client security.protocol {protocol} is not supported", hint=_hint())
+        raise StoppedError("the kafka.client security.protocol is not supported", hint=_hint())
     mechanism = settings.get("sasl.mechanism", settings.get("sasl.mechanisms", "GSSAPI")).upper()
     if mechanism not in _MECHANISMS:
-        raise StoppedError(f"kafka.client sasl.mechanism {mechanism} is not supported by evaluate", hint=_hint())
+        raise StoppedError("the kafka.client sasl.mechanism is not supported by evaluate", hint=_hint())
     return SASLCredentials(
         username=settings.get("sasl.username"),
         password=settings.get("sasl.password"),
@@ -69,6 +69,17 @@ def _hint() -> str:
 
 
 def _context(settings: Mapping[str, str]) -> ssl.SSLContext:
+    try:
+        return _loaded(settings)
+    except (OSError, ValueError) as error:  # an SSLError is one; its words may hold a path, which is a setting's value
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise ConfigError(
+            [Problem(path="kafka.client", message=f"a certificate or key cannot be used: {reason}")],
+            hint="certificates and keys are files in PEM form",
+        ) from None
+
+
+def _loaded(settings: Mapping[str, str]) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.get("ssl.ca.location"))
     if settings.get("ssl.endpoint.identification.algorithm", "https").lower() == "none":
         context.check_hostname = False

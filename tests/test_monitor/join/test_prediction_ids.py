@@ -11,11 +11,13 @@ from detectors.layout import Layout
 from monitor.events.arrow.decoder import ArrowDecoder
 from monitor.events.identity import NO_ID, hash_of
 from monitor.events.json.decoder import JsonDecoder
+from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
 
 NOW_MS = 1_700_000_000_000
 SPEC = ModelSpec(
-    name="m", layout=Layout([Column(name="x", kind=Kind.NUMERIC, edges=(0.0, 1.0))]), with_ids=True
+    name="m", layout=Layout([Column(name="x", kind=Kind.NUMERIC, edges=(0.0, 1.0))]), with_ids=True,
+    mapping=Mapping(min_time_ms=0),
 )  # fmt: skip
 IDS = ["a1", "", "ü", 'quote"d', "tab\t", "lone \ud800", 7, -3, 10**30, None, "x" * 300]
 

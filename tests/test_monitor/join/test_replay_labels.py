@@ -25,7 +25,11 @@ def test_labels_in_any_order_are_joined_and_counted(tmp_path: Path, capsys: pyte
         for i, row in enumerate(rows(N, seed=4, hours=24))
         if i % 2 == 0
     ]
-    labels += [labels[0], encode({"prediction_id": "nobody", "timestamp": 1_000, "label": "no"}), b"{}"]
+    labels += [
+        labels[0],
+        encode({"prediction_id": "nobody", "timestamp": 700_000_000_000, "label": "no"}),
+        b"{}",
+    ]
     told = []
     for seed in range(2):
         random.Random(seed).shuffle(labels)

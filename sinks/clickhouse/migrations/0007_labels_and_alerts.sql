@@ -1,5 +1,57 @@
 -- Drafted from `sinks.records`.
 
+CREATE TABLE IF NOT EXISTS alerts
+(
+    `model` LowCardinality(String) COMMENT 'the model\'s name',
+    `dedupe_key` String COMMENT 'the same for all transitions of one alert' CODEC(ZSTD(1)),
+    `sequence` UInt64 COMMENT 'counts the alert\'s transitions, from 1' CODEC(T64, ZSTD(1)),
+    `version` LowCardinality(String) COMMENT 'the model\'s version that moved most',
+    `reference` LowCardinality(String) COMMENT 'digest of the reference compared with',
+    `state` LowCardinality(String) COMMENT '`raised`, `updated` or `resolved`',
+    `cause` LowCardinality(String) COMMENT '`schema`, `data_quality`, `data_drift`, `prediction_drift`, `subgroup`, `performance`, `concept_drift`, `label_delay`, `silence` or `rejects`',
+    `severity` LowCardinality(String) COMMENT '`warning` or `critical`',
+    `at` DateTime64(3, 'UTC') COMMENT 'end of the window that decided' CODEC(DoubleDelta, ZSTD(1)),
+    `onset` DateTime64(3, 'UTC') COMMENT 'where the change is placed' CODEC(DoubleDelta, ZSTD(1)),
+    `columns` Array(Tuple(column String, segment String, direction String, quantity String, before Float64, after Float64, effect Float64, threshold Float64, method String, since_ms Int64, follows Bool)) COMMENT 'what moved, the largest effect times importance first; `follows`: because others did' CODEC(ZSTD(3)),
+    `summary` String COMMENT 'the sentence for people' CODEC(ZSTD(1)),
+    `recommendation` String COMMENT 'what to do' CODEC(ZSTD(1)),
+    `evidence` String COMMENT 'what it rests on, as JSON; see `docs/schemas`' CODEC(ZSTD(1)),
+    `acknowledged_by` LowCardinality(String) COMMENT 'who has it in hand; empty: nobody',
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (model, dedupe_key, sequence)
+TTL toDateTime(inserted_at) + toIntervalDay(400)
+COMMENT 'One transition of an alert: raised, updated or resolved, with the evidence that made it.';
+
+CREATE OR REPLACE VIEW alerts_latest AS
+SELECT * EXCEPT (inserted_at) FROM alerts FINAL;
+
+CREATE TABLE IF NOT EXISTS deliveries
+(
+    `destination` LowCardinality(String) COMMENT 'its name in the configuration',
+    `event_id` String COMMENT 'the CloudEvent\'s id' CODEC(ZSTD(1)),
+    `attempt` UInt64 COMMENT 'from 1' CODEC(T64, ZSTD(1)),
+    `at` DateTime64(3, 'UTC') COMMENT 'when it was sent, by the wall clock' CODEC(DoubleDelta, ZSTD(1)),
+    `model` LowCardinality(String) COMMENT 'the model\'s name',
+    `kind` LowCardinality(String) COMMENT '`alert` or `retraining`',
+    `dedupe_key` String COMMENT 'of the alert or the request' CODEC(ZSTD(1)),
+    `outcome` LowCardinality(String) COMMENT '`accepted`, `known` (the destination had it already), `retried`, `refused` or `given_up`',
+    `status` UInt64 COMMENT 'of HTTP; 0: there was no answer' CODEC(T64, ZSTD(1)),
+    `detail` String COMMENT 'one line for people, without secrets' CODEC(ZSTD(1)),
+    `took_ms` UInt64 COMMENT 'until the answer (ms)' CODEC(T64, ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (destination, event_id, attempt, at)
+TTL toDateTime(inserted_at) + toIntervalDay(400)
+COMMENT 'One attempt to deliver an alert, or a request to retrain, to one destination.';
+
+CREATE OR REPLACE VIEW deliveries_latest AS
+SELECT * EXCEPT (inserted_at) FROM deliveries FINAL;
+
 ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `column` 'a feature, `@score` or `@label` of the prediction, `@coverage`, or `@joint` of all features; from labels: `@loss`, `@relation` of inputs to labels, `@subgroup` (the worst part of any column), `@delay` of labels, `@labels_missing`, `@labels_selective`';
 
 ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `compare` 'what the window was compared with: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`; `sequential adwin`: a sequential detector, whose windows are panes of label time';
@@ -7,6 +59,22 @@ ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `compare` 'what the window w
 ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `q_value` 'in [0, 1]: Benjamini-Hochberg over the window\'s columns and segments; what rests on labels is a family of its own; NaN, as the p-value, of a sequential detector';
 
 ALTER TABLE drift_verdicts COMMENT COLUMN IF EXISTS `direction` '`up`, `down`, `wider`, `narrower`, `reshaped`, `new category`, `category gone`, `category up`, `category down`, `more missing`, `fewer missing`, `more invalid`, `fewer invalid`, `above range`, `below range`, `fewer features`, `fewer predictions`; of losses `worse`, `better`, `changed relation`, `worse in part`, `masked` (in part, while the whole stands still); of labels `later`, `sooner`, `labels missing`, `labels selective`; `none` where nothing drifted';
+
+CREATE TABLE IF NOT EXISTS label_outcomes
+(
+    `model` LowCardinality(String) COMMENT 'the model\'s name',
+    `outcome` LowCardinality(String) COMMENT '`matched` now; `repeated`, `corrected`, `superseded` labels; `duplicate_prediction`; labels that came before their prediction (`label_before_prediction`), later than its horizon (`label_overdue`), or when it had passed (`too_late`); `expired`: predictions that no label came for; `orphan`: labels of no prediction; `unknown_model`',
+    `join_partition` Int32 COMMENT 'of `drift.joins`',
+    `n` UInt64 COMMENT 'since the beginning (predictions or labels)' CODEC(T64, ZSTD(1)),
+    `revision` UInt64 COMMENT 'the offset in that partition up to which is counted, and one' CODEC(T64, ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(revision)
+ORDER BY (model, outcome, join_partition)
+COMMENT 'What became of the predictions and labels of a model since its labels are joined, one row a partition of `drift.joins`: the last revision counts, and partitions add up.';
+
+CREATE OR REPLACE VIEW label_outcomes_latest AS
+SELECT * EXCEPT (inserted_at) FROM label_outcomes FINAL;
 
 CREATE TABLE IF NOT EXISTS performance
 (
@@ -79,3 +147,32 @@ COMMENT 'A part of the change in loss from the reference to one segment and wind
 
 CREATE OR REPLACE VIEW performance_parts_latest AS
 SELECT * EXCEPT (inserted_at) FROM performance_parts FINAL;
+
+CREATE TABLE IF NOT EXISTS retraining
+(
+    `model` LowCardinality(String) COMMENT 'the model\'s name',
+    `dedupe_key` String COMMENT 'the same for a request and its outcome' CODEC(ZSTD(1)),
+    `status` LowCardinality(String) COMMENT '`requested`, `held_back`, `succeeded`, `failed`, `cancelled` or `expired`',
+    `at` DateTime64(3, 'UTC') COMMENT 'end of the window that decided' CODEC(DoubleDelta, ZSTD(1)),
+    `version` LowCardinality(String) COMMENT 'the model\'s version to be replaced',
+    `reason` String COMMENT 'a sentence for people' CODEC(ZSTD(1)),
+    `causes` Array(String) COMMENT 'of the alerts that ask; empty: the version is old' CODEC(ZSTD(3)),
+    `held_because` Array(String) COMMENT 'codes of what holds it back' CODEC(ZSTD(3)),
+    `attempt` UInt64 COMMENT 'of the same alert, from 1' CODEC(T64, ZSTD(1)),
+    `dry_run` Bool COMMENT 'nothing is to act on it',
+    `training_start` DateTime64(3, 'UTC') COMMENT 'first instant to train on' CODEC(DoubleDelta, ZSTD(1)),
+    `training_end` DateTime64(3, 'UTC') COMMENT 'end of what to train on, exclusive' CODEC(DoubleDelta, ZSTD(1)),
+    `reference` LowCardinality(String) COMMENT 'digest of the reference compared with',
+    `reference_version` LowCardinality(String) COMMENT 'the reference\'s label',
+    `new_version` LowCardinality(String) COMMENT 'of the model that came of it; empty: none was reported',
+    `evidence` String COMMENT 'what it rests on, as JSON; see `docs/schemas`' CODEC(ZSTD(1)),
+    `inserted_at` DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (model, dedupe_key, status, at)
+TTL toDateTime(inserted_at) + toIntervalDay(400)
+COMMENT 'One transition of a request to retrain a model: requested, held back and why, or what became of it.';
+
+CREATE OR REPLACE VIEW retraining_latest AS
+SELECT * EXCEPT (inserted_at) FROM retraining FINAL;

@@ -1,0 +1,47 @@
+"""What a command says of the rows it has read: of which time, what was refused and why, what was left out."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from monitor.replay.account import Account
+from monitor.wording import counted, listed
+
+_RAW: int = 100
+"""Characters of an example."""
+
+
+def show_account(console: Console, account: Account, unread: Sequence[str], rejects_file: str) -> None:
+    """Print it, a line a fact; nothing where nothing is amiss but the time range."""
+    if account.first_ms is not None and account.last_ms is not None:
+        span = time_range(account.first_ms, account.last_ms)
+        console.print(f"read {counted(account.n_events, 'event')}; those counted are of {span}")
+    for reason, n in sorted(account.rejects.items(), key=lambda pair: -pair[1]):
+        example = account.examples[reason]
+        console.print(f"{n:,} rejected ({reason}): {example.detail}")
+        console.print(f"  such as {_shown(example.raw)}; all of them: {rejects_file}", style="dim")
+    several = len({model for model, _, _ in account.empty_columns()}) > 1
+    empty = [
+        f"{f'{model}: ' if several else ''}{name}{f' ({n:,} invalid)' if n else ''}"
+        for model, name, n in account.empty_columns()
+    ]
+    if empty:
+        console.print(f"{counted(len(empty), 'column')} without a single value: {listed(empty)}")
+    if unread:
+        console.print(f"left out, for the reference does not have {_them(unread)}: {listed(list(unread))}")
+
+
+def time_range(first_ms: int, last_ms: int) -> str:
+    """In UTC, to the second."""
+    first, last = (datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") for ms in (first_ms, last_ms))
+    return f"{first} to {last} UTC"
+
+
+def _shown(raw: bytes) -> str:
+    text = " ".join(raw[: 4 * _RAW].decode("utf-8", "backslashreplace").split())
+    return f"{text[:_RAW]}..." if len(text) > _RAW else text
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"

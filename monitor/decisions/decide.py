@@ -1,0 +1,339 @@
+"""Decisions on one model: closed windows, labels, rejects and controls in; alerts and requests out. Pure.
+
+`decide(policy, state, inputs, now_ms)` is a function of what it is given; the state is all that it remembers. Windows
+are taken in the order of their ends, whatever the order they are given in; those that were taken before are revisions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from monitor.config.decisions import AlertSettings, Cause, RetrainingSettings, SilenceSettings
+from monitor.decisions import machine as machines
+from monitor.decisions import retraining as retrainings
+from monitor.decisions.alert import Alert, MovedColumn
+from monitor.decisions.controls import Control, Controls, Silence
+from monitor.decisions.finding import QUIET_PANES, Finding, cause_now, findings, grouped, silence_finding
+from monitor.decisions.machine import Machine, Moment
+from monitor.decisions.moved import ClosedWindow, PerformanceWindow, RejectCount
+from monitor.decisions.request import RetrainingRequest
+from monitor.decisions.retraining import Retraining
+from monitor.decisions.tiling import Tiling
+from monitor.decisions.track import FEWEST_PANES, Track, absorb, close
+from monitor.decisions.usual import Usual, count, silent
+
+FEWEST_REJECTS: Final = 20
+"""Rejected events of a window from which on their share says anything."""
+MOST_TRACKS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What decisions on one model go by.
+
+    Attributes
+    ----------
+    model: its name.
+    alerts, retraining: as configured.
+    tiling: the windows that count.
+    compare: the comparison that counts.
+    alpha: the largest q-value that is significant.
+    retention_ms: how long late events may revise a window.
+    label_horizon_ms: how long labels may; 0: there are none.
+    reference_versions: labels of references by digest.
+    """
+
+    model: str
+    tiling: Tiling
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    retraining: RetrainingSettings = field(default_factory=RetrainingSettings)
+    compare: str = "pinned"
+    alpha: float = 0.05
+    retention_ms: int = 14 * 86_400_000
+    label_horizon_ms: int = 0
+    reference_versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Decisions(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is remembered of a model.
+
+    Attributes
+    ----------
+    last_start_ms, last_end_ms: the last window that was taken in its turn; None before the first.
+    first_seen_ms: by version, the start of its first window.
+    """
+
+    tracks: tuple[Track, ...] = ()
+    usual: Usual = Usual()
+    machine: Machine = Machine()
+    retraining: Retraining = Retraining()
+    controls: Controls = Controls()
+    rejects: tuple[RejectCount, ...] = ()
+    last_start_ms: int | None = None
+    last_end_ms: int | None = None
+    first_seen_ms: dict[str, int] = {}
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What has come since the last time."""
+
+    windows: Sequence[ClosedWindow] = ()
+    performance: Sequence[PerformanceWindow] = ()
+    rejects: Sequence[RejectCount] = ()
+    controls: Sequence[Control] = ()
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """The state after, and what is told, in order."""
+
+    state: Decisions
+    alerts: tuple[Alert, ...] = ()
+    requests: tuple[RetrainingRequest, ...] = ()
+
+
+def decide(policy: Policy, state: Decisions, inputs: Inputs, now_ms: int) -> Decided:
+    """Take in what has come; `now_ms` is event time: windows that end later may still come."""
+    turn = _Turn(policy, state)
+    turn.hear(inputs)
+    last_end_ms = state.last_end_ms
+    late = [one for one in inputs.windows if last_end_ms is not None and one.end_ms <= last_end_ms]
+    due = [one for one in inputs.windows if last_end_ms is None or one.end_ms > last_end_ms]
+    if late and state.last_start_ms is not None and last_end_ms is not None:
+        turn.absorb(late)
+        # Labels always come after the window's end.
+        revised = any(one.family == "inputs" for one in late)
+        turn.conclude(state.last_start_ms, last_end_ms, revised=revised)
+    for end_ms in sorted({one.end_ms for one in due}):
+        own = [one for one in due if one.end_ms == end_ms]
+        turn.absorb(own)
+        turn.conclude(max(one.start_ms for one in own), end_ms, revised=False)
+    gap = turn.gap(now_ms)
+    if gap is not None:
+        turn.conclude(*gap, revised=False)
+    elif turn.heard and not due and not late and last_end_ms is not None and state.last_start_ms is not None:
+        turn.conclude(state.last_start_ms, max(last_end_ms, turn.last_end_ms), revised=False)
+    return turn.decided()
+
+
+class _Turn:
+    def __init__(self, policy: Policy, state: Decisions) -> None:
+        self._policy = policy
+        self._tracks = {(one.version, one.reference, one.family): one for one in state.tracks}
+        self._state = state
+        self._usual, self._machine, self._retraining = state.usual, state.machine, state.retraining
+        self._controls, self._rejects = state.controls, state.rejects
+        self._first_seen_ms = dict(state.first_seen_ms)
+        self._last = (state.last_start_ms, state.last_end_ms)
+        self._alerts: list[Alert] = []
+        self._requests: list[RetrainingRequest] = []
+        self.heard = False
+
+    @property
+    def last_end_ms(self) -> int:
+        return self._last[1] or 0
+
+    def hear(self, inputs: Inputs) -> None:
+        """What is not a window."""
+        self.heard = bool(inputs.controls or inputs.performance or inputs.rejects)
+        self._controls = self._controls.take(one for one in inputs.controls if one.model in ("", self._policy.model))
+        self._retraining = retrainings.take_labels(self._retraining, inputs.performance)
+        known = {(one.end_ms, one.start_ms): one for one in (*self._rejects, *inputs.rejects)}
+        self._rejects = tuple(known[key] for key in sorted(known)[-FEWEST_PANES:])
+
+    def absorb(self, windows: Sequence[ClosedWindow]) -> None:
+        """Count the evidence of windows."""
+        settings = self._policy.alerts
+        hold_ms = max(settings.resolve_after_ms, (QUIET_PANES + 1) * self._policy.tiling.pane_ms)
+        for window in sorted(windows, key=lambda one: (one.end_ms, one.version, one.reference, one.family)):
+            key = (window.version, window.reference, window.family)
+            first_ms = min(self._first_seen_ms.get(window.version, window.start_ms), window.start_ms)
+            self._first_seen_ms[window.version] = first_ms
+            track = self._tracks.get(key)
+            if track is None:
+                track = Track(version=key[0], reference=key[1], family=key[2], first_ms=window.start_ms)
+            if not window.n_whole and not window.n_segments and not window.moved:
+                continue
+            self._tracks[key] = absorb(
+                track,
+                window,
+                retention_ms=self._policy.retention_ms
+                + (self._policy.label_horizon_ms if window.family == "labels" else 0),
+                hold_ms=hold_ms,
+                fewest=max(FEWEST_PANES, settings.raise_when.n),
+            )
+        end_ms = max(window.end_ms for window in windows)
+        self._usual = count(self._usual, windows, self._policy.tiling, max(end_ms, self.last_end_ms))
+        self._forget(max(end_ms, self.last_end_ms))
+
+    def gap(self, now_ms: int) -> tuple[int, int] | None:
+        """The last window without any event that time has passed since the last one."""
+        if not self._usual.recent:
+            return None
+        before = self._usual.recent[-1].end_ms
+        self._usual = count(self._usual, (), self._policy.tiling, now_ms)
+        last = self._usual.recent[-1]
+        return (last.start_ms, last.end_ms) if last.end_ms > max(before, self.last_end_ms) else None
+
+    def conclude(self, start_ms: int, end_ms: int, *, revised: bool) -> None:
+        """Decide at the end of a window."""
+        policy = self._policy
+        pane_ms = policy.tiling.pane_ms
+        tracks = [self._tracks[key] for key in sorted(self._tracks)]
+        silenced = self._silenced(tracks, end_ms)
+        found = findings(tracks, policy.alerts, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
+        found |= self._others(end_ms)
+        followed = {column.column for one in self._machine.opened for column in one.alert.columns if column.follows}
+        found = grouped(found, self._machine.open_causes(), pane_ms, followed)
+        moment = Moment(
+            model=policy.model, compare=policy.compare, start_ms=start_ms, end_ms=end_ms, pane_ms=pane_ms,
+            revised=revised,
+        )  # fmt: skip
+        self._machine, told = machines.step(self._machine, found, policy.alerts, moment, self._controls.acknowledged_by)
+        self._alerts += told
+        self._close({one.cause for one in told if one.state == "resolved"}, tracks, end_ms)
+        live = {track.version: track.reference for track in tracks}
+        self._retraining, requests = retrainings.step(
+            self._retraining,
+            [one.alert for one in self._machine.opened],
+            policy.retraining,
+            self._controls,
+            model=policy.model,
+            at_ms=end_ms,
+            first_seen_ms={name: at_ms for name, at_ms in self._first_seen_ms.items() if name in live},
+            reference_versions=policy.reference_versions,
+            references=live,
+        )
+        self._requests += requests
+        self._last = (start_ms, end_ms)
+
+    def decided(self) -> Decided:
+        open_keys = {one.alert.dedupe_key for one in self._machine.opened}
+        if self._retraining.open is not None:
+            open_keys.add(self._retraining.open.dedupe_key)
+        end_ms = self._last[1]
+        controls = self._controls
+        if end_ms is not None:
+            controls = controls.forget(end_ms - self._policy.retention_ms, frozenset(open_keys))
+        return Decided(
+            state=Decisions(
+                tracks=tuple(self._tracks[key] for key in sorted(self._tracks)),
+                usual=self._usual,
+                machine=self._machine,
+                retraining=self._retraining,
+                controls=controls,
+                rejects=self._rejects,
+                last_start_ms=self._last[0],
+                last_end_ms=end_ms,
+                first_seen_ms={name: self._first_seen_ms[name] for name in sorted({key[0] for key in self._tracks})},
+            ),
+            alerts=tuple(self._alerts),
+            requests=tuple(self._requests),
+        )
+
+    def _others(self, end_ms: int) -> dict[Cause, Finding]:
+        """What does not come from verdicts."""
+        settings = self._policy.alerts
+        found: dict[Cause, Finding] = {}
+        quiet = silent(self._usual, self._policy.tiling, settings.fewest_events)
+        ends_ms = [one.end_ms for one in self._usual.recent[-48:]]
+        silence = silence_finding(quiet, ends_ms, settings)
+        if silence is not None:
+            raises = silence.raises and not self._is_silenced("silence", "", "@events", end_ms)
+            found["silence"] = msgspec.structs.replace(silence, raises=raises)
+        rejects = _rejects_finding(self._rejects, settings)
+        if rejects is not None:
+            raises = rejects.raises and not self._is_silenced("rejects", "", "@rejects", end_ms)
+            found["rejects"] = msgspec.structs.replace(rejects, raises=raises)
+        return found
+
+    def _is_silenced(self, cause: Cause, segment: str, column: str, at_ms: int) -> bool:
+        silences: list[SilenceSettings | Silence] = [*self._policy.alerts.silences, *self._controls.silences()]
+        return any(
+            one.from_ms <= at_ms < one.until_ms
+            and one.cause in (None, cause)
+            and one.segment in (None, segment)
+            and one.column in (None, column)
+            for one in silences
+        )
+
+    def _silenced(self, tracks: Sequence[Track], end_ms: int) -> set[tuple[str, str, str]]:
+        if not self._policy.alerts.silences and not self._controls.silences():
+            return set()
+        causes: tuple[Cause, ...] = (
+            "schema", "data_quality", "data_drift", "prediction_drift", "subgroup", "performance", "concept_drift",
+            "label_delay",
+        )  # fmt: skip
+        return {
+            (cause, *cell.place)
+            for track in tracks
+            for cell in track.cells
+            for cause in causes
+            if self._is_silenced(cause, *cell.place, end_ms)
+        }
+
+    def _close(self, causes: set[Cause], tracks: Sequence[Track], end_ms: int) -> None:
+        if not causes:
+            return
+        for track in tracks:
+            whole = {
+                cell.last.column: (cell.drifted or cell.last).cause for cell in track.cells if not cell.last.segment
+            }
+            places = frozenset(
+                cell.place
+                for cell in track.cells
+                if {cause_now(cell, {}), cause_now(cell, whole)} & causes
+                and (cell.last_end_ms is None or cell.last_end_ms < track.now_ms(end_ms))
+            )
+            self._tracks[track.version, track.reference, track.family] = close(track, places, track.now_ms(end_ms))
+
+    def _forget(self, end_ms: int) -> None:
+        """Versions that nothing comes of any more leave; the last ones stay."""
+        keep_ms = max(self._policy.retention_ms, (QUIET_PANES + 1) * self._policy.tiling.pane_ms)
+        lag_ms = self._policy.label_horizon_ms
+        live = {
+            key: one
+            for key, one in self._tracks.items()
+            if one.last_ms > end_ms - keep_ms - (lag_ms if one.family == "labels" else 0)
+        }
+        newest = sorted(live, key=lambda key: (live[key].last_ms, key))[-MOST_TRACKS:]
+        self._tracks = {key: live[key] for key in sorted(newest)}
+
+
+def _rejects_finding(rejects: Sequence[RejectCount], settings: AlertSettings) -> Finding | None:
+    """What the shares of rejected events come to."""
+
+    def much(one: RejectCount) -> bool:
+        return (
+            one.n_rejected >= FEWEST_REJECTS
+            and settings.most_rejects < 1.0
+            and one.n_rejected > settings.most_rejects * max(one.n_events, 1)
+        )
+
+    bad = [one for one in rejects if much(one)]
+    if not bad or all(not much(one) for one in rejects[-2:]):
+        return None
+    last = bad[-1]
+    share = min(last.n_rejected / max(last.n_events, 1), 1.0)
+    column = MovedColumn(
+        column="@rejects",
+        segment="",
+        direction="more rejected",
+        quantity="share rejected",
+        before=None,
+        after=share,
+        effect=share,
+        threshold=max(settings.most_rejects, 1e-9),
+        method="rejects",
+        since_ms=bad[0].start_ms,
+    )
+    return Finding(
+        cause="rejects",
+        columns=(column,),
+        onset_ms=bad[0].start_ms,
+        raises=much(rejects[-1]),
+        at_once=True,
+        severity="critical" if share >= 0.5 else "warning",
+        n_windows=len(bad),
+    )

@@ -1,0 +1,221 @@
+"""An alert in sentences: what moved, from what to what, since when, where, how surely, what it probably is, what to do.
+
+One template for all destinations, plain text on one line; a destination puts it into its own form, and escapes it
+there. Names come from outside and may be anything: `safe` makes each short, printable, and of the reading direction of
+its sentence.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from monitor.config.decisions import Cause
+from monitor.decisions.cause import INPUTS, is_prediction, is_sharp, rests_on_labels
+from monitor.wording import counted, figure, instant
+
+if TYPE_CHECKING:
+    from monitor.decisions.alert import Alert, MovedColumn
+
+MOST_LETTERS: Final = 60
+_DROPPED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_PLAIN: Final = str.maketrans({"<": "\u2039", ">": "\u203a", "`": "'", "|": "\u00a6"})
+_DAY_MS: Final = 86_400_000
+
+TITLES: Final[dict[Cause, str]] = {
+    "schema": "a feature is gone or of another type",
+    "data_quality": "the data are not as they were",
+    "data_drift": "inputs drifted",
+    "prediction_drift": "predictions drifted",
+    "subgroup": "a subgroup drifted",
+    "performance": "the model got worse",
+    "concept_drift": "the relation of inputs and labels changed",
+    "label_delay": "labels are late",
+    "silence": "hardly any events come",
+    "rejects": "events are rejected",
+}
+_THINGS: Final[dict[Cause, str]] = {
+    "schema": "the missing feature",
+    "data_quality": "the trouble with the data",
+    "data_drift": "drift of inputs",
+    "prediction_drift": "drift of predictions",
+    "subgroup": "drift in a subgroup",
+    "performance": "the loss of performance",
+    "concept_drift": "the changed relation",
+    "label_delay": "the delay of labels",
+    "silence": "the silence",
+    "rejects": "the rejects",
+}
+_DO: Final[dict[Cause, str]] = {
+    "schema": "Mend the pipeline that fills {column}, before anything else; do not retrain on these data.",
+    "data_quality": "Look at the pipeline that fills {column}; where it is right, the model meets what it has not "
+    "learned: the reference, and the model, want data that have it.",
+    "data_drift": "Ask whether the change of {column} is meant to stay: then retrain on data since {since}, and build "
+    "the reference from them; else mend its source.",
+    "prediction_drift": "Inputs stand still: see whether another version or threshold went live; compare with labels.",
+    "subgroup": "Look at {segment} alone: its source, or its customers, changed; see whether the model holds there.",
+    "performance": "See in which segment and feature the loss lies, then retrain on data since {since}.",
+    "concept_drift": "The world answers otherwise than in training: retrain on data since {since}.",
+    "label_delay": "Look at the label pipeline; performance is not measured until labels come.",
+    "silence": "See whether the producer or its topic has stopped; nothing is scored meanwhile.",
+    "rejects": "Read the reasons in `rejects`: a producer has changed its format.",
+}
+
+
+_OWN: Final = {
+    "@score": "the score",
+    "@label": "the predicted class",
+    "@events": "the model",
+    "@rejects": "the model's events",
+    "@loss": "the loss",
+    "@relation": "the relation of inputs and labels",
+    "@subgroup": "the loss in a part",
+    "@delay": "the labels' delay",
+    "@labels_missing": "the share of labels",
+    "@labels_selective": "who gets labels",
+}
+_QUALITY: Final = {
+    "more missing": "values are missing",
+    "fewer missing": "fewer values are missing",
+    "more invalid": "values are invalid",
+    "fewer invalid": "fewer values are invalid",
+    "new category": "categories came that the reference lacks",
+    "above range": "values lie above the reference's range",
+    "below range": "values lie below the reference's range",
+    "fewer features": "predictions come without their features",
+    "fewer predictions": "features come without their predictions",
+}
+
+
+def title(alert: "Alert") -> str:
+    """What an alert is about, in a few words."""
+    if alert.cause == "data_quality":
+        return _QUALITY.get(lead(alert).direction, TITLES["data_quality"])
+    return TITLES[alert.cause]
+
+
+def lead(alert: "Alert") -> "MovedColumn":
+    """The column that its sentence begins with: the first of all rows, where it is about these."""
+    own = [one for one in alert.columns if not one.segment and not one.follows]
+    return own[0] if own else alert.columns[0]
+
+
+def safe(name: str, most: int = MOST_LETTERS) -> str:
+    """A name that fits into a sentence: without control and direction marks, angle brackets, and a long tail."""
+    head = name[: 4 * most]
+    kept = "".join(
+        " " if letter.isspace() else letter for letter in head if unicodedata.category(letter) not in _DROPPED
+    )
+    plain = " ".join(kept.translate(_PLAIN).split())
+    if len(plain) > most or len(name) > len(head):
+        plain = plain[: most - 1].rstrip() + "…"
+    return plain or "(no name)"
+
+
+def summary(alert: "Alert", *, late: bool = False) -> str:
+    """The sentence of an alert in any state; `late`: it is resolved because late events changed its windows."""
+    who = safe(alert.model) + (f" (version {safe(alert.version, 30)})" if alert.version else "")
+    if alert.state == "resolved":
+        why = "late events took it back" if late else f"quiet at {instant(alert.at_ms)}"
+        return f"{who}: {_THINGS[alert.cause]} is over, {why}; it was: {_what(lead(alert))}."
+    parts = [_what(lead(alert)), *_others(alert)]
+    head = f"{who}: {title(alert)}: {'; '.join(parts)}, since {instant(alert.onset_ms)}."
+    return " ".join([head, *filter(None, [_surely(alert), _probably(alert)])])
+
+
+def recommendation(alert: "Alert") -> str:
+    """What to do."""
+    if alert.state == "resolved":
+        return "Nothing more to do."
+    first = lead(alert)
+    if alert.cause == "data_quality" and is_sharp(first.direction):
+        return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
+    return _DO[alert.cause].format(column=safe(first.column), segment=_where(first), since=instant(alert.onset_ms))
+
+
+def _what(one: "MovedColumn") -> str:
+    """``share missing of temp 0.2 % -> 100 % in all rows``."""
+    name = _OWN.get(one.column) or safe(one.column)
+    where = "" if one.column == "@events" else f" in {_where(one)}"
+    if not one.quantity:
+        return f"{name} moved{where}"
+    change = f"{figure(one.quantity, one.before)} -> {figure(one.quantity, one.after)}"
+    of = "" if rests_on_labels(one.column) else f" of {name}"
+    return f"{safe(one.quantity)}{of} {change} ({safe(one.direction)}){where}"
+
+
+def _where(one: "MovedColumn") -> str:
+    return safe(one.segment) if one.segment else "all rows"
+
+
+def _others(alert: "Alert") -> list[str]:
+    """Further columns, and further segments of the first."""
+    first = lead(alert)
+    names = list(dict.fromkeys(one.column for one in alert.columns if one.column != first.column and not one.follows))
+    follow = list(dict.fromkeys(one.column for one in alert.columns if one.follows and one.column != first.column))
+    segments = [one.segment for one in alert.columns if one.segment and one.segment != first.segment]
+    said = []
+    if names:
+        said.append(f"with it {_named(names)}")
+    if segments:
+        n = len(set(segments))
+        said.append(f"most in {safe(segments[0])}" + (f", of {counted(n, 'segment')}" if n > 1 else ""))
+    if follow:
+        said.append(f"{_named(follow)} followed")
+    return said
+
+
+def _named(names: Sequence[str], most: int = 3) -> str:
+    shown = [safe(name, 40) for name in names[:most]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {counted(more, 'more column')}" if more > 0 else "")
+
+
+def _surely(alert: "Alert") -> str:
+    own = alert.evidence
+    if alert.cause in ("silence", "rejects"):
+        return ""
+    if own.rule == "at once":
+        return "One window left no doubt."
+    if own.chance_once_in_ms is None:
+        return f"Rule: {own.rule}."
+    return f"Unchanged data gives as much at most once in {_long(own.chance_once_in_ms)}."
+
+
+def _long(duration_ms: int) -> str:
+    days = duration_ms / _DAY_MS
+    if days >= 36_500:
+        return "100 years or more"
+    if days >= 730:
+        return f"{days / 365:.0f} years"
+    return counted(max(round(days), 1), "day")
+
+
+def _probably(alert: "Alert") -> str:
+    """What it probably is, from what moved beside it."""
+    columns = {one.column for one in alert.columns if not one.segment and not one.follows}
+    predictions = any(is_prediction(one.column) for one in alert.columns if one.follows)
+    said = ""
+    if alert.cause in INPUTS and len(columns) > 1 and _together(alert):
+        said = f"Probably one source upstream, which its {len(columns)} columns share"
+    elif alert.cause in ("schema", "data_quality"):
+        said = (
+            "Probably one column upstream" if is_sharp(lead(alert).direction) else "Perhaps the season, or a new unit"
+        )
+        if lead(alert).direction == "new category":
+            said = "Probably a category that the model has not learned"
+    elif alert.cause == "data_drift":
+        said = "Probably one column upstream" if len(columns) == 1 else "Probably other customers, or the season"
+    elif alert.cause == "prediction_drift":
+        said = "Probably the model's own output, for its inputs stand still"
+    elif alert.cause == "subgroup":
+        said = "The whole stands still"
+    if said and predictions:
+        said += "; the predictions moved with it"
+    return f"{said}." if said else ""
+
+
+def _together(alert: "Alert") -> bool:
+    """Whether the whole's columns began to move at one time, and that is most of them."""
+    since = [one.since_ms for one in alert.columns if not one.segment and not one.follows]
+    pane_ms = max(alert.evidence.window_end_ms - alert.evidence.window_start_ms, 1)
+    return len(since) > 1 and max(since) - min(since) <= pane_ms

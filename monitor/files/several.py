@@ -1,0 +1,95 @@
+"""A data set of several files, as Spark, DuckDB and pandas write them: a folder of parts, or a pattern: `*.csv`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from monitor.errors import InputError
+from monitor.files.table import ROWS, FileColumn, Progress, TableFile, unwatched
+
+_PATTERN: Final = "*?["
+
+
+def expand(path: Path, endings: Sequence[str]) -> list[Path]:
+    """The files that a path means: itself, those below a folder, those of a pattern; in the order of their names.
+
+    Files whose name begins with `_` or `.` are marks of whoever wrote the folder.
+
+    Raises
+    ------
+    InputError
+        There is none that ends in one of the endings.
+    """
+    if path.is_dir():
+        found = sorted(one for one in path.rglob("*") if one.is_file() and one.name[0] not in "._")
+    elif not path.exists() and any(mark in path.name for mark in _PATTERN):
+        found = sorted(one for one in path.parent.glob(path.name) if one.is_file())
+    else:
+        return [path]
+    own = [one for one in found if one.name.lower().endswith(tuple(endings))]
+    if not own:
+        raise InputError(f"{path} holds no file that ends in {', '.join(endings)}")
+    return own
+
+
+class SeveralTables:
+    """Tables one after another as a `TableFile`; what one lacks is null in its rows.
+
+    Parameters
+    ----------
+    path
+        What the user named.
+    tables
+        At least one; of one format.
+    retype
+        Makes tables of text give their columns other types; None: the types are unified, and batches cast.
+
+    Raises
+    ------
+    InputError
+        A column is of types that do not go together.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tables: Sequence[TableFile],
+        retype: Callable[[Sequence[TableFile]], None] | None = None,
+    ) -> None:
+        self.path = path
+        self.n_rows = sum(table.n_rows for table in tables)
+        self._tables = tables
+        if retype is not None:
+            retype(tables)
+        schemas = [pa.schema([(column.name, column.type) for column in table.columns]) for table in tables]
+        try:
+            self._schema = pa.unify_schemas(schemas, promote_options="permissive")
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise InputError(
+                f"the files of {path} do not go together: {' '.join(str(error).split())[:200]}",
+                hint="a column must have one type in all of them",
+            ) from error
+        self.columns = tuple(FileColumn(name=field.name, type=field.type) for field in self._schema)
+
+    def iter_batches(
+        self, columns: Sequence[str] | None = None, rows: int = ROWS, progress: Progress = unwatched
+    ) -> Iterator[pa.RecordBatch]:
+        """Read all files once; see `TableFile`. Columns are names, no paths."""
+        fields = [field for field in self._schema if columns is None or field.name in columns]
+        for number, table in enumerate(self._tables):
+            own = {column.name for column in table.columns}
+            names = [field.name for field in fields if field.name in own]
+
+            def share(fraction: float, number: int = number) -> None:
+                progress((number + fraction) / len(self._tables))
+
+            for batch in table.iter_batches(names, rows, share):
+                arrays = [
+                    batch.column(field.name).cast(field.type)
+                    if field.name in own
+                    else pa.nulls(batch.num_rows, field.type)
+                    for field in fields
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
