@@ -33,7 +33,7 @@ def fleet_page(site: Site, _query: Query) -> View:
     from_ms = newest_ms - SPARKS * min(1_000 * longest_s, _DAY_MS)
     lines = fleet_lines(
         sized,
-        fleet.changes(site.source, from_ms, newest_ms, newest_ms - SPARKS * 3_600_000, longest_s),
+        fleet.changes(site.source, from_ms, newest_ms, longest_s),
         fleet.headlines(site.source, from_ms, newest_ms, longest_s) if site.has("performance") else [],
         alerts.open_alerts(site.source) if site.has("alerts") else {},
         site.now_ms(),

@@ -156,7 +156,7 @@ def _ask(dsn: str, rounds: int) -> list[Asked]:
         (
             "fleet: what changed",
             300,
-            lambda: fleet.changes(source, END_MS - 24 * HOUR_MS, END_MS, END_MS - 24 * HOUR_MS, 3600),
+            lambda: fleet.changes(source, END_MS - 24 * HOUR_MS, END_MS, 3600),
         ),
         ("fleet: performance", 300, lambda: fleet.headlines(source, END_MS - 24 * HOUR_MS, END_MS, 3600)),
         ("model: cells of 60 windows", 300, lambda: verdicts.cells(source, scope)),

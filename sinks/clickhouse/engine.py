@@ -37,6 +37,9 @@ _TRANSPORT: Final = frozenset(
     }
 )  # fmt: skip
 _INSERT: Final = re.compile(r"\s*INSERT\s", re.IGNORECASE)
+_OWN_ROWS: Final = re.compile(
+    r"\s*INSERT\s+INTO\s+(TABLE\s+)?[\w.`\"]+\s*(\([^)]*\))?\s*(SELECT|WITH|VALUES)\b", re.IGNORECASE
+)
 _SELECT_OR_VALUES: Final = re.compile(r"\b(SELECT|VALUES|WITH)\b", re.IGNORECASE)
 _FORMAT: Final = re.compile(r"\s+FORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _READS: Final = re.compile(r"\s*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|EXISTS|CHECK)\b", re.IGNORECASE)
@@ -103,6 +106,8 @@ class Engine:
 
 def _insert(statement: bytes, data: bytes) -> tuple[str, str, bytes] | None:
     """Target, format and rows of an INSERT with data of its own; None where it reads them from a query."""
+    if not data and _OWN_ROWS.match(statement.decode("utf-8", "replace")):
+        return None
     head, _, rest = (statement, b"", data) if data else statement.partition(b"\n")
     text = head.decode()
     named = _FORMAT.search(text)

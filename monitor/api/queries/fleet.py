@@ -1,24 +1,27 @@
 """All models at once: how much changed of late, and how good they are."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from monitor.api.queries.sizes import IN_SPAN, SIZE, reach_ms
+from monitor.api.queries.sizes import IN_SPAN, reach_ms, size_of
 from monitor.api.source import Source
 
 METRICS: Final = ("roc_auc", "macro_f1", "accuracy", "mae", "rmse", "log_loss")
 """What a model's performance is told by, the first that there is."""
 _CHANGES: Final = f"""
-SELECT model, version, {SIZE} AS size_s, toUnixTimestamp64Milli(window_end) AS window_end_ms,
-    uniqExact(column) AS n_columns,
-    groupArrayIf((column, compare, revision, drifted, effect / threshold), drifted OR revision > 1) AS seen
-FROM drift_verdicts
-WHERE segment = '' AND NOT startsWith(compare, 'sequential') AND {IN_SPAN}
-    AND (window_start >= fromUnixTimestamp64Milli({{short_from_ms:Int64}}, 'UTC')
-         OR dateDiff('second', window_start, window_end) > 21600)
-GROUP BY model, version, window_start, window_end ORDER BY model, version, size_s, window_end
+SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms,
+    groupArray((column, compare, revision, drifted, strength)) AS seen
+FROM drifted_windows WHERE {IN_SPAN}
+GROUP BY model, version, window_start, window_end
 """  # noqa: S608 - our own words
+_WINDOWS: Final = f"""
+SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms,
+    argMax(columns_scored, revision) AS n_columns
+FROM windows WHERE segment = '' AND {IN_SPAN}
+GROUP BY model, version, window_start, window_end ORDER BY model, version, window_end, window_start
+"""  # noqa: S608
 _PERFORMANCE: Final = f"""
 SELECT model, version, metric, estimated, toUnixTimestamp64Milli(window_end) AS window_end_ms, value, ci_low, ci_high,
     reference_value, spread_low, spread_high, maturity, provisional
@@ -43,9 +46,16 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 class _Window(msgspec.Struct):
     model: str
     version: str
-    size_s: int
-    window_end_ms: int
+    start_ms: int
+    end_ms: int
     n_columns: int
+
+
+class _Seen(msgspec.Struct):
+    model: str
+    version: str
+    start_ms: int
+    end_ms: int
     seen: list[tuple[str, str, int, bool, float | None]]
 
 
@@ -67,20 +77,22 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
     provisional: bool
 
 
-def changes(source: Source, from_ms: int, to_ms: int, short_from_ms: int, longest_s: int) -> list[Changes]:
-    """Windows that end in the span, those of six hours and less only from `short_from_ms` on; in order of time.
+def changes(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Changes]:
+    """Windows that end in the span and are no longer than that, in order of time.
 
-    Rows of a revision that has been corrected may still be there. To have ClickHouse sort them out costs it a second
-    over a large fleet; so it hands over those that drifted or were corrected, which are few, and they are sorted
-    out here.
+    Rows of a revision that has been corrected may still be there; they are few, and sorted out here.
     """
-    span = {"from_ms": from_ms, "to_ms": to_ms, "short_from_ms": short_from_ms, "reach_ms": reach_ms(longest_s)}
-    return [_counted(one) for one in source.rows(_CHANGES, _Window, span)]
+    span = {"from_ms": from_ms, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
+    seen = {(one.model, one.version, one.start_ms, one.end_ms): one.seen for one in source.rows(_CHANGES, _Seen, span)}
+    return [
+        _counted(one, seen.get((one.model, one.version, one.start_ms, one.end_ms), []))
+        for one in source.rows(_WINDOWS, _Window, span)
+    ]
 
 
-def _counted(window: "_Window") -> Changes:
+def _counted(window: _Window, seen: Sequence[tuple[str, str, int, bool, float | None]]) -> Changes:
     last: dict[tuple[str, str], tuple[int, bool, float]] = {}
-    for column, compare, revision, drifted, strength in window.seen:
+    for column, compare, revision, drifted, strength in seen:
         if revision >= last.get((column, compare), (0, False, 0.0))[0]:
             last[column, compare] = (revision, drifted, strength or 0.0)
     strongest: dict[str, float] = {}
@@ -91,9 +103,9 @@ def _counted(window: "_Window") -> Changes:
     return Changes(
         model=window.model,
         version=window.version,
-        size_s=window.size_s,
-        window_end_ms=window.window_end_ms,
-        n_columns=window.n_columns,
+        size_s=size_of((window.end_ms - window.start_ms) // 1_000),
+        window_end_ms=window.end_ms,
+        n_columns=max(window.n_columns, len(strongest)),
         n_drifted=len(strongest),
         worst=worst[:3],
     )

@@ -4,19 +4,19 @@ from typing import Final
 
 import msgspec
 
-from monitor.api.queries.sizes import SIZE
+from monitor.api.queries.sizes import size_of
 from monitor.api.source import Source
 
-_VERSIONS: Final = f"""
-SELECT model, version, {SIZE} AS size_s,
+_VERSIONS: Final = """
+SELECT model, version, dateDiff('second', window_start, window_end) AS size_s,
     toUnixTimestamp64Milli(min(window_start)) AS first_ms,
     toUnixTimestamp64Milli(max(window_end)) AS last_ms,
     toUnixTimestamp64Milli(max(inserted_at)) AS written_ms,
     uniqExact(window_start) AS windows,
-    argMax(events, (window_end, revision)) AS last_events
+    argMax(events, toUnixTimestamp64Milli(window_end) * 1000 + least(revision, 999)) AS last_events
 FROM windows WHERE segment = ''
-GROUP BY model, version, size_s ORDER BY model, version, size_s
-"""  # noqa: S608 - our own words
+GROUP BY model, version, size_s
+"""
 _SEGMENTS: Final = """
 SELECT segment, sum(events) AS events FROM windows_latest
 WHERE model = {model:String} AND version = {version:String} AND segment != ''
@@ -60,7 +60,24 @@ class SegmentSize(msgspec.Struct, frozen=True, kw_only=True):
 
 def sized_windows(source: Source) -> list[Sized]:
     """Of all models, by model, version and length."""
-    return source.rows(_VERSIONS, Sized)
+    found: dict[tuple[str, str, int], Sized] = {}
+    for one in source.rows(_VERSIONS, Sized):  # days and months of a calendar come in several lengths
+        place = (one.model, one.version, size_of(one.size_s))
+        other = found.get(place)
+        found[place] = msgspec.structs.replace(one, size_s=place[2]) if other is None else _together(other, one)
+    return [found[place] for place in sorted(found)]
+
+
+def _together(a: Sized, b: Sized) -> Sized:
+    newest = max(a, b, key=lambda one: one.last_ms)
+    return msgspec.structs.replace(
+        a,
+        first_ms=min(a.first_ms, b.first_ms),
+        last_ms=newest.last_ms,
+        written_ms=max(a.written_ms, b.written_ms),
+        windows=a.windows + b.windows,
+        last_events=newest.last_events,
+    )
 
 
 def segments(source: Source, model: str, version: str) -> list[SegmentSize]:

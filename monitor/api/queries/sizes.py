@@ -18,6 +18,18 @@ IN_SPAN: Final = (
 """Windows that end in the span. The bound on their start is what ClickHouse leaves out whole months by: `reach_ms`."""
 
 
+def size_of(length_s: int) -> int:
+    """What `SIZE` makes of a length."""
+    for size_s, least, most in (
+        (86_400, 82_800, 90_000),
+        (604_800, 601_200, 608_400),
+        (2_592_000, 2_415_600, 2_682_000),
+    ):
+        if least <= length_s <= most:
+            return size_s
+    return length_s
+
+
 def reach_ms(size_s: int) -> int:
     """A bound on the length of windows of this size, those of a calendar included."""
     return size_s * 1_100 + 7_200_000

@@ -92,7 +92,7 @@ def test_a_span_in_buckets_holds_all_its_values(page_site: Site) -> None:
 
 
 def test_the_fleets_last_windows_tell_what_changed(page_site: Site) -> None:
-    found = fleet.changes(page_site.source, page.START_MS, page.NEWEST_MS, page.START_MS, 3600)
+    found = fleet.changes(page_site.source, page.START_MS, page.NEWEST_MS, 3600)
     newest = {(one.model, one.version): one for one in found if one.window_end_ms == page.NEWEST_MS}
     assert newest[page.MODEL, "1"].n_drifted == 1
     assert newest[page.MODEL, "1"].worst == ["temp"]
