@@ -109,7 +109,7 @@ def make_app(site: Site) -> Starlette:
             *api,
             Mount("/static", StaticFiles(directory=static)),
         ],
-        middleware=[Middleware(Guard, site=site)],  # type: ignore[arg-type]  # Starlette's type wants one argument
+        middleware=[Middleware(Guard, site=site)],
         exception_handlers={HTTPException: _http_error, DriftlineError: _our_error, 500: _unexpected},
     )
 

@@ -17,7 +17,9 @@ def compared_cells(kind: str, counts: Sequence[int], nulls: int, decile: Sequenc
     cells = np.asarray(counts, dtype=np.float64)
     if kind == "categorical":
         return np.append(cells, float(nulls))
-    return np.bincount(np.asarray(decile, dtype=np.int64), weights=cells) if cells.size else cells
+    if not cells.size:
+        return cells
+    return np.bincount(np.asarray(decile, dtype=np.int64), weights=cells).astype(np.float64)
 
 
 def psi(reference: Floats, live: Floats) -> float | None:

@@ -20,22 +20,24 @@ _TIMES: Final = ("window_end_ms", "pane_end_ms", "at_ms", "time_ms")
 @functools.cache
 def row_type(record: Record) -> type[msgspec.Struct]:
     """A row of the record; floats that cannot be told are None."""
-    return msgspec.defstruct(
-        f"{_camel(record.name)}Row", [(field.name, _type(field.type)) for field in record.fields], frozen=True
-    )
+    name = _camel(record.name)
+    fields = [(field.name, _type(field.type, f"{name}{_camel(field.name)}")) for field in record.fields]
+    return msgspec.defstruct(f"{name}Row", fields, frozen=True)
 
 
 def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _type(kind: Any) -> Any:
+def _type(kind: Any, name: str) -> Any:
     if isinstance(kind, pa.DictionaryType):
-        return _type(kind.value_type)
+        return _type(kind.value_type, name)
     if pa.types.is_list(kind):
-        return list[_type(kind.value_type)]  # type: ignore[misc]  # made at run time, as msgspec reads it
+        return list[_type(kind.value_type, name)]  # type: ignore[misc]  # made at run time, as msgspec reads it
     if pa.types.is_struct(kind):
-        return msgspec.defstruct("Part", [(part.name, _type(part.type)) for part in kind], frozen=True)
+        return msgspec.defstruct(
+            name, [(part.name, _type(part.type, name + _camel(part.name))) for part in kind], frozen=True
+        )
     if pa.types.is_floating(kind):
         return float | None
     if pa.types.is_boolean(kind):

@@ -53,6 +53,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
                 _window(found, model, version, segment, columns, number)
         for number in range(N_WINDOWS):
             _performance(found, model, version, number)
+        _alert(found, model, version)
     for number, raw in enumerate([b'{"model": "flights", "timestamp": "soon"}', MARKUP.encode() + b"\xff\xfe"]):
         found["reject"].append(
             {
@@ -164,6 +165,36 @@ def _performance(found: dict[str, list[dict[str, Any]]], model: str, version: st
             **place, "part": "subgroup", "rank": 1, "column": HOSTILE, "cell": HOSTILE, "contribution": 0.02,
             "ci_low": np.nan, "ci_high": np.nan, "p_value": 0.001, "q_value": 0.001, "failing": True,
             "loss_before": 0.4, "loss_now": 0.6, "share": 0.1, "n_before": 100, "n_now": 64, "provisional": False,
+        }
+    )  # fmt: skip
+
+
+def _alert(found: dict[str, list[dict[str, Any]]], model: str, version: str) -> None:
+    """One that is open, in two transitions; one that is over; and a request to retrain that was held back."""
+    column = "temp" if model == MODEL else HOSTILE
+    moved = {
+        "column": column, "segment": "", "direction": "up", "quantity": "mean", "before": 12.0, "after": 18.0,
+        "effect": 0.4, "threshold": 0.1, "method": "js", "since_ms": START_MS + DRIFTED_FROM * HOUR_MS,
+        "follows": False,
+    }  # fmt: skip
+    for key, states in (("open", ("raised", "updated")), ("over", ("raised", "resolved"))):
+        for sequence, state in enumerate(states, start=1):
+            found["alert"].append(
+                {
+                    "model": model, "dedupe_key": f"{key}-{version}", "sequence": sequence, "version": version,
+                    "reference": "r1", "state": state, "cause": "data_drift", "severity": "warning",
+                    "at_ms": NEWEST_MS - HOUR_MS + sequence, "onset_ms": START_MS + DRIFTED_FROM * HOUR_MS,
+                    "columns": [moved], "summary": f"{model}: {column} moved", "recommendation": f"look at {column}",
+                    "evidence": "{}", "acknowledged_by": "",
+                }
+            )  # fmt: skip
+    found["retraining"].append(
+        {
+            "model": model, "dedupe_key": f"again-{version}", "status": "held_back", "at_ms": NEWEST_MS,
+            "version": version,
+            "reason": f"{column} moved", "causes": ["data_drift"], "held_because": ["cooldown"], "attempt": 1,
+            "dry_run": True, "training_start_ms": START_MS, "training_end_ms": NEWEST_MS, "reference": "r1",
+            "reference_version": version, "new_version": "", "evidence": "{}",
         }
     )  # fmt: skip
 

@@ -212,7 +212,7 @@ def test_a_report_of_a_replays_files_is_that_of_the_database(page_site: Site, tm
     made = report.html_report(site, report.choose(site, page.MODEL, "1", None, None))
     source.close()
     known = report.html_report(page_site, report.choose(page_site, page.MODEL, "1", None, None))
-    for what in ("<h1>.*?</h1>", "data-chart='[^']*'", "<li>.*?</li>"):
+    for what in ("<h1>.*?</h1>", "data-chart='[^']*'", "<li><div class=.what.><strong>.*?</li>"):
         assert re.findall(what, made, re.DOTALL) == re.findall(what, known, re.DOTALL) != []
     with pytest.raises(InputError, match="holds no results"), replayed(tmp_path / "none", references):
         pass

@@ -7,7 +7,7 @@ from support.batches import batch_of
 
 from monitor.api import record_rows
 from monitor.api.address import Chosen, chosen, read_instant, written
-from monitor.api.queries import fleet, models, performance, profiles, pulse, rejects, verdicts
+from monitor.api.queries import alerts, fleet, models, performance, profiles, pulse, rejects, verdicts
 from monitor.api.site import Site
 from monitor.replay.drifted import drifted_columns
 from sinks.records import RECORDS
@@ -115,6 +115,19 @@ def test_rejects_come_newest_first_with_an_example(page_site: Site) -> None:
     assert [one.reason for one in last] == ["undecodable", "bad_timestamp"]
     assert last[0].example.startswith(page.MARKUP)
     assert [one.n for one in rejects.reject_counts(page_site.source)] == [1, 1]
+
+
+def test_an_alert_stands_where_its_last_transition_left_it(page_site: Site) -> None:
+    found = alerts.last_alerts(page_site.source, page.MODEL)
+    assert [(one.dedupe_key, one.state) for one in found] == [
+        ("open-1", "updated"),
+        ("open-2", "updated"),
+        ("over-1", "resolved"),
+        ("over-2", "resolved"),
+    ]
+    assert found[0].names == ["temp"]
+    assert alerts.open_alerts(page_site.source) == {page.MODEL: 2, page.HOSTILE: 1}
+    assert [one.held_because for one in alerts.last_retraining(page_site.source, page.MODEL)] == [["cooldown"]] * 2
 
 
 def test_a_hostile_name_is_a_value_and_nothing_else(page_site: Site) -> None:
