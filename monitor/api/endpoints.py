@@ -30,6 +30,9 @@ _OF_RECORDS: Final = (
     ("rejects", "reject", False),
     ("alerts", "alert", False),
     ("retraining", "retraining", False),
+    ("deliveries", "delivery", False),
+    ("label_outcomes", "label_outcome", True),
+    ("late_dropped", "late_dropped", False),
 )
 
 
