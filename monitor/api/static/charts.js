@@ -56,6 +56,9 @@
     axisLine: { lineStyle: { color: c.line } }, axisTick: { show: false },
     axisLabel: { color: c.soft, hideOverlap: true, fontSize: 12 }, splitLine: { lineStyle: { color: c.faint } },
   }, more);
+  // Draws nothing, but has the axis reach so far.
+  const reach = (at, values) => ({ type: "line", silent: true, symbol: "none", lineStyle: { opacity: 0 }, tooltip: { show: false },
+    data: values.filter((value) => value !== null && value !== undefined).map((value) => [at, value]) });
   const timeAxis = (c) => quietAxis(c, { type: "time", splitLine: { show: false } });
 
   const kinds = {
@@ -132,7 +135,8 @@
         xAxis: timeAxis(c), yAxis: quietAxis(c, { type: "value", scale: true, axisLabel: { color: c.soft, formatter: number } }),
         series: [...band(1, 5, .16, "wide"), ...band(2, 4, .28, "narrow"),
           { type: "line", data: chart.points.map((p) => [p[0], p[3]]), symbol: chart.points.length > 1 ? "none" : "circle",
-            lineStyle: { color: c.live, width: 2 }, itemStyle: { color: c.live }, markLine: known }],
+            lineStyle: { color: c.live, width: 2 }, itemStyle: { color: c.live }, markLine: known },
+          ...(r && chart.points.length ? [reach(chart.points[0][0], [r[0], r[4]])] : [])],
       });
     },
 
@@ -234,6 +238,8 @@
           { type: "line", name: "measured", symbol: "circle", symbolSize: 6, lineStyle: { color: c.live, width: 1.4 }, markLine: known, markArea: usual,
             data: points.map((p) => ({ value: [p[0], p[1]], itemStyle: { color: p[5] ? c.card : c.live, borderColor: c.live, borderWidth: 1.5, opacity: .35 + .65 * (p[4] === null ? 1 : p[4]) } })) },
           { type: "line", name: "estimated", data: chart.estimate, symbol: "none", lineStyle: { color: c.soft, type: "dashed", width: 1.4 } },
+          ...(points.length || chart.estimate.length
+            ? [reach((points[0] || chart.estimate[0])[0], [chart.reference, ...(chart.spread || [])])] : []),
         ],
       });
     },
