@@ -3,6 +3,7 @@
 import html
 import http.client
 import re
+import socket
 import urllib.error
 import urllib.request
 from html.parser import HTMLParser
@@ -12,12 +13,14 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from support import page
+from support.ports import free_port
 
 from monitor.api import report
 from monitor.api.model_card import ModelCard, markdown, model_card
 from monitor.api.replayed import replayed
 from monitor.api.serve import listening
 from monitor.api.site import Site
+from monitor.cli.roles import page_command
 from monitor.config.load import parse
 from monitor.errors import ConfigError, InputError
 from sinks.clickhouse.sink import ClickHouseSink
@@ -170,6 +173,19 @@ def test_an_address_that_others_reach_wants_a_token() -> None:
     assert str(listening(config, "")) == "127.0.0.1:8642"
     with pytest.raises(InputError, match=r"is needed where the page listens on 0\.0\.0\.0:1"):
         listening(config, "0.0.0.0:1")
+
+
+def test_up_serves_the_page_where_the_configuration_says_or_beside_it() -> None:
+    off = parse("models: [{name: m, reference: r}]\nui: {listen: off}")
+    assert page_command(Path("c.yaml"), off) is None
+    port = free_port()
+    config = parse(f"models: [{{name: m, reference: r}}]\nui: {{listen: '127.0.0.1:{port}'}}")
+    command, address = page_command(Path("c.yaml"), config) or pytest.fail("the page is not served")
+    assert address.port == port
+    assert list(command.arguments) == ["ui", "c.yaml", "--listen", f"127.0.0.1:{port}", "--quiet"]
+    with socket.create_server(("127.0.0.1", port)):
+        _, beside = page_command(Path("c.yaml"), config) or pytest.fail("the page is not served")
+        assert beside.port not in (0, port)
 
 
 def test_a_report_holds_all_it_shows_and_asks_nobody(page_site: Site) -> None:
