@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from detectors.sequential_registry import SequentialDetector
     from monitor.events.decoder import MessageDecoder
     from monitor.events.labels import LabelDecoder, LabelSpec
+    from monitor.join.feature_blocks import FeatureBlocks
     from monitor.join.outgoing import PredictionBlocks
     from monitor.join.performance_messages import PerformanceMessages
     from monitor.join.step import JoinModel
@@ -28,7 +29,8 @@ def model_specs(config: Config, references: References) -> list[ModelSpec]:
             task=model.task,
             mapping=model.mapping,
             max_ahead_ms=model.max_ahead_ms,
-            with_ids=model.label_horizon_ms is not None,
+            with_ids=model.label_horizon_ms is not None or model.feature_skew is not None,
+            feature_ids=model.feature_skew is not None,
         )
         for model in config.models
     ]
@@ -69,11 +71,39 @@ def prediction_blocks(config: Config, references: References) -> "dict[str, Pred
     }
 
 
+def feature_blocks(config: Config, references: References) -> "dict[str, FeatureBlocks]":
+    """What makes blocks of the features of each model that has them compared. Raises `InputError` for too many."""
+    from monitor.join.feature_blocks import FeatureBlocks
+
+    return {
+        model.name: FeatureBlocks(
+            model.name,
+            references[model.name].current,
+            model.pane_ms,
+            model.max_versions,
+            model.feature_skew.columns,
+        )
+        for model in config.models
+        if model.feature_skew is not None
+    }
+
+
 def join_models(config: Config) -> "list[JoinModel]":
-    """What the join must know of each model that has labels."""
+    """What the join must know of each model that has labels, and of each that has features compared."""
+    from monitor.join.feature_share import features_name
     from monitor.join.step import JoinModel
 
-    return [
+    of_features = [
+        JoinModel(
+            name=features_name(model.name),
+            features_of=model.name,
+            horizon_ms=model.feature_skew.horizon_ms,
+            lateness_ms=model.lateness_ms,
+        )
+        for model in config.models
+        if model.feature_skew is not None
+    ]
+    return of_features + [
         JoinModel(
             name=model.name,
             horizon_ms=model.label_horizon_ms,
@@ -86,10 +116,10 @@ def join_models(config: Config) -> "list[JoinModel]":
 
 
 def performance_messages(config: Config, references: References) -> "PerformanceMessages":
-    """What makes messages of the matches of the models that have labels."""
+    """What makes messages of what is joined: labels, and features that are computed again."""
     from monitor.join.performance_messages import PerformanceMessages
 
-    models = [model for model in watched(config, references) if model.label_horizon_ms is not None]
+    models = [model for model in watched(config, references) if model.joined]
     # `drift.joins` has as many partitions as `drift.sketches`.
     return PerformanceMessages(models, config.kafka.sketch_partitions, config.kafka.sketch_partitions)
 
@@ -125,6 +155,7 @@ def watched(config: Config, references: References) -> list[Watched]:
             ),
             references=references[model.name],
             concept_drift=_concept_drift(model),
+            feature_skew=model.feature_skew,
         )
         for model in config.models
     ]

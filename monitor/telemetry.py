@@ -7,7 +7,7 @@
 | driftline_late_dropped_total | counter | model | events older than the retention, counted and not scored |
 | driftline_rest_versions_total | counter | model | events of versions beyond `max_versions`, counted as `(rest)` |
 | driftline_unknown_model_total | counter | model | sketched events of a model that the configuration no longer has |
-| driftline_labels_total | counter | model, outcome | what became of labels: `COUNTS` of `monitor.join.outcomes` |
+| driftline_labels_total | counter | model, outcome | what became of labels and features: see `monitor.join.outcomes` |
 | driftline_repeated_blocks_total | counter | topic | blocks of matches that came again and were not counted twice |
 | driftline_performance_measured_total | counter | model | windows whose performance was measured, each time |
 | driftline_bad_messages_total | counter | topic | messages of our own topics that could not be read |
@@ -25,12 +25,13 @@
 | driftline_role_restarts_total | counter | role | times the supervisor started a role again |
 
 `driftline_drifted` and `driftline_drift_effect` are of the whole, not of segments, compared with the pinned reference;
-of a model that is not compared with it, with what it is compared with. An effect may matter and yet be chance, so alert
-on `driftline_drifted`: it is 1 only where the change is significant, too. Where the threshold is 0, the effect is told
-as 1.
+of a model that is not compared with it, with what it is compared with; never of features computed again. An effect may
+matter and yet be chance, so alert on `driftline_drifted`: it is 1 only where the change is significant, too. Where the
+threshold is 0, the effect is told as 1.
 
 Outcomes of labels beside `COUNTS`: `unmeasured`, matches of a reference that has no performance space; `late_label`, of
-predictions that have left the state; `late_error`, not given to detectors, for their pane of label time was closed.
+predictions that have left the state; `late_error`, not given to detectors, for their pane of label time was closed;
+`late_features`, pairs of features whose prediction has left the state.
 
 A counter is of this process since it started: a crash between counting and committing may repeat a few. Exact numbers
 are in ClickHouse.

@@ -33,9 +33,9 @@ def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> Non
     from monitor.kafka.topics import changelog_topic, ensure_topics, join_changelog_topic
 
     compacted = [changelog_topic(config.kafka)]
-    if config.joins_labels:
+    if config.joins:
         compacted.append(join_changelog_topic(config.kafka))
-    ensure_topics(config.kafka, sources=sources, compacted=tuple(compacted), joins=config.joins_labels)
+    ensure_topics(config.kafka, sources=sources, compacted=tuple(compacted), joins=config.joins)
 
 
 def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
@@ -48,7 +48,7 @@ def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
 def ingest_step(config: Config) -> "IngestStep":
     """What ingest makes of messages and time."""
     from monitor.kafka.decoding import KafkaDecoder
-    from monitor.models import label_decoder, message_decoder, prediction_blocks
+    from monitor.models import feature_blocks, label_decoder, message_decoder, prediction_blocks
     from monitor.sketching.ingest_step import IngestStep
 
     references = open_references(config)
@@ -60,6 +60,7 @@ def ingest_step(config: Config) -> "IngestStep":
         {name: of_model.current for name, of_model in references.items()},
         {model.name: model for model in config.models},
         blocks,
+        feature_blocks(config, references),
     )
 
 
@@ -74,13 +75,15 @@ def evaluate_role(config: Config, worker: str, health: "Health") -> "faust.App":
 
 
 def join_role(config: Config, worker: str, health: "Health") -> "faust.App":
-    """The join role's Faust app. Raises `InputError` where no model has labels."""
+    """The join role's Faust app. Raises `InputError` where there is nothing to join."""
     from monitor.join.joiner import Joiner
     from monitor.models import join_models, performance_messages
     from monitor.roles.join import build_join_app
 
-    if not config.joins_labels:
-        raise InputError("no model has a label_horizon", hint="say how long labels may take: label_horizon: 30d")
+    if not config.joins:
+        raise InputError(
+            "no model has a label_horizon or feature_skew", hint="say how long labels may take: label_horizon: 30d"
+        )
     joiner = Joiner(join_models(config))
     messages = performance_messages(config, open_references(config))
     return build_join_app(config.kafka, joiner, messages, worker=worker, state_dir=config.state_dir, health=health)

@@ -12,16 +12,20 @@ from monitor.bench import data
 from monitor.bench.decoding import NOW_MS
 from monitor.bench.size import Material
 from monitor.config.load import load
+from monitor.events.batch import Batch
+from monitor.events.label_batch import LabelBatch
 from monitor.join import state_block
 from monitor.join.block import JoinMessage, Labels, Predictions, columns_of, decode, encode
 from monitor.join.joiner import Joiner
 from monitor.join.outgoing import blocks_by_partition
+from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.records import CLASS, LABEL, Shape, packed_cells, set_times
 from monitor.join.step import JoinModel
 from monitor.kafka.join_database import JoinDatabase
-from monitor.models import message_decoder, prediction_blocks
+from monitor.models import join_models, message_decoder, prediction_blocks, watched
 from monitor.reference.opened import open_references
 from monitor.sketching.deltas import sketched
+from monitor.sketching.messages import encode as encode_sketches
 
 MOST_ROWS: Final = 200_000
 BLOCK_ROWS: Final = 6_000
@@ -97,6 +101,65 @@ def join(material: Material) -> Callable[[], Mapping[str, float]]:
         return {"rate": n / took_s, "disk": disk / n, "recovery": 2 * n / recovery_s}
 
     return work
+
+
+def measured(material: Material) -> Callable[[], Mapping[str, float]]:
+    """Predictions, then their labels as they come, five days later and in the order of time; joined with the state on
+    disk, and what matched counted in performance sketches as it is sent to evaluate."""
+    config = load(material.folder / data.LABELLED)
+    references = open_references(config)
+    decoder, blocks = message_decoder(config, references), prediction_blocks(config, references)
+    (model,), at_once = watched(config, references), config.kafka.batch_events
+    messages = data.read_json(material.folder)[:MOST_ROWS]
+    sent: list[list[bytes]] = [[], []]
+    for start in range(0, len(messages), at_once):
+        batches = decoder.decode_messages(messages[start : start + at_once], None, "predictions", NOW_MS).batches
+        labels = [_labels_of(batch) for batch in batches]
+        for position, pair in enumerate(
+            (blocks_by_partition(batches, [], blocks, 1), blocks_by_partition([], labels, blocks, 1))
+        ):
+            for predictions, of_labels in pair.values():
+                sent[position] += [encode(JoinMessage(predictions=[block])) for block in predictions]
+                sent[position] += [encode(JoinMessage(labels=[block])) for block in of_labels]
+
+    def work() -> Mapping[str, float]:
+        joiner, counted = Joiner(join_models(config)), PerformanceMessages([model], 1, 1)
+        n_matched, offset = 0, 0
+        with tempfile.TemporaryDirectory() as folder:
+            database = JoinDatabase.open(Path(folder) / "state")
+            started_s = time.process_time()
+            for message in (*sent[0], *sent[1]):
+                step = joiner.advance(database, decode(message), offset)
+                assert step is not None
+                for block in step.blocks:
+                    state_block.encode(block)
+                for _, performance in counted.of(step, 0):
+                    encode_sketches(performance)
+                database.apply([step], offset)
+                n_matched += sum(matches.n for matches in step.matches)
+                offset += 1
+            took_s = time.process_time() - started_s
+            database.close()
+        assert n_matched > 0.9 * len(messages)
+        return {"rate": n_matched / took_s}
+
+    return work
+
+
+def _labels_of(batch: Batch) -> LabelBatch:
+    """A label of each prediction of a batch: one in three is of the class."""
+    assert batch.ids is not None
+    rng = np.random.default_rng(batch.n)
+    return LabelBatch(
+        model=batch.model,
+        ids=batch.ids,
+        timestamps_ms=batch.timestamps_ms + 5 * _DAY_MS,
+        numbers=np.full(batch.n, np.nan),
+        class_codes=(rng.random(batch.n) < 1 / 3).astype(np.int32),
+        classes=("0", "1"),
+        values=np.full(batch.n, np.nan),
+        sources=np.zeros(batch.n, dtype=np.int32),
+    )
 
 
 def store_alone(material: Material) -> Callable[[], Mapping[str, float]]:

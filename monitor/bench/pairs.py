@@ -143,6 +143,21 @@ LABELS: Final = (
             ),
         ),
     ),
+    Pair(
+        title="labels, join and performance",
+        case="join_measured",
+        beside="join_store",
+        figures=(
+            Figure(
+                name="predictions joined with labels in order of time, and counted in performance sketches",
+                unit=RATE,
+                yardstick=_STORE,
+                ours="rate",
+                theirs="rate",
+                target=Target(value=100_000.0, of="value"),
+            ),
+        ),
+    ),
 )
 KAFKA: Final = Pair(
     title="Kafka",

@@ -32,6 +32,7 @@ CASES: Final[Mapping[str, str]] = {
     "json_labelled": "joining.json_labelled",
     "json_unlabelled": "joining.json_unlabelled",
     "join": "joining.join",
+    "join_measured": "joining.measured",
     "join_store": "joining.store_alone",
     "ingest": "kafka.ingest",
     "consume": "kafka.consume",

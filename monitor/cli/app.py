@@ -126,6 +126,9 @@ def replay(
     labels: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
     ] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Parquet, CSV or JSONL with features logged apart, in any order.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a report to look at, and to send.")
     ] = None,
@@ -139,7 +142,7 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels, html=html, fail_on=fail_on)
+    replay_file(config, predictions, out, close=close, labels=labels, features=features, html=html, fail_on=fail_on)
 
 
 @app.command()

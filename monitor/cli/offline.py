@@ -98,10 +98,11 @@ def replay_file(
     *,
     close: bool,
     labels: Path | None = None,
+    features: Path | None = None,
     html: Path | None = None,
     fail_on: str = "",
 ) -> None:
-    """Replay a file and say what came of it; `html`: where a report of it is written to.
+    """Replay files and say what came of them; `html`: where a report of it is written to.
 
     Raises
     ------
@@ -110,6 +111,8 @@ def replay_file(
     DriftFound
         Something drifted, and `fail_on` is "drift".
     """
+    import dataclasses
+    import itertools
     import tempfile
     import time
 
@@ -135,14 +138,19 @@ def replay_file(
 
     def attempt(folder: Path | None) -> "tuple[ReplayReport, Replay, Account, dict[str, None]]":
         """Replay the file as it is, or, by way of a folder, in the order of time."""
-        join = None if labels is None else _join(config, references)
-        replay = Replay(models.watched(config, references), {name: r.current for name, r in references.items()}, join)
+        watched, skew = models.watched(config, references), models.feature_blocks(config, references)
+        join = None if labels is None and not skew else _join(config, references, labels=labels is not None)
+        if labels is None:
+            watched = [dataclasses.replace(model, labels_read=False) for model in watched]
+        replay = Replay(watched, {name: r.current for name, r in references.items()}, join, skew)
         account, unread = Account({spec.name: spec.layout for spec in specs}), dict[str, None]()
         of_labels: Iterable[DecodedLabels] = ()
         if labels is not None:
             of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
         with bar(f"replaying {predictions.name}") as show:
             read = iter_decoded(predictions, specs, now_ms, limits=limits)
+            if features is not None:
+                read = itertools.chain(read, iter_decoded(features, specs, now_ms, role="features", limits=limits))
             parts = counted_in(_watched(read, show, unread), account)
             lateness_ms = {model.name: model.lateness_ms for model in config.models}
             ordered = in_order(parts, lateness_ms) if folder is None else by_time(parts, folder)
@@ -161,6 +169,7 @@ def replay_file(
     if replay.join is not None:
         replay.join.close()
         show_joined(console, replay.join.counts, report.n_labels_rejected)
+    if labels is not None:
         show_performance(console, out)
     if not account.n_counted:
         raise NothingScored(f"none of the {counted(account.n_events, 'event')} in {predictions} could be counted")
@@ -175,10 +184,13 @@ def replay_file(
         raise DriftFound(f"{counted(report.n_drifted, 'verdict')} drifted")
 
 
-def _join(config: "Config", references: "References") -> "LabelJoin":
+def _join(config: "Config", references: "References", *, labels: bool) -> "LabelJoin":
+    """What joins; without `labels`, features alone."""
     from monitor import models
 
-    if not models.join_models(config):
+    if not labels:
+        return models.join_models(config), {}
+    if not config.joins_labels:
         raise InputError("no model has a label_horizon", hint="say how long labels may take: label_horizon: 30d")
     return models.join_models(config), models.prediction_blocks(config, references)
 

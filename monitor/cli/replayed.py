@@ -11,6 +11,7 @@ from rich.console import Console
 
 from monitor.cli.decided import show_decisions
 from monitor.config.schema import Config
+from monitor.join.outcomes import OF_FEATURES
 from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
 from monitor.replay.replay import ALERTS, RETRAINING, ReplayReport
 from monitor.wording import counted, figure, instant
@@ -54,10 +55,16 @@ def show_replayed(
 
 
 def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejected: int) -> None:
-    """Print what became of the labels of a replay."""
+    """Print what became of the labels of a replay, and of features that were compared."""
     for model in sorted({name for name, _ in counts}):
-        told = [f"{n:,} {what.replace('_', ' ')}" for (name, what), n in counts.items() if name == model and n]
-        console.print(f"labels of {model}: {', '.join(told)}")
+        for kind, is_kind in (("labels", False), ("features", True)):
+            told = [
+                f"{n:,} {what.replace('_', ' ')}"
+                for (name, what), n in counts.items()
+                if name == model and n and (what in OF_FEATURES.values()) is is_kind
+            ]
+            if told:
+                console.print(f"{kind} of {model}: {', '.join(told)}")
     if n_rejected:
         console.print(f"{counted(n_rejected, 'label')} rejected")
 

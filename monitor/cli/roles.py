@@ -108,9 +108,7 @@ def run_supervised(config_path: Path, *, ingest_workers: int, evaluate_workers: 
     """Run all roles under one supervisor until stopped."""
     configure_logging("run")
     config = _check(config_path)
-    commands = role_commands(
-        config_path, config.destinations, ingest_workers, evaluate_workers, int(config.joins_labels)
-    )
+    commands = role_commands(config_path, config.destinations, ingest_workers, evaluate_workers, int(config.joins))
     supervisor = Supervisor(commands)
     with stopping(supervisor.stop), supervisor:
         supervisor.run()
@@ -160,7 +158,7 @@ def role_addresses(config: Config) -> dict[str, str]:
     listen = config.metrics.listen
     if listen is None or not listen.port:
         return {}
-    commands = role_commands(Path(), config.destinations, 1, 1, int(config.joins_labels))
+    commands = role_commands(Path(), config.destinations, 1, 1, int(config.joins))
     return {command.name: str(_shifted(listen, offset)) for offset, command in enumerate(commands)}
 
 
@@ -187,7 +185,7 @@ def up(config_path: Path, port: int) -> None:
         sources = dict.fromkeys((*topics.predictions, *topics.features, *labels), 3)
         wiring.prepare_topics(running, sources)
         ending.check()
-        commands = role_commands(profile.path, running.destinations, 1, 1, int(running.joins_labels))
+        commands = role_commands(profile.path, running.destinations, 1, 1, int(running.joins))
         page = page_command(profile.path, running)
         supervisor = Supervisor([*commands, *([page[0]] if page else [])])
         with contextlib.ExitStack() as servers:

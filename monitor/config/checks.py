@@ -30,6 +30,8 @@ def check(config: Config, report: Report) -> None:
         _check_decisions(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
         check_concept_drift(model, f"models[{i}].concept_drift", report)
+        if model.feature_skew is not None and model.feature_skew.columns is not None:
+            _check_names(model.feature_skew.columns, f"models[{i}].feature_skew.columns", report)
         check_repeats(f"models[{i}].segments", model.segments, "this dimension", report)
         check_repeats(f"models[{i}].compare", model.compare, "this comparison", report)
         if not model.compare:
@@ -102,13 +104,17 @@ def _check_drift(drift: tuple[Drift, ...], path: str, report: Report) -> None:
         if entry.columns is not None and looks_at_events(entry.method):
             report(f"{path}[{i}].columns", f"{entry.method} looks at whole events; leave the key out")
         elif entry.columns is not None:
-            if not entry.columns:
-                report(f"{path}[{i}].columns", "names no column; leave the key out for all of them")
-            check_repeats(f"{path}[{i}].columns", entry.columns, "this column", report)
+            _check_names(entry.columns, f"{path}[{i}].columns", report)
         for j, earlier in enumerate(drift[:i]):
             if earlier.method == entry.method and _overlap(earlier.columns, entry.columns):
                 report(f"{path}[{i}]", f"looks at columns that {path}[{j}] looks at with the same method")
                 break
+
+
+def _check_names(columns: tuple[str, ...], path: str, report: Report) -> None:
+    if not columns:
+        report(path, "names no column; leave the key out for all of them")
+    check_repeats(path, columns, "this column", report)
 
 
 def _overlap(a: tuple[str, ...] | None, b: tuple[str, ...] | None) -> bool:

@@ -151,6 +151,19 @@ class ConceptDrift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Its own, as its docstring says."""
 
 
+class FeatureSkew(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How features that are computed again are compared with what the model was served, by `prediction_id`."""
+
+    tolerance: Annotated[float, Meta(ge=0, lt=1)] = 1e-6
+    """Numbers are equal that differ by at most this share of the larger; the default forgives float32, not less."""
+    absolute: Annotated[float, Meta(ge=0)] = 0.0
+    """Or by at most this, in the column's own unit: for columns whose values lie round 0."""
+    horizon_ms: Time = field(name="horizon", default=2 * _DAY_MS)
+    """How far apart the two events of a prediction may lie, by their timestamps."""
+    columns: tuple[ColumnName, ...] | None = None
+    """The features that are compared; None: all."""
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One monitored model."""
 
@@ -196,6 +209,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         default_factory=lambda: tuple(ConceptDrift(detector=name) for name in DEFAULT_DETECTORS)
     )
     """What reads the model's errors as labels come; each of them has verdicts of its own. None: ``[]``."""
+    feature_skew: FeatureSkew | None = None
+    """Whether events with features, a `prediction_id` and no prediction are compared with the prediction's own
+    features, and not counted as live data; None: they are counted as any other."""
     max_versions: Annotated[int, Meta(ge=1, le=1_000)] = 50
     """Versions that are told apart at a time, while events of them may still come; the rest share ``(rest)``."""
     min_samples: Count = 50
@@ -306,3 +322,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def joins_labels(self) -> bool:
         """Whether any model has labels."""
         return any(model.label_horizon_ms is not None for model in self.models)
+
+    @property
+    def joins(self) -> bool:
+        """Whether there is anything to join: labels, or features that are computed again."""
+        return self.joins_labels or any(model.feature_skew is not None for model in self.models)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pyarrow as pa
 
+from monitor.evaluation.feature_skew_turn import expire_skew
 from monitor.evaluation.overlay import Write
 from monitor.evaluation.panes import Panes
 from monitor.evaluation.parking import Brought, Progress, forgotten, progress
@@ -24,6 +25,7 @@ from monitor.evaluation.results import Results, Source
 from monitor.evaluation.state import SEAL_KEY, STATE_VERSION, KeyValue, Parked, Seal, pack, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import advanced
+from monitor.sketching.feature_skew import FeatureSkewDelta
 from monitor.sketching.messages import Delta, PerformanceDelta, SketchMessage
 
 
@@ -95,7 +97,7 @@ class Evaluator:
         label_clocks = seal.label_clocks
         if message.n_label_partitions:
             label_clocks = label_clocks.advance(message.label_clocks, message.n_label_partitions)
-        blocks, performance, repeated = _fenced(seal, message)
+        blocks, performance, features, repeated = _fenced(seal, message)
         deltas: dict[str, list[Delta]] = defaultdict(list)
         for delta in message.deltas:
             deltas[delta.model].append(delta)
@@ -112,6 +114,7 @@ class Evaluator:
             brought = Brought(
                 deltas=deltas[name],
                 performance=performance.get(name, ()),
+                features=features.get(name, ()),
                 low_ms=low_ms,
                 label_low_ms=label_clocks.low_ms(),
             )
@@ -123,7 +126,9 @@ class Evaluator:
             outcome.writes += panes.expire(seal.watermarks_ms[name])
             matched_gone, writes = expire_matched(name, state, source.offset, seal.watermarks_ms[name])
             outcome.writes += writes
-            if not panes.empty or not matched_gone:
+            skew_gone, writes = expire_skew(name, state, source.offset, seal.watermarks_ms[name])
+            outcome.writes += writes
+            if not (panes.empty and matched_gone and skew_gone):
                 after_ms = advanced(seal.watermarks_ms[name], low_ms, panes.index.lateness_ms)
                 left_ms[name] = seal.watermarks_ms[name] if after_ms is None else after_ms
         for name in sorted(seal.parked.keys() - self._models.keys()):
@@ -143,18 +148,22 @@ class Evaluator:
 
 def _fenced(
     seal: Seal, message: SketchMessage
-) -> tuple[dict[int, tuple[int, int]], dict[str, list[PerformanceDelta]], bool]:
-    """The last block of each partition of `drift.joins` after a message, its performance deltas by model, and whether
-    they were counted before: then none are given."""
+) -> tuple[dict[int, tuple[int, int]], dict[str, list[PerformanceDelta]], dict[str, list[FeatureSkewDelta]], bool]:
+    """The last block of each partition of `drift.joins` after a message, what it brings by model (performance, feature
+    skew), and whether that was counted before: then none is given."""
     block = message.block
     if block is None:
-        return seal.blocks, {}, False
+        return seal.blocks, {}, {}, False
     if (block.offset, block.part) <= seal.blocks.get(block.partition, (-1, -1)):
-        return seal.blocks, {}, True
+        return seal.blocks, {}, {}, True
     performance: dict[str, list[PerformanceDelta]] = defaultdict(list)
     for delta in message.performance:
         performance[delta.model].append(delta)
-    return {**seal.blocks, block.partition: (block.offset, block.part)}, dict(performance), False
+    features: dict[str, list[FeatureSkewDelta]] = defaultdict(list)
+    for skew in message.features:
+        features[skew.model].append(skew)
+    blocks = {**seal.blocks, block.partition: (block.offset, block.part)}
+    return blocks, dict(performance), dict(features), False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -187,6 +196,10 @@ class _Outcome:
         for performance in now.performance:
             self.results.add(performance.results)
             for what, n in performance.counts.items():
+                self.n_labels[name, what] = self.n_labels.get((name, what), 0) + n
+        for skew in now.features:
+            self.results.add(skew.results)
+            for what, n in skew.counts.items():
                 self.n_labels[name, what] = self.n_labels.get((name, what), 0) + n
         if n_measured := sum(performance.n_measured for performance in now.performance):
             self.n_measured[name] = n_measured

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from monitor.evaluation.feature_skew_turn import FeatureSkewTurn
 from monitor.evaluation.overlay import Overlay, Write
 from monitor.evaluation.performance_turn import PerformanceTurn
 from monitor.evaluation.results import Source
@@ -22,6 +23,7 @@ from monitor.evaluation.state import KeyValue, Parked, ParkedShare, Seal, pack, 
 from monitor.evaluation.turn import MissingReference, Turn
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import advanced
+from monitor.sketching.feature_skew import FeatureSkewDelta
 from monitor.sketching.messages import Delta, PerformanceDelta
 
 MAX_SHARES: Final = 32
@@ -34,6 +36,7 @@ class Brought:
 
     deltas: Sequence[Delta] = ()
     performance: Sequence[PerformanceDelta] = ()
+    features: Sequence[FeatureSkewDelta] = ()
     low_ms: int | None
     label_low_ms: int | None
 
@@ -48,6 +51,7 @@ class Progress:
     parked: Parked | None
     turns: list[Turn] = field(default_factory=list)
     performance: list[PerformanceTurn] = field(default_factory=list)
+    features: list[FeatureSkewTurn] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
 
 
@@ -68,12 +72,13 @@ def progress(model: Watched, state: KeyValue, source: Source, seal: Seal, brough
     if now.parked is None:
         missing = _turn(now, model, overlay, source, brought)
         now.parked = None if missing is None else Parked(reference=missing)
-    if now.parked is not None and (brought.deltas or brought.performance):
+    if now.parked is not None and (brought.deltas or brought.performance or brought.features):
         share = ParkedShare(
             offset=source.offset,
             low_ms=before.low_ms,
             deltas=list(brought.deltas),
             performance=list(brought.performance),
+            features=list(brought.features),
             label_low_ms=before.label_low_ms,
         )
         overlay.update([(parked_key(model.name, now.parked.next), pack(share))])
@@ -105,6 +110,7 @@ def _take_up(
         brought = Brought(
             deltas=share.deltas,
             performance=share.performance,
+            features=share.features,
             low_ms=until.low_ms if following is None else following.low_ms,
             label_low_ms=until.label_low_ms if following is None else following.label_low_ms,
         )
@@ -129,26 +135,41 @@ def _turn(now: Progress, model: Watched, overlay: Overlay, source: Source, broug
     changed."""
     after_ms = advanced(now.watermark_ms, brought.low_ms, model.lateness_ms)
     label_ms = advanced(now.label_ms, brought.label_low_ms, model.lateness_ms)
-    waits = not brought.performance and not _passed(now.label_ms, label_ms, model.pane_ms)
-    if not brought.deltas and after_ms == now.watermark_ms and (waits or model.label_horizon_ms is None):
+    waits = not (brought.performance or brought.features) and not _passed(now.label_ms, label_ms, model.pane_ms)
+    if not brought.deltas and after_ms == now.watermark_ms and (waits or not model.joined):
         now.label_ms = label_ms
         return None
     turn = Turn(model, overlay, source, now.watermark_ms, after_ms)
-    performance = None
+    performance = features = None
     try:
         turn.absorb(brought.deltas)
         turn.close()
         if model.label_horizon_ms is not None:
             performance = PerformanceTurn(
-                model, overlay, source, turn, watermark_ms=after_ms, before_ms=now.label_ms, after_ms=label_ms
+                model,
+                overlay,
+                source,
+                turn,
+                watermark_ms=after_ms,
+                before_ms=now.label_ms if model.labels_read else None,
+                after_ms=label_ms if model.labels_read else None,
             )
             performance.absorb(brought.performance)
             performance.settle()
+        if model.feature_skew is not None:
+            features = FeatureSkewTurn(
+                model, overlay, source, turn, watermark_ms=after_ms, before_ms=now.label_ms, after_ms=label_ms
+            )
+            features.absorb(brought.features)
+            features.settle()
     except MissingReference as missing:
         return missing.reference
     if performance is not None:
         now.performance.append(performance)
         overlay.update(performance.writes())
+    if features is not None:
+        now.features.append(features)
+        overlay.update(features.writes())
     overlay.update(turn.writes())
     now.turns.append(turn)
     now.watermark_ms, now.label_ms = after_ms, label_ms

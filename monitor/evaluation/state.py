@@ -10,6 +10,7 @@ One partition of `drift.sketches` has one set of keys, and nothing else writes t
   (`monitor.evaluation.trail`).
 - `matched`: the matches of some segments of one pane of predictions, `labelled`: per model, what waits for label time
   to go on, and `errors`: per version, the errors by label time (`monitor.evaluation.performance_state`).
+- `features`: per model, which pairs wait for label time to go on (`monitor.evaluation.feature_skew_turn`).
 - `parked`: what one message brought of a model whose reference is missing (`monitor.evaluation.parking`).
 - `seal`: the clocks, the watermark of every model, and the offset up to which *everything* is done. It is written last.
 
@@ -24,6 +25,7 @@ import msgspec
 import zstandard
 
 from monitor.eventtime.watermark import Clocks
+from monitor.sketching.feature_skew import FeatureSkewDelta
 from monitor.sketching.messages import Delta, PerformanceDelta
 
 
@@ -140,6 +142,7 @@ class ParkedShare(msgspec.Struct, frozen=True, kw_only=True):
     low_ms: int | None
     deltas: list[Delta]
     performance: list[PerformanceDelta] = []
+    features: list[FeatureSkewDelta] = []
     label_low_ms: int | None = None
 
 

@@ -8,7 +8,7 @@ from detectors.performance.space import PerformanceSpace
 from detectors.reference import REST, Reference, segment_name
 from detectors.sequential_registry import SequentialDetector
 from detectors.settings import Setting
-from monitor.config.schema import MATURE_AT
+from monitor.config.schema import MATURE_AT, FeatureSkew
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.pane_cache import PaneCache, SumCache
 from monitor.evaluation.sketch_cache import SketchCache
@@ -23,7 +23,9 @@ class Watched:
     `Panes.told_apart`. `label_horizon_ms`: how long after a prediction its label may come; None: it has no labels, and
     its performance is not measured. `task`, `positive` and `threshold` say what a label and a score mean.
     `mature_at`: the share of a window's predictions that must have labels, so that it is no longer provisional.
-    `concept_drift`: what reads its losses in label time. `cache` keeps what was last read of its panes.
+    `concept_drift`: what reads its losses in label time. `feature_skew`: how features that are computed again are
+    compared with those that were served; None: they are not. `labels_read`: False where a replay is given none, and
+    label time is that of features alone. `cache` keeps what was last read of its panes.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Watched:
     threshold: float | None = None
     mature_at: float = MATURE_AT
     concept_drift: tuple[SequentialDetector, ...] = ()
+    feature_skew: FeatureSkew | None = None
+    labels_read: bool = True
     cache: PaneCache = field(default_factory=PaneCache, compare=False, repr=False)
     sums: SumCache = field(default_factory=SumCache, compare=False, repr=False)
     matched: SketchCache = field(default_factory=SketchCache, compare=False, repr=False)
@@ -64,6 +68,16 @@ class Watched:
     def performance_life_ms(self) -> int:
         """How long a pane of predictions is kept, behind the time of labels, for those that still come."""
         return (self.label_horizon_ms or 0) + self.horizon_ms
+
+    @property
+    def skew_life_ms(self) -> int:
+        """Likewise a pane of predictions whose features are compared."""
+        return (self.feature_skew.horizon_ms if self.feature_skew is not None else 0) + self.horizon_ms
+
+    @property
+    def joined(self) -> bool:
+        """Whether anything of it depends on label time."""
+        return self.label_horizon_ms is not None or self.feature_skew is not None
 
     def space_of(self, reference: Reference) -> PerformanceSpace | None:
         """In what cells the matches on a reference are counted; None where its performance cannot be measured."""

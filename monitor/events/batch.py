@@ -1,7 +1,7 @@
 """What decoding gives: columns for the sketches, and rejects for the dead letters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +58,28 @@ class Batch:
     unseen: Mapping[int, list[tuple[int, str]]]
     sources: npt.NDArray[np.int32]
     ids: npt.NDArray[np.uint64] | None = None
+
+
+def where(batch: Batch, kept: npt.NDArray[np.bool_]) -> Batch:
+    """The rows where `kept`, (n,), is True, in their order."""
+    if kept.all():
+        return batch
+    place = np.cumsum(kept) - 1
+    return replace(
+        batch,
+        n=int(kept.sum()),
+        version_codes=batch.version_codes[kept],
+        timestamps_ms=batch.timestamps_ms[kept],
+        numeric=batch.numeric[:, kept],
+        codes=batch.codes[:, kept],
+        segments=batch.segments[:, kept],
+        unseen={
+            column: [(int(place[row]), value) for row, value in values if kept[row]]
+            for column, values in batch.unseen.items()
+        },
+        sources=batch.sources[kept],
+        ids=None if batch.ids is None else batch.ids[kept],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

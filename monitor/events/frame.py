@@ -25,8 +25,8 @@ class Frame:
         how timestamps are read.
     bare_classes
         whether an integer in the place of the label's object is a class.
-    with_ids
-        whether the hashes of ids are wanted.
+    reads_ids, with_ids
+        whether events may have an id, which is text or an integer then, and whether its hash is wanted.
     feature_rows, prediction_rows
         rows of `Batch.numeric` and of `Batch.codes` that hold features, and that hold the prediction.
     columns
@@ -54,7 +54,8 @@ class Frame:
         self.score = score if role == "predictions" else None
         self.label = label if role == "predictions" else None
         self.bare_classes = self.label is not None and spec.task in CLASSES
-        self.with_ids = spec.with_ids and role == "predictions"
+        self.reads_ids = role == "predictions" or spec.feature_ids
+        self.with_ids = spec.feature_ids if role == "features" else spec.with_ids
         self.columns: tuple[Column, ...] = tuple(layout.columns[index] for index in layout.categorical)
         self.known = tuple(map(known_codes, self.columns))
         self.dimensions = tuple(spec.dimensions)

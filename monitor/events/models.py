@@ -41,6 +41,8 @@ class ModelSpec:
         a timestamp later than now by more than this is rejected.
     with_ids
         whether predictions are wanted with the hashes of their ids, for the join of labels.
+    feature_ids
+        whether what feature topics bring is wanted with them too, for the comparison of features.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ModelSpec:
     mapping: Mapping = field(default_factory=Mapping)
     max_ahead_ms: int = 86_400_000
     with_ids: bool = False
+    feature_ids: bool = False
 
     def __post_init__(self) -> None:
         for column in self.layout.columns:

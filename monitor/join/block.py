@@ -1,4 +1,4 @@
-"""What travels on `drift.joins`: blocks of predictions and of labels, and the clocks of the sources.
+"""What travels on `drift.joins`: blocks of predictions, of labels and of features, and the clocks of the sources.
 
 The records of a block are sent column by column, byte by byte: what differs little compresses well so. A block says of
 what model and reference it is, and names its versions and classes: it can be read alone.
@@ -11,6 +11,7 @@ import numpy as np
 import zstandard
 
 from monitor.eventtime.watermark import Clock
+from monitor.join.feature_records import FeatureShape
 from monitor.join.records import ID_BYTES, LABEL, Shape
 
 SCHEMA_VERSION: Final = 1
@@ -66,12 +67,32 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return _records(self.ids, self.columns, LABEL)
 
 
+class Features(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The features of one side: as the model was served them, or as they are when computed again."""
+
+    shape: FeatureShape
+    recomputed: bool
+    versions: tuple[str, ...]
+    ids: bytes
+    columns: bytes
+
+    @property
+    def n(self) -> int:
+        """How many."""
+        return len(self.ids) // ID_BYTES
+
+    def records(self) -> Any:
+        """(n,) of `shape.dtype`. Raises `BadJoinMessage` where bytes and shape differ."""
+        return _records(self.ids, self.columns, self.shape.dtype)
+
+
 class JoinMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message: blocks, then clocks. `n_partitions` counts the partitions of every source topic."""
 
     schema_version: int = SCHEMA_VERSION
     predictions: list[Predictions] = []
     labels: list[Labels] = []
+    features: list[Features] = []
     clocks: list[Clock] = []
     n_partitions: dict[str, int] = {}
 

@@ -12,12 +12,14 @@ import numpy as np
 
 from detectors.arrays import Bools, Ints
 from monitor.eventtime.watermark import advanced
-from monitor.join.block import BadJoinMessage, JoinMessage, Labels, Predictions
+from monitor.join.block import BadJoinMessage, Features, JoinMessage, Labels, Predictions
+from monitor.join.feature_share import FeatureShare, features_name
 from monitor.join.joined import Known
 from monitor.join.matches import Gathering
 from monitor.join.matrices import bytes_of, chosen, heads_of, in_order, matrix_of, records_in
 from monitor.join.model_share import ModelShare
-from monitor.join.outcomes import EXPIRED, ORPHAN, REPEATED, TOO_LATE, UNKNOWN_MODEL
+from monitor.join.outcomes import EXPIRED, OF_FEATURES, ORPHAN, REPEATED, TOO_LATE, UNKNOWN_MODEL
+from monitor.join.pairs import Pairing
 from monitor.join.records import CLASS, LABEL, times_ms
 from monitor.join.rows import HEAD, HEADS, Catalog, stretch_in
 from monitor.join.state import RowStore, Seal, Stretch, block_key, read_seal, write_seal
@@ -49,25 +51,38 @@ class Joiner:
             step.predictions(predictions)
         for labels in message.labels:
             step.labels(labels)
+        for features in message.features:
+            step.features(features)
         blocks = step.blocks()
         before_ms = seal.clocks.low_ms()
         seal.clocks = seal.clocks.advance(message.clocks, message.n_partitions)
         step.keep_time()
         seal.absorbed = offset
-        for (model, what), n in step.counts.items():
+        counts = self._told(step.counts)
+        for (model, what), n in counts.items():
             totals = seal.totals.setdefault(model, {})
             totals[what] = totals.get(what, 0) + n
         return JoinStep(
             offset=offset,
             matches=step.gathering.matches(seal.shapes, seal.versions, seal.classes),
+            pairs=step.pairing.pairs(seal.feature_shapes, seal.versions),
             blocks=blocks,
             expired=expired,
             deletes=deletes,
             seal=write_seal(seal),
-            counts=step.counts,
+            counts=counts,
             before_ms=before_ms,
             after_ms=seal.clocks.low_ms(),
         )
+
+    def _told(self, counts: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+        """The counts under the models' own names."""
+        told: Counter[tuple[str, str]] = Counter()
+        for (name, what), n in counts.items():
+            model = self._models.get(name)
+            of_features = model is not None and model.features_of
+            told[(model.features_of, OF_FEATURES[what]) if model is not None and of_features else (name, what)] += n
+        return told
 
 
 class Step:
@@ -76,6 +91,7 @@ class Step:
     def __init__(self, models: dict[str, JoinModel], state: RowStore, seal: Seal) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.gathering = Gathering()
+        self.pairing = Pairing()
         self._models = models
         self._state = state
         self._seal = seal
@@ -108,7 +124,7 @@ class Step:
             records, times, keys = records[live], times[live], chosen(keys, live)
         if not keys:
             return
-        current, lengths, alone = self._look(keys)
+        current, lengths, alone = self.look(keys)
         stretches = times // stretch_ms
         matrix = np.concatenate([heads_of(stretches, shape + 1), bytes_of(records)], axis=1)
         fresh = alone & (lengths == 0)
@@ -164,7 +180,7 @@ class Step:
             records["label"][classes] = codes[own]
         of_model = ModelShare(self, model)
         stretch_ms = of_model.stretch_ms
-        current, lengths, alone = self._look(keys)
+        current, lengths, alone = self.look(keys)
         times = times_ms(records)
         stretches = times // stretch_ms
         fresh = alone & (lengths == 0)
@@ -217,9 +233,19 @@ class Step:
         found[np.flatnonzero(again)[~same]] = False
         return found
 
+    # Features ---------------------------------------------------------------------------------------------------------
+
+    def features(self, block: Features) -> None:
+        """Take in a block of features."""
+        model = self._models.get(features_name(block.shape.model))
+        if model is None:
+            self.counts[block.shape.model, UNKNOWN_MODEL] += block.n
+            return
+        FeatureShare(self, model).take(block)
+
     # State ------------------------------------------------------------------------------------------------------------
 
-    def _look(self, keys: list[bytes]) -> tuple[list[bytes], Ints, Bools]:
+    def look(self, keys: list[bytes]) -> tuple[list[bytes], Ints, Bools]:
         """The rows of these ids, their lengths, and whether each id is there once only."""
         current = list(self._state.get_many(keys))
         if self._gone:

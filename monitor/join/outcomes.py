@@ -8,6 +8,16 @@ EXPIRED, ORPHAN, UNKNOWN_MODEL = "expired", "orphan", "unknown_model"
 UNMEASURED: Final = "unmeasured"
 """Matches that are counted in no performance sketch: their reference tells of no classes or targets to count them in.
 Beside the others, for they are `matched` too."""
+COMPARED, NOT_RECOMPUTED, RECOMPUTED_ORPHAN = "features_compared", "features_not_recomputed", "features_orphan"
+DUPLICATE_FEATURES, FEATURES_OVERDUE, FEATURES_TOO_LATE = "duplicate_features", "features_overdue", "features_too_late"
+OF_FEATURES: Final = {
+    MATCHED: COMPARED, EXPIRED: NOT_RECOMPUTED, ORPHAN: RECOMPUTED_ORPHAN, DUPLICATE: DUPLICATE_FEATURES,
+    OVERDUE: FEATURES_OVERDUE, TOO_LATE: FEATURES_TOO_LATE,
+}  # fmt: skip
+"""What the same is called of features that are computed again, closed too. `features_compared`: ids with a pair.
+`duplicate_features`: events of a side that is there. `features_overdue`: pairs further apart than the horizon.
+`features_too_late`: what came after its horizon had passed. `features_not_recomputed`: predictions whose features were
+not computed again until then; `features_orphan`: ids that no prediction with features came for."""
 COUNTS: Final = (
     MATCHED, REPEATED, CORRECTED, SUPERSEDED, DUPLICATE, EARLY, OVERDUE, TOO_LATE, EXPIRED, ORPHAN, UNKNOWN_MODEL
 )  # fmt: skip

@@ -76,7 +76,7 @@ class PredictionBlocks:
         records["segments"] = np.clip(batch.segments, 0, MAX_CODE).T
         records["cells"] = self._coarse.packed(batch).T
         matrix = records.view(np.uint8).reshape(batch.n, records.dtype.itemsize)  # copied far faster than records are
-        for partition, rows in _by_hash(ids, wanted, n_partitions):
+        for partition, rows in by_hash(ids, wanted, n_partitions):
             yield (
                 partition,
                 Predictions(
@@ -97,7 +97,7 @@ def label_blocks(batch: LabelBatch, n_partitions: int) -> Iterator[tuple[int, La
     plain = np.where(is_class, 0.0, batch.numbers)
     records["label"] = np.where(is_class, batch.class_codes.astype(np.int64).view(np.uint64), numbers(plain))
     records["value"] = batch.values
-    for partition, rows in _by_hash(batch.ids, np.ones(batch.n, dtype=np.bool_), n_partitions):
+    for partition, rows in by_hash(batch.ids, np.ones(batch.n, dtype=np.bool_), n_partitions):
         yield (
             partition,
             Labels(
@@ -127,7 +127,7 @@ def blocks_by_partition(
     return found
 
 
-def _by_hash(ids: Any, wanted: Any, n_partitions: int) -> Iterator[tuple[int, Any]]:
+def by_hash(ids: Any, wanted: Any, n_partitions: int) -> Iterator[tuple[int, Any]]:
     """The rows of each partition, in their order, and no more than a block takes."""
     partition = (ids[:, 0] % np.uint64(n_partitions)).astype(np.int16)
     partition[~wanted] = n_partitions

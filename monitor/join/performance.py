@@ -77,7 +77,7 @@ class MatchCounter:
         pane_ms = matches.shape.pane_ms
         panes, label_panes = matches.times_ms // pane_ms, matches.at_ms // pane_ms
         corrects = (label_panes != matches.label_times_ms // pane_ms).astype(np.int64)
-        keys = _paired([matches.version_codes, panes, label_panes, corrects])
+        keys = paired([matches.version_codes, panes, label_panes, corrects])
         _, group_of = np.unique(keys, return_inverse=True)
         _, first_rows = np.unique(group_of, return_index=True)
         versions = [matches.versions[code] for code in matches.version_codes[first_rows].tolist()]
@@ -135,7 +135,7 @@ def error_sums(sketch: PerformanceSketch) -> ErrorSums:
     )
 
 
-def _paired(keys: Sequence[Ints]) -> Ints:
+def paired(keys: Sequence[Ints]) -> Ints:
     """(n,) one number for each combination of keys, (n,) each, in their order."""
     paired = np.zeros(keys[0].size, dtype=np.int64)
     for key in keys:

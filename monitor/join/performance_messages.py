@@ -10,12 +10,15 @@ from typing import Final, Protocol
 
 from detectors.performance.space import PerformanceSpace
 from detectors.reference import Reference
+from monitor.config.schema import FeatureSkew
 from monitor.errors import Unavailable
 from monitor.eventtime.watermark import Clock
+from monitor.join.feature_counts import skew_deltas
 from monitor.join.matches import Matches
 from monitor.join.outcomes import UNMEASURED
 from monitor.join.performance import MatchCounter
 from monitor.join.step import JoinStep
+from monitor.sketching.feature_skew import FeatureSkewDelta
 from monitor.sketching.messages import BlockName, PerformanceDelta, SketchMessage
 from monitor.sketching.own_topics import JOINS, partition_of_model
 
@@ -39,6 +42,9 @@ class Measured(Protocol):
     def threshold(self) -> float | None: ...  # noqa: D102
 
     @property
+    def feature_skew(self) -> FeatureSkew | None: ...  # noqa: D102
+
+    @property
     def references(self) -> Mapping[str, Reference]: ...  # noqa: D102
 
     def space_of(self, reference: Reference) -> PerformanceSpace | None: ...  # noqa: D102
@@ -50,7 +56,7 @@ class PerformanceMessages:
     Parameters
     ----------
     models
-        those that have labels.
+        those that have labels, or features that are compared when they are computed again.
     n_partitions
         of `drift.sketches`.
     n_sources
@@ -71,14 +77,22 @@ class PerformanceMessages:
         ------
         Unavailable: the file of a reference is missing. Nothing may be committed of the step then.
         """
-        by_partition: dict[int, list[PerformanceDelta]] = defaultdict(list)
+        by_partition: dict[int, list[PerformanceDelta | FeatureSkewDelta]] = defaultdict(list)
         for matches in step.matches:
             target = partition_of_model(matches.shape.model, self._n_partitions)
             by_partition[target] += self._deltas(matches, step.counts)
+        for pairs in step.pairs:
+            settings = self._models[pairs.served_shape.model].feature_skew
+            if settings is not None:
+                target = partition_of_model(pairs.served_shape.model, self._n_partitions)
+                by_partition[target] += skew_deltas(pairs, settings)
         for target, deltas in sorted(by_partition.items()):
             for part, delta in enumerate(deltas):
                 block = BlockName(partition=partition, offset=step.offset, part=part)
-                yield target, SketchMessage(performance=[delta], block=block)
+                if isinstance(delta, PerformanceDelta):
+                    yield target, SketchMessage(performance=[delta], block=block)
+                else:
+                    yield target, SketchMessage(features=[delta], block=block)
         if self._passed(step.before_ms, step.after_ms):
             clock = Clock(topic=LABEL_CLOCK, partition=partition, max_event_ms=step.after_ms)
             message = SketchMessage(label_clocks=[clock], n_label_partitions={LABEL_CLOCK: self._n_sources})

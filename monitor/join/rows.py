@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from monitor.errors import Unavailable
+from monitor.join.feature_records import FeatureShape
 from monitor.join.joined import Known, Label, Prediction, no_value
 from monitor.join.records import CLASS, MAX_CODE
 from monitor.join.state import Seal
@@ -63,6 +64,22 @@ class Catalog:
             self._seal.shapes.append(shape)
             self.widths.append(shape.dtype.itemsize)
         return self._seal.shapes.index(shape)
+
+    def feature_shape(self, shape: FeatureShape) -> int:
+        """The code of a shape of features."""
+        if shape not in self._seal.feature_shapes:
+            if len(self._seal.feature_shapes) >= MAX_CODE - 1:
+                raise Unavailable("more references and choices of columns than codes can tell apart")
+            self._seal.feature_shapes.append(shape)
+        return self._seal.feature_shapes.index(shape)
+
+    def feature_shape_of(self, code: int) -> FeatureShape:
+        """The shape of a code."""
+        return self._seal.feature_shapes[code]
+
+    def version_text(self, code: int) -> str:
+        """The version of a code."""
+        return self._seal.versions[code]
 
     # Rows one by one: the specification of what the join does with many at once ---------------------------------------
 

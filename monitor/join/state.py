@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import msgspec
 
 from monitor.eventtime.watermark import Clocks
+from monitor.join.feature_records import FeatureShape
 from monitor.join.records import Shape
 
 SEAL: Final = b"seal"
@@ -57,7 +58,7 @@ class Seal(msgspec.Struct, kw_only=True):
     Attributes
     ----------
     absorbed: the last offset of `drift.joins` that is in the state; -1 for none.
-    models, shapes, versions, classes: what codes in rows stand for. They only grow.
+    models, shapes, feature_shapes, versions, classes: what codes in rows stand for. They only grow.
     stretches: by the code of the model, then by number.
     clocks: of the source partitions.
     watermarks_ms: by the code of the model.
@@ -70,6 +71,7 @@ class Seal(msgspec.Struct, kw_only=True):
     absorbed: int = -1
     models: list[str] = []
     shapes: list[Shape] = []
+    feature_shapes: list[FeatureShape] = []
     versions: list[str] = []
     classes: list[str] = []
     stretches: dict[int, dict[int, Stretch]] = {}

@@ -9,17 +9,20 @@ import msgspec
 
 from monitor.join.joined import LabelIs
 from monitor.join.matches import Matches
+from monitor.join.pairs import Pairs
 from monitor.join.state import SEAL, STRETCHES
 from monitor.join.state_block import StateBlock
 
 
 class JoinModel(msgspec.Struct, frozen=True, kw_only=True):
-    """How the labels of a model are joined."""
+    """How the labels of a model are joined; or, where `features_of` names it, its features that are computed again: the
+    `name` is then `monitor.join.feature_share.features_name`, and nothing else in the state is shared with labels."""
 
     name: str
     horizon_ms: int
     lateness_ms: int = 0
     label_is: LabelIs = "latest"
+    features_of: str = ""
 
     @property
     def stretch_ms(self) -> int:
@@ -41,6 +44,7 @@ class JoinStep:
     deletes: keys of rows and lists to remove, before `blocks` are written.
     seal: its new value.
     counts: by model and one of `COUNTS`.
+    pairs: likewise, pairs of what was served and what was computed again.
     before_ms, after_ms: how far time was complete in all sources, before and after the message; None for not known.
     """
 
@@ -51,6 +55,7 @@ class JoinStep:
     deletes: Sequence[bytes]
     seal: bytes
     counts: Counter[tuple[str, str]]
+    pairs: Sequence[Pairs] = ()
     before_ms: int | None = None
     after_ms: int | None = None
 

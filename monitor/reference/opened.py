@@ -7,7 +7,7 @@ from detectors.performance.classes import with_positive
 from detectors.reference import Reference
 from monitor.config.schema import Config, Model
 from monitor.errors import ConfigError, Problem
-from monitor.events.models import LABEL
+from monitor.events.models import LABEL, SCORE
 from monitor.eventtime.seasons import season_name
 from monitor.reference.folder import ReferencesOfModel
 from monitor.wording import counted
@@ -69,6 +69,15 @@ def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]
                 path=f"{path}.compare[{number}].season",
                 message=f"the reference was built without {season_name(compare.season, compare.timezone)}, or its rows "
                 "have no times",
+            )
+    if model.feature_skew is not None:
+        for name in model.feature_skew.columns or ():
+            if name not in kinds or name.startswith("@"):
+                yield Problem(path=f"{path}.feature_skew.columns", message=f"the reference has no feature {name!r}")
+        if not {SCORE, LABEL} & kinds.keys():
+            yield Problem(
+                path=f"{path}.feature_skew",
+                message="the reference has no prediction, by which events that were served are told from others",
             )
     for number, drift in enumerate(model.drift):
         for name in drift.columns or ():

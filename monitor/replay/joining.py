@@ -15,6 +15,7 @@ from monitor.events.batch import Batch
 from monitor.events.label_batch import LabelBatch
 from monitor.eventtime.watermark import Clock
 from monitor.join.block import JoinMessage, decode, encode
+from monitor.join.feature_blocks import FeatureBlocks, features_by_partition
 from monitor.join.joiner import Joiner
 from monitor.join.matches import Matches
 from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
@@ -35,6 +36,8 @@ class JoinReplay:
         is given what matches, also what is taken back (`Matches.sign`).
     on_step
         is given all that each step leads to, and how far label time is complete.
+    features
+        what makes blocks of features, of models that have them compared.
 
     Attributes
     ----------
@@ -49,10 +52,12 @@ class JoinReplay:
         on_matches: Callable[[Matches], None] = lambda _matches: None,
         *,
         on_step: Callable[[JoinStep], None] = lambda _step: None,
+        features: Mapping[str, FeatureBlocks] | None = None,
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._joiner = Joiner(models)
         self._blocks = blocks
+        self._features = features or {}
         self._on_matches = on_matches
         self._on_step = on_step
         self._store = DictStore()
@@ -68,6 +73,8 @@ class JoinReplay:
         self._latest_ms = max([self._latest_ms, *times])
         for predictions, of_labels in blocks_by_partition(batches, labels, self._blocks, 1).values():
             self._advance(JoinMessage(predictions=predictions, labels=of_labels))
+        for features in features_by_partition(batches, self._features, 1).values():
+            self._advance(JoinMessage(features=features))
 
     def feed_labels(self, labels: Sequence[LabelBatch]) -> None:
         """Take in all labels there are, by their time, and let label time go on as they do. Last, it is complete as far

@@ -25,6 +25,7 @@ from monitor.events.batch import Batch, Decoded, Rejected
 from monitor.events.label_batch import DecodedLabels, LabelBatch
 from monitor.eventtime.watermark import Clock
 from monitor.eventtime.windows import longest_ms
+from monitor.join.feature_blocks import FeatureBlocks, live_batches
 from monitor.join.outcome_rows import outcome_rows
 from monitor.join.outgoing import PredictionBlocks
 from monitor.join.performance_messages import PerformanceMessages
@@ -52,22 +53,29 @@ class Replay:
         By model: what to sketch on.
     labels
         What joins labels, by `monitor.models`: its models and their blocks. None where labels are not asked for.
+    features
+        What makes blocks of features, of models that have them compared; they are among the models of `labels`.
     """
 
     def __init__(
-        self, models: Sequence[Watched], references: Mapping[str, Reference], labels: "LabelJoin | None" = None
+        self,
+        models: Sequence[Watched],
+        references: Mapping[str, Reference],
+        labels: "LabelJoin | None" = None,
+        features: Mapping[str, FeatureBlocks] | None = None,
     ) -> None:
         self._models = {model.name: model for model in models}
         self._references = references
         self._evaluator = Evaluator(models)
         self._state: dict[bytes, bytes] = {}
         self._offset = 0
+        self._features = features or {}
         self._latest_ms: int | None = None
         self.watermarks_ms: Mapping[str, int] = {}
         self.join: JoinReplay | None = None
         if labels is not None:
-            self.join = JoinReplay(*labels, on_step=self._joined)
-            own = [model for model in models if model.label_horizon_ms is not None]
+            self.join = JoinReplay(*labels, on_step=self._joined, features=features)
+            own = [model for model in models if model.joined]
             self._messages = PerformanceMessages(own, 1, 1)
         self._results: list[pa.RecordBatch] = []
 
@@ -81,7 +89,8 @@ class Replay:
         for batch in batches:
             latest_ms = int(batch.timestamps_ms.max())
             self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
-        results = self._advance(sketched(batches, self._references, self._models), complete_ms)
+        live = live_batches(batches, self._features)
+        results = self._advance(sketched(live, self._references, self._models), complete_ms)
         if self.join is not None:
             self.join.feed(batches, [])
         return results + self._taken()

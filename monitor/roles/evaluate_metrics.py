@@ -19,6 +19,7 @@ from detectors.reference import WHOLE
 from monitor import telemetry
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.evaluator import Step
+from monitor.evaluation.feature_skew_rows import RECOMPUTED
 from monitor.kafka.topics import partition_of_model
 from monitor.sketching.own_topics import SKETCHES
 from sinks.records import record_of
@@ -147,6 +148,8 @@ class EvaluateMetrics:
         figures = zip(*_values(whole, "compare", "drifted", "effect", "threshold"), strict=True)
         words = zip(*_values(whole, "direction", "quantity", "before", "after", "window_end_ms"), strict=True)
         for labels, (compare, drifted, effect, threshold), what in zip(keys, figures, words, strict=True):
+            if compare == RECOMPUTED:  # the same column has a verdict on its drift
+                continue
             if compare == _PINNED:
                 self._pinned.add(labels[0])
             elif labels[0] in self._pinned:

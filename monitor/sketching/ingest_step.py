@@ -12,6 +12,7 @@ from detectors.reference import Reference
 from monitor.config.schema import Kafka
 from monitor.events.batch import Decoded
 from monitor.eventtime.partitions import Partitions, SourcePartition
+from monitor.join.feature_blocks import FeatureBlocks, features_by_partition, live_batches
 from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
 from monitor.sketching.deltas import Cut, sketched
 from monitor.sketching.outgoing import Outgoing, join_messages, reject_messages, sketch_messages
@@ -70,7 +71,10 @@ class IngestStep:
         By model: what to sketch on, and how its events are cut.
     blocks
         Of each model that has labels: what makes blocks of its predictions. Where no model has, label topics are not
-        read, and nothing is sent to `drift.joins`.
+        read.
+    features
+        Of each model whose features are compared when they are computed again: what makes blocks of them. Without
+        `blocks` and these, nothing is sent to `drift.joins`.
     """
 
     def __init__(
@@ -80,8 +84,10 @@ class IngestStep:
         references: Mapping[str, Reference],
         cuts: Mapping[str, Cut],
         blocks: Mapping[str, PredictionBlocks] | None = None,
+        features: Mapping[str, FeatureBlocks] | None = None,
     ) -> None:
         self._blocks = blocks or {}
+        self._features = features or {}
         self._kafka = kafka
         self._decode = decode
         self._references = references
@@ -145,7 +151,8 @@ class IngestStep:
         offsets = self._partitions.to_commit()
         if not (offsets and self._partitions.changed()):
             return None
-        deltas = sketched(decoded.batches, self._references, self._cuts)
+        live = live_batches(decoded.batches, self._features)
+        deltas = sketched(live, self._references, self._cuts)
         return Commit(
             outgoing=[
                 *sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions),
@@ -153,15 +160,17 @@ class IngestStep:
                 *reject_messages(self._kafka, decoded.rejects, received),
             ],
             offsets=offsets,
-            n_events={batch.model: batch.n for batch in decoded.batches},
+            n_events={batch.model: batch.n for batch in live},
             n_rejects=_count(decoded),
         )
 
     def _join_messages(self, decoded: Decoded) -> Iterable[Outgoing]:
-        if not self._blocks:
+        if not (self._blocks or self._features):
             return ()
-        blocks = blocks_by_partition(decoded.batches, decoded.labels, self._blocks, self._kafka.sketch_partitions)
-        return join_messages(self._kafka, blocks, self._partitions, self._n_partitions)
+        n_partitions = self._kafka.sketch_partitions
+        blocks = blocks_by_partition(decoded.batches, decoded.labels, self._blocks, n_partitions)
+        features = features_by_partition(decoded.batches, self._features, n_partitions)
+        return join_messages(self._kafka, blocks, self._partitions, self._n_partitions, features)
 
     def committed(self) -> None:
         """The broker has acknowledged the last commit."""

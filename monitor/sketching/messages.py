@@ -5,13 +5,14 @@ message costs the score role far more than its bytes) and the clocks of the sour
 clocks stand in the last message of a commit: they may only be believed once everything before them is counted.
 
 The join sends on the same topic, on the partition where the model lives, what the matches of one block of `drift.joins`
-say of performance, and on every partition how far label time is complete.
+say of performance and of feature skew, and on every partition how far label time is complete.
 """
 
 import msgspec
 import zstandard
 
 from monitor.eventtime.watermark import Clock
+from monitor.sketching.feature_skew import FeatureSkewDelta
 
 SCHEMA_VERSION = 4
 """4: performance deltas, the block that they came from, and clocks of label time. 3: on references of format 3, which
@@ -140,8 +141,8 @@ class BlockName(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class SketchMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message: deltas, then clocks. `n_partitions` counts the partitions of every source topic.
 
-    `block` names where the deltas in `performance` came from. `label_clocks` say of partitions of `drift.joins` how far
-    label time is complete there, and `n_label_partitions` how many of them there are.
+    `block` names where the deltas in `performance` and `features` came from. `label_clocks` say of partitions of
+    `drift.joins` how far label time is complete there, and `n_label_partitions` how many of them there are.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -150,6 +151,7 @@ class SketchMessage(msgspec.Struct, frozen=True, kw_only=True):
     n_partitions: dict[str, int] = {}
     sources: list[SourceRange] = []
     performance: list[PerformanceDelta] = []
+    features: list[FeatureSkewDelta] = []
     block: BlockName | None = None
     label_clocks: list[Clock] = []
     n_label_partitions: dict[str, int] = {}

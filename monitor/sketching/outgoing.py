@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from monitor.config.schema import Kafka
 from monitor.events.batch import Rejected
 from monitor.eventtime.partitions import Partitions
-from monitor.join.block import JoinMessage, Labels, Predictions
+from monitor.join.block import Features, JoinMessage, Labels, Predictions
 from monitor.join.block import encode as encode_join
 from monitor.sketching.messages import Delta, SketchMessage, encode
 from monitor.sketching.own_topics import JOINS, REJECTS, SKETCHES, partition_of_model
@@ -60,6 +60,7 @@ def join_messages(
     blocks: Mapping[int, tuple[list[Predictions], list[Labels]]],
     partitions: Partitions,
     n_partitions: Mapping[str, int],
+    features: Mapping[int, Sequence[Features]] | None = None,
 ) -> Iterator[Outgoing]:
     """What each partition of `drift.joins` is sent: blocks, one a message, then the clocks of all sources."""
     topic = kafka.own_topic(JOINS)
@@ -68,6 +69,7 @@ def join_messages(
         predictions, labels = blocks.get(partition, ((), ()))
         messages = [JoinMessage(predictions=[block]) for block in predictions]
         messages += [JoinMessage(labels=[block]) for block in labels]
+        messages += [JoinMessage(features=[block]) for block in (features or {}).get(partition, ())]
         for message in messages:
             yield Outgoing(topic=topic, partition=partition, value=encode_join(message))
         yield Outgoing(topic=topic, partition=partition, value=clocks)

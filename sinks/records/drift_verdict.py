@@ -31,7 +31,8 @@ RECORD = Record(
             type=TEXT,
             key=True,
             meaning="what the window was compared with: `pinned`, `trailing 28d`, `season hour_of_week`, `version 3`; "
-            "`sequential adwin`: a sequential detector, whose windows are panes of label time",
+            "`sequential adwin`: a sequential detector, whose windows are panes of label time; `recomputed`: the same "
+            "features computed again, see `feature_skew`",
         ),
         Field(name="drifted", type=pa.bool_(), meaning="the effect reaches its threshold, and significantly so"),
         Field(name="p_value", type=FLOAT, meaning="in [0, 1]: Simes over the column's methods"),
@@ -39,7 +40,7 @@ RECORD = Record(
             name="q_value",
             type=FLOAT,
             meaning="in [0, 1]: Benjamini-Hochberg over the window's columns and segments; what rests on labels is a "
-            "family of its own; NaN, as the p-value, of a sequential detector",
+            "family of its own, so are features computed again; NaN, as the p-value, of a sequential detector",
         ),
         Field(name="method", type=TEXT, meaning="the method that says most"),
         Field(name="effect", type=FLOAT, unit="the method's own unit", meaning="its debiased effect, at least 0"),
@@ -51,7 +52,7 @@ RECORD = Record(
             "`category down`, `more missing`, `fewer missing`, `more invalid`, `fewer invalid`, `above range`, "
             "`below range`, `fewer features`, `fewer predictions`; of losses `worse`, `better`, `changed relation`, "
             "`worse in part`, `masked` (in part, while the whole stands still); of labels `later`, `sooner`, `labels "
-            "missing`, `labels selective`; `none` where nothing drifted",
+            "missing`, `labels selective`; of features computed again `skewed`; `none` where nothing drifted",
         ),
         Field(
             name="quantity", type=TEXT, meaning="what changed most: `mean`, `share of UA`; empty where nothing drifted"

@@ -19,7 +19,9 @@ RECORD = Record(
             meaning="`matched` now; `repeated`, `corrected`, `superseded` labels; `duplicate_prediction`; labels that "
             "came before their prediction (`label_before_prediction`), later than its horizon (`label_overdue`), or "
             "when it had passed (`too_late`); `expired`: predictions that no label came for; `orphan`: labels of no "
-            "prediction; `unknown_model`",
+            "prediction; `unknown_model`. Of features computed again: `features_compared` pairs now; "
+            "`duplicate_features`; pairs further apart than the horizon (`features_overdue`), or when it had passed "
+            "(`features_too_late`); `features_not_recomputed`; `features_orphan`: of no prediction",
         ),
         Field(name="join_partition", type=pa.int32(), key=True, meaning="of `drift.joins`"),
         Field(name="n", type=COUNT, unit="predictions or labels", meaning="since the beginning"),

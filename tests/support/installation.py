@@ -79,7 +79,7 @@ class Installation:
         """Topics and schema."""
         kafka = self.config.kafka
         sources = {self.source: source_partitions, kafka.topics.features[0]: 1}
-        if self.config.joins_labels:
+        if self.config.joins:
             sources[self.labels] = source_partitions
         wiring.prepare_topics(self.config, sources)
         wiring.migrate(self.config)

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 Results = dict[str, list[Row]]
 """By record."""
 
-COMPARED = ("drift_verdict", "drift_score", "window", "performance", "performance_part")
+COMPARED = ("drift_verdict", "drift_score", "window", "performance", "performance_part", "feature_skew")
 # What is made of means, which are sums of floats: the rest comes from counts, and is the same to the bit.
 FROM_MEANS = frozenset({"mean", "variance", "wasserstein"})
 _TOLERANCE = 1e-12
@@ -85,5 +85,5 @@ def _same(field: str, row: Row, other: Row) -> bool:
     if is_verdict and field in ("before", "after"):
         return math.isclose(one, two, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
     if field in ("p_value", "q_value"):  # a verdict's joins those of all methods
-        return (is_verdict or row["method"] in FROM_MEANS) and math.isclose(one, two, rel_tol=_P_TOLERANCE)
-    return row["method"] in FROM_MEANS and math.isclose(one, two, rel_tol=_TOLERANCE)
+        return (is_verdict or row.get("method") in FROM_MEANS) and math.isclose(one, two, rel_tol=_P_TOLERANCE)
+    return row.get("method") in FROM_MEANS and math.isclose(one, two, rel_tol=_TOLERANCE)

@@ -85,7 +85,7 @@ class SchemaPlaces:
         if self.timestamp is not None and len(self.timestamp.steps) == 1:
             self.clock = clock_for(self.timestamp.type, frame.times)
         self.version = mapped(schema, mapping.version)
-        self.prediction_id = mapped(schema, mapping.prediction_id) if frame.role == "predictions" else None
+        self.prediction_id = mapped(schema, mapping.prediction_id) if frame.reads_ids else None
         self.identity = self.prediction_id if frame.with_ids else None
         if self.prediction_id is not None:
             kind = value_type(self.prediction_id.type)

@@ -99,7 +99,7 @@ class Forgiving:
         frame = self._frame(event.get(MODEL))
         mapping, name = frame.spec.mapping, frame.spec.name
         identity: object = None
-        if self._role == "predictions":
+        if frame.reads_ids:
             identity = resolve(event, path(mapping.prediction_id))
             if not (identity is UNSET or identity is None or _is_text_or_integer(identity)):
                 raise Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is {_kind(identity)}", name)

@@ -158,7 +158,7 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
     try:
         builder.put((MODEL,), NAME)
         builder.put(path(mapping.version), VERSION)
-        if frame.role == "predictions":
+        if frame.reads_ids:
             builder.put(path(mapping.prediction_id), IDENTITY)
         builder.put(path(mapping.timestamp), TIME)
         if flat:
