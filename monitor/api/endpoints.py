@@ -32,6 +32,7 @@ _OF_RECORDS: Final = (
     ("retraining", "retraining", False),
     ("deliveries", "delivery", False),
     ("label_outcomes", "label_outcome", True),
+    ("feature_skew", "feature_skew", True),
     ("late_dropped", "late_dropped", False),
 )
 
