@@ -12,7 +12,7 @@ ARGS ?=
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: venv demo test test-long check bench verdicts detectors records help
+.PHONY: venv demo test test-long check bench verdicts detectors records screenshots help
 
 venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
 
@@ -44,6 +44,10 @@ records: $(STAMP)  ## after a change in sinks/records: the documentation, JSON S
 	$(BIN)/python -m sinks.records > docs/records.md
 	$(BIN)/python -m monitor.decisions docs/schemas
 	$(BIN)/python -m sinks.clickhouse.draft_migration $(ARGS)
+
+screenshots: $(STAMP)  ## run the demo's first two months, and take docs/screenshots of the page over them
+	$(BIN)/driftline demo --months 2 --keep .driftline/screenshots
+	$(BIN)/python -m monitor.demo.screenshots .driftline/screenshots docs/screenshots
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

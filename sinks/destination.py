@@ -14,7 +14,7 @@ asks for by these protocols:
 | `DestinationSettings.embedded`: can live on this machine alone, with a process of its own | `up`, `demo` |
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
@@ -140,7 +140,7 @@ class Remembers(Protocol):
 class Queryable(Protocol):
     """Answers SQL over the rows that it was given."""
 
-    def query(self, statement: str, form: str) -> bytes:
+    def query(self, statement: str, form: str, parameters: Mapping[str, object] | None = None) -> bytes:
         """What a statement answers.
 
         Parameters
@@ -150,6 +150,9 @@ class Queryable(Protocol):
         form
             How the answer is written: `table` for people, `json` (an object a line), `csv` (with the names first),
             `parquet` (a file).
+        parameters
+            Values for the places of the statement that name them (``{model:String}``). They travel beside it: whatever
+            they hold is a value and never a part of it.
 
         Raises
         ------

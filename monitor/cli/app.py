@@ -131,6 +131,9 @@ def replay(
     features: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with features logged apart, in any order.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a report to look at, and to send.")
+    ] = None,
     fail_on: Annotated[
         str, typer.Option(metavar="drift", help="End with exit code 8 when anything drifted: for CI.")
     ] = "",
@@ -141,7 +144,7 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels, features=features, fail_on=fail_on)
+    replay_file(config, predictions, out, close=close, labels=labels, features=features, html=html, fail_on=fail_on)
 
 
 @app.command()
@@ -430,15 +433,66 @@ def status(
 
 
 @app.command()
+def report(
+    config: ConfigArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="An .html file; or .md or .json, a section for the model's card.")
+    ],
+    model: Annotated[str, typer.Option(metavar="NAME", help="Which model, when the configuration has several.")] = "",
+    version: Annotated[str | None, typer.Option(help="Which version; default: that of the newest window.")] = None,
+    since: Annotated[str, typer.Option(help="From when on: 2013-03-01, or 30d before the newest window.")] = "",
+    until: Annotated[str, typer.Option(help="Until when; default: the newest window.")] = "",
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="What `replay --out FOLDER` wrote, not a database.")
+    ] = None,
+) -> None:
+    """Write what was found about a model into one file that holds all it shows.
+
+    Example: driftline report driftline.yaml --model flight-delay --since 30d -o report.html
+    """
+    from monitor.api.reporting import write_report
+
+    write_report(config, output=output, model=model, version=version, since=since, until=until, folder=from_)
+
+
+@app.command()
+def ui(
+    config: ConfigArgument,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to serve, in place of ui.listen; port 0 takes a free one.")
+    ] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Do not say where; whoever started it has.")] = False,
+) -> None:
+    """Serve the page and the JSON API over the results, while roles run and after, until stopped.
+
+    Addresses other than the loopback's want ui.token.
+
+    Example: driftline ui driftline.yaml
+    """
+    from monitor.api.serve import serve
+
+    serve(config, listen, quiet=quiet)
+
+
+@app.command()
 def bench(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     peers: Annotated[bool, typer.Option("--peers", help="Also measure whylogs, Evidently and NannyML.")] = False,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="Rounds; medians are shown.")] = 5,
+    ui: Annotated[
+        bool,
+        typer.Option("--ui", help="Instead: what the page asks, over 200 models, 100 columns, 90 days by the hour."),
+    ] = False,
 ) -> None:
     """Measure speed and memory on one core, each figure beside a yardstick run in alternation.
 
     Example: driftline bench --json
     """
+    if ui:
+        from monitor.bench.ui import run_ui_bench
+
+        run_ui_bench(as_json=as_json, rounds=rounds)
+        return
     from monitor.bench.run import run_bench
 
     run_bench(as_json=as_json, peers=peers, rounds=rounds)

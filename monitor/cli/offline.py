@@ -99,9 +99,10 @@ def replay_file(
     close: bool,
     labels: Path | None = None,
     features: Path | None = None,
+    html: Path | None = None,
     fail_on: str = "",
 ) -> None:
-    """Replay files and say what came of them.
+    """Replay files and say what came of them; `html`: where a report of it is written to.
 
     Raises
     ------
@@ -175,6 +176,10 @@ def replay_file(
     if not report.n_verdicts:
         hint = "" if close or report.windows else "--close scores windows that are not over at the end of the file"
         raise NothingScored("no column of any window could be scored", hint=hint)
+    if html is not None:
+        from monitor.api.reporting import write_report
+
+        write_report(config_path, output=html, folder=out)
     if fail_on and report.n_drifted:
         raise DriftFound(f"{counted(report.n_drifted, 'verdict')} drifted")
 

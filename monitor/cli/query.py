@@ -1,7 +1,7 @@
 """`driftline query`: ask a destination's results in its own language, while the roles run and after."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
@@ -32,10 +32,10 @@ def query(config_path: Path, statement: str, destination: str, form: Form) -> No
         results().print("no rows")
 
 
-def ask(source: Queryable, statement: str, form: Form) -> bytes:
+def ask(source: Queryable, statement: str, form: Form, parameters: Mapping[str, object] | None = None) -> bytes:
     """What a statement answers. Raises this package's errors."""
     try:
-        return source.query(statement, form)
+        return source.query(statement, form, parameters)
     except BadRecord as error:
         raise InputError(str(error), hint="docs/records.md lists tables and columns") from error
     except SinkUnavailable as error:

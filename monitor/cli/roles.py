@@ -1,6 +1,7 @@
 """Commands that run until they are stopped: single roles, `run`, `up`."""
 
 import contextlib
+import importlib.util
 import os
 import signal
 import tempfile
@@ -43,7 +44,7 @@ def ingest(config_path: Path, worker: str, port_offset: int, *, verbose: bool) -
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
         freeze_start_up()
-        with _stopping(role.stop), _watching(config, health, role.lag):
+        with stopping(role.stop), _watching(config, health, role.lag):
             role.run()
 
 
@@ -91,7 +92,7 @@ def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verb
         wiring.prepare_topics(config)
         role = wiring.deliver_role(config, name, destination, worker, health, first_rows=references)
         freeze_start_up()
-        with _stopping(role.stop), _watching(config, health, role.lag):
+        with stopping(role.stop), _watching(config, health, role.lag):
             role.run()
 
 
@@ -109,7 +110,7 @@ def run_supervised(config_path: Path, *, ingest_workers: int, evaluate_workers: 
     config = _check(config_path)
     commands = role_commands(config_path, config.destinations, ingest_workers, evaluate_workers, int(config.joins))
     supervisor = Supervisor(commands)
-    with _stopping(supervisor.stop), supervisor:
+    with stopping(supervisor.stop), supervisor:
         supervisor.run()
     _expect_none_killed(supervisor)
 
@@ -135,6 +136,21 @@ def role_commands(
         RoleCommand(name=name, arguments=[*arguments, "--worker", name, "--port-offset", str(offset)])
         for offset, (name, arguments) in enumerate(roles)
     ]
+
+
+def page_command(config_path: Path, config: Config) -> tuple[RoleCommand, Address] | None:
+    """The process that serves the page, and where: as ui.listen says, on a free port where that one is taken.
+
+    None where the configuration says `off`, or what the page needs is not installed.
+    """
+    from monitor.embedded.ports import free_port, is_free
+
+    listen = config.ui.listen
+    if listen is None or any(importlib.util.find_spec(name) is None for name in ("starlette", "jinja2", "uvicorn")):
+        return None
+    if listen.is_loopback and not (listen.port and is_free(listen.port)):
+        listen = Address(host=listen.host, port=free_port())
+    return RoleCommand(name="ui", arguments=["ui", str(config_path), "--listen", str(listen), "--quiet"]), listen
 
 
 def role_addresses(config: Config) -> dict[str, str]:
@@ -170,22 +186,23 @@ def up(config_path: Path, port: int) -> None:
         wiring.prepare_topics(running, sources)
         ending.check()
         commands = role_commands(profile.path, running.destinations, 1, 1, int(running.joins))
-        supervisor = Supervisor(commands)
+        page = page_command(profile.path, running)
+        supervisor = Supervisor([*commands, *([page[0]] if page else [])])
         with contextlib.ExitStack() as servers:
             for server in profile.servers.values():
                 servers.enter_context(server)
                 ending.check()
             prepare_destinations(profile.path, ending.check)
-            servers.enter_context(_stopping(supervisor.stop))
+            servers.enter_context(stopping(supervisor.stop))
             ending.check()  # from here on a signal calls `stop`
-            with supervisor, _session(config.state_dir, profile):
-                _announce(running, broker.bootstrap_servers, commands)
+            with supervisor, noted_session(config.state_dir, profile):
+                _announce(running, broker.bootstrap_servers, commands, page[1] if page else None)
                 supervisor.run(_while(broker.check, *(server.check for server in profile.servers.values())))
             _expect_none_killed(supervisor)
 
 
 @contextlib.contextmanager
-def _session(state_dir: Path, profile: "EmbeddedProfile") -> Iterator[None]:
+def noted_session(state_dir: Path, profile: "EmbeddedProfile") -> Iterator[None]:
     """Let other commands find what runs here."""
     from monitor.embedded.session import Session, write_session
 
@@ -208,7 +225,7 @@ def _while(*checks: Callable[[], None]) -> Callable[[], bool]:
     return tick
 
 
-def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand]) -> None:
+def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand], page: Address | None) -> None:
     """Say where events go, where results and metrics are, and how to stop."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     console.print(f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {bootstrap_servers}")
@@ -218,6 +235,10 @@ def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand
     listen = config.metrics.listen
     for offset, command in enumerate(commands if listen and listen.port else ()):
         console.print(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")
+    if page is not None:
+        console.print(f"The page: http://{page}/")
+    elif config.ui.listen is not None:
+        console.print("The page is not served: it needs Starlette, Jinja2 and uvicorn (install driftline[ui])")
     console.print('Ask them in another shell: driftline query CONFIG "SELECT ..."; driftline status CONFIG')
     console.print("Stop with Ctrl-C")
 
@@ -268,7 +289,7 @@ def _watching(config: Config, health: Health, lag: "Lag | None" = None) -> Itera
 
 
 @contextlib.contextmanager
-def _stopping(stop: Callable[[], None]) -> Iterator[None]:
+def stopping(stop: Callable[[], None]) -> Iterator[None]:
     """SIGTERM and SIGINT call `stop`; a second one interrupts."""
 
     def handle(number: int, _frame: FrameType | None) -> None:

@@ -1,5 +1,6 @@
 """Network addresses: ``host:port``, with ``[::1]:port`` for IPv6."""
 
+import ipaddress
 import re
 
 import msgspec
@@ -12,6 +13,16 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str
     port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     def __str__(self) -> str:
         """As it is written in the configuration."""

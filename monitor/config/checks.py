@@ -2,6 +2,7 @@
 
 import math
 
+from monitor.config.addresses import Address
 from monitor.config.concept_drift_checks import check_concept_drift
 from monitor.config.durations import format_duration
 from monitor.config.methods import MAXIMA, looks_at_events
@@ -10,6 +11,8 @@ from monitor.config.schema import MATURE_AT, Config, Drift, Model
 from monitor.config.window_checks import check_windows
 from monitor.events.label_mapping import LabelMapping
 from monitor.events.mapping import Mapping
+
+LEAST_TOKEN = 16
 
 
 def check(config: Config, report: Report) -> None:
@@ -34,6 +37,17 @@ def check(config: Config, report: Report) -> None:
         if not model.compare:
             report(f"models[{i}].compare", "names nothing to compare with; leave the key out for the pinned reference")
     _check_topics(config, report)
+    if problem := page_problem(config.ui.listen, config.ui.token.reveal()):
+        report("ui.token", problem)
+
+
+def page_problem(listen: Address | None, token: str) -> str:
+    """Why the page must not be served at this address with this token; empty where it may."""
+    if token and len(token) < LEAST_TOKEN:
+        return f"needs at least {LEAST_TOKEN} characters, which nobody guesses"
+    if listen is not None and not token and not listen.is_loopback:
+        return f"is needed where the page listens on {listen}, which others can reach"
+    return ""
 
 
 def _check_times(model: Model, path: str, report: Report) -> None:

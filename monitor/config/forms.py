@@ -153,6 +153,13 @@ def listen(text: str) -> Address | None:
         raise FormError(f"{error}, or off") from None
 
 
+def token(text: str) -> str:
+    """What is sent in a header: empty, or ASCII without spaces."""
+    if not all("!" <= character <= "~" for character in text) or len(text) > 500:
+        raise FormError("expected at most 500 characters of ASCII, without spaces")
+    return text
+
+
 def method(text: str) -> str:
     """The name of a registered drift method."""
     known = method_names()
@@ -228,6 +235,7 @@ FORMS: Mapping[str, Form] = {
     "servers": Form(expected="host:port, several with commas between", read=servers),
     "span": Form(expected=EXAMPLE, read=span),
     "timezone": Form(expected="the name of a time zone, such as Europe/Berlin or UTC", read=timezone),
+    "token": Form(expected="text without spaces", read=token),
     "topic": Form(expected="the name of a topic", read=topic),
 }
 

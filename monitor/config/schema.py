@@ -295,6 +295,15 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     listen: Annotated[Address | None, Meta(extra={"form": "listen"})] = Address(host="127.0.0.1", port=9108)
 
 
+class Page(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the page and the JSON API are served, and to whom."""
+
+    listen: Annotated[Address | None, Meta(extra={"form": "listen"})] = Address(host="127.0.0.1", port=8642)
+    """None: `up` and `demo` do not serve them."""
+    token: Secret[Annotated[str, Meta(extra={"form": "token"})]] = field(default_factory=lambda: Secret(""))
+    """What a visitor must know; empty: nothing, which only an address of the loopback allows."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole configuration: one YAML file."""
 
@@ -305,6 +314,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     """Where results go, by names of the user's own; each has a consumer group of its own."""
     metrics: Metrics = Metrics()
+    ui: Page = field(default_factory=Page)
     state_dir: Path = Path(".driftline")
     """Where `evaluate` keeps its state (RocksDB); in the file relative to the configuration's folder."""
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from monitor import wiring
-from monitor.cli.roles import role_commands
+from monitor.cli.roles import noted_session, page_command, role_commands
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.demo import flights, model
@@ -66,12 +66,15 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
                 for server in profile.servers.values():
                     servers.enter_context(server)
                     ending.check()
-                findings, elapsed_s = _run(profile, rows, months, broker, console, ending)
+                with noted_session(load(folder / "demo.yaml").state_dir, profile):
+                    findings, elapsed_s = _run(profile, rows, months, broker, console, ending)
     n_open = int(np.count_nonzero(np.asarray(rows["timestamp_ms"]) >= findings.over_ms))
     accounted = findings.n_events + findings.n_rejects + findings.n_late + n_open
     if accounted != rows.num_rows:
         raise StoppedError(f"{rows.num_rows:,} events were sent and {accounted:,} came out: please report this")
     show_findings(console, findings, n_open, elapsed_s)
+    if keep is not None:
+        console.print(f"See it: driftline ui {keep / 'demo.yaml'}")
 
 
 def _run(
@@ -85,9 +88,11 @@ def _run(
     wiring.migrate(config)
     ending.check()
     started_s = time.monotonic()
-    with Supervisor(
-        role_commands(profile.path, config.destinations, join_workers=1), environment={"DRIFTLINE_LOG_LEVEL": "warning"}
-    ) as supervisor:
+    page = page_command(profile.path, config)
+    if page is not None:
+        console.print(f"Meanwhile, see it: http://{page[1]}/")
+    commands = [*role_commands(profile.path, config.destinations, join_workers=1), *([page[0]] if page else [])]
+    with Supervisor(commands, environment={"DRIFTLINE_LOG_LEVEL": "warning"}) as supervisor:
         _stream(config, rows, supervisor, broker, console, ending)
     elapsed_s = time.monotonic() - started_s
     database = config.destinations["clickhouse"]

@@ -9,6 +9,8 @@ users and no replication, and listens on loopback alone. A browser is no client:
 """
 
 import contextlib
+import email
+import email.message
 import gzip
 import queue
 import re
@@ -35,6 +37,9 @@ _TRANSPORT: Final = frozenset(
     }
 )  # fmt: skip
 _INSERT: Final = re.compile(r"\s*INSERT\s", re.IGNORECASE)
+_OWN_ROWS: Final = re.compile(
+    r"\s*INSERT\s+INTO\s+(TABLE\s+)?[\w.`\"]+\s*(\([^)]*\))?\s*(SELECT|WITH|VALUES)\b", re.IGNORECASE
+)
 _SELECT_OR_VALUES: Final = re.compile(r"\b(SELECT|VALUES|WITH)\b", re.IGNORECASE)
 _FORMAT: Final = re.compile(r"\s+FORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _READS: Final = re.compile(r"\s*(SELECT|WITH|SHOW|DESCRIBE|DESC|EXPLAIN|EXISTS|CHECK)\b", re.IGNORECASE)
@@ -101,6 +106,8 @@ class Engine:
 
 def _insert(statement: bytes, data: bytes) -> tuple[str, str, bytes] | None:
     """Target, format and rows of an INSERT with data of its own; None where it reads them from a query."""
+    if not data and _OWN_ROWS.match(statement.decode("utf-8", "replace")):
+        return None
     head, _, rest = (statement, b"", data) if data else statement.partition(b"\n")
     text = head.decode()
     named = _FORMAT.search(text)
@@ -135,6 +142,21 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     raise ValueError(f"Content-Encoding {encoding!r} is not known")
 
 
+def _fields(content_type: str, body: bytes) -> dict[str, str]:
+    """The fields of a form."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
+    message = email.message_from_bytes(head + body)
+    parts = message.get_payload() if message.is_multipart() else []
+    found = {}
+    for part in parts:
+        if isinstance(part, email.message.Message):
+            name = part.get_param("name", header="content-disposition")
+            data = part.get_payload(decode=True)
+            if isinstance(name, str) and isinstance(data, bytes):
+                found[name] = data.decode()
+    return found
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     engine: ClassVar[Engine]
@@ -156,6 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._answer(400, f"the body cannot be read: {error}\n".encode())
             return
+        if self.headers.get_content_type() == "multipart/form-data":  # how clients send what is too long for an address
+            options |= _fields(self.headers["Content-Type"], body)
+            body = b""
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         if self.headers.get("Origin") or host not in _LOOPBACK:
             self._answer(403, b"this engine answers programs of this machine, and no web pages\n")

@@ -1,7 +1,7 @@
 """The ClickHouse destination: batches in, Arrow inserts out."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -72,6 +72,7 @@ class ClickHouseSink:
         self._batch_bytes = batch_bytes
         self._connect = connect
         self._client: Client | None = None
+        self._reader: Client | None = None
 
     def __repr__(self) -> str:
         return f"ClickHouseSink({self._address})"
@@ -146,8 +147,8 @@ class ClickHouseSink:
         with contextlib.closing(self._connect(self._address)) as client:
             return migrations.holds_results(client)
 
-    def query(self, statement: str, form: str) -> bytes:
-        """What a statement answers, as `sinks.destination.Queryable` says.
+    def query(self, statement: str, form: str, parameters: Mapping[str, object] | None = None) -> bytes:
+        """What a statement answers, as `sinks.destination.Queryable` says. The connection is kept for the next one.
 
         Raises
         ------
@@ -156,20 +157,25 @@ class ClickHouseSink:
         BadRecord
             ClickHouse's words about the statement.
         """
-        with contextlib.closing(self._connect(self._address)) as client:
-            try:
-                return bytes(client.raw_query(statement.rstrip().rstrip(";"), fmt=_FORMS[form]))
-            except (ClickHouseError, OSError) as error:
-                problem = classify(error, secrets=(self._address.password,), address=str(self._address))
-                if not isinstance(problem, SinkUnavailable):
-                    raise BadRecord(scrub(str(error), (self._address.password,))) from error
-                raise problem from error
+        if self._reader is None:
+            self._reader = self._connect(self._address)
+        try:
+            text = statement.rstrip().rstrip(";")
+            return bytes(self._reader.raw_query(text, dict(parameters) if parameters else None, fmt=_FORMS[form]))
+        except (ClickHouseError, OSError) as error:
+            problem = classify(error, secrets=(self._address.password,), address=str(self._address))
+            if not isinstance(problem, SinkUnavailable):
+                raise BadRecord(scrub(str(error), (self._address.password,))) from error
+            self._reader.close()
+            self._reader = None
+            raise problem from error
 
     def close(self) -> None:
         """Let go of the connection."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        for client in (self._client, self._reader):
+            if client is not None:
+                client.close()
+        self._client = self._reader = None
 
     def _insert(self, rows: pa.RecordBatch) -> None:
         if self._client is None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor.config import Config, Drift, Mapping, WindowSettings, load, parse
 from monitor.config.decisions import AlertSettings, RetrainingSettings
 from monitor.config.nearest import slips
-from monitor.config.schema import Kafka, Metrics, Model
+from monitor.config.schema import Kafka, Metrics, Model, Page
 from monitor.config.sections import sections_of_keys, walk
 from monitor.config.spans import Span
 from monitor.errors import ConfigError
@@ -128,6 +128,7 @@ def test_the_example_tells_the_defaults() -> None:
     said = msgspec.structs.replace(config.kafka, client={})
     assert said == bare.kafka == Kafka()
     assert config.metrics == bare.metrics == Metrics()
+    assert config.ui == bare.ui == Page()
     assert list(config.destinations) == list(bare.destinations) == ["clickhouse"]
     said, default = config.destinations["clickhouse"], bare.destinations["clickhouse"]
     assert msgspec.structs.replace(said, dsn=default.dsn) == default == ClickHouse()

@@ -216,9 +216,14 @@ def test_up_runs_the_whole_path_and_leaves_nothing_behind(
     asked = urllib.request.Request(f"http://{address}/", b"SELECT count() > 0 FROM windows")  # as curl does
     with urllib.request.urlopen(asked, timeout=10) as answer:
         assert answer.read() == b"1\n"
+    (page,) = re.findall(r"The page: (http://127\.0\.0\.1:\d+/)", command.said())
+    with urllib.request.urlopen(page, timeout=30) as answer:
+        shown = answer.read().decode()
+    assert "1 model" in shown
+    assert f"{n_bad} events rejected" in shown
 
     command.look()
-    assert len(command.tree) >= 5, "a broker, a database and three roles"
+    assert len(command.tree) >= 6, "a broker, a database, three roles and the page"
     assert command.ports >= {broker, *roles}
     assert command.stop(signal.SIGINT) == 0
     command.assert_nothing_left()

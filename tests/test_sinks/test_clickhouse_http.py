@@ -156,7 +156,7 @@ class Bridge(Quiet):
             body = lz4.frame.decompress(body)
         sql = options.get("query", "").encode()
         text, data = (sql, body) if sql else (body, b"")
-        if text.lstrip().upper().startswith(b"INSERT") and not data:
+        if text.lstrip().upper().startswith(b"INSERT") and not data and b"\nSELECT " not in body:
             text, _, data = body.partition(b"\n")
         parameters = {name[6:]: value for name, value in options.items() if name.startswith("param_")}
         with self.lock:
@@ -168,7 +168,7 @@ class Bridge(Quiet):
                 self.answer(500, str(error).encode(), {"X-ClickHouse-Exception-Code": code})
 
     def run(self, text: bytes, data: bytes, parameters: dict[str, str]) -> bytes:
-        if not text.lstrip().upper().startswith(b"INSERT"):
+        if not text.lstrip().upper().startswith(b"INSERT") or b"\nSELECT " in text:
             return bytes(self.engine.query(text.decode(), "TabSeparated", params=parameters).bytes() or b"")
         if self.fail_inserts_with is not None:
             raise RuntimeError(f"Code: {self.fail_inserts_with}. DB::Exception: as the test asked for")

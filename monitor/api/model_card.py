@@ -1,0 +1,161 @@
+"""A model card's section: data, performance by segment, drift and limits, for a registry; as JSON or Markdown.
+
+After Mitchell et al. 2019, Model cards for model reporting, whose sections *evaluation data* and *metrics* it fills.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from monitor.api.address import Chosen
+from monitor.api.pages import model_page, performance_page
+from monitor.api.queries.performance import Figure
+from monitor.api.queries.sizes import size_name
+from monitor.api.site import Site
+from monitor.api.views.moved import MovedColumn
+from monitor.api.wording import metric_name, place, run_sentence
+from monitor.wording import counted, figure, instant
+
+
+class CardFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric's value; what is not known is None."""
+
+    metric: str
+    segment: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    reference: float | None
+    n_labelled: int
+    provisional: bool
+
+
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen of one version of a model in one span of time.
+
+    Attributes
+    ----------
+    from_ms, to_ms: of the windows' ends. window_s: their length.
+    events: in the span's newest window. sentence, performance_sentence: in words.
+    performance: by metric, of all rows, of the newest window; by_segment: of the first metric.
+    drift: a sentence a column that differs from the reference now; was: of those that did and went back.
+    limits: what this card cannot say, and why.
+    """
+
+    model: str
+    version: str
+    reference: str
+    from_ms: int
+    to_ms: int
+    window_s: int
+    n_windows: int
+    events: int
+    sentence: str
+    performance_sentence: str
+    performance: tuple[CardFigure, ...]
+    by_segment: tuple[CardFigure, ...]
+    drift: tuple[str, ...]
+    was: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+def model_card(site: Site, at: Chosen, limits: Sequence[str] = ()) -> ModelCard:
+    """The card. `limits`: what is known of the reference's own."""
+    query = {
+        "model": at.model, "version": at.version, "size": str(at.size.size_s), "from": str(at.from_ms),
+        "to": str(at.to_ms),
+    }  # fmt: skip
+    _, seen = model_page(site, query)
+    _, measured = performance_page(site, query)
+    windows = seen["windows"]
+    unscored = sum(one.columns_not_scored for one in windows)
+    own = list(limits)
+    if unscored:
+        own.append(f"{counted(unscored, 'column')} of all windows could not be scored")
+    view = measured["view"]
+    if view is None or view.newest is None:
+        own.append("no labels came: how good the model is was not measured")
+    elif view.newest.provisional:
+        own.append("the newest figures are provisional: labels are still coming")
+    found: Sequence[MovedColumn] = [*seen["lasting"], *seen["past"]]
+    return ModelCard(
+        model=at.model,
+        version=at.version,
+        reference=found[0].top.reference if found else "",
+        from_ms=at.from_ms,
+        to_ms=at.to_ms,
+        window_s=at.size.size_s,
+        n_windows=len(windows),
+        events=windows[-1].events if windows else 0,
+        sentence=seen["sentence"],
+        performance_sentence=measured["sentence"],
+        performance=tuple(map(_figure, view.others if view is not None else ())),
+        by_segment=tuple(map(_figure, measured["by_segment"])),
+        drift=tuple(run_sentence(one.top, len(one.others)) for one in seen["lasting"]),
+        was=tuple(run_sentence(one.top, len(one.others)) for one in seen["past"]),
+        limits=tuple(own),
+    )
+
+
+def _figure(one: Figure) -> CardFigure:
+    return CardFigure(
+        metric=one.metric,
+        segment=one.segment,
+        value=one.value,
+        ci_low=one.ci_low,
+        ci_high=one.ci_high,
+        reference=one.reference_value,
+        n_labelled=one.n_labelled,
+        provisional=one.provisional,
+    )
+
+
+def markdown(card: ModelCard) -> str:
+    """The card as Markdown: every name as plain text."""
+    span = (
+        f"- {counted(card.n_windows, 'window')} of {size_name(card.window_s)} that ended from "
+        f"{instant(card.from_ms)} to {instant(card.to_ms)} UTC, the newest with {counted(card.events, 'event')}"
+    )
+    lines = [
+        f"## Monitoring of {_text(card.model)}{f' v{_text(card.version)}' if card.version else ''}",
+        "",
+        _text(card.sentence),
+        "",
+        "### Data",
+        "",
+        span,
+        f"- compared with the reference `{card.reference[:12] or 'none'}`",
+        "",
+        "### Performance",
+        "",
+        _text(card.performance_sentence),
+        "",
+    ]
+    if card.performance:
+        lines += ["| metric | measured | 95 % interval | reference | labelled |", "|---|---:|---|---:|---:|"]
+        lines += [_row(metric_name(one.metric), one) for one in card.performance]
+        lines.append("")
+    if len(card.by_segment) > 1:
+        lines += [
+            f"| {metric_name(card.by_segment[0].metric)} by rows | measured | 95 % interval | reference | labelled |",
+            "|---|---:|---|---:|---:|",
+            *(_row(_text(place(one.segment)), one) for one in card.by_segment),
+            "",
+        ]
+    lines += ["### Drift", ""]
+    lines += [f"- {_text(one)}" for one in card.drift] or ["- nothing differs from the reference in the newest window"]
+    lines += [f"- earlier: {_text(one)}" for one in card.was[:10]]
+    lines += ["", "### Limits", ""]
+    lines += [f"- {_text(one)}" for one in card.limits] or ["- none are known"]
+    return "\n".join([*lines, ""])
+
+
+def _row(name: str, one: CardFigure) -> str:
+    interval = "" if one.ci_low is None else f"{figure('', one.ci_low)} to {figure('', one.ci_high)}"
+    return f"| {name} | {figure('', one.value)} | {interval} | {figure('', one.reference)} | {one.n_labelled:,} |"
+
+
+def _text(value: str) -> str:
+    """Nothing of it is markup."""
+    line = " ".join(value.split())
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!~" else c for c in line).replace("&", "&amp;")

@@ -1,0 +1,312 @@
+"""The screens: from an address to a template and what it shows."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from monitor.api import charts
+from monitor.api.address import Chosen, NoSuchPlaceError, chosen
+from monitor.api.queries import alerts, fleet, models, performance, profiles, rejects, verdicts
+from monitor.api.site import Site
+from monitor.api.views.distribution import bands, bars, beyond, pairs
+from monitor.api.views.fleet import SPARKS, fleet_lines, fleet_sentence
+from monitor.api.views.moved import moved_columns
+from monitor.api.views.performance import METRIC_ORDER, performance_sentence, performance_view
+from monitor.api.wording import column_name, column_sentence, model_sentence, named_version, place, run_sentence
+
+Query = Mapping[str, str]
+View = tuple[str, dict[str, Any]]
+_DAY_MS: Final = 86_400_000
+_MOST_BUCKETS: Final = 120
+_SMALL: Final = 4
+"""Segments of a column that are drawn beside it."""
+_REJECTS: Final = 10
+_REJECTS_A_PAGE: Final = 50
+
+
+def fleet_page(site: Site, _query: Query) -> View:
+    """Is anything wrong? The first screen."""
+    sized = models.sized_windows(site.source)
+    if not sized:
+        return "empty.html", {"title": "Waiting for events", **_rejected(site), "kafka": site.kafka()}
+    newest_ms = max(one.last_ms for one in sized)
+    longest_s = max(one.size_s for one in sized)
+    from_ms = newest_ms - SPARKS * min(1_000 * longest_s, _DAY_MS)
+    lines = fleet_lines(
+        sized,
+        fleet.changes(site.source, from_ms, newest_ms, longest_s),
+        fleet.headlines(site.source, from_ms, newest_ms, longest_s) if site.has("performance") else [],
+        alerts.open_alerts(site.source) if site.has("alerts") else {},
+        site.now_ms(),
+    )
+    return "fleet.html", {"title": "Fleet", "sentence": fleet_sentence(lines), "lines": lines, **_rejected(site, 3)}
+
+
+def _rejected(site: Site, n: int = _REJECTS, model: str = "") -> dict[str, Any]:
+    counts = rejects.reject_counts(site.source, model)
+    last = rejects.last_rejects(site.source, n, model=model) if counts else []
+    return {"rejects": last, "reject_counts": counts, "n_rejects": sum(one.n for one in counts)}
+
+
+def _chosen(site: Site, query: Query) -> Chosen:
+    return chosen(query, models.sized_windows(site.source))
+
+
+def model_page(site: Site, query: Query) -> View:
+    """What moved, since when, for whom? One version of a model."""
+    at = _chosen(site, query)
+    runs = verdicts.runs(site.source, at.scope)
+    found = moved_columns(runs)
+    cells = verdicts.cells(site.source, at.scope)
+    windows = verdicts.volume(site.source, at.scope)
+    figures = performance.figures(site.source, at.scope) if site.has("performance") else []
+    lasting = [one for one in found if one.lasts]
+    whole = [one.top for one in lasting if not one.top.segment]
+    title = named_version(at.model, at.version)
+    links = {one.column: "/column?" + at.query(column=one.column) for one in cells}
+    measured = performance_view(figures)
+    compares = sorted({one.compare for one in cells} | {run.compare for run in runs})
+    return "model.html", {
+        "title": title,
+        "at": at,
+        "sentence": model_sentence(
+            title,
+            whole,
+            [one.top for one in lasting if one.top.segment],
+            has_labels=any(not one.estimated and one.n_labelled for one in figures),
+        ),
+        "lasting": lasting,
+        "past": [one for one in found if not one.lasts and not one.top.segment][:20],
+        "heat": charts.heat_chart(cells, windows, links),
+        "heat_columns": charts.heat_columns(cells),
+        "drifted": _drifted_by_column(cells),
+        "volume": charts.volume_chart(windows),
+        "windows": windows,
+        "score": _score(site, at),
+        "segments": models.segments(site.source, at.model, at.version),
+        "compares": compares,
+        "performance": measured,
+        "alerts": alerts.last_alerts(site.source, at.model, 10) if site.has("alerts") else [],
+        "others": [version for version in at.versions if version != at.version],
+        **_rejected(site, 1, at.model),
+    }
+
+
+def _drifted_by_column(cells: list[verdicts.Cell]) -> list[tuple[str, int, int, float, int]]:
+    """Column, drifted windows, windows, the strongest effect and when that ended; the most drifted first."""
+    found: dict[str, list[verdicts.Cell]] = {}
+    for one in cells:
+        found.setdefault(one.column, []).append(one)
+    lines = []
+    for column, own in found.items():
+        top = max(own, key=lambda one: one.strength or 0.0)
+        lines.append((column, sum(one.drifted for one in own), len(own), top.strength or 0.0, top.end_ms))
+    return sorted(lines, key=lambda line: (-line[1], -line[3], line[0]))
+
+
+def _score(site: Site, at: Chosen) -> dict[str, Any] | None:
+    for column in ("@score", "@label"):
+        found = profiles.distribution(site.source, at.span, column)
+        if found is not None and found.n:
+            return _distribution(found)
+    return None
+
+
+def _distribution(found: profiles.Distribution) -> dict[str, Any]:
+    return {
+        "of": found,
+        "chart": charts.distribution_chart(found),
+        "bars": [] if found.kind == "categorical" else bars(found),
+        "pairs": pairs(found) if found.kind == "categorical" else [],
+    }
+
+
+def column_page(site: Site, query: Query) -> View:
+    """Show me."""
+    at, column = _chosen(site, query), query.get("column", "")
+    runs = sorted(verdicts.runs(site.source, at.scope, column), key=lambda run: (not run.lasts, -(run.strength or 0.0)))
+    parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
+    known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
+    found = known.get(at.segment)
+    cells = [one for one in verdicts.cells(site.source, at.scope) if one.column == column]
+    if not runs and found is None and not cells:
+        raise NoSuchPlaceError("this column was not seen in that span")
+    bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
+    buckets = profiles.buckets(site.source, at.span, column, bucket_ms)
+    own = [run for run in runs if run.segment == at.segment]
+    end_ms = own[0].top_end_ms if own else max((one.end_ms for one in cells), default=at.to_ms)
+    return "column.html", {
+        "title": column_name(column),
+        "at": at,
+        "column": column,
+        "sentence": column_sentence(column, runs, beyond(found) if found is not None else None),
+        "runs": runs,
+        "now": _distribution(found) if found is not None else None,
+        "bands": charts.bands_chart(bands(buckets, found.edges), found) if found is not None and found.edges else None,
+        "buckets": buckets,
+        "quality": charts.lines_chart(_quality(buckets), "%"),
+        "strength": charts.strength_chart([one for one in cells if one.compare == cells[0].compare]),
+        "cells": cells,
+        "small": [{"segment": part, **_distribution(known[part])} for part in parts if part in known and known[part].n],
+        "evidence": verdicts.evidence(site.source, at.scope, column, end_ms),
+        "evidence_ms": end_ms,
+        "psi": found.psi if found is not None else None,
+    }
+
+
+def _pane_ms(at: Chosen) -> int:
+    return min(one.size_s for one in at.sizes) * 1000
+
+
+def _quality(buckets: list[profiles.Bucket]) -> list[tuple[str, list[tuple[int, float | None]]]]:
+    """Shares in per cent: null, invalid, and outside the reference's range or categories."""
+
+    def share(part: int, whole: int) -> float | None:
+        return 100 * part / whole if whole else None
+
+    rows = [(one, one.n + one.nulls + one.invalid) for one in buckets]
+    outside = [
+        (one.start_ms, share(one.counts[-1] + (one.counts[0] if one.minimum is not None else 0), one.n))
+        for one in buckets
+        if one.counts
+    ]
+    lines = [
+        ("null", [(one.start_ms, share(one.nulls, total)) for one, total in rows]),
+        ("invalid", [(one.start_ms, share(one.invalid, total)) for one, total in rows]),
+        ("out of range", outside),
+    ]
+    return [line for line in lines if line[0] == "null" or any(value for _, value in line[1])]
+
+
+def performance_page(site: Site, query: Query) -> View:
+    """How good is it? What has been labelled, and what is estimated."""
+    at = _chosen(site, query)
+    there = site.has("performance")
+    figures = performance.figures(site.source, at.scope) if there else []
+    view = performance_view(figures, query.get("metric", ""))
+    found_parts = performance.parts(site.source, at.scope) if there else []
+    newest = [one for one in found_parts if one.start_ms == found_parts[0].start_ms] if found_parts else []
+    split = [one for one in newest if one.part in ("inputs", "relation")]
+    by_segment = (
+        performance.by_segment(site.source, at.scope, view.metric, view.newest.end_ms)
+        if view is not None and view.newest is not None
+        else []
+    )
+    by_part = {
+        part: [one for one in newest if one.part == part and (part != "subgroup" or (one.contribution or 0.0) > 0)][:10]
+        for part in ("inputs by column", "relation by column", "subgroup", "confusion")
+    }
+    return "performance.html", {
+        "title": f"Performance of {named_version(at.model, at.version)}",
+        "at": at,
+        "sentence": performance_sentence(named_version(at.model, at.version), view, split),
+        "view": view,
+        "metrics": [name for name in METRIC_ORDER if any(one.metric == name for one in figures)],
+        "split": split,
+        "split_chart": charts.parts_chart(split, {"inputs": "moved inputs", "relation": "changed relation"}),
+        "by_segment": by_segment,
+        "by_part": by_part,
+        "parts_window": (newest[0].start_ms, newest[0].end_ms) if newest else None,
+        "segments": models.segments(site.source, at.model, at.version),
+    }
+
+
+def alerts_page(site: Site, query: Query) -> View:
+    """What asks for somebody: alerts, and requests to retrain."""
+    model = query.get("model", "")
+    found = alerts.last_alerts(site.source, model) if site.has("alerts") else []
+    n_open = sum(one.state != "resolved" for one in found)
+    sentence = f"{n_open:,} {'alert is' if n_open == 1 else 'alerts are'} open." if found else "No alert was raised."
+    return "alerts.html", {
+        "title": "Alerts",
+        "sentence": sentence
+        if site.has("alerts")
+        else "This database keeps no alerts: verdicts are on each model's page.",
+        "alerts": found,
+        "retraining": alerts.last_retraining(site.source, model) if site.has("retraining") else [],
+        "model": model,
+    }
+
+
+def rejects_page(site: Site, query: Query) -> View:
+    """Which events could not be used, and why? With examples."""
+    model, reason = query.get("model", ""), query.get("reason", "")
+    offset = min(int(query["offset"]), 1_000_000) if query.get("offset", "").isdecimal() else 0
+    counts = rejects.reject_counts(site.source)
+    found = rejects.last_rejects(site.source, _REJECTS_A_PAGE + 1, model=model, reason=reason, offset=offset)
+    total = sum(one.n for one in counts)
+    top = counts[0] if counts else None
+    sentence = (
+        f"{total:,} {'event was' if total == 1 else 'events were'} rejected, most of them {top.reason}."
+        if top is not None
+        else "No event was rejected."
+    )
+    return "rejects.html", {
+        "title": "Rejects",
+        "sentence": sentence,
+        "counts": counts,
+        "rejects": found[:_REJECTS_A_PAGE],
+        "next_offset": offset + _REJECTS_A_PAGE if len(found) > _REJECTS_A_PAGE else None,
+        "model": model,
+        "reason": reason,
+    }
+
+
+def compare_page(site: Site, query: Query) -> View:
+    """Two versions side by side, on the same sketches."""
+    at = _chosen(site, query)
+    others = [version for version in at.versions if version != at.version]
+    other = query.get("other", others[0] if others else "")
+    found = profiles.versus(site.source, at.span, other) if others else []
+    figures: dict[str, list[performance.Figure]] = {}
+    for version in (at.version, other):
+        own = next((one for one in at.known if (one.version, one.size_s) == (version, at.size.size_s)), None)
+        if own is not None and site.has("performance"):
+            scope = verdicts.Scope(
+                model=at.model, version=version, size_s=own.size_s, from_ms=at.from_ms, to_ms=at.to_ms,
+                segment=at.segment,
+            )  # fmt: skip
+            figures[version] = performance.figures(site.source, scope)
+    sides = {version: performance_view(own) for version, own in figures.items()}
+    score = {
+        version: profiles.distribution(
+            site.source,
+            profiles.Span(model=at.model, version=version, segment=at.segment, from_ms=at.from_ms, to_ms=at.to_ms),
+            "@score",
+        )
+        for version in (at.version, other)
+        if others
+    }
+    if not others:
+        sentence = f"{named_version(at.model, at.version)} is the only version."
+    elif not found:
+        sentence = f"No column of versions {at.version} and {other} was counted in the same cells in this span."
+    else:
+        top = found[0]
+        sentence = (
+            f"Versions {at.version} and {other} differ most in {column_name(top.column)}: "
+            f"Jensen-Shannon distance {top.js or 0.0:.3g} of at most 1."
+        )
+    return "compare.html", {
+        "title": f"Versions of {at.model}",
+        "at": at,
+        "other": other,
+        "others": others,
+        "sentence": sentence,
+        "columns": found,
+        "sides": sides,
+        "scores": {version: _distribution(one) for version, one in score.items() if one is not None and one.n},
+    }
+
+
+PAGES: Final[Mapping[str, Callable[[Site, Query], View]]] = {
+    "/": fleet_page,
+    "/model": model_page,
+    "/column": column_page,
+    "/performance": performance_page,
+    "/alerts": alerts_page,
+    "/rejects": rejects_page,
+    "/compare": compare_page,
+}
+"""By path."""
+HELPERS: Final = {"place": place, "column_name": column_name, "run_sentence": run_sentence}
+"""Functions that templates call."""

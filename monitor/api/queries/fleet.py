@@ -1,0 +1,117 @@
+"""All models at once: how much changed of late, and how good they are."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from monitor.api.queries.sizes import IN_SPAN, reach_ms, size_of
+from monitor.api.source import Source
+
+METRICS: Final = ("roc_auc", "macro_f1", "accuracy", "mae", "rmse", "log_loss")
+"""What a model's performance is told by, the first that there is."""
+_CHANGES: Final = f"""
+SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms,
+    groupArray((column, compare, revision, drifted, strength)) AS seen
+FROM drifted_windows WHERE {IN_SPAN}
+GROUP BY model, version, window_start, window_end
+"""  # noqa: S608 - our own words
+_WINDOWS: Final = f"""
+SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms,
+    argMax(columns_scored, revision) AS n_columns
+FROM windows WHERE segment = '' AND {IN_SPAN}
+GROUP BY model, version, window_start, window_end ORDER BY model, version, window_end, window_start
+"""  # noqa: S608
+_PERFORMANCE: Final = f"""
+SELECT model, version, metric, estimated, toUnixTimestamp64Milli(window_end) AS window_end_ms, value, ci_low, ci_high,
+    reference_value, spread_low, spread_high, maturity, provisional
+FROM performance_latest
+WHERE segment = '' AND metric IN {{metrics:Array(String)}} AND isFinite(value) AND {IN_SPAN}
+ORDER BY window_end DESC, window_start LIMIT 1 BY model, version, metric, estimated
+"""  # noqa: S608
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one window of the whole: how many columns were looked at, how many changed, and the three that did most."""
+
+    model: str
+    version: str
+    size_s: int
+    window_end_ms: int
+    n_columns: int
+    n_drifted: int
+    worst: list[str]
+
+
+class _Window(msgspec.Struct):
+    model: str
+    version: str
+    start_ms: int
+    end_ms: int
+    n_columns: int
+
+
+class _Seen(msgspec.Struct):
+    model: str
+    version: str
+    start_ms: int
+    end_ms: int
+    seen: list[tuple[str, str, int, bool, float | None]]
+
+
+class Headline(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest value of a metric, measured or estimated. What is not known is None."""
+
+    model: str
+    version: str
+    metric: str
+    estimated: bool
+    window_end_ms: int
+    value: float
+    ci_low: float | None
+    ci_high: float | None
+    reference_value: float | None
+    spread_low: float | None
+    spread_high: float | None
+    maturity: float | None
+    provisional: bool
+
+
+def changes(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Changes]:
+    """Windows that end in the span and are no longer than that, in order of time.
+
+    Rows of a revision that has been corrected may still be there; they are few, and sorted out here.
+    """
+    span = {"from_ms": from_ms, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
+    seen = {(one.model, one.version, one.start_ms, one.end_ms): one.seen for one in source.rows(_CHANGES, _Seen, span)}
+    return [
+        _counted(one, seen.get((one.model, one.version, one.start_ms, one.end_ms), []))
+        for one in source.rows(_WINDOWS, _Window, span)
+    ]
+
+
+def _counted(window: _Window, seen: Sequence[tuple[str, str, int, bool, float | None]]) -> Changes:
+    last: dict[tuple[str, str], tuple[int, bool, float]] = {}
+    for column, compare, revision, drifted, strength in seen:
+        if revision >= last.get((column, compare), (0, False, 0.0))[0]:
+            last[column, compare] = (revision, drifted, strength or 0.0)
+    strongest: dict[str, float] = {}
+    for (column, _), (_, drifted, strength) in last.items():
+        if drifted:
+            strongest[column] = max(strength, strongest.get(column, 0.0))
+    worst = sorted(strongest, key=lambda column: (-strongest[column], column))
+    return Changes(
+        model=window.model,
+        version=window.version,
+        size_s=size_of((window.end_ms - window.start_ms) // 1_000),
+        window_end_ms=window.end_ms,
+        n_columns=max(window.n_columns, len(strongest)),
+        n_drifted=len(strongest),
+        worst=worst[:3],
+    )
+
+
+def headlines(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Headline]:
+    """The newest of each metric, of windows that end in the span and are no longer than that."""
+    span = {"from_ms": from_ms, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
+    return source.rows(_PERFORMANCE, Headline, {**span, "metrics": list(METRICS)})

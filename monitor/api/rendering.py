@@ -1,0 +1,67 @@
+"""Templates: everything in them is text until proven otherwise (autoescape), numbers have three digits."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import jinja2
+from markupsafe import Markup, escape
+
+from monitor.api.pages import HELPERS
+from monitor.api.queries.sizes import size_name
+from monitor.api.site import Site
+from monitor.api.views.fleet import ago
+from monitor.api.wording import clip, metric_name, moved, rate, since, times
+from monitor.wording import counted, figure, instant
+
+_NOT_KNOWN: Final = "\N{EN DASH}"
+
+
+def environment(site: Site | None = None) -> jinja2.Environment:
+    """Jinja with the functions that templates use."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("monitor.api", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
+    made.filters.update(
+        figure=_figure, share=_share, clip=clip, time=_time, count=lambda n: f"{n:,}", signed=_signed, p=_p,
+    )  # fmt: skip
+    made.globals.update(
+        **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name,
+        ago=ago, counted=counted, instant=instant, wants_token=site.access.wants_token if site is not None else False,
+        report=site is None, layout="section.html" if site is None else "base.html", uid="",
+    )  # fmt: skip
+    return made
+
+
+def _figure(value: float | None, quantity: str = "") -> str:
+    return _NOT_KNOWN if value is None or value != value else figure(quantity, value)
+
+
+def _share(value: float | None) -> str:
+    """Per cent, to three digits."""
+    return _NOT_KNOWN if value is None or value != value else f"{100 * value:.3g} %"
+
+
+def _signed(value: float | None) -> str:
+    return _NOT_KNOWN if value is None or value != value else f"{value:+.3g}"
+
+
+def _p(value: float | None) -> str:
+    """A p- or q-value."""
+    if value is None or value != value:
+        return _NOT_KNOWN
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _time(time_ms: int) -> Any:
+    """A `<time>` that the browser shows in the viewer's zone; without scripts, and on hover, in UTC."""
+    try:
+        at = datetime.fromtimestamp(time_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return str(time_ms)
+    text = f"{at:%Y-%m-%d %H:%M} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), text, escape(text))

@@ -1,0 +1,167 @@
+"""All models on one screen."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from monitor.api.queries.fleet import METRICS, Changes, Headline
+from monitor.api.queries.models import Sized
+from monitor.api.queries.sizes import size_name
+from monitor.api.wording import metric_name, rate
+from monitor.wording import counted, figure
+
+State = Literal["alerts", "changed", "quiet", "silent"]
+SPARKS = 24
+"""Windows of a line's small chart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spark:
+    """One bar: the share of columns that changed in the window that ends then."""
+
+    end_ms: int
+    n_drifted: int
+    n_columns: int
+
+    @property
+    def share(self) -> float:
+        """In [0, 1]."""
+        return self.n_drifted / self.n_columns if self.n_columns else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetLine:
+    """One version of one model.
+
+    Attributes
+    ----------
+    state_text: the state in words, for those who do not see its sign.
+    size: the windows that the chart is of.
+    events_per_min: in the newest window.
+    performance: in words, with what it is compared with; "" where there is none.
+    worst: columns that changed most in the newest window.
+    """
+
+    model: str
+    version: str
+    state: State
+    state_text: str
+    size: str
+    newest_ms: int
+    written_ms: int
+    events_per_min: float
+    performance: str
+    sparks: tuple[Spark, ...]
+    worst: tuple[str, ...]
+    n_alerts: int
+
+
+def main_size(sizes: Sequence[Sized]) -> Sized:
+    """The windows to show first: of the length that there are most of, of two such the longer."""
+    return max(sizes, key=lambda one: (one.windows, one.size_s))
+
+
+def fleet_lines(
+    sized: Sequence[Sized],
+    changes: Sequence[Changes],
+    headlines: Sequence[Headline],
+    alerts: Mapping[str, int],
+    now_ms: int,
+) -> list[FleetLine]:
+    """Those that need somebody first, then by name. `alerts`: open ones by model."""
+    sizes: dict[tuple[str, str], list[Sized]] = defaultdict(list)
+    for one in sized:
+        sizes[one.model, one.version].append(one)
+    changed: dict[tuple[str, str, int], list[Changes]] = defaultdict(list)
+    for change in changes:
+        changed[change.model, change.version, change.size_s].append(change)
+    known: dict[tuple[str, str], list[Headline]] = defaultdict(list)
+    for headline in headlines:
+        known[headline.model, headline.version].append(headline)
+    lines = []
+    for (model, version), own in sizes.items():
+        main = main_size(own)
+        sparks = changed[model, version, main.size_s][-SPARKS:]
+        newest = [
+            all_of[-1]
+            for one in own
+            if (all_of := changed[model, version, one.size_s]) and all_of[-1].window_end_ms == one.last_ms
+        ]
+        n_changed = max((one.n_drifted for one in newest), default=0)
+        written_ms = max(one.written_ms for one in own)
+        n_alerts = alerts.get(model, 0)
+        state, text = _state(n_alerts, n_changed, now_ms - written_ms, min(one.size_s for one in own))
+        longest = max(newest, key=lambda one: (one.n_drifted, one.size_s), default=None)
+        lines.append(
+            FleetLine(
+                model=model,
+                version=version,
+                state=state,
+                state_text=text,
+                size=size_name(main.size_s),
+                newest_ms=max(one.last_ms for one in own),
+                written_ms=written_ms,
+                events_per_min=main.last_events / main.size_s * 60,
+                performance=performance_words(known[model, version]),
+                sparks=tuple(
+                    Spark(end_ms=one.window_end_ms, n_drifted=one.n_drifted, n_columns=one.n_columns) for one in sparks
+                ),
+                worst=tuple(longest.worst) if longest is not None else (),
+                n_alerts=n_alerts,
+            )
+        )
+    order: dict[State, int] = {"alerts": 0, "changed": 1, "silent": 2, "quiet": 3}
+    return sorted(lines, key=lambda one: (order[one.state], one.model, one.version))
+
+
+def _state(n_alerts: int, n_changed: int, age_ms: int, shortest_s: int) -> tuple[State, str]:
+    if n_alerts:
+        return "alerts", counted(n_alerts, "alert")
+    if n_changed:
+        return "changed", f"{counted(n_changed, 'column')} changed"
+    if age_ms > 3_000 * shortest_s:
+        return "silent", f"silent for {ago(age_ms)}"
+    return "quiet", "quiet"
+
+
+def ago(age_ms: int) -> str:
+    """``22 min``, ``3 h``, ``4 days``."""
+    for name, length_ms in (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
+        if age_ms >= 2 * length_ms:
+            return f"{age_ms // length_ms} {name}"
+    return f"{max(age_ms, 0) // 1_000} s"
+
+
+def performance_words(headlines: Sequence[Headline]) -> str:
+    """``AUC 0.71 (ref 0.74, est 0.72, 64 % labelled)``; "" without any."""
+    measured = {one.metric: one for one in headlines if not one.estimated}
+    estimated = {one.metric: one for one in headlines if one.estimated}
+    metric = next((name for name in METRICS if name in measured or name in estimated), None)
+    if metric is None:
+        return ""
+    one, guess = measured.get(metric), estimated.get(metric)
+    main = one or guess
+    assert main is not None
+    known = [f"ref {figure('', main.reference_value)}"] if main.reference_value is not None else []
+    if one is not None and guess is not None:
+        known.append(f"est {figure('', guess.value)}")
+    if one is None:
+        known.append("estimated, no labels yet")
+    elif one.maturity is not None:
+        known.append(f"{100 * one.maturity:.0f} % labelled")
+    return f"{metric_name(metric)} {figure('', main.value)}" + (f" ({', '.join(known)})" if known else "")
+
+
+def fleet_sentence(lines: Sequence[FleetLine]) -> str:
+    """The first line of the screen."""
+    if not lines:
+        return "No window has closed yet."
+    models = {line.model for line in lines}
+    needy = {line.model for line in lines if line.state in ("alerts", "changed")}
+    silent = {line.model for line in lines if line.state == "silent"} - needy
+    parts = [f"{len(needy):,} {'needs' if len(needy) == 1 else 'need'} you" if needy else "nothing needs you"]
+    if silent:
+        parts.append(f"{len(silent):,} {'is' if len(silent) == 1 else 'are'} silent")
+    events = rate(sum(line.events_per_min for line in lines))
+    return f"{counted(len(models), 'model')}: {', '.join(parts)}. {events} in the newest windows."

@@ -1,0 +1,45 @@
+"""What moved, a line a column: of its runs in all segments the one to tell, and how many others there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.api.queries.verdicts import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedColumn:
+    """One column that drifted: where it is told, in all rows or else in the segment where it is strongest.
+
+    Attributes
+    ----------
+    top: the run to tell.
+    others: runs in other segments that go on as `top` does, the strongest first.
+    """
+
+    top: Run
+    others: tuple[Run, ...]
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the newest window is one of the run."""
+        return self.top.lasts
+
+
+def moved_columns(runs: Sequence[Run]) -> list[MovedColumn]:
+    """Those that go on first, those of all rows before those of segments, then by strength.
+
+    Columns that changed once and went back are told once too, after the others.
+    """
+    by_column: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        by_column.setdefault((run.column, run.compare), []).append(run)
+    found = []
+    for own in by_column.values():
+        own.sort(key=_order)
+        top = own[0]
+        found.append(MovedColumn(top=top, others=tuple(run for run in own[1:] if run.lasts == top.lasts)))
+    return sorted(found, key=lambda one: (*_order(one.top), one.top.column))
+
+
+def _order(run: Run) -> tuple[bool, bool, float]:
+    return (not run.lasts, bool(run.segment), -(run.strength or 0.0))

@@ -1,0 +1,81 @@
+"""`python -m monitor.demo.screenshots FOLDER`: pictures of the page over a demo that was kept (`demo --keep FOLDER`).
+
+It needs Playwright and Debian's Chromium, as the page's tests do, and writes into `docs/screenshots`.
+"""
+
+import contextlib
+import shutil
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+import uvicorn
+
+from monitor.api.app import make_app
+from monitor.api.queries.models import sized_windows
+from monitor.api.serve import make_site
+from monitor.config.load import load
+from monitor.errors import InputError
+
+WIDTH: Final = 1280
+HEIGHTS: Final = {"fleet": 320, "model": 1500, "column": 1240, "performance": 1000}
+WORST: Final = "pressure"
+"""The column that moves for most of the demo."""
+
+
+def take(folder: Path, out: Path) -> list[Path]:
+    """Take them; returns where they are. Raises `InputError` without a browser, or results."""
+    from playwright.sync_api import sync_playwright
+
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise InputError("no Chromium is installed", hint="Debian: apt install chromium")
+    site = make_site(load(folder / "demo.yaml"))
+    sized = sized_windows(site.source)
+    if not sized:
+        raise InputError(f"{folder} holds no results", hint="driftline demo --keep FOLDER")
+    model = {"model": sized[0].model, "version": sized[0].version}
+    screens = {
+        "fleet": "/",
+        "model": f"/model?{urlencode(model)}",
+        "column": f"/column?{urlencode({**model, 'column': WORST})}",
+        "performance": f"/performance?{urlencode(model)}",
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    taken = []
+    with contextlib.closing(socket.socket()) as listener, contextlib.closing(site.source):
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(make_app(site), log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with sync_playwright() as playwright:
+                chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+                for name, address in screens.items():
+                    for scheme in ("light", "dark") if name == "model" else ("light",):
+                        context = chromium.new_context(
+                            viewport={"width": WIDTH, "height": HEIGHTS[name]},
+                            color_scheme="dark" if scheme == "dark" else "light",
+                            locale="en-GB",
+                            timezone_id="UTC",
+                        )
+                        page = context.new_page()
+                        page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}{address}")
+                        page.wait_for_load_state("networkidle")
+                        path = out / (f"{name}.png" if scheme == "light" else f"{name}-{scheme}.png")
+                        page.screenshot(path=path)
+                        taken.append(path)
+                        context.close()
+                chromium.close()
+        finally:
+            server.should_exit = True
+            thread.join()
+    return taken
+
+
+if __name__ == "__main__":
+    for path in take(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/screenshots")):
+        print(path)

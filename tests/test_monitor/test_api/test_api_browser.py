@@ -1,0 +1,185 @@
+"""The page and the report in a real browser: what it complains of, whom it asks, by keyboard, on a phone, to everybody.
+
+Debian's Chromium, driven by Playwright, which comes without a browser of its own; axe-core 4.14.1 (MPL-2.0) lies in
+`tests/support/axe`.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from support import page
+
+from monitor.api import report
+from monitor.api.site import Site
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
+AXE = Path(page.__file__).parent / "axe" / "axe.min.js"
+VERSION = {"model": page.MODEL, "version": "1"}
+HOSTILE = {"model": page.HOSTILE, "version": page.HOSTILE}
+SCREENS = {
+    "fleet": "/",
+    "model": "/model?" + urlencode(VERSION),
+    "column": "/column?" + urlencode({**VERSION, "column": "temp"}),
+    "categories": "/column?" + urlencode({**VERSION, "column": "carrier"}),
+    "performance": "/performance?" + urlencode(VERSION),
+    "compare": "/compare?" + urlencode(VERSION),
+    "rejects": "/rejects",
+    "alerts": "/alerts",
+    "hostile model": "/model?" + urlencode(HOSTILE),
+    "hostile column": "/column?" + urlencode({**HOSTILE, "column": page.LONG}),
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens pages; at the end none has complained, met a policy, or asked another host for anything."""
+    said: list[str] = []
+    contexts = []
+
+    def opened(url: str) -> Any:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        contexts.append(context)
+        found = context.new_page()
+        found.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+        found.on("pageerror", lambda error: said.append(str(error)))
+        found.on("dialog", lambda dialog: (said.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        found.on("request", lambda request: None if _own(request.url, url) else said.append(f"asked {request.url}"))
+        found.goto(url)
+        _wait(found, "[...document.querySelectorAll('.plot')].every((plot) => plot.classList.contains('done'))")
+        return found
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def _own(asked: str, url: str) -> bool:
+    return asked.startswith(("data:", "blob:", "/".join(url.split("/")[:3])))
+
+
+def _wait(found: Any, condition: str) -> None:
+    """Until it is so; `wait_for_function` would need what the page's policy forbids."""
+    for _ in range(200):
+        with contextlib.suppress(sync_api.Error):  # it is on its way to another page
+            if found.evaluate(condition):
+                return
+        found.wait_for_timeout(25)
+    raise AssertionError(f"never came to be: {condition}")
+
+
+def _serious(found: Any, *rules: str) -> list[str]:
+    """What axe finds that keeps people out; of all rules, or of these."""
+    if found.evaluate("typeof axe === 'undefined'"):
+        found.evaluate(AXE.read_text())
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    answer = found.evaluate("(options) => axe.run(document, options)", options)
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
+        for one in answer["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_everybody_can_read_every_screen_on_a_laptop_and_a_phone(
+    name: str, page_origin: str, open_page: Callable[..., Any]
+) -> None:
+    found = open_page(page_origin + SCREENS[name])
+    assert _serious(found) == []
+    found.set_viewport_size({"width": 360, "height": 740})
+    found.emulate_media(color_scheme="dark")
+    assert _serious(found, "color-contrast", "scrollable-region-focusable") == []
+    assert found.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_from_the_fleet_to_the_column_that_drifted_most(page_origin: str, open_page: Callable[..., Any]) -> None:
+    found = open_page(page_origin)
+    found.get_by_role("link", name="flights", exact=True).first.click()
+    assert "1 input moved (temp)" in found.locator("h1").inner_text()
+    found.locator(".moves a").first.click()
+    assert found.locator("h1").inner_text().startswith("temp: mean 12 → 18 (up)")
+    assert "column=temp" in found.url
+
+
+def test_a_click_on_the_heat_map_shows_the_column(page_origin: str, open_page: Callable[..., Any]) -> None:
+    found = open_page(page_origin + SCREENS["model"])
+    plot = found.locator(".plot").first
+    box = plot.bounding_box()
+    found.mouse.click(box["x"] + box["width"] - 60, box["y"] + 18)  # the first row is what changed most
+    _wait(found, "location.pathname === '/column'")
+    assert "column=temp" in found.url
+
+
+def test_dragging_over_time_puts_the_span_into_the_address(page_origin: str, open_page: Callable[..., Any]) -> None:
+    found = open_page(page_origin + SCREENS["column"])
+    plot = found.locator("figure[data-range] .plot").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    found.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 90)
+    found.mouse.down()
+    found.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 100, steps=4)
+    found.mouse.up()
+    _wait(found, "location.search.includes('from=')")
+    assert "to=" in found.url
+
+
+def test_the_keyboard_alone_reaches_the_column(page_origin: str, open_page: Callable[..., Any]) -> None:
+    found = open_page(page_origin)
+    found.keyboard.press("Tab")
+    assert found.evaluate("document.activeElement.textContent") == "To the content"
+
+    def follow(name: str) -> None:
+        for _ in range(60):
+            if found.evaluate("document.activeElement.textContent.trim()") == name:
+                assert found.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+                with found.expect_navigation():
+                    found.keyboard.press("Enter")
+                return
+            found.keyboard.press("Tab")
+        raise AssertionError(f"no way to {name!r}")
+
+    follow("flights")
+    follow("temp")
+    assert "column=temp" in found.url
+    for _ in range(60):
+        found.keyboard.press("Tab")
+        if found.evaluate("document.activeElement.tagName") == "SUMMARY":
+            break
+    found.keyboard.press("Enter")
+    assert found.locator("details[open] table").first.is_visible()
+
+
+def test_times_are_in_the_viewers_zone_with_utc_on_hover(browser: Any, page_origin: str) -> None:
+    context = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB")
+    found = context.new_page()
+    found.goto(page_origin + SCREENS["model"])
+    time = found.locator(".moves time").first
+    assert time.get_attribute("title") == "2023-11-15 07:00 UTC"
+    assert "16:00" in time.inner_text()
+    context.close()
+
+
+def test_a_report_opens_from_a_file_and_draws_itself(
+    page_site: Site, tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(report.html_report(page_site, report.choose(page_site, page.HOSTILE, page.HOSTILE, None, None)))
+    found = open_page(path.as_uri())
+    assert found.locator(".plot.done").count() >= 4
+    assert _serious(found) == []

@@ -1,0 +1,234 @@
+"""The pages as a program sees them: what they hold, who is let in, and what is told while there is nothing."""
+
+import html
+import http.client
+import re
+import socket
+import urllib.error
+import urllib.request
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+from support import page
+from support.ports import free_port
+
+from monitor.api import report
+from monitor.api.model_card import ModelCard, markdown, model_card
+from monitor.api.replayed import replayed
+from monitor.api.serve import listening
+from monitor.api.site import Site
+from monitor.cli.roles import page_command
+from monitor.config.load import parse
+from monitor.errors import ConfigError, InputError
+from sinks.clickhouse.sink import ClickHouseSink
+from sinks.records import RECORDS
+
+HOSTILE = {"model": page.HOSTILE, "version": page.HOSTILE}
+PAGES = [
+    "/",
+    "/model?" + urlencode(HOSTILE),
+    "/column?" + urlencode({**HOSTILE, "column": page.HOSTILE}),
+    "/column?" + urlencode({**HOSTILE, "column": page.LONG}),
+    "/column?" + urlencode({**HOSTILE, "column": "carrier", "segment": f"{page.HOSTILE}={page.HOSTILE}"}),
+    "/performance?" + urlencode(HOSTILE),
+    "/alerts?" + urlencode(HOSTILE),
+    "/rejects?" + urlencode({"model": page.HOSTILE}),
+    "/compare?" + urlencode({"model": page.MODEL, "version": "1", "other": "2"}),
+]
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def get(url: str, data: bytes | None = None, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
+    request = urllib.request.Request(url, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.build_opener(_Stay).open(request, timeout=30) as answer:
+            return answer.status, answer.read().decode(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers
+
+
+def assert_only_text(text: str) -> None:
+    """Nothing hostile in it is markup, turns text round, or goes on for ever."""
+    assert "<img src=x" not in text
+    assert 'onerror="' not in text
+    assert "{{" not in text.replace("{{7*7}}", "")
+    shown = html.unescape(re.sub(r"<[^>]*>", "", text))
+    assert "\u202e" not in shown
+    assert "ü" * 1000 not in shown
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.partition("?")[0])
+def test_hostile_names_are_shown_as_text(page_origin: str, path: str) -> None:
+    status, text, headers = get(page_origin + path)
+    assert status == 200
+    assert_only_text(text)
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    for tag, attributes in tags_of(text):
+        assert tag not in ("style", "iframe", "object", "base")
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        for name in ("src", "href", "action"):
+            assert re.match("[/#]", attributes.get(name) or "/"), attributes
+        assert tag != "script" or attributes["src"]
+
+
+def tags_of(text: str) -> list[tuple[str, dict[str, str | None]]]:
+    """Each element with its attributes, as a browser would read them."""
+    found: list[tuple[str, dict[str, str | None]]] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.append((tag, dict(attrs)))
+
+    Reader().feed(text)
+    return found
+
+
+def test_the_first_line_of_each_screen_answers_its_question(page_origin: str) -> None:
+    said = {
+        "/": "2 models: 2 need you",
+        f"/model?model={page.MODEL}&version=1": "flights v1: since 2023-11-15 07:00, 1 input moved (temp)",
+        f"/column?model={page.MODEL}&version=1&column=temp": "temp: mean 12 → 18 (up) in all rows, since 2023-11-15",
+        f"/performance?model={page.MODEL}&version=1": "AUC 0.69 [0.66, 0.73] (reference 0.74, estimate 0.69, ",
+        "/rejects": "2 events were rejected",
+        f"/compare?model={page.MODEL}&version=1": "Versions 1 and 2 differ most in",
+    }
+    for path, words in said.items():
+        _, text, _ = get(page_origin + path)
+        first = html.unescape(re.sub(r"<[^>]*>", "", re.search(r"<h1>(.*?)</h1>", text, re.DOTALL)[1]))  # type: ignore[index]
+        assert words in first, path
+
+
+def test_what_is_not_there_says_so(page_origin: str) -> None:
+    for path in ("/model?model=none", "/model?model=flights&from=2020&to=2019", "/column?model=flights&column=none"):
+        status, text, _ = get(page_origin + path)
+        assert (status, "Nothing here" in text) == (404, True), path
+
+
+def test_an_open_page_is_told_of_news_and_of_nothing_else(page_origin: str) -> None:
+    status, text, headers = get(page_origin + "/pulse?seen=old")
+    assert (status, headers["HX-Trigger"]) == (200, "driftline-news")
+    seen = re.search(r'hx-get="(/pulse\?seen=[^"]+)"', text)
+    assert seen is not None
+    assert get(page_origin + html.unescape(seen[1]))[0] == 204
+
+
+def test_an_empty_service_says_where_to_send_events_and_what_was_rejected(tmp_path: Path) -> None:
+    with page.made_database(tmp_path / "db", empty=True) as dsn, page.served(page.site_of(dsn)) as origin:
+        _, text, _ = get(origin)
+        assert "Send events" in text
+        assert "localhost:9092" in text
+        sink = ClickHouseSink(dsn)
+        sink.setup()
+        from support.batches import batch_of
+
+        sink.write([batch_of(RECORDS["reject"], page.rows()["reject"])])
+        sink.close()
+        _, text, _ = get(origin)
+        assert "2 events could not be used" in text
+        assert "bad_timestamp" in text
+        assert html.escape('{"model": "flights", "timestamp": "soon"}').replace("&quot;", "&#34;") in text
+        assert_only_text(text)
+
+
+def test_without_the_token_nothing_is_served_and_with_it_everything(page_dsn: str) -> None:
+    token = "a-token-of-some-length"
+    with page.served(page.site_of(page_dsn, token)) as origin:
+        for path in [*PAGES, "/pulse", "/static/charts.js", "/api/v1/models", "/api/v1/openapi.json"]:
+            status, text, headers = get(origin + path)
+            assert status in (303, 401), path
+            assert "flights" not in text
+            assert status == 401 or headers["Location"] == "/login"
+        assert get(origin + "/api/v1/models", Authorization=f"Bearer {token}")[0] == 200
+        assert get(origin + "/login", b"token=wrong")[0] == 401
+        assert get(origin + "/login", f"token={token}".encode(), Origin="http://evil.example")[0] == 401
+        status, _, headers = get(origin + "/login", f"token={token}".encode(), Origin=origin)
+        cookie = headers["Set-Cookie"]
+        assert status == 303
+        assert "HttpOnly" in cookie
+        assert "samesite=strict" in cookie.lower()
+        assert token not in cookie
+        assert get(origin + "/", Cookie=cookie.partition(";")[0])[0] == 200
+
+
+def test_a_name_that_leads_to_this_machine_gets_nothing(page_origin: str) -> None:
+    status, text, _ = get(page_origin + "/", Host="evil.example")
+    assert (status, "flights" in text) == (403, False)
+
+
+def test_an_address_that_others_reach_wants_a_token() -> None:
+    open_to_all = "models: [{name: m, reference: r}]\nui: {listen: '0.0.0.0:8642'}"
+    with pytest.raises(ConfigError, match=r"ui\.token: is needed"):
+        parse(open_to_all)
+    with pytest.raises(ConfigError, match="at least 16"):
+        parse(open_to_all.replace("}", ", token: short}", 2).replace("reference: r, token: short}", "reference: r}"))
+    config = parse("models: [{name: m, reference: r}]")
+    assert str(listening(config, "")) == "127.0.0.1:8642"
+    with pytest.raises(InputError, match=r"is needed where the page listens on 0\.0\.0\.0:1"):
+        listening(config, "0.0.0.0:1")
+
+
+def test_up_serves_the_page_where_the_configuration_says_or_beside_it() -> None:
+    off = parse("models: [{name: m, reference: r}]\nui: {listen: off}")
+    assert page_command(Path("c.yaml"), off) is None
+    port = free_port()
+    config = parse(f"models: [{{name: m, reference: r}}]\nui: {{listen: '127.0.0.1:{port}'}}")
+    command, address = page_command(Path("c.yaml"), config) or pytest.fail("the page is not served")
+    assert address.port == port
+    assert list(command.arguments) == ["ui", "c.yaml", "--listen", f"127.0.0.1:{port}", "--quiet"]
+    with socket.create_server(("127.0.0.1", port)):
+        _, beside = page_command(Path("c.yaml"), config) or pytest.fail("the page is not served")
+        assert beside.port not in (0, port)
+
+
+def test_a_report_holds_all_it_shows_and_asks_nobody(page_site: Site) -> None:
+    for model, version in ((page.MODEL, "1"), (page.HOSTILE, page.HOSTILE)):
+        text = report.html_report(page_site, report.choose(page_site, model, version, None, None))
+        body = re.sub(r"<script>.*?</script>|<style>.*?</style>", "", text, flags=re.DOTALL)
+        assert_only_text(body)
+        assert "default-src &#39;none&#39;" in body
+        for _, attributes in tags_of(body):
+            assert not [name for name in attributes if name.startswith(("on", "hx-")) or name == "style"]
+            assert all(re.match("#|data:", attributes.get(name) or "#") for name in ("src", "href", "action"))
+
+
+def test_a_card_is_told_in_json_and_in_markdown_without_markup(page_site: Site) -> None:
+    at = report.choose(page_site, page.HOSTILE, page.HOSTILE, None, None)
+    card = model_card(page_site, at, ["a limit"])
+    assert msgspec.json.decode(msgspec.json.encode(card), type=ModelCard) == card
+    assert card.limits[0] == "a limit"
+    assert [one.metric for one in card.performance] == ["roc_auc"]
+    text = markdown(card)
+    assert "<img" not in text.replace("\\<img", "")
+    assert text.count("\n## ") + text.startswith("## ") == 1
+
+
+def test_a_report_of_a_replays_files_is_that_of_the_database(page_site: Site, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from support.batches import batch_of
+
+    from monitor.api.access import Access
+    from monitor.api.source import Source
+
+    rows = page.rows()
+    for record in RECORDS.values():
+        if record.file and rows[record.name]:
+            pq.write_table(pa.Table.from_batches([batch_of(record, rows[record.name])]), tmp_path / record.file)
+    references = [batch_of(RECORDS["reference_column"], rows["reference_column"])]
+    source = Source(lambda: replayed(tmp_path, references))
+    site = Site(source=source, config=page_site.config, access=Access(""), now_ms=page_site.now_ms)
+    made = report.html_report(site, report.choose(site, page.MODEL, "1", None, None))
+    source.close()
+    known = report.html_report(page_site, report.choose(page_site, page.MODEL, "1", None, None))
+    for what in ("<h1>.*?</h1>", "data-chart='[^']*'", "<li><div class=.what.><strong>.*?</li>"):
+        assert re.findall(what, made, re.DOTALL) == re.findall(what, known, re.DOTALL) != []
+    with pytest.raises(InputError, match="holds no results"), replayed(tmp_path / "none", references):
+        pass

@@ -1,0 +1,167 @@
+"""What screens make of rows, without a database."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.grid import quantile_grid
+from monitor.api.access import Access
+from monitor.api.charts import distribution_chart
+from monitor.api.queries.profiles import Distribution
+from monitor.api.queries.verdicts import Run
+from monitor.api.rendering import environment
+from monitor.api.views.distribution import LEVELS, bars, pairs, quantiles
+from monitor.api.views.moved import moved_columns
+from monitor.api.wording import clip, column_sentence, model_sentence, rate
+
+COUNTS = st.lists(st.integers(0, 10_000), min_size=3, max_size=40)
+
+
+def numeric(edges: list[float], reference: list[int], live: list[int]) -> Distribution:
+    return Distribution(
+        reference="r", segment="", column="c", kind="numeric", n=sum(live), nulls=0, invalid=0, minimum=None,
+        maximum=None, mean=None, counts=live, frequent_unseen=[], reference_n=sum(reference), reference_nulls=0,
+        edges=edges, categories=[], reference_counts=reference, decile=[],
+    )  # fmt: skip
+
+
+def run(column: str, segment: str = "", *, lasts: bool = True, strength: float = 2.0, first_ms: int = 0) -> Run:
+    return Run(
+        column=column, segment=segment, compare="pinned", reference="r", first_ms=first_ms, end_ms=7_200_000,
+        newest_ms=7_200_000, n_windows=2, n_all=9, lasts=lasts, top_start_ms=0, top_end_ms=3_600_000,
+        strength=strength, direction="up", quantity="mean", before=1.0, after=2.0, method="js", effect=0.2,
+        threshold=0.1, q_value=0.01, n=100,
+    )  # fmt: skip
+
+
+@given(COUNTS, st.data())
+def test_bars_hold_all_that_the_cells_do_and_lie_side_by_side(reference: list[int], data: st.DataObject) -> None:
+    live = data.draw(st.lists(st.integers(0, 10_000), min_size=len(reference), max_size=len(reference)))
+    edges = np.cumsum(
+        data.draw(st.lists(st.floats(1e-6, 100), min_size=len(reference) - 1, max_size=len(reference) - 1))
+    )
+    found = bars(
+        Distribution(
+            **{**_fields(numeric(edges.tolist(), reference, live)), "minimum": edges[0] - 1, "maximum": edges[-1] + 1}
+        )
+    )
+    for name, counts in (("reference", reference), ("live", live)):
+        expected = 1.0 if sum(counts) else 0.0
+        assert sum(getattr(bar, name) for bar in found) == pytest.approx(expected)
+    assert all(one.high == other.low for one, other in itertools.pairwise(found))
+
+
+def _fields(found: Distribution) -> dict[str, object]:
+    return {name: getattr(found, name) for name in found.__struct_fields__}
+
+
+def test_quantiles_are_within_a_cell_of_the_values() -> None:
+    values = np.random.default_rng(5).normal(10, 3, 20_000)
+    edges = quantile_grid(values)
+    live = np.random.default_rng(6).normal(11, 3, 5_000)
+    counts = np.bincount(np.searchsorted(edges, live), minlength=edges.size + 1)
+    found = quantiles(counts.tolist(), edges.tolist(), float(live.min()), float(live.max()))
+    assert found is not None
+    for level, value in zip(LEVELS, found, strict=True):
+        assert abs(np.searchsorted(np.sort(live), value) / live.size - level) < 0.01
+
+
+def test_new_and_gone_categories_are_named() -> None:
+    found = numeric([], [60, 40, 0, 0], [90, 0, 0, 10])
+    found = Distribution(
+        **{**_fields(found), "kind": "categorical", "categories": ["a", "b"], "frequent_unseen": ["z"]}
+    )
+    assert [(one.name, one.note) for one in pairs(found)] == [
+        ("a", ""),
+        ("b", "gone"),
+        ("not in the reference: z", "new"),
+    ]
+    assert distribution_chart(found)["kind"] == "pairs"
+
+
+def test_what_goes_on_is_told_before_what_is_over_and_all_rows_before_segments() -> None:
+    found = moved_columns(
+        [
+            run("a", "x=1", strength=9.0),
+            run("a", strength=2.0),
+            run("b", strength=3.0),
+            run("c", strength=99, lasts=False),
+            run("d", "x=1"),
+        ]
+    )
+    assert [(one.top.column, one.top.segment) for one in found] == [("b", ""), ("a", ""), ("d", "x=1"), ("c", "")]
+    assert [other.segment for other in found[1].others] == ["x=1"]
+
+
+def test_the_first_line_says_what_moved_since_when_and_what_labels_say() -> None:
+    one = model_sentence("m v3", [run("a"), run("b"), run("@score")], [], has_labels=True)
+    assert one == "m v3: since 1970-01-01, 2 inputs moved (a, b), the score moved too; labels show no loss."
+    quiet = model_sentence("m v3", [], [], has_labels=False)
+    assert quiet == (
+        "m v3: nothing differs from the reference in the newest window; no labels came, so the loss is not known."
+    )
+    lost = model_sentence("m", [run("@loss")], [], has_labels=True)
+    assert "labels show a loss that is up: mean 1 → 2" in lost
+
+
+def test_a_columns_first_line_says_where_and_how_much_lies_beyond() -> None:
+    assert column_sentence("temp", [run("temp")], 0.18) == (
+        "temp: mean 1 → 2 (up) in all rows, since 1970-01-01, 18 % of rows beyond the reference's range; "
+        "2 times the smallest effect that counts."
+    )
+    assert "in o=E only" in column_sentence("temp", [run("temp", "o=E")], None)
+    assert column_sentence("temp", [], None) == "temp: as in the reference."
+
+
+@pytest.mark.parametrize(
+    ("a_minute", "words"), [(900.0, "900 events/min"), (0.5, "30 events/h"), (0.0, "0 events/day")]
+)
+def test_a_rate_is_told_in_a_unit_that_fits(a_minute: float, words: str) -> None:
+    assert rate(a_minute) == words
+
+
+@given(st.text())
+def test_what_is_shown_of_a_name_draws_on_one_line_in_one_direction(name: str) -> None:
+    shown = clip(name, 50)
+    assert not re.search("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]", shown)
+    assert len(shown) < 90
+
+
+@pytest.mark.parametrize("value", ["<b>", "'", '"', "&", "</script>"])
+def test_charts_lie_in_an_attribute_that_nothing_leaves(value: str) -> None:
+    text = environment().from_string("<p data-chart='{{ x|tojson }}'></p>").render(x={"name": value})
+    assert re.fullmatch("<p data-chart='[^'<>]*'></p>", text)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:80", "localhost", "[::1]:8642", "LOCALHOST:1"])
+def test_this_machine_is_let_in_without_a_token(host: str) -> None:
+    assert Access("").lets_in(host=host, authorization="", cookie="")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.", "[", "10.0.0.1"])
+def test_a_name_that_leads_here_from_elsewhere_is_not(host: str) -> None:
+    assert not Access("").lets_in(host=host, authorization="", cookie="")
+
+
+def test_with_a_token_only_those_who_know_it_are_let_in() -> None:
+    access = Access("secret-secret-secret")
+    known = {"host": "10.0.0.1", "authorization": "Bearer secret-secret-secret", "cookie": ""}
+    assert access.lets_in(**known)
+    assert access.lets_in(host="10.0.0.1", authorization="", cookie=access.cookie)
+    for wrong in ("", "Bearer", "Bearer ", "Bearer secret", "Basic secret-secret-secret", "Bearer ü"):
+        assert not access.lets_in(**{**known, "authorization": wrong})
+    assert not access.lets_in(host="127.0.0.1", authorization="", cookie="")
+    assert "secret" not in access.cookie
+    assert Access("another-another-another").cookie != access.cookie
+
+
+def test_a_form_of_another_site_changes_nothing() -> None:
+    access = Access("")
+    mine = {"host": "127.0.0.1:1", "origin": "http://127.0.0.1:1", "form_token": access.form_token}
+    assert access.may_change(**mine)
+    assert not access.may_change(**{**mine, "origin": "http://evil.example"})
+    assert not access.may_change(**{**mine, "form_token": Access("").form_token})
