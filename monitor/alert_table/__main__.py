@@ -17,11 +17,9 @@ _FOLDER: Final = Path(".build/alerts")
 _SOURCES: Final = (
     "detectors/*.py",
     "detectors/methods/*.py",
-    "monitor/alert_table/rounds.py",
-    "monitor/alert_table/rules.py",
-    "monitor/alert_table/streams.py",
-    "monitor/decisions/*.py",
-    "monitor/verdicts/worlds.py",
+    *(f"monitor/alert_table/{name}.py" for name in ("rounds", "rules", "streams")),
+    *(f"monitor/decisions/{name}.py" for name in ("calibration", "decide", "finding", "gather", "screening", "track")),
+    *(f"monitor/verdicts/{name}.py" for name in ("peers", "references", "worlds")),
 )
 """What results depend on; a round that was run before of the same source is not run again."""
 
