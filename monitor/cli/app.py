@@ -179,6 +179,29 @@ def calibrate(
 
 
 @app.command()
+def diagnose(
+    config: ConfigArgument,
+    model: Annotated[str, typer.Option(help="Which model, when the configuration has several.")] = "",
+    since: Annotated[str, typer.Option(help="First day or time, such as 2026-03-01; default: all, or 30 days.")] = "",
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="The folder that `driftline replay` wrote; default: ask a destination."),
+    ] = None,
+    destination: Annotated[
+        str, typer.Option(metavar="NAME", help="Which destination to ask, if several can answer.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """The metric dropped, why? Data, inputs, predictions, performance, relation, in this order, and what to do.
+
+    Example: driftline diagnose driftline.yaml --scores march/ --since 2026-03-01
+    """
+    from monitor.cli.diagnose import run_diagnosis
+
+    run_diagnosis(config, model, since=since, scores=scores, destination=destination, as_json=as_json)
+
+
+@app.command()
 def up(
     config: ConfigArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The embedded broker's port; 0 takes a free one.")] = 9092,
