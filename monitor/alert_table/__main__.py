@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from monitor.alert_table.awake import awake_round
 from monitor.alert_table.report import Results, page
-from monitor.alert_table.rounds import awake_round, quiet_round
+from monitor.alert_table.rounds import quiet_round
 from monitor.alert_table.streams import WORLDS
 from monitor.verdicts.kept import Kept
 from monitor.verdicts.run import rounds
@@ -17,7 +18,7 @@ _FOLDER: Final = Path(".build/alerts")
 _SOURCES: Final = (
     "detectors/*.py",
     "detectors/methods/*.py",
-    *(f"monitor/alert_table/{name}.py" for name in ("rounds", "rules", "streams")),
+    *(f"monitor/alert_table/{name}.py" for name in ("awake", "rounds", "rules", "streams")),
     *(f"monitor/decisions/{name}.py" for name in ("calibration", "decide", "finding", "gather", "screening", "track")),
     *(f"monitor/verdicts/{name}.py" for name in ("peers", "references", "worlds")),
 )
@@ -27,8 +28,12 @@ _SOURCES: Final = (
 def main(arguments: Sequence[str]) -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(prog="python -m monitor.alert_table", description=__doc__)
-    parser.add_argument("--streams", type=int, default=200, help="that do not change, of all kinds; default %(default)s")
+    parser.add_argument(
+        "--streams", type=int, default=200, help="that do not change, of all kinds; default %(default)s"
+    )
     parser.add_argument("--a-reference", type=int, default=25, help="of these on one reference; default %(default)s")
+    parser.add_argument("--weeks", type=int, default=8, help="of judged windows a reference; default %(default)s")
+    parser.add_argument("--calibration-weeks", type=int, default=4, help="to calibrate on; default %(default)s")
     parser.add_argument("--tries", type=int, default=40, help="of each change; default %(default)s")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=Path("docs/alerts-simulation.md"))
@@ -42,13 +47,15 @@ def main(arguments: Sequence[str]) -> None:
     )
     _say("unchanged streams")
     tasks = [
-        (world, (options.seed, place, number), options.a_reference)
+        (world, (options.seed, place, number), options.a_reference, options.weeks, options.calibration_weeks)
         for number in range(n_references)
         for place, world in enumerate(WORLDS)
     ]
     quiet = rounds(quiet_round, tasks, kept=keep)
     found = Results(
         seed=options.seed,
+        weeks=options.weeks,
+        calibration_weeks=options.calibration_weeks,
         quiet={world: [one for task, one in zip(tasks, quiet, strict=True) if task[0] == world] for world in WORLDS},
         awake=awake,
     )

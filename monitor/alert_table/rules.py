@@ -70,7 +70,7 @@ def _shares(rows: Rows, bins: Sequence[Floats]) -> list[Floats]:
     counts: list[Any] = []
     for own, edges in zip(rows.numeric, bins, strict=True):
         values = own[~np.isnan(own)]
-        # What lies outside of the reference's bins is in none, as NannyML has it: its share is left over, in a bin more.
+        # What lies outside of the reference's bins is in a bin more.
         inside = np.histogram(values, edges)[0]
         counts.append(np.append(inside, values.size - inside.sum()))
     for row, ranks in enumerate(rows.categories):

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from monitor.cli.progress import results
 from monitor.cli.reference import chosen_model
-from monitor.cli.stored import from_destination, from_folder, instant_of
+from monitor.cli.stored import from_destination, from_folder, instant_of, quoted
 from monitor.config.load import load
 from monitor.decisions.decide import Policy
 from monitor.decisions.diagnosis import Diagnosis, Stored, diagnose
@@ -62,7 +62,11 @@ def run_diagnosis(
             rejects = _rejects_of(source, model.name, since_ms)
         found = diagnose(policy, _stored(policy, batches, rejects), since_ms)
     if not found.n_windows:
-        hint = "leave out --since, or give an earlier one" if since else "is the model's name right, and has a window closed?"
+        hint = (
+            "leave out --since, or give an earlier one"
+            if since
+            else "is the model's name right, and has a window closed?"
+        )
         raise InputError(f"no window of {model.name} is stored in that time", hint=hint)
     console = results()
     if as_json:
@@ -155,10 +159,10 @@ def _rejects_in(path: Path, model: str) -> dict[str, int]:
 def _rejects_of(source: "Queryable", model: str, since_ms: int | None) -> dict[str, int]:
     from monitor.cli.query import ask
 
-    text = model.replace("\\", "\\\\").replace("'", "\\'")
-    since = f"fromUnixTimestamp64Milli(toInt64({since_ms}))" if since_ms is not None else f"now() - toIntervalDay({DAYS})"
-    statement = (
-        f"SELECT reason, count() AS n FROM rejects_latest WHERE model IN ('', '{text}') AND time > {since} GROUP BY reason"  # noqa: S608 - escaped
+    since = (
+        f"fromUnixTimestamp64Milli(toInt64({since_ms}))" if since_ms is not None else f"now() - toIntervalDay({DAYS})"
     )
+    where = f"model IN ('', {quoted(model)}) AND time > {since}"
+    statement = f"SELECT reason, count() AS n FROM rejects_latest WHERE {where} GROUP BY reason"  # noqa: S608 - quoted
     rows = [msgspec.json.decode(line) for line in ask(source, statement, "json").splitlines() if line.strip()]
     return {row["reason"]: int(row["n"]) for row in rows}

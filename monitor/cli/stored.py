@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sinks.destination import Queryable
 
 
-def from_folder(folder: Path, names: Sequence[str], config_path: Path, optional: Sequence[str] = ()) -> list[pa.RecordBatch]:
+def from_folder(
+    folder: Path, names: Sequence[str], config_path: Path, optional: Sequence[str] = ()
+) -> list[pa.RecordBatch]:
     """The records of these names that a replay wrote; of `optional` those that are there.
 
     Raises `InputError` where a file is none of this release's.
@@ -49,21 +51,27 @@ def from_destination(
     """The last revisions of the rows of a model whose windows end after `since_ms`; None: of its last `days`."""
     from monitor.cli.query import ask
 
-    text = model.replace("\\", "\\\\").replace("'", "\\'")
+    text = quoted(model)
     since = (
         f"fromUnixTimestamp64Milli(toInt64({since_ms}))"
         if since_ms is not None
-        else f"(SELECT max(window_end) FROM windows_latest WHERE model = '{text}') - toIntervalDay({days})"
+        else f"(SELECT max(window_end) FROM windows_latest WHERE model = {text}) - toIntervalDay({days})"  # noqa: S608 - quoted
     )
     batches = []
     for name in names:
         record = RECORDS[name]
         fields = ", ".join(_selected(field.name, of_time=field.name.endswith("_ms")) for field in record.fields)
-        statement = f"SELECT {fields} FROM {record.table}_latest WHERE model = '{text}' AND window_end > {since}"  # noqa: S608 - escaped
+        statement = f"SELECT {fields} FROM {record.table}_latest WHERE model = {text} AND window_end > {since}"  # noqa: S608 - quoted
         rows = [msgspec.json.decode(line) for line in ask(source, statement, "json").splitlines() if line.strip()]
         if rows:
             batches.append(_batch(record, rows))
     return batches
+
+
+def quoted(text: str) -> str:
+    """A literal of ClickHouse's SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def instant_of(text: str, option: str) -> int | None:

@@ -117,20 +117,20 @@ def blocks_of(windows: Iterable[ClosedWindow], pane_ms: int, length_ms: int | No
     if not ordered:
         return Blocks(length_ms=pane_ms, name="window", parts=())
     first_ms, span_ms = ordered[0].start_ms, ordered[-1].end_ms - ordered[0].start_ms
-    lengths = [(7 * DAY_MS, "week"), (DAY_MS, "day")] if length_ms is None else [(length_ms, "part")]
-    for wanted, name in lengths:
-        own_ms = -(-wanted // pane_ms) * pane_ms
-        if own_ms > pane_ms and (length_ms is not None or span_ms >= FEWEST_BLOCKS * own_ms):
+    lengths = {"week": 7 * DAY_MS, "day": DAY_MS} if length_ms is None else {"part": length_ms}
+    own_ms, block = pane_ms, "window"
+    for name, wanted in lengths.items():
+        in_panes = -(-wanted // pane_ms) * pane_ms
+        if in_panes > pane_ms and (length_ms is not None or span_ms >= FEWEST_BLOCKS * in_panes):
+            own_ms, block = in_panes, name
             break
-    else:
-        own_ms, name = pane_ms, "window"
     groups = [tuple(own) for _, own in groupby(ordered, key=lambda one: one.end_ms)]
     parts = []
     for number, of_block in groupby(groups, key=lambda own: (own[0].start_ms - first_ms) // own_ms):
         part = tuple(tuple(_moved_by(one, -first_ms - number * own_ms) for one in own) for own in of_block)
         if 2 * len(part) * pane_ms >= own_ms:
             parts.append(part)
-    return Blocks(length_ms=own_ms, name=name, parts=tuple(parts))
+    return Blocks(length_ms=own_ms, name=block, parts=tuple(parts))
 
 
 def month(blocks: Blocks, chosen: Iterable[int], start_ms: int = 0) -> Iterator[Group]:
@@ -256,4 +256,6 @@ def _names(alert: Alert, column: str) -> bool:
 
 
 def _moved_by(window: ClosedWindow, by_ms: int) -> ClosedWindow:
-    return msgspec.structs.replace(window, start_ms=window.start_ms + by_ms, end_ms=window.end_ms + by_ms, n_events=None)
+    return msgspec.structs.replace(
+        window, start_ms=window.start_ms + by_ms, end_ms=window.end_ms + by_ms, n_events=None
+    )

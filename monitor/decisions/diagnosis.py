@@ -1,8 +1,8 @@
-"""The metric dropped, why? From what is stored of a model to findings, in the order in which an engineer would ask. Pure.
+"""The metric dropped, why? From what is stored to findings, in the order in which an engineer asks. Pure.
 
-Did events come, and are the data whole? Did inputs move, or is it the season? Did predictions? Did performance fall, and
-does the relation of inputs and labels explain it? Since when? What moved is what the alert policy finds in the windows
-(`monitor.decisions.decide`), not what single windows say; its sentences are those of the alerts.
+Did events come, and are the data whole? Did inputs move, or is it the season? Did predictions? Did performance fall,
+and does the relation of inputs and labels explain it? Since when? What moved is what the alert policy finds in the
+windows (`monitor.decisions.decide`), not what single windows say; its sentences are those of the alerts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -259,11 +259,7 @@ def _advice(
         onsets.append(measured.since_ms)
     if concept is not None or (lost and relation is not None and relation.changed):
         since_ms = concept.onset_ms if concept is not None else min(onsets)
-        because = (
-            concept.recommendation
-            if concept is not None
-            else to_do("concept_drift", since_ms=since_ms)
-        )
+        because = concept.recommendation if concept is not None else to_do("concept_drift", since_ms=since_ms)
         return "retrain", because, since_ms
     moved = [by_cause[cause] for cause in (*INPUTS, "prediction_drift") if cause in by_cause]
     if lost:
@@ -271,7 +267,7 @@ def _advice(
         why = (
             "Inputs moved to where the model is weaker"
             if moved
-            else "Labels show a loss that neither inputs nor relation explain: see failing subgroups in performance_parts"
+            else "Labels show a loss that neither inputs nor relation explain: see subgroups in performance_parts"
         )
         return "retrain", f"{why}; retrain on data since {instant(since_ms)}.", since_ms
     if moved and rhythm:

@@ -1,4 +1,4 @@
-"""Whether a model got worse, and whether its relation changed, from rows of `performance` and `performance_part`. Pure."""
+"""Whether a model got worse, and its relation changed, from rows of `performance` and `performance_part`. Pure."""
 
 import math
 from collections.abc import Sequence

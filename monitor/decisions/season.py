@@ -38,13 +38,16 @@ def seasonal_columns(
         own = sum(beside.values()) / max(len(beside), 1)
         if share > 0.0 and own <= 0.2 * share:
             return (
-                f"It is the season: {safe(column.column)} drifted in {100 * share:.0f} % of the windows beside the whole "
-                f"reference, and in {100 * own:.0f} % beside the same season."
+                f"It is the season: {safe(column.column)} drifted in {100 * share:.0f} % of the windows beside the "
+                f"whole reference, and in {100 * own:.0f} % beside the same season."
             )
         return ""
     if pane_ms > _DAY_MS or not 1.0 - _MOST <= share <= _MOST:
         return ""
-    slots = {"hour of the day": lambda ms: ms // _HOUR_MS % 24, "day of the week": lambda ms: (ms // _DAY_MS + _MONDAY) % 7}
+    slots = {
+        "hour of the day": lambda ms: ms // _HOUR_MS % 24,
+        "day of the week": lambda ms: (ms // _DAY_MS + _MONDAY) % 7,
+    }
     for name, slot_of in slots.items():
         if name == "hour of the day" and pane_ms >= _DAY_MS:
             continue

@@ -103,9 +103,7 @@ def column_names(rows: Rows) -> tuple[list[str], list[str]]:
     """Of the numeric and of the categorical columns; those of a second draw end in ", 2"."""
 
     def repeated(own: Sequence[str], n: int) -> list[str]:
-        return [
-            name if not copy else f"{name}, {copy + 1}" for copy in range(n // len(own)) for name in own
-        ]
+        return [name if not copy else f"{name}, {copy + 1}" for copy in range(n // len(own)) for name in own]
 
     return repeated(COLUMNS[:N_NUMERIC], rows.numeric.shape[0]), repeated(COLUMNS[N_NUMERIC:], rows.categories.shape[0])
 

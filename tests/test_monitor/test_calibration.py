@@ -36,9 +36,7 @@ def test_blocks_are_weeks_where_there_are_four_and_else_days() -> None:
     assert blocks_of(stream(1, 28), DAY_MS).name == "week"
     short = blocks_of(stream(1, 27), DAY_MS)
     assert (short.name, short.length_ms, len(short.parts)) == ("window", DAY_MS, 27)
-    hours = [
-        msgspec.structs.replace(day(0), start_ms=n * HOUR_MS, end_ms=(n + 1) * HOUR_MS) for n in range(5 * 24 + 7)
-    ]
+    hours = [msgspec.structs.replace(day(0), start_ms=n * HOUR_MS, end_ms=(n + 1) * HOUR_MS) for n in range(5 * 24 + 7)]
     blocks = blocks_of(hours, HOUR_MS)
     assert (blocks.name, len(blocks.parts), blocks.n_windows) == ("day", 5, 120), "the part of the sixth is left out"
 

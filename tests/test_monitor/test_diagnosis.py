@@ -123,7 +123,9 @@ def test_drift_that_comes_each_weekend_or_is_none_beside_the_season_is_the_seaso
 
 
 def test_a_subgroup_is_named() -> None:
-    found = diagnose(POLICY, Stored(windows=[msgspec.structs.replace(one, n_segments=20) for one in history(cell("x", "s=a"))]))
+    found = diagnose(
+        POLICY, Stored(windows=[msgspec.structs.replace(one, n_segments=20) for one in history(cell("x", "s=a"))])
+    )
     assert found.steps[2].answer == "yes"
     assert "s=a" in found.steps[2].sentences[0]
 
@@ -142,8 +144,10 @@ def test_without_any_window_nothing_is_known() -> None:
     assert found.action == "nothing"
 
 
-@pytest.mark.parametrize(("metric", "value", "worse"), [("roc_auc", 0.7, True), ("log_loss", 0.9, True), ("log_loss", 0.7, False)])
-def test_worse_knows_the_direction_of_its_metric(metric: str, value: float, worse: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("metric", "value", "worse"), [("roc_auc", 0.7, True), ("log_loss", 0.9, True), ("log_loss", 0.7, False)]
+)
+def test_worse_knows_the_direction_of_its_metric(metric: str, value: float, worse: bool) -> None:
     assert auc(0, value, metric=metric).worse is worse
     assert not auc(0, value, metric=metric, reference_value=math.nan).worse
 
