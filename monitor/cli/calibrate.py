@@ -310,8 +310,8 @@ def _next(result: Calibration, config_path: Path, *, seasonal: bool) -> str:
     if not seasonal and result.window_ms < 7 * _DAY_MS:
         return (
             "No level keeps the budget: these windows drift again and again. If they follow the day and the week, "
-            f"write {where}: compare: [{{season: hour_of_week}}], build the reference from four weeks or more, and calibrate "
-            "again; else the data is not quiet."
+            f"write {where}: compare: [{{season: hour_of_week}}], build the reference from four weeks or more, and "
+            "calibrate again; else the data is not quiet."
         )
     return (
         "No level keeps the budget: the data is not quiet, or the reference is not like it. Build the reference from "

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from monitor.config import forms
 from monitor.errors import InputError
 from sinks.records import RECORDS, Record
+from sinks.records.record import Field
 from sinks.records.wire import plain
 from sinks.settings import FormError
 
@@ -50,6 +51,7 @@ def from_destination(
 ) -> list[pa.RecordBatch]:
     """The last revisions of the rows of a model whose windows end after `since_ms`; None: of its last `days`."""
     from monitor.cli.query import ask
+    from sinks.clickhouse.ddl import column_name, latest
 
     text = quoted(model)
     since = (
@@ -60,8 +62,8 @@ def from_destination(
     batches = []
     for name in names:
         record = RECORDS[name]
-        fields = ", ".join(_selected(field.name, of_time=field.name.endswith("_ms")) for field in record.fields)
-        statement = f"SELECT {fields} FROM {record.table}_latest WHERE model = {text} AND window_end > {since}"  # noqa: S608 - quoted
+        fields = ", ".join(_selected(field, column_name(field)) for field in record.fields)
+        statement = f"SELECT {fields} FROM {latest(record)} WHERE model = {text} AND window_end > {since}"  # noqa: S608 - quoted
         rows = [msgspec.json.decode(line) for line in ask(source, statement, "json").splitlines() if line.strip()]
         if rows:
             batches.append(_batch(record, rows))
@@ -86,8 +88,8 @@ def instant_of(text: str, option: str) -> int | None:
         ) from None
 
 
-def _selected(name: str, *, of_time: bool) -> str:
-    return f"toUnixTimestamp64Milli({name.removesuffix('_ms')}) AS {name}" if of_time else f"`{name}`"
+def _selected(field: Field, column: str) -> str:
+    return f"toUnixTimestamp64Milli({column}) AS {field.name}" if field.is_time else f"`{column}` AS {field.name}"
 
 
 def _batch(record: Record, rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
