@@ -12,7 +12,7 @@ ARGS ?=
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: venv demo test test-long check bench verdicts detectors records screenshots help
+.PHONY: venv demo test test-long check bench verdicts detectors alerts records screenshots help
 
 venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
 
@@ -39,6 +39,9 @@ verdicts: $(STAMP)  ## simulate what verdicts are worth: docs/verdicts.md
 
 detectors: $(STAMP)  ## simulate what sequential detectors are worth: docs/detectors.md
 	$(BIN)/python -m monitor.detector_table $(ARGS)
+
+alerts: $(STAMP)  ## simulate what alerts are worth: docs/alerts-simulation.md, some hours for all of it
+	$(BIN)/python -m monitor.alert_table $(ARGS)
 
 records: $(STAMP)  ## after a change in sinks/records: the documentation, JSON Schemas, and a draft of ClickHouse's next migration
 	$(BIN)/python -m sinks.records > docs/records.md

@@ -268,6 +268,47 @@ def retraining_list(
 
 
 @app.command()
+def calibrate(
+    config: ConfigArgument,
+    data: Annotated[Path, typer.Option(help="Predictions of a quiet period: the reference's own, or any other.")],
+    model: Annotated[str, typer.Option(help="Which model, when the configuration has several.")] = "",
+    months: Annotated[int, typer.Option(min=15, max=3_000, help="How many months are drawn from the period.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the resampling: the same seed tells the same.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Say how many false alarms the alert policy gives on quiet data, what keeps its budget, and what it would find.
+
+    Example: driftline calibrate driftline.yaml --data january.parquet
+    """
+    from monitor.cli.calibrate import calibrate as start
+
+    start(config, data, model_name=model, seed=seed, months=months, as_json=as_json)
+
+
+@app.command()
+def diagnose(
+    config: ConfigArgument,
+    model: Annotated[str, typer.Option(help="Which model, when the configuration has several.")] = "",
+    since: Annotated[str, typer.Option(help="First day or time, such as 2026-03-01; default: all, or 30 days.")] = "",
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="The folder that `driftline replay` wrote; default: ask a destination."),
+    ] = None,
+    destination: Annotated[
+        str, typer.Option(metavar="NAME", help="Which destination to ask, if several can answer.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """The metric dropped, why? Data, inputs, predictions, performance, relation, in this order, and what to do.
+
+    Example: driftline diagnose driftline.yaml --scores march/ --since 2026-03-01
+    """
+    from monitor.cli.diagnose import run_diagnosis
+
+    run_diagnosis(config, model, since=since, scores=scores, destination=destination, as_json=as_json)
+
+
+@app.command()
 def up(
     config: ConfigArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The embedded broker's port; 0 takes a free one.")] = 9092,

@@ -5,39 +5,40 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.progress import results
-from monitor.config import forms
+from monitor.cli.query import asked
+from monitor.cli.stored import from_destination, from_folder, instant_of
 from monitor.config.load import load, load_policy
 from monitor.config.schema import Config, Model
 from monitor.decisions.backtest import Backtest, backtest, timeline
 from monitor.decisions.decide import Policy
 from monitor.decisions.stage import policy_of
 from monitor.decisions.words import safe
-from monitor.errors import InputError
 from monitor.wording import counted, instant
-from sinks.records import RECORDS
-from sinks.settings import FormError
 
 _AS_CONFIGURED: Final = "as configured"
 _DATABASE: Final = "clickhouse"
+_ALL_DAYS: Final = 36_500
 
 
 def run_backtest(config_path: Path, scores: str, *, since: str, until: str, policy: Path | None, as_json: bool) -> None:
     """Run the configured policy, and that of a file, over a folder that `driftline replay` wrote, or over what the
     database holds: `clickhouse`."""
     config = load(config_path)
-    since_ms, until_ms = _instant(since, "--since"), _instant(until, "--until")
+    since_ms, until_ms = instant_of(since, "--since"), instant_of(until, "--until")
+    names = ("drift_verdict", "window", "performance")
     if scores == _DATABASE:
-        from monitor.cli.stored import stored_batches
-
-        batches = stored_batches(config_path, since_ms=since_ms, until_ms=until_ms)
+        with asked(config) as source:
+            batches = [
+                batch
+                for model in config.models
+                for batch in from_destination(source, names, model.name, since_ms, _ALL_DAYS)
+            ]
     else:
-        batches = _read(Path(scores), config_path)
+        batches = from_folder(Path(scores), names, config_path, optional=("performance",))
     runs = [backtest(_AS_CONFIGURED, _policies(config), batches, since_ms=since_ms, until_ms=until_ms)]
     if policy is not None:
         other = load_policy(policy)
@@ -56,39 +57,6 @@ def run_backtest(config_path: Path, scores: str, *, since: str, until: str, poli
 def _policies(config: Config) -> list[Policy]:
     models: Sequence[Model] = config.models
     return [policy_of(model) for model in models]
-
-
-def _read(scores: Path, config_path: Path) -> list[pa.RecordBatch]:
-    hint = f"driftline replay {config_path} --predictions FILE --out {scores} writes it"
-    batches: list[pa.RecordBatch] = []
-    for name in ("drift_verdict", "window", "performance"):
-        record = RECORDS.get(name)
-        if record is None or not record.file:
-            continue
-        path = scores / record.file
-        if name == "performance" and not path.exists():
-            continue
-        try:
-            table = pq.read_table(path)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path} cannot be read as the Parquet file of a replay", hint=hint) from error
-        missing = [field.name for field in record.fields if field.name not in table.column_names]
-        if missing:
-            raise InputError(f"{path} lacks {', '.join(missing)}: another release wrote it", hint=hint)
-        schema = record.schema
-        batches += table.select(schema.names).cast(schema).to_batches()
-    return batches
-
-
-def _instant(text: str, option: str) -> int | None:
-    if not text:
-        return None
-    try:
-        return forms.instant(text)
-    except FormError:
-        raise InputError(
-            f"{option} is no time", hint=f"give a day, {option} 2026-03-01, or a time with its offset"
-        ) from None
 
 
 def _show(console: Console, runs: Sequence[Backtest], config_path: Path) -> None:

@@ -20,7 +20,7 @@ from monitor.wording import counted
 
 def build(config_path: Path, data: Path, version: str, model_name: str, labels: Path | None = None) -> None:
     """Build one model's reference, write it where the configuration says, and show what was inferred."""
-    model = _chosen(load(config_path), model_name)
+    model = chosen_model(load(config_path), model_name)
     with bar("building the reference") as show:
         built = build_reference(
             model, data, version=version, labels=labels, progress=lambda _what, fraction: show(fraction)
@@ -32,7 +32,8 @@ def build(config_path: Path, data: Path, version: str, model_name: str, labels: 
     show_built(results(), model, built, digest)
 
 
-def _chosen(config: Config, name: str) -> Model:
+def chosen_model(config: Config, name: str) -> Model:
+    """The model of this name, or the only one. Raises `InputError` where that is not one."""
     models = {model.name: model for model in config.models}
     if not name and len(models) == 1:
         return next(iter(models.values()))

@@ -1,61 +1,104 @@
-"""The rows that a backtest needs, out of a database that answers statements."""
+"""What is stored of results, as batches of their records: the folder that a replay wrote, or a destination."""
 
-from io import BytesIO
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from monitor.cli.query import ask, asked
-from monitor.config.load import load
+from monitor.config import forms
 from monitor.errors import InputError
-from sinks.clickhouse.ddl import column_name, latest
-from sinks.records import RECORDS
-from sinks.records.record import Record
+from sinks.records import RECORDS, Record
+from sinks.records.record import Field
+from sinks.records.wire import plain
+from sinks.settings import FormError
 
-NEEDED: Final = ("drift_verdict", "window", "performance")
+if TYPE_CHECKING:
+    from sinks.destination import Queryable
 
 
-def stored_batches(
-    config_path: Path, *, destination: str = "", since_ms: int | None = None, until_ms: int | None = None
+def from_folder(
+    folder: Path, names: Sequence[str], config_path: Path, optional: Sequence[str] = ()
 ) -> list[pa.RecordBatch]:
-    """The last revisions of the windows that lie in `[since_ms, until_ms)`; None: all.
+    """The records of these names that a replay wrote; of `optional` those that are there.
 
-    Raises `InputError` where no destination answers, or it answers in another form.
+    Raises `InputError` where a file is none of this release's.
     """
+    hint = f"driftline replay {config_path} --predictions FILE --out {folder} writes it"
     batches: list[pa.RecordBatch] = []
-    with asked(load(config_path), destination) as source:
-        for record in map(RECORDS.__getitem__, NEEDED):
-            answer = ask(source, statement(record, since_ms, until_ms), "parquet")
-            batches += _batches(record, answer)
+    for name in names:
+        record = RECORDS[name]
+        path = folder / record.file
+        if name in optional and not path.exists():
+            continue
+        try:
+            table = pq.read_table(path)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{path} cannot be read as the Parquet file of a replay", hint=hint) from error
+        missing = [field.name for field in record.fields if field.name not in table.column_names]
+        if missing:
+            raise InputError(f"{path} lacks {', '.join(missing)}: another release wrote it", hint=hint)
+        schema = record.schema
+        batches += table.select(schema.names).cast(schema).to_batches()
     return batches
 
 
-def statement(record: Record, since_ms: int | None, until_ms: int | None) -> str:
-    """What asks for a record's rows, under the names that its fields have."""
-    columns = [
-        f"toUnixTimestamp64Milli(`{column_name(field)}`) AS `{field.name}`" if field.is_time else f"`{field.name}`"
-        for field in record.fields
-    ]
-    bounds = [] if since_ms is None else [f"window_start >= fromUnixTimestamp64Milli({since_ms})"]
-    bounds += [] if until_ms is None else [f"window_end <= fromUnixTimestamp64Milli({until_ms})"]
-    where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
-    return f"SELECT {', '.join(columns)} FROM {latest(record)}{where}"  # noqa: S608 - names of ours, and numbers
+def from_destination(
+    source: "Queryable", names: Sequence[str], model: str, since_ms: int | None, days: int
+) -> list[pa.RecordBatch]:
+    """The last revisions of the rows of a model whose windows end after `since_ms`; None: of its last `days`."""
+    from monitor.cli.query import ask
+    from sinks.clickhouse.ddl import column_name, latest
+
+    text = quoted(model)
+    since = (
+        f"fromUnixTimestamp64Milli(toInt64({since_ms}))"
+        if since_ms is not None
+        else f"(SELECT max(window_end) FROM windows_latest WHERE model = {text}) - toIntervalDay({days})"  # noqa: S608 - quoted
+    )
+    batches = []
+    for name in names:
+        record = RECORDS[name]
+        fields = ", ".join(_selected(field, column_name(field)) for field in record.fields)
+        statement = f"SELECT {fields} FROM {latest(record)} WHERE model = {text} AND window_end > {since}"  # noqa: S608 - quoted
+        rows = [msgspec.json.decode(line) for line in ask(source, statement, "json").splitlines() if line.strip()]
+        if rows:
+            batches.append(_batch(record, rows))
+    return batches
 
 
-def _batches(record: Record, answer: bytes) -> list[pa.RecordBatch]:
-    if not answer:
-        return []
+def quoted(text: str) -> str:
+    """A literal of ClickHouse's SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def instant_of(text: str, option: str) -> int | None:
+    """The time that an option gives; None of none."""
+    if not text:
+        return None
     try:
-        table = pq.read_table(BytesIO(answer)).select(record.schema.names)
-        arrays = [_as(table.column(field.name), field.type) for field in record.schema]
-        return pa.Table.from_arrays(arrays, schema=record.schema).to_batches()
-    except (pa.ArrowException, KeyError) as error:
-        raise InputError(f"{latest(record)} is of another release: {error}", hint="driftline migrate CONFIG") from error
+        return forms.instant(text)
+    except FormError:
+        raise InputError(
+            f"{option} is no time", hint=f"give a day, {option} 2026-03-01, or a time with its offset"
+        ) from None
 
 
-def _as(column: pa.ChunkedArray[Any], kind: pa.DataType) -> pa.ChunkedArray[Any]:
-    if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(column.type):
-        return column.cast(kind.value_type).dictionary_encode().cast(kind)
-    return column.cast(kind)
+def _selected(field: Field, column: str) -> str:
+    return f"toUnixTimestamp64Milli({column}) AS {field.name}" if field.is_time else f"`{column}` AS {field.name}"
+
+
+def _batch(record: Record, rows: Sequence[dict[str, Any]]) -> pa.RecordBatch:
+    arrays = []
+    for field in record.fields:
+        values = [row[field.name] for row in rows]
+        if pa.types.is_floating(field.type):
+            values = [math.nan if value is None else float(value) for value in values]
+        elif pa.types.is_integer(field.type):
+            values = [int(value) for value in values]
+        arrays.append(pa.array(values, plain(field.type)).cast(field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=record.schema)

@@ -52,6 +52,9 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     false_alarms: Annotated[Rate, Meta(extra={"form": "rate"})] = Rate(n=1, per_ms=30 * _DAY_MS)
     """What the model's columns and segments together may raise on unchanged data, on average."""
+    calibration: Annotated[float, Meta(ge=1, le=1_000_000)] = 1.0
+    """How many times the evidence that `false_alarms` asks for an alert wants: what `driftline calibrate` finds where
+    the model's windows say more than they should."""
     raise_when: Annotated[RaiseRule, Meta(extra={"form": "raise"})] = field(name="raise", default=RaiseRule())
     """``budget``: by `false_alarms`. ``verdicts, 2 of 3``: where a column drifted in so many of its last windows."""
     resolve_after_ms: Duration = field(name="resolve_after", default=_DAY_MS)

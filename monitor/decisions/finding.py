@@ -91,6 +91,7 @@ def findings(
     silenced: (cause, segment, column) that raise nothing now.
     """
     level = DETECTOR.level(budget_ms=settings.false_alarms.per_ms, n=settings.false_alarms.n, pane_ms=pane_ms)
+    level *= settings.calibration
     by_cause: dict[Cause, list[_Live]] = defaultdict(list)
     for track in tracks:
         at_whole = {
@@ -201,7 +202,7 @@ def _finding(
     value = math.fsum(sorted(one.value for one in heard))
     fresh = [one for one in heard if one.cell.last_end_ms == one.track.now_ms(end_ms) and one.cell.last.drifted]
     fresh = [one for one in fresh if not is_improvement(one.cell.last.direction)]
-    at_once = any(_is_enormous(one.cell.last) for one in fresh)
+    at_once = any(is_enormous(one.cell.last) for one in fresh)
     if settings.raise_when.by_evidence:
         raises = bool(fresh) and (value >= level or at_once)
     else:
@@ -261,7 +262,8 @@ def _onset_ms(one: _Live) -> int:
     return next((pane.start_ms for pane in one.track.panes if pane.end_ms == one.cell.last_end_ms), one.track.last_ms)
 
 
-def _is_enormous(cell: MovedCell) -> bool:
+def is_enormous(cell: MovedCell) -> bool:
+    """Whether a single window leaves no doubt."""
     return cell.p_value <= _AT_ONCE_P and cell.effect >= _AT_ONCE.get(cell.method, math.inf)
 
 
@@ -270,7 +272,7 @@ def _severity(cause: Cause, shown: Iterable[_Live], settings: AlertSettings) -> 
     if cause == "schema":
         return "critical"
     cells = [(one.cell.drifted or one.cell.last, one.track) for one in shown]
-    if any(_is_enormous(cell) and not cell.segment for cell, _ in cells):
+    if any(is_enormous(cell) and not cell.segment for cell, _ in cells):
         return "critical"
     large = {cell.column for cell, _ in cells if cell.strength >= settings.critical and not cell.segment}
     if any(column.startswith("@") and not is_derived(column) for column in large):

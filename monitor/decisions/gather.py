@@ -5,7 +5,7 @@ rows would count the same evidence twice.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -137,7 +137,7 @@ def _take_verdicts(
         counts[_key_of(row)][0 if row["whole"] else 1] += row["count_all"]
     effect, threshold = (np.asarray(batch[name]) for name in ("effect", "threshold"))
     strong = (effect >= hysteresis * threshold) & (effect > 0.0)
-    for row in batch.filter(pa.array(strong)).to_pylist():
+    for row in _rows(batch.filter(pa.array(strong))):
         holds = bool(row["q_value"] <= alpha)
         moved[_key_of(row)].append(
             MovedCell(
@@ -158,6 +158,20 @@ def _take_verdicts(
                 **{name: row[name] for name in _PLAIN},
             )
         )
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """As `to_pylist`, which makes a scalar of each place of a dictionary array."""
+    columns: dict[str, list[Any]] = {}
+    for name in batch.schema.names:
+        column: Any = batch[name]
+        if isinstance(column, pa.DictionaryArray):
+            texts = column.dictionary.to_pylist()
+            columns[name] = [texts[code] for code in column.indices.to_pylist()]
+        else:
+            columns[name] = column.to_pylist()
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
 
 
 _PLAIN: Final = ("segment", "column", "method", "threshold", "direction", "quantity")

@@ -187,7 +187,7 @@ def _alert(finding: Finding, settings: AlertSettings, moment: Moment, key: str) 
             rule=rule,
             value=finding.value,
             level=finding.level,
-            chance_once_in_ms=int(finding.value * moment.pane_ms) if surely else None,
+            chance_once_in_ms=int(finding.value / settings.calibration * moment.pane_ms) if surely else None,
             window_start_ms=moment.start_ms,
             window_end_ms=moment.end_ms,
             n_windows=finding.n_windows,

@@ -129,7 +129,12 @@ def recommendation(alert: "Alert") -> str:
     first = lead(alert)
     if alert.cause == "data_quality" and is_sharp(first.direction):
         return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
-    return _DO[alert.cause].format(column=safe(first.column), segment=_where(first), since=instant(alert.onset_ms))
+    return to_do(alert.cause, column=safe(first.column), segment=_where(first), since_ms=alert.onset_ms)
+
+
+def to_do(cause: Cause, *, column: str = "", segment: str = "", since_ms: int = 0) -> str:
+    """What to do about a cause; names are `safe` already."""
+    return _DO[cause].format(column=column, segment=segment, since=instant(since_ms))
 
 
 def _what(one: "MovedColumn") -> str:

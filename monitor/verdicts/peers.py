@@ -61,7 +61,7 @@ class Raw:
 
 def flagged(raw: Raw, rows: Rows, only: int | None = None) -> dict[str, Bools]:
     """By rule, (segments, columns): the whole first. `only`: the one column that Evidently is asked for; None: all."""
-    p = np.ones((N_SEGMENTS + 1, N_NUMERIC))
+    distance, size = np.zeros((N_SEGMENTS + 1, N_NUMERIC)), np.ones((N_SEGMENTS + 1, N_NUMERIC))
     psi = np.zeros((N_SEGMENTS + 1, len(COLUMNS)))
     evidently = np.zeros(psi.shape, dtype=np.bool_)
     for segment, own in enumerate(_segments(rows)):
@@ -70,7 +70,8 @@ def flagged(raw: Raw, rows: Rows, only: int | None = None) -> dict[str, Bools]:
             live = np.sort(live[~np.isnan(live)])
             if live.size:
                 before = raw.values[segment][column]
-                p[segment, column] = _ks_p(before, live)
+                distance[segment, column] = ks_statistic(before, live)
+                size[segment, column] = max(round(before.size * live.size / (before.size + live.size)), 1)
                 psi[segment, column] = _psi(raw.shares[segment][column], _binned(live, raw.deciles[segment][column]))
                 if not segment and only in (None, column):
                     evidently[0, column] = _evidently(before, live)
@@ -80,6 +81,7 @@ def flagged(raw: Raw, rows: Rows, only: int | None = None) -> dict[str, Bools]:
                 psi[segment, N_NUMERIC + row] = _psi(before_count / before_count.sum(), count / count.sum())
                 if not segment:
                     evidently[0, N_NUMERIC + row] = _jensen_shannon(before_count, count) >= 0.1
+    p = ks_sf(distance.reshape(-1), size.reshape(-1)).reshape(size.shape)
     q = benjamini_hochberg(p.reshape(-1)).reshape(p.shape)
     none = np.zeros((N_SEGMENTS + 1, len(CATEGORICAL)), dtype=np.bool_)
     return {
@@ -164,11 +166,6 @@ def ks_statistic(before: Floats, live: Floats) -> float:
         for side in ("left", "right")
     ]
     return float(max(distances))
-
-
-def _ks_p(before: Floats, live: Floats) -> float:
-    size = round(before.size * live.size / (before.size + live.size))
-    return float(ks_sf(np.array([ks_statistic(before, live)]), np.array([max(size, 1.0)]))[0])
 
 
 def _evidently(before: Floats, live: Floats) -> bool:

@@ -38,13 +38,16 @@ class Built:
 def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str], **settings: Any) -> Built:
     """The reference that `driftline reference build` makes of these rows, for windows of these lengths.
 
-    `settings` are more of the model's, which the first release may not have.
+    `settings` are more of the model's, which the first release may not have. Rows may have the world's columns several
+    times over, each time drawn anew.
     """
+    numeric, categorical = column_names(rows)
     with tempfile.TemporaryDirectory(prefix="driftline-verdicts-") as folder:
         path = Path(folder) / "reference.parquet"
         pq.write_table(_table(rows), path)
         kinds: dict[str, ColumnKind] = {
-            name: "numeric" if row < N_NUMERIC else "categorical" for row, name in enumerate(COLUMNS)
+            **dict.fromkeys(numeric, "numeric"),
+            **dict.fromkeys(categorical, "categorical"),
         }
         model = Model(
             name="model",
@@ -57,7 +60,7 @@ def build(rows: Rows, lengths_ms: Sequence[int], methods: Sequence[str], **setti
         )
         reference = build_reference(model, path).reference
     layout = reference.layout
-    assert [column.name for column in layout.columns] == list(COLUMNS)
+    assert [column.name for column in layout.columns] == [*numeric, *categorical]
     codes = []
     for row, index in enumerate(layout.categorical):
         column = layout.columns[index]
@@ -75,7 +78,7 @@ def count(built: Built, windows: Sequence[Rows]) -> list[dict[str, Sketch]]:
     unseen: dict[int, list[tuple[int, str]]] = {}
     for row, table in enumerate(built.codes):
         codes[row] = np.where(ranks[row] < 0, CODE_NULL, table[np.maximum(ranks[row], 0)])
-        new = np.flatnonzero(codes[row] == layout.columns[N_NUMERIC + row].unseen)
+        new = np.flatnonzero(codes[row] == layout.columns[layout.categorical[row]].unseen)
         if new.size:
             of = names(row)
             unseen[row] = [(int(at), of[ranks[row, at]]) for at in new]
@@ -96,15 +99,25 @@ def count(built: Built, windows: Sequence[Rows]) -> list[dict[str, Sketch]]:
     return [dict(zip((WHOLE, *SEGMENTS), part, strict=True)) for part in parts]
 
 
+def column_names(rows: Rows) -> tuple[list[str], list[str]]:
+    """Of the numeric and of the categorical columns; those of a second draw end in ", 2"."""
+
+    def repeated(own: Sequence[str], n: int) -> list[str]:
+        return [name if not copy else f"{name}, {copy + 1}" for copy in range(n // len(own)) for name in own]
+
+    return repeated(COLUMNS[:N_NUMERIC], rows.numeric.shape[0]), repeated(COLUMNS[N_NUMERIC:], rows.categories.shape[0])
+
+
 def names(row: int) -> list[str]:
     """The names of the categories of one column by their rank, and of those that are new."""
-    n = CATEGORICAL[row][1]
+    n = CATEGORICAL[row % len(CATEGORICAL)][1]
     return [*(f"c{rank:04d}" for rank in range(n)), *(f"new{number}" for number in range(N_NEW))]
 
 
 def _table(rows: Rows) -> pa.Table:
-    arrays: dict[str, Any] = {name: _nullable(rows.numeric[row]) for row, name in enumerate(COLUMNS[:N_NUMERIC])}
-    for row, name in enumerate(COLUMNS[N_NUMERIC:]):
+    numeric, categorical = column_names(rows)
+    arrays: dict[str, Any] = {name: _nullable(rows.numeric[row]) for row, name in enumerate(numeric)}
+    for row, name in enumerate(categorical):
         indices: Any = pa.array(rows.categories[row], mask=rows.categories[row] < 0)
         arrays[name] = pa.DictionaryArray.from_arrays(indices, pa.array(names(row))).cast(pa.string())
     regions: Any = pa.array([f"r{number}" for number in range(N_SEGMENTS)])

@@ -1,0 +1,166 @@
+"""The page: what was simulated, and what came of it, as it is."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.alert_table.awake import HORIZON, AwakeRound
+from monitor.alert_table.rounds import HOURS, QuietRound, Raised
+from monitor.alert_table.rules import RULES
+from monitor.alert_table.streams import N_ROWS, REFERENCE_DAYS, SEASONAL
+
+HOURS_A_YEAR: Final = 365 * 24
+BUDGET_A_YEAR: Final = 365 / 30
+WANTED: Final = 200
+"""Unchanged streams, of all worlds together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """All that the page shows; a world without rounds was not run."""
+
+    seed: int
+    weeks: int
+    calibration_weeks: int
+    quiet: Mapping[str, Sequence[QuietRound]]
+    awake: Sequence[AwakeRound]
+
+
+def page(results: Results) -> str:
+    """The Markdown of `docs/alerts-simulation.md`."""
+    return "\n".join([*_head(results), *_quiet(results), *_awake(results)]) + "\n"
+
+
+def _head(results: Results) -> list[str]:
+    n = sum(_streams(rounds) for rounds in results.quiet.values())
+    left = [world for world, rounds in results.quiet.items() if not rounds]
+    wanted = f", of {WANTED} wanted" if n < WANTED else ""
+    return [
+        "# What alerts are worth",
+        "",
+        _text(
+            f"""Written by `make alerts`, never by hand; seed {results.seed}. {n} unchanged streams of 30 days of hourly
+            windows{wanted}: 50 columns (40 numeric, 10 categorical) in the whole and ten segments, {N_ROWS} rows a
+            window, each world beside references of {REFERENCE_DAYS} days of its own. `make alerts` alone runs {WANTED};
+            rounds that were run are kept, so that a run that is broken off goes on where it was.
+            {f"Not run for this page: {', '.join(left)}." if left else ""}"""
+        ),
+        "",
+        _text(
+            f"""Each reference has {results.weeks} weeks of windows that the product's own path has judged (`reference
+            build`, `accumulate`, scores, verdicts, `closed_windows`, `decide`); a stream takes each of its windows from
+            these, in a world with seasons from those of its hour of the week. In these worlds windows have nothing else
+            in common, so that a stream of them is a stream of the world; but streams of one reference share windows,
+            and a window may come more than once in a stream. Kafka, late data and labels are not simulated: what finds a
+            changed relation is in `docs/detectors.md`."""
+        ),
+        "",
+    ]
+
+
+def _quiet(results: Results) -> list[str]:
+    lines = [
+        "## Quiet: alerts per stream-year where nothing changed",
+        "",
+        _text(
+            f"""Ours: alerts raised, over all streams; the budget is the default's, 1 per 30d, or 12.2 a stream-year.
+            *calibrated*: with the factor that `driftline calibrate` finds on quiet time of the same reference, weeks:
+            {results.calibration_weeks}; x 1: it kept its budget as it was. Fixed rules: windows in which anything is
+            flagged, of those that were read, times 8,760; PSI and KS look at the whole and the segments, Evidently and
+            NannyML at the whole alone."""
+        ),
+        "",
+        "| world | policy | streams | stream-years | alerts | a stream-year | streams with one |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for world, rounds in results.quiet.items():
+        if not rounds:
+            continue
+        for policy in rounds[0].raised:
+            own = [one.raised[policy] for one in rounds if policy in one.raised]
+            alarms = [n for one in own for n in one.alarms]
+            years = len(alarms) * HOURS / HOURS_A_YEAR
+            lines.append(
+                f"| {world} | {_policy(policy, own)} | {len(alarms)} | {years:.2f} | {sum(alarms)} | "
+                f"**{sum(alarms) / years:.1f}** | {sum(n > 0 for n in alarms)} |"
+            )
+        for rule in RULES:
+            read, flagged = (sum(one.rules[rule][place] for one in rounds) for place in (0, 1))
+            lines.append(
+                f"| {world} | {rule} | {read} windows | | {flagged} | {flagged / read * HOURS_A_YEAR:,.0f} | |"
+            )
+        for compare in rounds[0].drifted:
+            read, found = (sum(one.drifted[compare][place] for one in rounds) for place in (0, 1))
+            lines.append(
+                f"| {world} | any verdict of ours that drifted, {compare} | {read} windows | | {found} | "
+                f"{found / read * HOURS_A_YEAR:,.0f} | |"
+            )
+    return [*lines, "", *_judgement(results), ""]
+
+
+def _policy(name: str, own: Sequence[Raised]) -> str:
+    if not name.endswith("calibrated"):
+        return name
+    return f"{name} (x {', '.join(f'{one.factor:g}' for one in own)})"
+
+
+def _judgement(results: Results) -> list[str]:
+    """Whether the targets were reached, in figures."""
+    lines = []
+    for world, rounds in results.quiet.items():
+        if not rounds:
+            lines.append(f"- {world}: not run.")
+            continue
+        policy = "season: hour_of_week, calibrated" if world in SEASONAL else "pinned, calibrated"
+        if world == "independent":
+            policy = "pinned, default"
+        alarms = [n for one in rounds for n in one.raised[policy].alarms]
+        rate = sum(alarms) / (len(alarms) * HOURS / HOURS_A_YEAR)
+        bound = 1.0 if world == "independent" else 2 * BUDGET_A_YEAR
+        reached = "reached" if rate <= bound else "**not reached**"
+        lines.append(f"- {world}, {policy}: {rate:.1f} a stream-year, at most {bound:.1f} wanted: {reached}.")
+    return lines
+
+
+def _awake(results: Results) -> list[str]:
+    first = results.awake[0] if results.awake else None
+    if first is None:
+        return ["## Awake: changes that are found", "", "Not run for this page."]
+    n = sum(len(one.delays["nothing"]) for one in results.awake)
+    lines = [
+        "## Awake: changes that are found",
+        "",
+        _text(
+            f"""Of the independent world: one column changes after a quiet day. Ours, the default policy: of {n} tries
+            each, those in which an alert named the column within {HORIZON} windows, and the windows that took, the one
+            with the alert included. Fixed rules have no memory: the share of changed windows in which they flag the
+            column. *nothing* is the same where nothing changed: what a rule flags there says nothing elsewhere."""
+        ),
+        "",
+        "| change | ours: found | half within | 90 % within | " + " | ".join(RULES) + " |",
+        "| --- | --- | --- | --- |" + " --- |" * len(RULES),
+    ]
+    for name in first.delays:
+        delays = sorted(found for one in results.awake for found in one.delays[name] if found is not None)
+        half, most = (_within(delays, n, share) for share in (0.5, 0.9))
+        shares = []
+        for rule in RULES:
+            read, flagged = (sum(one.rules[name][rule][place] for one in results.awake) for place in (0, 1))
+            shares.append(f"{100 * flagged / read:.0f} %")
+        lines.append(f"| {name} | {len(delays)} of {n} | {half} | {most} | {' | '.join(shares)} |")
+    return lines
+
+
+def _streams(rounds: Sequence[QuietRound]) -> int:
+    """Each has the most that any of its policies ran on."""
+    return sum(max(len(own.alarms) for own in one.raised.values()) for one in rounds)
+
+
+def _text(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+
+
+def _within(delays: Sequence[int], n: int, share: float) -> str:
+    need = -int(-share * n // 1)
+    return f"{delays[need - 1]} h" if need <= len(delays) else "-"

@@ -1,0 +1,51 @@
+"""The page of the simulation of alerts says what was run, what was not, and whether the targets were reached."""
+
+import numpy as np
+
+from monitor.alert_table.awake import SHIFTS, AwakeRound
+from monitor.alert_table.report import Results, page
+from monitor.alert_table.rounds import QuietRound, Raised
+from monitor.alert_table.rules import RULES, FixedRules
+from monitor.alert_table.streams import WORLDS, draw50, part
+
+
+def quiet(*alarms: int, factor: float = 1.0) -> QuietRound:
+    """A round in which streams had so many alarms."""
+    raised = {
+        f"{compare}, {kind}": Raised(factor=factor, expected=0.5, alarms=alarms)
+        for compare in ("pinned", "season: hour_of_week")
+        for kind in ("default", "calibrated")
+    }
+    return QuietRound(raised=raised, rules=dict.fromkeys(RULES, (10, 5)), drifted={"pinned": (100, 3)})
+
+
+def test_the_page_says_what_was_reached_and_what_was_not_run() -> None:
+    awake = AwakeRound(
+        delays={shift.name: [4, 3, None, 5] for shift in SHIFTS},
+        rules={shift.name: dict.fromkeys(RULES, (24, 12)) for shift in SHIFTS},
+    )
+    found = {name: [] for name in WORLDS} | {"independent": [quiet(0, 0, 1)], "weekend": [quiet(9, 9, factor=5.0)]}
+    text = page(Results(seed=1, weeks=8, calibration_weeks=4, quiet=found, awake=[awake]))
+    assert "5 unchanged streams of 30 days of hourly windows, of 200 wanted" in text
+    assert "Not run for this page: AR(1) 0.9, daily season." in text
+    assert "independent, pinned, default: 4.1 a stream-year, at most 1.0 wanted: **not reached**" in text
+    assert (
+        "weekend, season: hour_of_week, calibrated: 109.5 a stream-year, at most 24.3 wanted: **not reached**" in text
+    )
+    assert "- daily season: not run." in text
+    assert "| pinned, calibrated (x 5) |" in text
+    assert "| mean + 0.1 sd | 3 of 4 | 4 h | - | 50 % |" in text
+
+
+def test_fixed_rules_find_a_shift_of_a_standard_deviation_and_the_units_of_columns_do_not_meet() -> None:
+    rng = np.random.default_rng(1)
+    rows = draw50(WORLDS["independent"], rng, 6_000, 0)
+    sample, chunks = part(rows, np.arange(3_000)), [part(rows, np.arange(n, n + 300)) for n in range(3_000, 6_000, 300)]
+    rules = FixedRules.of(sample, chunks)
+    live = draw50(WORLDS["independent"], rng, 300, 0)
+    live.numeric[0] += 1.0
+    flags = rules.flagged(live)
+    assert all(own.shape == (50,) for own in flags.values())
+    assert all(own[0] for own in flags.values())
+    assert not flags["Evidently"][20], "the same column of the second draw stands still"
+    assert not flags["NannyML three sigma"][20]
