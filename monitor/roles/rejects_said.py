@@ -37,7 +37,7 @@ class RejectsSaid:
         """
         if not self._n or (now_s - self._said_s < SAY_AGAIN_S and not last):
             return []
-        lines = [
+        lines: list[Mapping[str, Any]] = [
             {"model": model, "reason": reason, "n": n, "example": self._examples[model, reason]}
             for (model, reason), n in self._n.most_common()
         ]

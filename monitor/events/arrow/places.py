@@ -276,8 +276,8 @@ def spoken_prediction(schema: Any, mapping: Mapping, task: Task, *, score: bool 
     ]
     everywhere, places = False, list[Place]()
     if task != "regression":
-        columns = (name for name in (mapping.probabilities, mapping.flat_probabilities) if name is not None)
-        wanted.append((path(mapping.probabilities), tuple(columns)))
+        named = tuple(name for name in (mapping.probabilities, mapping.flat_probabilities) if name is not None)
+        wanted.append((path(mapping.probabilities), named))
         everywhere = bool(class_columns(schema.names, mapping, task))
     for keys, columns in wanted:
         everywhere |= any(find(schema, (name,)) for name in columns)

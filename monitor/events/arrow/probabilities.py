@@ -45,12 +45,12 @@ def _of_struct(array: Any, rows: Ints) -> Best:
     places = sorted(range(array.type.num_fields), key=lambda place: clean(array.type.field(place).name))
     names = [clean(array.type.field(place).name) for place in places]
     values = np.stack([numbers(pc.struct_field(array, [place]))[rows] for place in places])
-    empty = np.isnan(values).all(axis=0)
+    empty = np.all(np.isnan(values), axis=0).tolist()
     values[~np.isfinite(values)] = -np.inf
     first = values.argmax(axis=0)
     largest = values[first, np.arange(rows.size)]
     null, invalid = most_probable({}), most_probable(INVALID_TEXT)
-    for row, score, place, none in zip(rows.tolist(), largest.tolist(), first.tolist(), empty.tolist(), strict=True):
+    for row, score, place, none in zip(rows.tolist(), largest.tolist(), first.tolist(), empty, strict=True):
         yield row, *((score, names[place]) if np.isfinite(score) else null if none else invalid)
 
 
@@ -102,12 +102,9 @@ def _is_list(kind: Any) -> bool:
 
 
 def _is_map(kind: Any) -> bool:
-    item = getattr(kind, "item_type", None)
-    return (
-        pa.types.is_map(kind)
-        and pa.types.is_string(kind.key_type)
-        and (pa.types.is_floating(item) or pa.types.is_integer(item))
-    )
+    if not (pa.types.is_map(kind) and pa.types.is_string(kind.key_type)):
+        return False
+    return pa.types.is_floating(kind.item_type) or pa.types.is_integer(kind.item_type)
 
 
 def _entries(array: Any) -> tuple[Floats, Ints, Ints]:

@@ -206,14 +206,14 @@ def _probabilities(
     wanted = taken & there
     if not frame.classes:
         wanted &= no_score | no_label
-    rows, values = list(frame.classes.values()), list[list[float]]()
+    rows, values = np.array(list(frame.classes.values()), dtype=np.int64), list[list[float]]()
     events = np.flatnonzero(wanted)
     for event in events.tolist():
         found = objects.get(event)
         if found is None:
             own, end, flat, flat_end = places[event].tolist()
             found = parse(gathered.text(own, end) if end else gathered.text(flat, flat_end))
-        if rows:
+        if rows.size:
             values.append(of_classes(found, frame.classes))
         if no_score[event] or no_label[event]:
             score, label = most_probable(found)
