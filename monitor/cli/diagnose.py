@@ -96,25 +96,32 @@ def _stored(policy: Policy, batches: Sequence[pa.RecordBatch], rejects: Mapping[
             hysteresis=policy.alerts.hysteresis,
         )  # fmt: skip
 
-    compares = sorted(
-        {name for batch in of_record(batches, "drift_verdict") for name in batch["compare"].unique().to_pylist()}
+    compares: list[str] = sorted(
+        {str(name) for batch in of_record(batches, "drift_verdict") for name in batch["compare"].unique().to_pylist()}
     )
     seasons = [name for name in compares if name.startswith("season ") and name != policy.compare]
     return Stored(
         windows=windows(policy.compare),
         seasonal=windows(seasons[0]) if seasons else (),
         measured=[
-            MeasuredMetric(
-                **{name: row[name] for name in ("metric", "n_labelled", "n", "estimated")},
-                **_times(row),
-                **{name: _number(row[name]) for name in _FIGURES},
+            msgspec.convert(
+                {
+                    **{name: row[name] for name in ("metric", "n_labelled", "n", "estimated")},
+                    **_times(row),
+                    **{name: _number(row[name]) for name in _FIGURES},
+                },
+                MeasuredMetric,
             )
             for row in _rows(batches, "performance", policy)
         ],
         parts=[
-            Part(
-                part=row["part"], n_now=row["n_now"], **_times(row),
-                **{name: _number(row[name]) for name in ("contribution", "ci_low", "ci_high")},
+            msgspec.convert(
+                {
+                    **{name: row[name] for name in ("part", "n_now")},
+                    **_times(row),
+                    **{name: _number(row[name]) for name in ("contribution", "ci_low", "ci_high")},
+                },
+                Part,
             )
             for row in _rows(batches, "performance_part", policy)
             if row["part"] in ("inputs", "relation")
