@@ -1,7 +1,7 @@
 """Whether drift of inputs is the season: it comes and goes with the hour or the weekday, or is none beside it. Pure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from monitor.decisions.alert import Alert
@@ -44,9 +44,9 @@ def seasonal_columns(
         return ""
     if pane_ms > _DAY_MS or not 1.0 - _MOST <= share <= _MOST:
         return ""
-    slots = {
-        "hour of the day": lambda ms: ms // _HOUR_MS % 24,
-        "day of the week": lambda ms: (ms // _DAY_MS + _MONDAY) % 7,
+    slots: dict[str, Callable[[int], int]] = {
+        "hour of the day": lambda at_ms: at_ms // _HOUR_MS % 24,
+        "day of the week": lambda at_ms: (at_ms // _DAY_MS + _MONDAY) % 7,
     }
     for name, slot_of in slots.items():
         if name == "hour of the day" and pane_ms >= _DAY_MS:
