@@ -52,8 +52,8 @@ def _head(results: Results) -> list[str]:
             build`, `accumulate`, scores, verdicts, `closed_windows`, `decide`); a stream takes each of its windows from
             these, in a world with seasons from those of its hour of the week. In these worlds windows have nothing else
             in common, so that a stream of them is a stream of the world; but streams of one reference share windows,
-            and a window may come more than once in a stream. Kafka, late data and labels are not simulated: what finds a
-            changed relation is in `docs/detectors.md`."""
+            and a window may come more than once in a stream. Kafka, late data and labels are not simulated: what finds
+            a changed relation is in `docs/detectors.md`."""
         ),
         "",
     ]
