@@ -1,5 +1,6 @@
 """What tests in every folder share: a broker, its topics, free ports."""
 
+import logging
 import os
 import shutil
 import uuid
@@ -9,7 +10,9 @@ from typing import Any, NoReturn, Protocol
 
 import pytest
 import stamina
+import structlog
 from confluent_kafka.admin import AdminClient, NewTopic
+from stamina.instrumentation import set_on_retry_hooks
 from support.brokers import ApacheKafka, Broker, NoBroker, find_broker
 from support.environments import build_wheel
 from support.jars import NoJars
@@ -24,6 +27,18 @@ class Topics(Protocol):
     """Makes a topic and returns its name, which begins with `name` and is unique."""
 
     def __call__(self, name: str = "topic", partitions: int = 1, config: Mapping[str, str] | None = None) -> str: ...
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands set up the logging of their process, which here is that of all tests."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    set_on_retry_hooks(None)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import csv
 import functools
-import logging
 import os
 import re
 import shlex
@@ -11,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import structlog
 import typer
-from stamina.instrumentation import set_on_retry_hooks
 from support.events import rows
 from support.results import parquet_rows
 from support.results import replayed as replayed_rows
@@ -43,18 +40,6 @@ from monitor.process.supervisor import RoleCommand, Supervisor
 ROLES = ("ingest", "evaluate", "deliver")
 FORMATS = ("parquet", "csv", "jsonl")
 N_REFERENCE, N_LIVE = 4_000, 3_000
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """Commands set up the logging of their process, which here is that of all tests."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    set_on_retry_hooks(None)
 
 
 class Said:

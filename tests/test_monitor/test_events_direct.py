@@ -130,7 +130,9 @@ def test_an_index_outside_the_dictionary_is_found(index: int) -> None:
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_times_are_read_as_the_plain_function_reads_them(kind: Any, data: Any) -> None:
-    rule = TimeRule(unit=data.draw(st.sampled_from(sorted(SCALES))), min_ms=data.draw(st.sampled_from([0, MIN_TIMESTAMP_MS])))
+    rule = TimeRule(
+        unit=data.draw(st.sampled_from(sorted(SCALES))), min_ms=data.draw(st.sampled_from([0, MIN_TIMESTAMP_MS]))
+    )
     clock = direct.clock_for(kind, rule)
     ticks = int(clock[PER])
     near = [time for edge in EDGE_TIMES for time in (edge, edge * ticks, edge * ticks - 1) if abs(time) < 2**63]

@@ -1,24 +1,15 @@
 """What the libraries' own logging may say."""
 
 import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from monitor.process.logs import configure_logging
 
 
 @pytest.fixture
-def configured() -> Iterator[None]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+def configured() -> None:
     configure_logging("evaluate")
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 @pytest.mark.usefixtures("configured")
