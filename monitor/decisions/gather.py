@@ -154,7 +154,7 @@ def _take_verdicts(
                 before=number(row["before"]),
                 after=number(row["after"]),
                 n=row["n_current"],
-                effect=min(row["effect"], MOST_EFFECT),
+                effect=number(min(row["effect"], MOST_EFFECT)) or 0.0,
                 **{name: row[name] for name in _PLAIN},
             )
         )

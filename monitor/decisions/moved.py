@@ -112,5 +112,6 @@ class RejectCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def number(value: float) -> float | None:
-    """None for what is no number: NaN has no form in JSON."""
-    return value if math.isfinite(value) else None
+    """None for what is no number: NaN has no form in JSON. To ten digits: a mean is a sum of floats, whose last digits
+    depend on the order in which they were added, and what is told must not."""
+    return float(f"{value:.10g}") if math.isfinite(value) else None

@@ -422,9 +422,14 @@ def test_every_form_of_a_prediction_is_read(
     path.write_text(json.dumps({"features": {"x": 1}, "prediction": prediction}))
     layout = (reference := build_reference(model(), path).reference).layout
     found = {column.name: column for column in layout.columns}
-    assert found.keys() - {"x"} == {name for name, value in (("@score", score), ("@label", label)) if value is not None}
+    probabilities = prediction.get("probabilities", {}) if isinstance(prediction, dict) else {}
+    own = {name for name, value in (("@score", score), ("@label", label)) if value is not None}
+    assert found.keys() - {"x"} == own | {f"@score.{name}" for name in probabilities}
     if score is not None:
-        assert reference.sketches[""].maximum.tolist() == [1.0, score]
+        largest = dict(
+            zip([layout.columns[i].name for i in layout.numeric], reference.sketches[""].maximum.tolist(), strict=True)
+        )
+        assert largest == {"x": 1.0, "@score": score} | {f"@score.{name}": p for name, p in probabilities.items()}
     if label is not None:
         assert found["@label"].categories == (label,)
 
