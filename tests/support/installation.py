@@ -78,7 +78,7 @@ class Installation:
     def prepare(self, source_partitions: int) -> None:
         """Topics and schema."""
         kafka = self.config.kafka
-        sources = {self.source: source_partitions, kafka.topics.features[0]: 1}
+        sources = {self.source: source_partitions, **dict.fromkeys(kafka.topics.features, 1)}
         if self.config.joins:
             sources[self.labels] = source_partitions
         wiring.prepare_topics(self.config, sources)

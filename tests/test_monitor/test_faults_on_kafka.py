@@ -79,7 +79,11 @@ def test_a_model_whose_reference_is_missing_waits_and_the_other_goes_on(kafka: B
     waiting = section_of(tmp_path / "waiting", "waits")
     going = section_of(tmp_path / "going", "goes")
     name = f"p{uuid.uuid4().hex[:8]}"
-    installation = Installation(tmp_path / "installation", kafka.bootstrap_servers, name, [waiting, going])
+    # No topic of features: ingest ends before a silent partition would be known to be idle.
+    sources = {"predictions": [f"{name}-predictions"], "features": []}
+    installation = Installation(
+        tmp_path / "installation", kafka.bootstrap_servers, name, [waiting, going], topics=sources
+    )
     events = list(rows(6_000, seed=6, hours=HOURS))
     both = [
         msgspec.json.encode({**event, "model": model}) for event, model in itertools.product(events, ("waits", "goes"))
