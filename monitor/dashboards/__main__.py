@@ -7,9 +7,15 @@ from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from monitor.dashboards import fleet
+from monitor.dashboards import column, fleet, model, performance, service
 
-BOARDS: Final = {"fleet": fleet.build}
+BOARDS: Final = {
+    "fleet": fleet.build,
+    "model": model.build,
+    "column": column.build,
+    "performance": performance.build,
+    "service": service.build,
+}
 
 
 def texts() -> dict[str, str]:

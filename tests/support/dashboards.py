@@ -14,7 +14,7 @@ _VARIABLE = re.compile(r"\$\{(\w+):percentencode\}")
 _FILTER = re.compile(r"\$__timeFilter_ms\((\w+)\)")
 
 
-def expanded(statement: str, values: Mapping[str, str]) -> str:
+def expanded(statement: str, values: Mapping[str, str], from_ms: int = FROM_MS) -> str:
     """As `encodeURIComponentStrict` of Grafana and the plugin's macros write it. What is not known stays, and fails."""
 
     def value(match: re.Match[str]) -> str:
@@ -22,12 +22,10 @@ def expanded(statement: str, values: Mapping[str, str]) -> str:
 
     def between(match: re.Match[str]) -> str:
         column = match[1]
-        return (
-            f"{column} >= fromUnixTimestamp64Milli({FROM_MS}) AND {column} <= fromUnixTimestamp64Milli({TO_MS})"
-        )
+        return f"{column} >= fromUnixTimestamp64Milli({from_ms}) AND {column} <= fromUnixTimestamp64Milli({TO_MS})"
 
     text = _FILTER.sub(between, _VARIABLE.sub(value, statement))
-    text = text.replace("$__fromTime_ms", f"fromUnixTimestamp64Milli({FROM_MS})")
+    text = text.replace("$__fromTime_ms", f"fromUnixTimestamp64Milli({from_ms})")
     text = text.replace("$__toTime_ms", f"fromUnixTimestamp64Milli({TO_MS})")
     assert "$" not in text, text
     return text
