@@ -58,8 +58,11 @@ def asked(client: Client, statement: str, values: dict[str, str]) -> tuple[dict[
     """Types by column, and rows."""
     from_ms = page.START_MS + page.HOUR_MS * 6 if values.get("half") else dashboards.FROM_MS
     text = dashboards.expanded(statement, values, from_ms)
-    types = {str(row[0]): str(row[1]) for row in client.query(f"DESCRIBE TABLE ({text})").result_rows}
-    return types, [tuple(row) for row in client.query(text).result_rows]
+    answer = client.query(text)
+    types = dict(zip(answer.column_names, (kind.name for kind in answer.column_types), strict=True))
+    if not types:  # chDB tells no columns where there are no rows
+        types = {str(row[0]): str(row[1]) for row in client.query(f"DESCRIBE TABLE ({text})").result_rows}
+    return types, [tuple(row) for row in answer.result_rows]
 
 
 def needed(panel: dict[str, Any], types: dict[str, str]) -> None:
