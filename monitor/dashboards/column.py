@@ -8,7 +8,9 @@ from monitor.dashboards.board import board
 from monitor.dashboards.parts import (
     BLUE, GREY, ORANGE, SKY, VERMILION, bars, colored, dashed, fixed, lines, number, rows, steps, unit,
 )  # fmt: skip
-from monitor.dashboards.sql import COLUMN, FROM_TO, METHOD, MODEL, NOT_SEQUENTIAL, OF_COLUMN, PANES, SEGMENT, VERSION
+from monitor.dashboards.sql import (
+    COLUMN, END, FROM_TO, METHOD, MODEL, NOT_SEQUENTIAL, OF_COLUMN, PANES, SEGMENT, START, VERSION,
+)  # fmt: skip
 
 _SCOPE: Final = f"model = {MODEL}, segment = {SEGMENT}, {FROM_TO}"
 _THIS: Final = f"version = {VERSION} AND column = {COLUMN}"
@@ -22,7 +24,7 @@ INNER JOIN cells_of_references(model = {MODEL}, segment = {SEGMENT}, column = {C
 WHERE live.version = {VERSION} ORDER BY live.n DESC LIMIT 1
 """  # noqa: S608 - our own words
 _BEFORE: Final = (
-    "fromUnixTimestamp64Milli(2 * toUnixTimestamp64Milli($__fromTime_ms) - toUnixTimestamp64Milli($__toTime_ms))"
+    "fromUnixTimestamp64Milli(2 * toUnixTimestamp64Milli($__fromTime_ms) - toUnixTimestamp64Milli($__toTime_ms), 'UTC')"
 )
 _EXACT: Final = "computed in SQL for exactly the panes in the time range"
 
@@ -156,8 +158,8 @@ def build() -> dashboard.Dashboard:
             f"""
             SELECT column, n_before, n_after, mean_before, mean_after, psi, js, ks
             FROM drift_between_spans(model = {MODEL}, segment = {SEGMENT},
-                before_version = {VERSION}, before_from = {_BEFORE}, before_to = $__fromTime_ms,
-                after_version = {VERSION}, after_from = $__fromTime_ms, after_to = $__toTime_ms)
+                before_version = {VERSION}, before_from = {_BEFORE}, before_to = {START},
+                after_version = {VERSION}, after_from = {START}, after_to = {END})
             WHERE column = {COLUMN}
             """,  # noqa: S608
             overrides={"psi": colored((0.1, ORANGE), (0.25, VERMILION))}, span=12,

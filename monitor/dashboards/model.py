@@ -15,7 +15,13 @@ _TO_COLUMN: Final = link(
     f"{address('column')}?var-model=${{model:percentencode}}&var-version=${{version:percentencode}}"
     "&var-segment=${segment:percentencode}&var-column=${__data.fields.column:percentencode}&${__url_time_range}",
 )
-_BANDS: Final = {"p05": [fixed(SKY)], "p25": [fixed(BLUE)], "p50": [fixed(ORANGE)], "p75": [fixed(BLUE)], "p95": [fixed(SKY)]}
+_BANDS: Final = {
+    "p05": [fixed(SKY)],
+    "p25": [fixed(BLUE)],
+    "p50": [fixed(ORANGE)],
+    "p75": [fixed(BLUE)],
+    "p95": [fixed(SKY)],
+}
 
 
 def build() -> dashboard.Dashboard:

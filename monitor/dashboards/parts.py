@@ -25,7 +25,7 @@ PURPLE: Final = "#CC79A7"
 
 _TIME_SERIES: Final = 0
 _TABLE: Final = 1
-_PLUGIN_VERSION: Final = "4.0.0"
+_PLUGIN_VERSION: Final = "4.10.1"
 
 
 class Sql(variants.Dataquery):

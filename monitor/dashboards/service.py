@@ -106,5 +106,10 @@ def build() -> dashboard.Dashboard:
         ),
     ]  # fmt: skip
     return board(
-        "service", "Driftline: service", "Is Driftline itself reading, scoring and delivering?", [], panels, prometheus=True
+        "service",
+        "Driftline: service",
+        "Is Driftline itself reading, scoring and delivering?",
+        [],
+        panels,
+        prometheus=True,
     )

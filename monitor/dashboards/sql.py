@@ -24,13 +24,14 @@ COLUMN: Final = variable("column")
 METHOD: Final = variable("method")
 METRIC: Final = variable("metric")
 SEGMENT: Final = f"if({variable('segment')} = '{WHOLE}', '', {variable('segment')})"
-FROM_TO: Final = "from_time = $__fromTime_ms, to_time = $__toTime_ms"
+# ClickHouse hands a view its arguments as text, in the server's time zone, and the views read them as UTC.
+START: Final = "toTimeZone($__fromTime_ms, 'UTC')"
+END: Final = "toTimeZone($__toTime_ms, 'UTC')"
+FROM_TO: Final = f"from_time = {START}, to_time = {END}"
 """The dashboard's time range, for the views that take one."""
 
 OF_VERSION: Final = f"model = {MODEL} AND version = {VERSION}"
-OF_WINDOW: Final = (
-    f"{OF_VERSION} AND {SIZE} = toInt64OrZero({variable('window')}) AND $__timeFilter_ms(window_end)"
-)
+OF_WINDOW: Final = f"{OF_VERSION} AND {SIZE} = toInt64OrZero({variable('window')}) AND $__timeFilter_ms(window_end)"
 """Windows of the chosen model, version and length."""
 OF_SEGMENT: Final = f"{OF_WINDOW} AND segment = {SEGMENT}"
 OF_COLUMN: Final = f"{OF_SEGMENT} AND column = {COLUMN}"

@@ -3,20 +3,27 @@
 import contextlib
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from clickhouse_connect.driver.client import Client
+from prometheus_client.metrics import MetricWrapperBase
 from support import dashboards, page
 from support.batches import batch_of
 
+from monitor import telemetry
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.records import RECORDS
 
-FOLDER = Path(__file__).parents[2] / "dashboards" / "grafana" / "dashboards"
+ROOT = Path(__file__).parents[2]
+GRAFANA = ROOT / "dashboards" / "grafana"
+FOLDER = GRAFANA / "dashboards"
 BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 COMMON = {"window": "3600", "method": "js", "metric": "roc_auc", "segment": "(all rows)"}
 SCOPES = {
@@ -58,7 +65,7 @@ def asked(client: Client, statement: str, values: dict[str, str]) -> tuple[dict[
     """Types by column, and rows."""
     from_ms = page.START_MS + page.HOUR_MS * 6 if values.get("half") else dashboards.FROM_MS
     text = dashboards.expanded(statement, values, from_ms)
-    answer = client.query(text)
+    answer = client.query(text, settings={"session_timezone": "America/New_York"})
     types = dict(zip(answer.column_names, (kind.name for kind in answer.column_types), strict=True))
     if not types:  # chDB tells no columns where there are no rows
         types = {str(row[0]): str(row[1]) for row in client.query(f"DESCRIBE TABLE ({text})").result_rows}
@@ -161,6 +168,51 @@ def test_links_lead_from_fleet_to_model_to_column_and_nowhere_else() -> None:
     addresses = {f"driftline-{name}" for name in BOARDS}
     for board in BOARDS.values():
         assert set(re.findall(r"/d/([\w-]+)", json.dumps(board))) <= addresses
+
+
+def expressions() -> list[str]:
+    """What panels ask Prometheus."""
+    panels = [panel for board in BOARDS.values() for panel in board["panels"]]
+    return [target["expr"] for panel in panels for target in panel["targets"] if "expr" in target]
+
+
+def test_prometheus_can_read_what_panels_ask_it(tmp_path: Path) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed")
+    rules = [{"record": f"asked:{number}", "expr": expr} for number, expr in enumerate(expressions())]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    done = subprocess.run(
+        ["promtool", "check", "rules", str(tmp_path / "rules.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_panels_ask_prometheus_for_metrics_that_roles_and_rules_have() -> None:
+    rules = yaml.safe_load((ROOT / "dashboards" / "prometheus-rules.yml").read_text())["groups"]
+    known = {rule["record"] for group in rules for rule in group["rules"] if "record" in rule}
+    for metric in vars(telemetry).values():
+        if isinstance(metric, MetricWrapperBase):
+            known |= {f"{one.name}_total" if one.type == "counter" else one.name for one in metric.describe()}
+    named = {name for expr in expressions() for name in re.findall(r"driftline[\w:]+", expr)}
+    assert named
+    assert named <= known
+
+
+def test_provisioning_finds_the_dashboards_and_tells_nobody_unasked() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
+    mounts = dict(volume.split(":")[:2] for volume in compose["volumes"])
+    assert {source: (ROOT / source).is_dir() for source in mounts if source.startswith("./")} == {
+        "./dashboards/grafana/provisioning": True,
+        "./dashboards/grafana/dashboards": True,
+    }
+    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/driftline.yaml").read_text())["providers"]
+    assert provider["options"]["path"] == mounts["./dashboards/grafana/dashboards"]
+    sources = yaml.safe_load((GRAFANA / "provisioning/datasources/driftline.yaml").read_text())["datasources"]
+    offered = {
+        one["query"] for board in BOARDS.values() for one in board["templating"]["list"] if one["type"] == "datasource"
+    }
+    assert {source["type"] for source in sources} == offered
+    assert set(yaml.safe_load((GRAFANA / "provisioning/alerting/driftline.yaml").read_text())) == {"apiVersion"}
 
 
 def test_the_committed_files_are_what_the_code_builds() -> None:
