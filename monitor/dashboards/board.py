@@ -7,38 +7,39 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog import builder as cog
 from grafana_foundation_sdk.models import dashboard
 
+from monitor.api.queries.fleet import METRICS
 from monitor.api.queries.sizes import SIZE
 from monitor.dashboards.parts import CLICKHOUSE, ORANGE, PURPLE, Sql
 from monitor.dashboards.sql import COLUMN, MODEL, OF_VERSION, SEGMENT, VERSION, WHOLE
 
+_SIZES: Final = f"""
+SELECT toString({SIZE}) AS value, formatReadableTimeDelta({SIZE}) AS text FROM windows WHERE {OF_VERSION}
+GROUP BY value, text ORDER BY toInt64(value)
+"""
+_SEGMENTS: Final = f"""
+SELECT if(w.segment = '', '{WHOLE}', w.segment) AS name FROM windows AS w WHERE {OF_VERSION}
+GROUP BY w.segment ORDER BY w.segment
+"""
+_METHODS: Final = f"""
+SELECT DISTINCT method FROM drift_scores WHERE {OF_VERSION} AND segment = {SEGMENT} AND column = {COLUMN}
+ORDER BY method
+"""
+# Those that tell of a model in one number first.
+_METRICS: Final = f"""
+SELECT metric FROM performance WHERE {OF_VERSION} AND segment = '' AND isFinite(reference_value) GROUP BY metric
+ORDER BY indexOf({list(METRICS)}, metric) = 0, indexOf({list(METRICS)}, metric), metric
+"""
 _VARIABLES: Final = {
     "model": ("Model", "SELECT DISTINCT model FROM windows ORDER BY model"),
     "version": (
         "Version",
         f"SELECT version FROM windows WHERE model = {MODEL} GROUP BY version ORDER BY max(window_end) DESC",
     ),
-    "window": (
-        "Window",
-        f"SELECT toString({SIZE}) AS value, formatReadableTimeDelta({SIZE}) AS text FROM windows "
-        f"WHERE {OF_VERSION} GROUP BY value, text ORDER BY toInt64(value)",
-    ),
-    "segment": (
-        "Segment",
-        f"SELECT if(w.segment = '', '{WHOLE}', w.segment) AS name FROM windows AS w WHERE {OF_VERSION} "
-        "GROUP BY w.segment ORDER BY w.segment",
-    ),
+    "window": ("Window", _SIZES),
+    "segment": ("Segment", _SEGMENTS),
     "column": ("Column", f"SELECT DISTINCT column FROM column_profiles WHERE {OF_VERSION} ORDER BY column"),
-    "method": (
-        "Method",
-        f"SELECT DISTINCT method FROM drift_scores WHERE {OF_VERSION} AND segment = {SEGMENT} "
-        f"AND column = {COLUMN} ORDER BY method",
-    ),
-    "metric": (
-        "Metric",
-        f"SELECT metric FROM performance WHERE {OF_VERSION} AND segment = '' AND isFinite(reference_value) "
-        "GROUP BY metric ORDER BY indexOf(['roc_auc', 'macro_f1', 'accuracy', 'mae', 'rmse', 'log_loss'], metric) = 0, "
-        "indexOf(['roc_auc', 'macro_f1', 'accuracy', 'mae', 'rmse', 'log_loss'], metric), metric",
-    ),
+    "method": ("Method", _METHODS),
+    "metric": ("Metric", _METRICS),
 }
 _CHAIN: Final = ("fleet", "model", "column", "performance", "service")
 

@@ -1,4 +1,4 @@
-"""Fleet: every model on one screen. Is anything wrong?"""
+"""Fleet, every model on one screen: is anything wrong."""
 
 from typing import Final
 
@@ -34,13 +34,20 @@ FROM (
 _METRICS: Final = ", ".join(f"'{metric}'" for metric in METRICS)
 _PERFORMANCE: Final = f"""
 SELECT model, p.1 AS metric, p.2 AS value, p.3 AS reference_value, p.4 AS maturity FROM (
-    SELECT model, argMin((metric, value, reference_value, maturity), (indexOf([{_METRICS}], metric), -toUnixTimestamp64Milli(window_end))) AS p
+    SELECT model,
+        argMin(
+            (metric, value, reference_value, maturity),
+            (indexOf([{_METRICS}], metric), -toUnixTimestamp64Milli(window_end))) AS p
     FROM performance_latest
     WHERE segment = '' AND NOT estimated AND metric IN ({_METRICS}) AND isFinite(value) AND $__timeFilter_ms(window_end)
     GROUP BY model
 )
-"""  # noqa: S608 - our own words
-_SAME: Final = "var-model=${__data.fields.model:percentencode}&var-version=${__data.fields.version:percentencode}&${__url_time_range}"
+"""
+_SAME: Final = (
+    "var-model=${__data.fields.model:percentencode}&var-version=${__data.fields.version:percentencode}"
+    "&${__url_time_range}"
+)
+_WORST_COLUMN: Final = "var-column=${__data.fields.worst_column:percentencode}"
 _TO_MODEL: Final = link("What moved", f"{address('model')}?{_SAME}")
 
 
@@ -56,21 +63,21 @@ def build() -> dashboard.Dashboard:
         number(
             "Open alerts",
             "Alerts that are raised and not resolved at the end of the time range. Good: 0. Each wants a person.",
-            f"SELECT count() AS alerts FROM ({_OPEN})",  # noqa: S608
+            f"SELECT count() AS alerts FROM ({_OPEN})",
             unit="none", thresholds=steps((1, ORANGE), (5, VERMILION)),
         ),
         number(
             "Columns changed",
             "Columns that drifted in the newest window of their model. A few of a hundred, for a while, is weather; "
             "many at once is usually one source upstream.",
-            f"WITH newest AS ({_NEWEST}) SELECT sum(n_changed) AS columns FROM ({_WORST})",  # noqa: S608
+            f"WITH newest AS ({_NEWEST}) SELECT sum(n_changed) AS columns FROM ({_WORST})",
             unit="none", thresholds=steps((1, ORANGE)),
         ),
         number(
             "Oldest newest window",
-            "How long ago the newest window of the model that lags most ended. Good: little more than a window's length "
-            "and the allowed lateness. More: its events stopped, or its watermark stands still.",
-            f"SELECT max(dateDiff('second', newest, $__toTime_ms)) AS age FROM ({_NEWEST})",  # noqa: S608
+            "How long ago the newest window of the model that lags most ended. Good: little more than a window's "
+            "length and the allowed lateness. More: its events stopped, or its watermark stands still.",
+            f"SELECT max(dateDiff('second', newest, $__toTime_ms)) AS age FROM ({_NEWEST})",
             unit="s", thresholds=steps(),
         ),
         rows(
@@ -92,10 +99,10 @@ def build() -> dashboard.Dashboard:
             LEFT JOIN (SELECT model, count() AS alerts FROM ({_OPEN}) GROUP BY model) AS open
                 ON open.model = newest.model
             ORDER BY alerts DESC, strength DESC, model
-            """,  # noqa: S608
+            """,
             overrides={
                 "model": [_TO_MODEL],
-                "worst_column": [link("Show me", f"{address('column')}?{_SAME}&var-column=${{__data.fields.worst_column:percentencode}}")],
+                "worst_column": [link("Show me", f"{address('column')}?{_SAME}&{_WORST_COLUMN}")],
                 "value": [link("Performance", f"{address('performance')}?{_SAME}")],
                 "strength": colored((1, ORANGE), (3, VERMILION)),
                 "alerts": colored((1, ORANGE), (5, VERMILION)),
@@ -125,21 +132,22 @@ def build() -> dashboard.Dashboard:
         ),
         lines(
             "Performance against reference",
-            "The measured value less the reference's, of each model's headline metric, in that metric's unit. Around 0 is "
-            "good. Down is worse for AUC, F1 and accuracy; up is worse for errors and losses.",
+            "The measured value less the reference's, of each model's headline metric, in that metric's unit. Around 0 "
+            "is good. Down is worse for AUC, F1 and accuracy; up is worse for errors and losses.",
             f"""
-            SELECT window_end AS time, concat(model, ' ', version, ' ', metric) AS name, value - reference_value AS difference
+            SELECT window_end AS time, concat(model, ' ', version, ' ', metric) AS name,
+                value - reference_value AS difference
             FROM performance_latest
             WHERE segment = '' AND NOT estimated AND metric IN ({_METRICS}) AND isFinite(value)
                 AND isFinite(reference_value) AND $__timeFilter_ms(window_end)
             ORDER BY time, name
-            """,  # noqa: S608
+            """,
             unit="none",
         ),
         lines(
             "Label maturity",
-            "Share of predictions that have their label, by window. It rises as labels come; newest windows are low. An "
-            "old window that stays low has lost labels.",
+            "Share of predictions that have their label, by window. It rises as labels come; newest windows are low. "
+            "An old window that stays low has lost labels.",
             """
             SELECT window_end AS time, concat(model, ' ', version) AS name, max(p.maturity) AS maturity
             FROM performance_latest AS p
@@ -151,7 +159,9 @@ def build() -> dashboard.Dashboard:
         rows(
             "Open alerts",
             "Raised and not resolved, newest first: what moved, since when, and what to do. Good: none.",
-            f"SELECT at, severity, model, version, cause, onset, summary, recommendation FROM ({_OPEN}) ORDER BY at DESC",  # noqa: S608
+            f"""
+            SELECT at, severity, model, version, cause, onset, summary, recommendation FROM ({_OPEN}) ORDER BY at DESC
+            """,
             overrides={"model": [_TO_MODEL]},
         ),
     ]  # fmt: skip

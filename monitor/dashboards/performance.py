@@ -1,26 +1,37 @@
-"""Performance: how good is the model, how sure is that, and what explains a change?"""
+"""Performance: how good the model is, how sure that is, and what explains a change."""
 
 from grafana_foundation_sdk.models import dashboard
 
 from monitor.dashboards.board import board
 from monitor.dashboards.parts import (
-    BLUE, GREY, ORANGE, SKY, VERMILION, colored, dashed, fixed, lines, rows, unit,
+    BLUE,
+    GREY,
+    ORANGE,
+    SKY,
+    VERMILION,
+    colored,
+    dashed,
+    fixed,
+    lines,
+    rows,
+    unit,
 )  # fmt: skip
 from monitor.dashboards.sql import METRIC, MODEL, OF_SEGMENT, OF_WINDOW
 
 
 def build() -> dashboard.Dashboard:
     """The dashboard."""
-    newest = f"window_end = (SELECT max(window_end) FROM performance_parts WHERE {OF_SEGMENT})"  # noqa: S608 - our words
+    newest = f"window_end = (SELECT max(window_end) FROM performance_parts WHERE {OF_SEGMENT})"
     panels = [
         lines(
             "Measured and estimated",
-            "The chosen metric, in its own unit: measured on labels with its 95 % interval, estimated from scores alone "
-            "(dashed), and the reference's (grey). Good: the reference within the interval. The estimate knows nothing of a "
-            "changed relation of inputs to labels: where both part, that is what changed.",
+            "The chosen metric, in its own unit: measured on labels with its 95 % interval, estimated from scores "
+            "alone (dashed), and the reference's (grey). Good: the reference within the interval. The estimate knows "
+            "nothing of a changed relation of inputs to labels: where both part, that is what changed.",
             f"""
-            SELECT window_end AS time, maxIf(p.value, NOT p.estimated) AS measured, maxIf(p.ci_low, NOT p.estimated) AS low,
-                maxIf(p.ci_high, NOT p.estimated) AS high, maxIf(p.value, p.estimated) AS estimate,
+            SELECT window_end AS time, maxOrNullIf(p.value, NOT p.estimated) AS measured,
+                maxOrNullIf(p.ci_low, NOT p.estimated) AS low,
+                maxOrNullIf(p.ci_high, NOT p.estimated) AS high, maxOrNullIf(p.value, p.estimated) AS estimate,
                 max(p.reference_value) AS reference
             FROM performance_latest AS p WHERE {OF_SEGMENT} AND metric = {METRIC} AND isFinite(p.value)
             GROUP BY time ORDER BY time
@@ -33,8 +44,8 @@ def build() -> dashboard.Dashboard:
         ),
         lines(
             "Label maturity",
-            "Share of predictions that have their label by now. Newest windows are low and rise; what is measured on them "
-            "may still move. An old window that stays low has lost labels.",
+            "Share of predictions that have their label by now. Newest windows are low and rise; what is measured on "
+            "them may still move. An old window that stays low has lost labels.",
             f"""
             SELECT window_end AS time, max(p.maturity) AS maturity FROM performance_latest AS p
             WHERE {OF_SEGMENT} AND NOT estimated AND isFinite(p.maturity) GROUP BY time ORDER BY time
@@ -43,10 +54,11 @@ def build() -> dashboard.Dashboard:
         ),
         lines(
             "Error of the estimate",
-            "Measured less estimated, in the metric's unit, where both are there. Around 0 is good: then the estimate can be "
-            "trusted before labels come.",
+            "Measured less estimated, in the metric's unit, where both are there. Around 0 is good: then the estimate "
+            "can be trusted before labels come.",
             f"""
-            SELECT window_end AS time, maxIf(p.value, NOT p.estimated) - maxIf(p.value, p.estimated) AS error
+            SELECT window_end AS time,
+                maxOrNullIf(p.value, NOT p.estimated) - maxOrNullIf(p.value, p.estimated) AS error
             FROM performance_latest AS p WHERE {OF_SEGMENT} AND metric = {METRIC} AND isFinite(p.value)
             GROUP BY time HAVING uniqExact(p.estimated) = 2 ORDER BY time
             """,
@@ -66,12 +78,13 @@ def build() -> dashboard.Dashboard:
         ),
         lines(
             "Calibration",
-            "Expected calibration error, and Brier score, with the reference's (dashed). As low as the reference's is good. "
-            "ECE of 0.05: a score of 0.7 comes true 65 or 75 % of the time.",
+            "Expected calibration error, and Brier score, with the reference's (dashed). As low as the reference's is "
+            "good. ECE of 0.05: a score of 0.7 comes true 65 or 75 % of the time.",
             f"""
-            SELECT window_end AS time, maxIf(p.value, metric = 'ece') AS ece,
-                maxIf(p.reference_value, metric = 'ece') AS ece_reference, maxIf(p.value, metric = 'brier') AS brier,
-                maxIf(p.reference_value, metric = 'brier') AS brier_reference
+            SELECT window_end AS time, maxOrNullIf(p.value, metric = 'ece') AS ece,
+                maxOrNullIf(p.reference_value, metric = 'ece') AS ece_reference,
+                maxOrNullIf(p.value, metric = 'brier') AS brier,
+                maxOrNullIf(p.reference_value, metric = 'brier') AS brier_reference
             FROM performance_latest AS p
             WHERE {OF_SEGMENT} AND NOT estimated AND metric IN ('ece', 'brier') AND isFinite(p.value)
             GROUP BY time ORDER BY time
@@ -84,8 +97,8 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Confusion",
-            "Classes that are taken for another in the newest window, those that add most to the loss first. The share is "
-            "of the true class; around the reference's loss is good.",
+            "Classes that are taken for another in the newest window, those that add most to the loss first. The share "
+            "is of the true class; around the reference's loss is good.",
             f"""
             SELECT column AS truth, cell AS said, share, contribution, loss_before, loss_now, q_value, n_now AS n
             FROM performance_parts_latest WHERE {OF_SEGMENT} AND part = 'confusion' AND column != '' AND {newest}
@@ -98,30 +111,36 @@ def build() -> dashboard.Dashboard:
             "The chosen metric of every segment in its newest window, farthest from its own reference first. Good: the "
             "reference within the interval, whatever the order.",
             f"""
-            SELECT if(p.segment = '', '(all rows)', p.segment) AS name, p.value AS value, p.ci_low AS low, p.ci_high AS high,
-                p.reference_value AS reference, abs(p.value - p.reference_value) AS distance, p.n_labelled AS labelled,
-                p.maturity AS maturity
-            FROM performance_latest AS p
-            WHERE {OF_WINDOW} AND metric = {METRIC} AND NOT p.estimated AND isFinite(p.value)
-            ORDER BY p.window_end DESC LIMIT 1 BY p.segment
+            SELECT if(segment = '', '(all rows)', segment) AS name, value, ci_low AS low, ci_high AS high,
+                reference_value AS reference, abs(value - reference_value) AS distance, n_labelled AS labelled, maturity
+            FROM (
+                SELECT * FROM performance_latest
+                WHERE {OF_WINDOW} AND metric = {METRIC} AND NOT estimated AND isFinite(value)
+                ORDER BY window_end DESC LIMIT 1 BY segment
+            )
+            ORDER BY isFinite(distance) DESC, distance DESC
             """,
             overrides={"maturity": [unit("percentunit")]}, span=12,
         ),
         rows(
             "Worst cells of features",
-            "Parts of the rows whose loss went up, failing ones first: which values of which column. Good: none failing; q "
-            "is corrected over all that were looked at.",
+            "Parts of the rows whose loss went up, failing ones first: which values of which column. Good: none "
+            "failing; q is corrected over all that were looked at.",
             f"""
             SELECT column, cell, failing, loss_before, loss_now, contribution, share, q_value, n_now AS n
             FROM performance_parts_latest WHERE {OF_SEGMENT} AND part = 'subgroup' AND column != '' AND {newest}
             ORDER BY rank
             """,
-            overrides={"share": [unit("percentunit")], "contribution": colored((0.01, ORANGE), (0.05, VERMILION))}, span=12,
+            overrides={
+                "share": [unit("percentunit")],
+                "contribution": colored((0.01, ORANGE), (0.05, VERMILION)),
+            },
+            span=12,
         ),
         lines(
             "Delay of labels",
-            "How long labels take, by quantile. Steady is good. Longer delays make newest windows less sure; labels that "
-            "come only for some are worse: see the share missing.",
+            "How long labels take, by quantile. Steady is good. Longer delays make newest windows less sure; labels "
+            "that come only for some are worse: see the share missing.",
             f"""
             SELECT window_end AS time, replaceOne(metric, 'label_delay_ms:', 'quantile ') AS name, value
             FROM performance_latest
@@ -132,8 +151,8 @@ def build() -> dashboard.Dashboard:
         ),
         lines(
             "Labels missing",
-            "Share of the labels due by now, by the reference's delays, that are not there. Near 0 is good; more, and what "
-            "is measured speaks of those that came alone.",
+            "Share of the labels due by now, by the reference's delays, that are not there. Near 0 is good; more, and "
+            "what is measured speaks of those that came alone.",
             f"""
             SELECT window_end AS time, value AS missing FROM performance_latest
             WHERE {OF_WINDOW} AND segment = '' AND metric = 'labels_missing' AND isFinite(value) ORDER BY time
@@ -142,9 +161,10 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "What became of labels",
-            "Since the beginning. Matched is good; orphans are labels whose prediction was never seen, most often a wrong "
-            "`prediction_id`; expired are predictions that no label came for.",
-            f"SELECT outcome, sum(n) AS n FROM label_outcomes_latest WHERE model = {MODEL} GROUP BY outcome ORDER BY n DESC",
+            "Since the beginning. Matched is good; orphans are labels whose prediction was never seen, most often a "
+            "wrong `prediction_id`; expired are predictions that no label came for.",
+            f"SELECT outcome, sum(n) AS n FROM label_outcomes_latest WHERE model = {MODEL} GROUP BY outcome ORDER BY n "
+            "DESC",
             span=12,
         ),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The dashboards as they are committed: every statement of every panel runs on ClickHouse, and answers what it needs."""
+"""The dashboards as committed: every statement of every panel runs on ClickHouse, and answers what it needs."""
 
 import contextlib
 import json

@@ -29,8 +29,8 @@ CREATE OR REPLACE VIEW counts_between AS
 SELECT
     p.version AS version, p.reference AS reference, p.segment AS segment, p.column AS column, any(p.kind) AS kind,
     count() AS n_panes, sum(p.n) AS n, sum(p.nulls) AS nulls, sum(p.invalid) AS invalid,
-    minIf(p.minimum, p.n > 0 AND isFinite(p.minimum)) AS minimum,
-    maxIf(p.maximum, p.n > 0 AND isFinite(p.maximum)) AS maximum,
+    if(countIf(isFinite(p.minimum)) = 0, nan, minIf(p.minimum, isFinite(p.minimum))) AS minimum,
+    if(countIf(isFinite(p.maximum)) = 0, nan, maxIf(p.maximum, isFinite(p.maximum))) AS maximum,
     sumIf(p.mean * p.n, p.n > 0) / sum(p.n) AS mean, sumForEach(p.counts) AS counts
 FROM column_profiles_latest AS p
 WHERE p.model = {model:String} AND ({segment:String} = '*' OR p.segment = {segment:String})
