@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 from prometheus_client.metrics import MetricWrapperBase
 from support import dashboards, page
 from support.batches import batch_of
@@ -126,6 +127,34 @@ def test_every_panel_gets_rows_of_the_columns_and_types_that_it_needs(
     assert named_fields(panel) <= found
 
 
+def test_hostile_names_are_values_and_never_sql(client: Client) -> None:
+    empty = set()
+    for one in SQL_PANELS:
+        name, panel = one.values
+        assert isinstance(panel, dict)
+        if not any(asked(client, target["rawSql"], SCOPES["of hostile names"])[1] for target in panel["targets"]):
+            empty.add((name, panel["title"]))
+    # That model's data lack a score, and the column is no category; nothing is before its first pane.
+    assert empty == {
+        ("column", "New categories"),
+        ("column", "Against the range before"),
+        ("model", "Predictions: quantiles of the score"),
+    }
+
+
+def test_a_panel_with_an_unknown_column_or_without_what_it_draws_would_be_found(client: Client) -> None:
+    panel = BOARDS["model"]["panels"][0]
+    values = SCOPES["of a number"]
+    statement = panel["targets"][0]["rawSql"]
+    with pytest.raises(DatabaseError, match="effekt"):
+        asked(client, statement.replace("effect", "effekt"), values)
+    untimed, _ = asked(client, statement.replace("AS time", "AS moment").replace("BY time", "BY moment"), values)
+    with pytest.raises(KeyError):
+        needed(panel, untimed)
+    with pytest.raises(AssertionError):
+        needed(panel, {"time": "DateTime", "strength": "Float64"})
+
+
 @pytest.mark.parametrize("name", BOARDS)
 def test_every_variable_offers_what_the_data_have(name: str, client: Client) -> None:
     for variable in BOARDS[name]["templating"]["list"]:
@@ -207,11 +236,13 @@ def test_provisioning_finds_the_dashboards_and_tells_nobody_unasked() -> None:
     }
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/driftline.yaml").read_text())["providers"]
     assert provider["options"]["path"] == mounts["./dashboards/grafana/dashboards"]
+
     sources = yaml.safe_load((GRAFANA / "provisioning/datasources/driftline.yaml").read_text())["datasources"]
     offered = {
         one["query"] for board in BOARDS.values() for one in board["templating"]["list"] if one["type"] == "datasource"
     }
     assert {source["type"] for source in sources} == offered
+    assert sources[0]["jsonData"]["customSettings"] == [{"setting": "readonly", "value": "2"}]
     assert set(yaml.safe_load((GRAFANA / "provisioning/alerting/driftline.yaml").read_text())) == {"apiVersion"}
 
 
