@@ -12,7 +12,7 @@ ARGS ?=
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: venv demo test test-long check bench verdicts detectors alerts records screenshots help
+.PHONY: venv demo test test-long check bench verdicts detectors alerts records dashboards screenshots help
 
 venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
 
@@ -47,6 +47,9 @@ records: $(STAMP)  ## after a change in sinks/records: the documentation, JSON S
 	$(BIN)/python -m sinks.records > docs/records.md
 	$(BIN)/python -m monitor.decisions docs/schemas
 	$(BIN)/python -m sinks.clickhouse.draft_migration $(ARGS)
+
+dashboards: $(STAMP)  ## after a change in monitor/dashboards: Grafana's JSON, dashboards/grafana/dashboards
+	$(BIN)/python -m monitor.dashboards dashboards/grafana/dashboards
 
 screenshots: $(STAMP)  ## run the demo's first two months, and take docs/screenshots of the page over them
 	$(BIN)/driftline demo --months 2 --keep .driftline/screenshots

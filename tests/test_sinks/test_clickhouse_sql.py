@@ -1,6 +1,8 @@
 """The SQL functions and `drift_between` against NumPy on the same counts."""
 
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -225,3 +227,11 @@ def test_a_reference_that_is_written_again_is_compared_in_its_newer_coarse_cells
     finally:
         client.command("SYSTEM START MERGES references")
     assert got_psi == pytest.approx(0.0, abs=1e-12), "the tail has ten rows on both sides"
+
+
+def test_every_example_of_the_documentation_runs(client: Client) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
+    examples = re.findall(r"^```sql\n(.*?);\n```", text, re.DOTALL | re.MULTILINE)
+    assert len(examples) >= 5
+    for example in examples:
+        client.query(example)

@@ -1,0 +1,168 @@
+"""Fleet, every model on one screen: is anything wrong."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models import dashboard
+
+from monitor.api.queries.fleet import METRICS
+from monitor.dashboards.board import address, board
+from monitor.dashboards.parts import ORANGE, VERMILION, colored, heat, lines, link, number, rows, steps, unit
+
+# ClickHouse takes a name for the result column of that name first: columns of tables are told apart by the table's.
+_OPEN: Final = """
+SELECT a.model AS model, argMax(a.version, a.sequence) AS version, argMax(a.state, a.sequence) AS state,
+    argMax(a.severity, a.sequence) AS severity, argMax(a.cause, a.sequence) AS cause, max(a.at) AS at,
+    min(a.onset) AS onset, argMax(a.summary, a.sequence) AS summary,
+    argMax(a.recommendation, a.sequence) AS recommendation
+FROM alerts_latest AS a WHERE a.at <= $__toTime_ms GROUP BY a.model, a.dedupe_key HAVING state != 'resolved'
+"""
+_NEWEST: Final = """
+SELECT model, argMax(version, window_end) AS version, max(window_end) AS newest, argMax(events, window_end) AS events,
+    argMax(columns_scored, window_end) AS columns_scored
+FROM windows_latest WHERE segment = '' AND $__timeFilter_ms(window_end) GROUP BY model
+"""
+_WORST: Final = """
+SELECT v.model AS model, argMax(v.column, v.strength) AS worst_column, max(v.strength) AS strength,
+    uniqExact(v.column) AS n_changed
+FROM (
+    SELECT model, column, argMax(d.drifted, d.revision) AS drifted, argMax(d.strength, d.revision) AS strength
+    FROM drifted_windows AS d
+    WHERE (model, version, window_end) IN (SELECT model, version, newest FROM newest)
+    GROUP BY model, version, column, compare, window_start, window_end, reference
+) AS v WHERE v.drifted GROUP BY v.model
+"""
+_METRICS: Final = ", ".join(f"'{metric}'" for metric in METRICS)
+_PERFORMANCE: Final = f"""
+SELECT model, p.1 AS metric, p.2 AS value, p.3 AS reference_value, p.4 AS maturity FROM (
+    SELECT model,
+        argMin(
+            (metric, value, reference_value, maturity),
+            (indexOf([{_METRICS}], metric), -toUnixTimestamp64Milli(window_end))) AS p
+    FROM performance_latest
+    WHERE segment = '' AND NOT estimated AND metric IN ({_METRICS}) AND isFinite(value) AND $__timeFilter_ms(window_end)
+    GROUP BY model
+)
+"""
+_SAME: Final = (
+    "var-model=${__data.fields.model:percentencode}&var-version=${__data.fields.version:percentencode}"
+    "&${__url_time_range}"
+)
+_WORST_COLUMN: Final = "var-column=${__data.fields.worst_column:percentencode}"
+_TO_MODEL: Final = link("What moved", f"{address('model')}?{_SAME}")
+
+
+def build() -> dashboard.Dashboard:
+    """The dashboard."""
+    panels = [
+        number(
+            "Models",
+            "Models with a window in the time range. Fewer than you run: one is silent, or its events are rejected.",
+            "SELECT uniqExact(model) AS models FROM windows WHERE $__timeFilter_ms(window_end)",
+            unit="none", thresholds=steps(),
+        ),
+        number(
+            "Open alerts",
+            "Alerts that are raised and not resolved at the end of the time range. Good: 0. Each wants a person.",
+            f"SELECT count() AS alerts FROM ({_OPEN})",
+            unit="none", thresholds=steps((1, ORANGE), (5, VERMILION)),
+        ),
+        number(
+            "Columns changed",
+            "Columns that drifted in the newest window of their model. A few of a hundred, for a while, is weather; "
+            "many at once is usually one source upstream.",
+            f"WITH newest AS ({_NEWEST}) SELECT sum(n_changed) AS columns FROM ({_WORST})",
+            unit="none", thresholds=steps((1, ORANGE)),
+        ),
+        number(
+            "Oldest newest window",
+            "How long ago the newest window of the model that lags most ended. Good: little more than a window's "
+            "length and the allowed lateness. More: its events stopped, or its watermark stands still.",
+            f"SELECT max(dateDiff('second', newest, $__toTime_ms)) AS age FROM ({_NEWEST})",
+            unit="s", thresholds=steps(),
+        ),
+        rows(
+            "Models",
+            "One line a model, those that need you first. Strength: the worst column's effect over the smallest that "
+            "counts: below 1 is quiet. Value beside reference: worse by more than its usual spread wants a look. "
+            "Maturity: the share of predictions that have a label; a value of few labels may still move.",
+            f"""
+            WITH newest AS ({_NEWEST})
+            SELECT newest.model AS model, newest.version AS version,
+                multiIf(alerts > 0, 'alert', n_changed > 0, 'changed', 'quiet') AS state, alerts, worst_column,
+                worst.strength AS strength, n_changed, newest.columns_scored AS columns, performance.metric AS metric,
+                performance.value AS value, performance.reference_value AS reference_value,
+                performance.maturity AS maturity, newest.events AS events, newest.newest AS newest,
+                dateDiff('second', newest.newest, $__toTime_ms) AS age
+            FROM newest
+            LEFT JOIN ({_WORST}) AS worst ON worst.model = newest.model
+            LEFT JOIN ({_PERFORMANCE}) AS performance ON performance.model = newest.model
+            LEFT JOIN (SELECT model, count() AS alerts FROM ({_OPEN}) GROUP BY model) AS open
+                ON open.model = newest.model
+            ORDER BY alerts DESC, strength DESC, model
+            """,
+            overrides={
+                "model": [_TO_MODEL],
+                "worst_column": [link("Show me", f"{address('column')}?{_SAME}&{_WORST_COLUMN}")],
+                "value": [link("Performance", f"{address('performance')}?{_SAME}")],
+                "strength": colored((1, ORANGE), (3, VERMILION)),
+                "alerts": colored((1, ORANGE), (5, VERMILION)),
+                "maturity": [unit("percentunit")],
+                "age": [unit("s")],
+            },
+            height=10,
+        ),
+        heat(
+            "Share of columns changed",
+            "By model and window. Grey: at most one of a hundred columns. A model that stays coloured has a lasting "
+            "change; all models at once have a common source.",
+            """
+            SELECT window_end AS time, concat(w.model, ' ', w.version) AS name,
+                max(n_changed / greatest(columns_scored, 1)) AS share
+            FROM windows_latest AS w
+            LEFT JOIN (
+                SELECT model, version, window_start, window_end, uniqExactIf(column, drifted) AS n_changed
+                FROM drift_verdicts_latest
+                WHERE segment = '' AND NOT startsWith(compare, 'sequential') AND $__timeFilter_ms(window_end)
+                GROUP BY model, version, window_start, window_end
+            ) AS v USING (model, version, window_start, window_end)
+            WHERE segment = '' AND $__timeFilter_ms(window_end)
+            GROUP BY time, name ORDER BY time, name
+            """,
+            thresholds=steps((0.01, ORANGE), (0.25, VERMILION)), unit="percentunit", height=8,
+        ),
+        lines(
+            "Performance against reference",
+            "The measured value less the reference's, of each model's headline metric, in that metric's unit. Around 0 "
+            "is good. Down is worse for AUC, F1 and accuracy; up is worse for errors and losses.",
+            f"""
+            SELECT window_end AS time, concat(model, ' ', version, ' ', metric) AS name,
+                value - reference_value AS difference
+            FROM performance_latest
+            WHERE segment = '' AND NOT estimated AND metric IN ({_METRICS}) AND isFinite(value)
+                AND isFinite(reference_value) AND $__timeFilter_ms(window_end)
+            ORDER BY time, name
+            """,
+            unit="none",
+        ),
+        lines(
+            "Label maturity",
+            "Share of predictions that have their label, by window. It rises as labels come; newest windows are low. "
+            "An old window that stays low has lost labels.",
+            """
+            SELECT window_end AS time, concat(model, ' ', version) AS name, max(p.maturity) AS maturity
+            FROM performance_latest AS p
+            WHERE segment = '' AND NOT estimated AND isFinite(p.maturity) AND $__timeFilter_ms(window_end)
+            GROUP BY time, name ORDER BY time, name
+            """,
+            unit="percentunit", minimum=0, maximum=1,
+        ),
+        rows(
+            "Open alerts",
+            "Raised and not resolved, newest first: what moved, since when, and what to do. Good: none.",
+            f"""
+            SELECT at, severity, model, version, cause, onset, summary, recommendation FROM ({_OPEN}) ORDER BY at DESC
+            """,
+            overrides={"model": [_TO_MODEL]},
+        ),
+    ]  # fmt: skip
+    return board("fleet", "Driftline: fleet", "Every model on one screen. Is anything wrong?", [], panels)
