@@ -78,6 +78,28 @@ def demo(
     run_demo(months=months, console=Console(no_color=plain, force_terminal=False if plain else None), keep=keep)
 
 
+@app.command()
+def init(
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Parquet, CSV or JSONL with predictions, a folder or a pattern.")
+    ] = None,
+    topic: Annotated[str, typer.Option(metavar="NAME", help="Or a topic of JSON events.")] = "",
+    bootstrap_servers: Annotated[str, typer.Option(metavar="HOST:PORT", help="The topic's broker.")] = "localhost:9092",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The configuration; it must not exist.")
+    ] = Path("driftline.yaml"),
+    name: Annotated[str, typer.Option(help="The model's name; default: as the rows say, or the file.")] = "",
+    messages: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many messages are looked at.")] = 2_000,
+) -> None:
+    """Write a first configuration from your own data, and say what was guessed and what comes next.
+
+    Example: driftline init --data january.csv
+    """
+    from monitor.cli.init import init as start
+
+    start(data, topic, bootstrap_servers, output, name, messages)
+
+
 @reference_app.command("build")
 def reference_build(
     config: ConfigArgument,

@@ -1,0 +1,178 @@
+"""`driftline init`: what is guessed of rows of any format, and that the other commands take what it writes."""
+
+import csv
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from monitor.cli.app import run
+from monitor.config.load import load
+from monitor.guess.windows import Rate, window_size
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def rows(n: int, *, shift: float = 0.0, month: int = 1) -> list[dict[str, Any]]:
+    """Orders of five days, as a shop may log them; a score that follows the amount."""
+    chance = random.Random(month)
+    step = timedelta(days=5) / n
+    made = []
+    for i in range(n):
+        amount = chance.gauss(50 + shift, 10)
+        score = min(1.0, max(0.0, chance.betavariate(2, 5) + (amount - 50) / 200))
+        made.append(
+            {
+                "created_at": (datetime(2026, month, 1) + i * step).strftime("%Y-%m-%d %H:%M:%S"),
+                "order_id": f"o{month}-{i}",
+                "amount": round(amount, 2),
+                "country": chance.choices(["DE", "FR", "US"], [5, 3, 2])[0],
+                "merchant_code": chance.randint(1, 40),
+                "premium": chance.random() < 0.5,
+                "probability": round(score, 4),
+                "outcome": "fraud" if chance.random() < score else "ok",
+            }
+        )
+    return made
+
+
+def write(path: Path, made: list[dict[str, Any]]) -> Path:
+    if path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(made[0]))
+            writer.writeheader()
+            writer.writerows(made)
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(made), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in made))
+    return path
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(here / "january.csv", rows(2_000))
+    write(here / "march.csv", rows(2_000, shift=10.0, month=3))
+    assert run(["init", "--data", "january.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "Next: driftline reference build driftline.yaml --data january.csv" in said.splitlines()
+    assert run(["reference", "build", "driftline.yaml", "--data", "january.csv"]) == 0
+    assert run(["check", "driftline.yaml", "--data", "march.csv"]) == 0
+    capsys.readouterr()
+    assert run(["replay", "driftline.yaml", "--predictions", "march.csv", "--out", "march"]) == 0
+    table = capsys.readouterr().out.partition("What drifted, largest effect first:\n")[2].splitlines()
+    assert table[0].split()[0] == "amount"
+    assert "mean 50" in table[0]
+    assert "-> 60" in table[0]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_the_guesses_are_the_same_in_every_format(here: Path, ending: str) -> None:
+    write(here / f"data.{ending}", rows(2_000))
+    assert run(["init", "--data", f"data.{ending}", "--name", "fraud"]) == 0
+    (model,) = load(here / "driftline.yaml").models
+    assert (model.name, model.task, model.positive) == ("fraud", "binary", "fraud")
+    mapping = model.mapping
+    assert (mapping.timestamp, mapping.timestamp_unit, mapping.prediction_id) == ("created_at", "ms", "order_id")
+    assert (mapping.score, mapping.target) == ("probability", "outcome")
+    assert model.columns == {"merchant_code": "categorical"}
+    assert model.segments == ("country", "premium")
+    assert str(model.windows[0].size) == "1d"
+
+
+def test_nested_events_are_mapped_by_dotted_paths(here: Path) -> None:
+    start_s = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    events = [
+        {
+            "meta": {"ts": start_s + 60 * i, "requestId": f"r{i}", "model": {"version": 3}},
+            "inputs": {"amount": row["amount"], "country": row["country"]},
+            "output": {"score": row["probability"], "label": "bad" if row["probability"] > 0.4 else "good"},
+        }
+        for i, row in enumerate(rows(1_500))
+    ]
+    write(here / "log.jsonl", events)
+    assert run(["init", "--data", "log.jsonl"]) == 0
+    (model,) = load(here / "driftline.yaml").models
+    assert model.name == "log"
+    assert model.mapping.places == {
+        "timestamp": "meta.ts", "prediction_id": "meta.requestId", "version": "meta.model.version",
+        "features": "inputs", "score": "output.score", "label": "output.label",
+    }  # fmt: skip
+    assert model.mapping.timestamp_unit == "s"
+    assert (model.task, model.positive) == ("binary", "bad")
+    assert run(["reference", "build", "driftline.yaml", "--data", "log.jsonl"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "task", "features"),
+    [
+        ({"prediction": 104.25, "x": 1.5}, "regression", "features"),
+        ({"prediction": {"probabilities": {"cat": 0.7, "dog": 0.2, "cow": 0.1}}, "features": [1.0, 2.0]}, "multiclass",
+         "features"),
+        ({"yhat": 0.3, "payload": {"x": 1.5, "y2": 2.5}}, "binary", "payload"),
+        ({"features": {"x": 1.0}}, "none", "features"),
+    ],
+)  # fmt: skip
+def test_forms_of_predictions_are_told_apart(here: Path, event: dict[str, Any], task: str, features: str) -> None:
+    write(here / "log.jsonl", [{"timestamp": 1_767_225_600_000 + 60_000 * i, **event} for i in range(500)])
+    assert run(["init", "--data", "log.jsonl"]) == 0
+    (model,) = load(here / "driftline.yaml").models
+    assert (model.task, model.mapping.features) == (task, features)
+    assert run(["reference", "build", "driftline.yaml", "--data", "log.jsonl"]) == 0
+    assert run(["replay", "driftline.yaml", "--predictions", "log.jsonl", "--out", "out", "--close"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.csv", "a,b\n1,2\n", "no column of a.csv holds times; it has a, b"),
+        ("a.csv", "", "a.csv is empty"),
+        ("a.csv", "timestamp,score\n", "a.csv has no rows"),
+        ("a.jsonl", "[1, 2]\n", "a.jsonl, line 1: an event is a JSON object"),
+        ("a.jsonl", "{'a': 1}\n", "a.jsonl, line 1 (empty ones not counted): "),
+        ("a.csv", "timestamp\n2026-01-01\n", "a.csv has times and nothing else to watch"),
+        ("a.txt", "a\n", "a.txt: a file must be named "),
+    ],
+)
+def test_data_that_cannot_be_used_are_one_line_and_leave_no_file(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, told: str
+) -> None:
+    (here / name).write_text(text)
+    assert run(["init", "--data", name]) == 2
+    error = capsys.readouterr().err.splitlines()[0]
+    assert error.startswith(f"error: {told}")
+    assert not (here / "driftline.yaml").exists()
+
+
+def test_a_file_that_is_there_is_not_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here / "a.csv", rows(50))
+    (here / "driftline.yaml").write_text("mine")
+    assert run(["init", "--data", "a.csv"]) == 2
+    assert "error: driftline.yaml exists" in capsys.readouterr().err
+    assert (here / "driftline.yaml").read_text() == "mine"
+
+
+def test_data_and_a_topic_exclude_each_other(here: Path) -> None:
+    assert run(["init"]) == 2
+    assert run(["init", "--data", "a.csv", "--topic", "predictions"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("n", "days", "size"),
+    [(31_000, 31, "1d"), (500, 60, "7d"), (20_000, 1, "6h"), (2_000, 0.1, "15m"), (100, 3, "6h"), (5, 0, "1m")],
+)
+def test_windows_follow_from_how_many_events_come_and_for_how_long(n: int, days: float, size: str) -> None:
+    assert window_size(Rate(n=n, first_ms=0, last_ms=int(days * DAY_MS))) == size
