@@ -140,6 +140,23 @@ def check(
 
 
 @app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it here; default: standard output.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the configuration, for editors that complete and check YAML.
+
+    The first line of a configuration tells them: # yaml-language-server: $schema=driftline.schema.json
+
+    Example: driftline schema -o driftline.schema.json
+    """
+    from monitor.cli.schema import write_schema
+
+    write_schema(output)
+
+
+@app.command()
 def replay(
     config: ConfigArgument,
     predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in any order.")],

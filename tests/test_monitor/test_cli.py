@@ -41,6 +41,7 @@ from monitor.errors import (
 from monitor.process.supervisor import RoleCommand, Supervisor
 
 ROLES = ("ingest", "evaluate", "deliver")
+WITHOUT_A_CONFIGURATION = ("demo", "bench", "init", "schema")
 FORMATS = ("parquet", "csv", "jsonl")
 N_REFERENCE, N_LIVE = 4_000, 3_000
 
@@ -174,8 +175,8 @@ def commands() -> dict[str, Any]:
 def test_the_commands_are_those_of_the_design() -> None:
     assert set(commands()) == {
         "demo", "up", "reference build", "check", "replay", "run", "ingest", "join", "evaluate", "deliver", "migrate",
-        "bench", "query", "status", "backtest", "report", "ui", "silence", "acknowledge", "rollout", "retraining report",
-        "retraining list", "calibrate", "diagnose", "init", "schema",
+        "bench", "query", "status", "backtest", "report", "ui", "silence", "acknowledge", "rollout",
+        "retraining report", "retraining list", "calibrate", "diagnose", "init", "schema",
     }  # fmt: skip
 
 
