@@ -176,6 +176,12 @@ def replay(
     fail_on: Annotated[
         str, typer.Option(metavar="drift", help="End with exit code 8 when anything drifted: for CI.")
     ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write to a folder that is not empty, over what is there.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output, in place of text.")
+    ] = False,
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -183,7 +189,10 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels, features=features, html=html, fail_on=fail_on)
+    replay_file(
+        config, predictions, out, close=close, labels=labels, features=features, html=html, fail_on=fail_on, force=force,
+        as_json=as_json,
+    )  # fmt: skip
 
 
 @app.command()

@@ -228,7 +228,7 @@ def test_without_a_command_the_help_is_shown_and_nothing_done(run: Run, words: s
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("chek driftline.yaml", "No such command 'chek'. Did you mean 'check'?"),
+        ("chek driftline.yaml", "No such command 'chek'. Did you mean 'check'"),
         ("reference bild driftline.yaml", "No such command 'bild'"),
         ("check", "Missing argument 'CONFIG'"),
         ("check a.yaml b.yaml", "unexpected extra argument(s) (b.yaml)"),
@@ -248,9 +248,12 @@ def test_a_slip_in_typing_is_one_line_and_code_2(run: Run, arguments: str, text:
 
 @pytest.mark.parametrize("words", [words for words in commands() if words not in WITHOUT_A_CONFIGURATION])
 def test_a_configuration_that_is_not_there_is_one_line_and_code_2(run: Run, words: str, tmp_path: Path) -> None:
-    more = {"reference build": ("--data", "x.csv"), "replay": ("--predictions", "x.csv", "--out", tmp_path / "out"),
-            "query": ("SELECT 1",), "backtest": ("--scores", tmp_path),
-                "report": ("-o", tmp_path / "r.html")}  # fmt: skip
+    more = {
+        "reference build": ("--data", "x.csv"), "replay": ("--predictions", "x.csv", "--out", tmp_path / "out"),
+        "query": ("SELECT 1",), "backtest": ("--scores", tmp_path), "report": ("-o", tmp_path / "r.html"),
+        "silence": ("--model", "m"), "acknowledge": ("5f2c",), "rollout": ("--model", "m", "--until", "2d"),
+        "calibrate": ("--data", "x.csv"), "retraining report": ("5f2c", "--status", "failed"),
+    }  # fmt: skip
     said = run(*words.split(), tmp_path / "driftline.yaml", *more.get(words, ()))
     said.assert_one_error(2, f"{tmp_path}/driftline.yaml: cannot be read: No such file or directory")
 
@@ -463,6 +466,28 @@ def test_replay_scores_the_open_windows_when_it_is_told_to_close(run: Run, data:
     )
     assert f"; {n_windows} windows scored, " in closed.out
     assert n_windows > n_open
+
+
+def test_replay_tells_machines_the_same(run: Run, data: Path, tmp_path: Path) -> None:
+    replay = ("replay", data / "driftline.yaml", "--predictions", data / "live.jsonl", "--close", "--out")
+    told, shown = run(*replay, tmp_path / "out", "--json"), run(*replay, tmp_path / "shown")
+    assert (told.code, told.err) == (0, "")
+    found = msgspec.json.decode(told.out)
+    events = found["events"]
+    assert events["read"] == N_LIVE == events["counted"] + events["rejected"] + events["late"]
+    assert f"{found['drifted']:,} of {found['verdicts']:,} verdicts drifted" in shown.out
+    in_table = [line.split()[0] for line in shown.out.splitlines() if ", threshold " in line]
+    assert [one["column"] for one in found["findings"]] == in_table
+    assert len(found["alerts"]) == len((tmp_path / "shown" / "alerts.jsonl").read_text().splitlines())
+
+
+def test_replay_writes_over_nothing_unless_it_is_told_to(run: Run, data: Path, tmp_path: Path) -> None:
+    replay = ("replay", data / "driftline.yaml", "--predictions", data / "live.jsonl", "--out", tmp_path / "out")
+    assert run(*replay).code == 0
+    before = (tmp_path / "out" / "verdicts.parquet").stat().st_mtime_ns
+    run(*replay).assert_one_error(2, f"{tmp_path}/out is not empty")
+    assert (tmp_path / "out" / "verdicts.parquet").stat().st_mtime_ns == before
+    assert run(*replay, "--force").code == 0
 
 
 def test_migrate_applies_what_is_missing_and_then_nothing(run: Run, data: Path, tmp_path: Path) -> None:
