@@ -47,7 +47,7 @@ class FixedRules:
         parts = [peers.flagged(raw, own) for raw, own in zip(self.halves, _halves(rows), strict=True)]
         found = {}
         for rule in RULES[:-1]:
-            anywhere: list[Any] = [part[rule].any(axis=0) for part in parts]
+            anywhere: list[Bools] = [np.asarray(part[rule].any(axis=0)) for part in parts]
             found[rule] = np.concatenate([own[:N_NUMERIC] for own in anywhere] + [own[N_NUMERIC:] for own in anywhere])
         distance = _distances(self.shares, _shares(rows, self.bins))
         found[NANNYML] = (distance < self.limits[0]) | (distance > self.limits[1])

@@ -96,33 +96,19 @@ def _stored(policy: Policy, batches: Sequence[pa.RecordBatch], rejects: Mapping[
             hysteresis=policy.alerts.hysteresis,
         )  # fmt: skip
 
-    compares: list[str] = sorted(
-        {str(name) for batch in of_record(batches, "drift_verdict") for name in batch["compare"].unique().to_pylist()}
-    )
-    seasons = [name for name in compares if name.startswith("season ") and name != policy.compare]
+    compares: set[str] = set()
+    for batch in of_record(batches, "drift_verdict"):
+        names: list[Any] = batch["compare"].unique().to_pylist()
+        compares.update(names)
+    seasons = [name for name in sorted(compares) if name.startswith("season ") and name != policy.compare]
     return Stored(
         windows=windows(policy.compare),
         seasonal=windows(seasons[0]) if seasons else (),
         measured=[
-            msgspec.convert(
-                {
-                    **{name: row[name] for name in ("metric", "n_labelled", "n", "estimated")},
-                    **_times(row),
-                    **{name: _number(row[name]) for name in _FIGURES},
-                },
-                MeasuredMetric,
-            )
-            for row in _rows(batches, "performance", policy)
+            msgspec.convert(_fields(row, _MEASURED), MeasuredMetric) for row in _rows(batches, "performance", policy)
         ],
         parts=[
-            msgspec.convert(
-                {
-                    **{name: row[name] for name in ("part", "n_now")},
-                    **_times(row),
-                    **{name: _number(row[name]) for name in ("contribution", "ci_low", "ci_high")},
-                },
-                Part,
-            )
+            msgspec.convert(_fields(row, _PART), Part)
             for row in _rows(batches, "performance_part", policy)
             if row["part"] in ("inputs", "relation")
         ],
@@ -130,7 +116,17 @@ def _stored(policy: Policy, batches: Sequence[pa.RecordBatch], rejects: Mapping[
     )  # fmt: skip
 
 
-_FIGURES: Final = ("value", "ci_low", "ci_high", "reference_value", "spread_low", "spread_high")
+_FIGURES: Final = (
+    "value", "ci_low", "ci_high", "reference_value", "spread_low", "spread_high", "contribution",
+)  # fmt: skip
+_MEASURED: Final = ("metric", "n_labelled", "n", "estimated", *_FIGURES[:6])
+_PART: Final = ("part", "n_now", "contribution", "ci_low", "ci_high")
+
+
+def _fields(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Of the window and of these names; a figure that is none is NaN."""
+    own = {name: math.nan if name in _FIGURES and row[name] is None else row[name] for name in names}
+    return {"start_ms": row["window_start_ms"], "end_ms": row["window_end_ms"], **own}
 
 
 def _rows(batches: Iterable[pa.RecordBatch], record: str, policy: Policy) -> Iterable[dict[str, Any]]:
@@ -142,14 +138,6 @@ def _rows(batches: Iterable[pa.RecordBatch], record: str, policy: Policy) -> Ite
         for row in own.to_pylist():
             if policy.tiling.holds(row["window_start_ms"], row["window_end_ms"]):
                 yield row
-
-
-def _times(row: Mapping[str, Any]) -> dict[str, int]:
-    return {"start_ms": row["window_start_ms"], "end_ms": row["window_end_ms"]}
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def _rejects_in(path: Path, model: str) -> dict[str, int]:

@@ -23,8 +23,10 @@ def check_concept_drift(model: Model, path: str, report: Report) -> None:
         known = [field.name for field in msgspec.structs.fields(cast("type[msgspec.Struct]", detector))]
         unknown = [name for name in one.parameters if name not in known]
         for name in unknown:
-            meant = f"did you mean {near}? " if (near := nearest(name, known)) else ""
-            report(f"{path}[{i}].parameters.{name}", f"{meant}{one.detector} has {', '.join(known)}")
+            report(
+                f"{path}[{i}].parameters.{name}", f"unknown key; {one.detector} has {', '.join(known)}",
+                nearest(name, known),
+            )  # fmt: skip
         if not unknown:
             try:
                 sequential_detector(one.detector, one.parameters)

@@ -1,9 +1,13 @@
 """How the rules between keys tell what is broken."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 
-Report = Callable[[str, str], None]
-"""Called with the path and the message of each problem."""
+
+class Report(Protocol):
+    """Called with the path and the message of each problem, and the key or value that was probably meant."""
+
+    def __call__(self, path: str, message: str, nearest: str = "") -> None: ...  # noqa: D102
 
 
 def check_repeats(path: str, values: Iterable[object], what: str, report: Report, key: str = "") -> None:

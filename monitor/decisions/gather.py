@@ -166,9 +166,8 @@ def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
     for name in batch.schema.names:
         column: Any = batch[name]
         if isinstance(column, pa.DictionaryArray):
-            texts: list[Any] = column.dictionary.to_pylist()
-            codes: list[Any] = column.indices.to_pylist()
-            columns[name] = [texts[code] for code in codes]
+            texts: Any = column.dictionary.to_pylist()
+            columns[name] = [texts[code] for code in np.asarray(column.indices).tolist()]
         else:
             columns[name] = column.to_pylist()
     for values in zip(*columns.values(), strict=True):

@@ -45,8 +45,8 @@ def seasonal_columns(
     if pane_ms > _DAY_MS or not 1.0 - _MOST <= share <= _MOST:
         return ""
     slots: dict[str, Callable[[int], int]] = {
-        "hour of the day": lambda ms: ms // _HOUR_MS % 24,
-        "day of the week": lambda ms: (ms // _DAY_MS + _MONDAY) % 7,
+        "hour of the day": lambda at_ms: at_ms // _HOUR_MS % 24,
+        "day of the week": lambda at_ms: (at_ms // _DAY_MS + _MONDAY) % 7,
     }
     for name, slot_of in slots.items():
         if name == "hour of the day" and pane_ms >= _DAY_MS:

@@ -21,8 +21,14 @@ FLOATS = st.one_of(st.floats(), st.sampled_from([math.nan, -0.0, math.inf, -math
 
 
 def batch_of(record: Record, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
-    """The rows, by field name, in the record's own schema."""
-    columns = [_column(field.type, [row[field.name] for row in rows]) for field in record.fields]
+    """The rows, by field name, in the record's own schema; a field that came later may be left out."""
+    columns = [
+        _column(
+            field.type,
+            [row[field.name] if field.default is None else row.get(field.name, field.default) for row in rows],
+        )
+        for field in record.fields
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=record.schema)
 
 

@@ -177,8 +177,8 @@ def commands() -> dict[str, Any]:
 def test_the_commands_are_those_of_the_design() -> None:
     assert set(commands()) == {
         "demo", "up", "reference build", "check", "replay", "run", "ingest", "join", "evaluate", "deliver", "migrate",
-        "bench", "query", "status", "backtest", "report", "ui", "silence", "acknowledge", "rollout",
-        "retraining report", "retraining list", "calibrate", "diagnose", "init", "schema",
+        "bench", "query", "status", "backtest", "report", "ui", "silence", "acknowledge", "rollout", "calibrate",
+        "diagnose", "retraining report", "retraining list", "init", "schema",
     }  # fmt: skip
 
 
@@ -251,11 +251,17 @@ def test_a_slip_in_typing_is_one_line_and_code_2(run: Run, arguments: str, text:
 @pytest.mark.parametrize("words", [words for words in commands() if words not in WITHOUT_A_CONFIGURATION])
 def test_a_configuration_that_is_not_there_is_one_line_and_code_2(run: Run, words: str, tmp_path: Path) -> None:
     more = {
-        "reference build": ("--data", "x.csv"), "replay": ("--predictions", "x.csv", "--out", tmp_path / "out"),
-        "query": ("SELECT 1",), "backtest": ("--scores", tmp_path), "report": ("-o", tmp_path / "r.html"),
-        "silence": ("--model", "m"), "acknowledge": ("5f2c",), "rollout": ("--model", "m", "--until", "2d"),
-        "calibrate": ("--data", "x.csv"), "retraining report": ("5f2c", "--status", "failed"),
-    }  # fmt: skip
+        "reference build": ("--data", "x.csv"),
+        "replay": ("--predictions", "x.csv", "--out", tmp_path / "out"),
+        "query": ("SELECT 1",),
+        "backtest": ("--scores", tmp_path),
+        "report": ("-o", tmp_path / "r.html"),
+        "calibrate": ("--data", "x.csv"),
+        "silence": ("--model", "m"),
+        "acknowledge": ("0123456789ab",),
+        "rollout": ("--model", "m", "--until", "2d"),
+        "retraining report": ("0123456789ab", "--status", "succeeded"),
+    }
     said = run(*words.split(), tmp_path / "driftline.yaml", *more.get(words, ()))
     said.assert_one_error(2, f"{tmp_path}/driftline.yaml: cannot be read: No such file or directory")
 

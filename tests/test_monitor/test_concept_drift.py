@@ -133,7 +133,7 @@ def test_the_configuration_names_detectors_with_their_parameters() -> None:
     ("entry", "task", "told"),
     [
         ("[adwni]", "binary", "adwin"),
-        ("[{detector: ddm, parameters: {warmstart: 50}}]", "binary", "did you mean warm_start"),
+        ("[{detector: ddm, parameters: {warmstart: 50}}]", "binary", "did you mean 'warm_start'"),
         ("[{detector: ddm, parameters: {warm_start: 0}}]", "binary", ">= 1"),
         ("[ddm, {detector: ddm}]", "binary", "already"),
         ("[eddm]", "regression", "adwin, kswin, page_hinkley"),

@@ -130,7 +130,9 @@ def test_an_index_outside_the_dictionary_is_found(index: int) -> None:
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_times_are_read_as_the_plain_function_reads_them(kind: Any, data: Any) -> None:
-    rule = TimeRule(unit=data.draw(st.sampled_from(SCALES)), min_ms=data.draw(st.sampled_from([0, MIN_TIMESTAMP_MS])))
+    rule = TimeRule(
+        unit=data.draw(st.sampled_from(sorted(SCALES))), min_ms=data.draw(st.sampled_from([0, MIN_TIMESTAMP_MS]))
+    )
     clock = direct.clock_for(kind, rule)
     ticks = int(clock[PER])
     near = [time for edge in EDGE_TIMES for time in (edge, edge * ticks, edge * ticks - 1) if abs(time) < 2**63]
@@ -221,7 +223,8 @@ def test_an_equal_dictionary_is_looked_up_once_and_another_one_anew() -> None:
     assert first.values == ["a", "b", None, None]
     assert known.of(3, pa.array(["a", "b", None])) is first
     for other in (["a", "b"], ["a", "c", None], ["a", "b", ""], ["a", "b", None, "c"]):
-        assert known.of(3, pa.array(other)).values == [*other, None]
+        # Empty text is null: the equality of dictionaries must still tell the two apart.
+        assert known.of(3, pa.array(other)).values == [value or None for value in (*other, None)]
     assert known.of(3, pa.array(["a", "b", None], pa.large_string())) is not first
     assert known.of(4, pa.array(["a", "b", None])) is not first
 

@@ -15,6 +15,8 @@ def id_hashes(array: Any, model: str) -> Any:
     """(n, 2) uint64; (0, 0) of a null, and of what is neither text nor an integer."""
     if pa.types.is_integer(array.type):
         array = pc.cast(array, pa.string())
+    elif pa.types.is_dictionary(array.type) and pa.types.is_string(array.type.value_type):
+        array = pc.cast(array, pa.large_string())  # an empty text is an id, though as a category it is none
     elif not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         texts = [value if isinstance(value, str) else None for value in categories(array)]
         array = pa.array(texts, pa.large_string())
