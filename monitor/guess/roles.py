@@ -33,6 +33,7 @@ _LABELS: Final = (
 _TARGETS: Final = (
     "target", "ytrue", "groundtruth", "truth", "actual", "actuals", "outcome", "truelabel", "actuallabel", "y",
 )  # fmt: skip
+_CONTEXT: Final = ("specversion", "type", "source", "subject", "datacontenttype", "dataschema")  # of a CloudEvent
 _BARE: Final = ("prediction", "predictions", "output", "outputs", "result")
 _SEGMENTS: Final = re.compile(
     r"country|region|market|state|origin|site|store|channel|device|platform|os|segment|tier|plan|carrier|language|"
@@ -103,6 +104,9 @@ def guessed(sample: Sample) -> Roles:
             del left[found]
         return found
 
+    if "specversion" in left and any(path.startswith("data.") for path in left):
+        for path in _CONTEXT:
+            left.pop(path, None)
     roles.timestamp, roles.unit, roles.local = _time(left)
     if roles.timestamp:
         del left[roles.timestamp]

@@ -180,3 +180,50 @@ def test_data_and_a_topic_exclude_each_other(here: Path) -> None:
 )
 def test_windows_follow_from_how_many_events_come_and_for_how_long(n: int, days: float, size: str) -> None:
     assert window_size(Rate(n=n, first_ms=0, last_ms=int(days * DAY_MS))) == size
+
+
+def cloud_events(n: int) -> list[dict[str, Any]]:
+    """In the structured content mode, as Knative and others send them."""
+    return [
+        {
+            "specversion": "1.0", "type": "org.example.prediction", "source": "/shop", "id": f"e{i}",
+            "time": f"2026-01-0{1 + i // 500}T{i % 500 // 25:02}:00:00Z", "datacontenttype": "application/json",
+            "data": {
+                "version": "7",
+                "features": {"amount": row["amount"], "country": row["country"]},
+                "prediction": {"score": row["probability"]},
+            },
+        }
+        for i, row in enumerate(rows(n))
+    ]  # fmt: skip
+
+
+def test_cloud_events_are_read_by_their_preset(here: Path) -> None:
+    write(here / "log.jsonl", cloud_events(2_000))
+    config = here / "driftline.yaml"
+    config.write_text("models: [{name: m, task: binary, reference: m.ref, mapping: {preset: cloudevents}}]")
+    assert load(config).models[0].mapping.places == {
+        "timestamp": "time", "prediction_id": "id", "version": "data.version", "features": "data.features",
+        "score": "data.prediction.score", "label": "data.prediction.label",
+    }  # fmt: skip
+    assert run(["reference", "build", "driftline.yaml", "--data", "log.jsonl"]) == 0
+    assert run(["replay", "driftline.yaml", "--predictions", "log.jsonl", "--out", "out"]) == 0
+    verdicts = pq.read_table(here / "out" / "verdicts.parquet").to_pylist()
+    assert {row["column"] for row in verdicts} >= {"amount", "country", "@score"}
+    assert {row["version"] for row in verdicts} == {"7"}
+
+
+def test_a_key_beside_a_preset_comes_before_it(here: Path) -> None:
+    (here / "c.yaml").write_text(
+        "models: [{name: m, reference: r, mapping: {preset: cloudevents, features: data, timestamp: data.at}}]"
+    )
+    mapping = load(here / "c.yaml").models[0].mapping
+    assert (mapping.features, mapping.timestamp, mapping.prediction_id) == ("data", "data.at", "id")
+
+
+def test_init_finds_its_way_in_cloud_events(here: Path) -> None:
+    write(here / "log.jsonl", cloud_events(2_000))
+    assert run(["init", "--data", "log.jsonl"]) == 0
+    mapping = load(here / "driftline.yaml").models[0].mapping
+    assert (mapping.timestamp, mapping.prediction_id, mapping.features) == ("time", "id", "data.features")
+    assert (mapping.version, mapping.score) == ("data.version", "data.prediction.score")
