@@ -8,8 +8,21 @@ from typing import Any, Final
 
 import msgspec
 
+from monitor.events.mapping import PLACES, Mapping
 from monitor.events.times import SCALES, TimeRule, Unit
 from monitor.guess.sample import Sample
+from monitor.guess.values import (
+    MOST_CLASSES,
+    are_classes,
+    are_codes,
+    are_ids,
+    are_numbers,
+    are_versions,
+    are_whole,
+    first,
+    is_number_or_digits,
+    spelled,
+)
 
 # Names as they are compared: in small letters, without what is no letter or digit.
 _TIMES: Final = (
@@ -42,7 +55,6 @@ _SEGMENTS: Final = re.compile(
 _CODE: Final = re.compile(r"(^|[_. ])(code|zip|zipcode|postcode|plz)$|_id$|Id$|Code$", re.ASCII)
 _LIKELY_MS: Final = range(946_684_800_000, 4_102_444_800_000)  # 2000 to 2100
 
-MOST_CLASSES: Final = 50
 _MOST_SEGMENTS: Final = 3
 _MOST_VALUES: Final = 20
 _FEW_ROWS: Final = 100
@@ -113,22 +125,22 @@ def guessed(sample: Sample) -> Roles:
     if "model" in left and all(value is None or isinstance(value, str) for value in left["model"]):
         roles.model = "model"
         roles.model_names = [name for name, _ in Counter(filter(None, left.pop("model"))).most_common()]
-    roles.prediction_id = take(_IDS, _is_id) or _unique(left)
+    roles.prediction_id = take(_IDS, are_ids) or _unique(left)
     left.pop(roles.prediction_id or "", None)
-    roles.version = take(_VERSIONS, _is_version)
-    scores = {path: values for path, values in left.items() if _numbers(values)}
+    roles.version = take(_VERSIONS, are_versions)
+    scores = {path: values for path, values in left.items() if are_numbers(values)}
     roles.score = _named(scores, _SCORES)
     if roles.score:
         del left[roles.score]
-    roles.label = take(_LABELS, _is_class)
-    roles.target = take(_TARGETS, lambda values: _is_class(values) or _numbers(values))
+    roles.label = take(_LABELS, are_classes)
+    roles.target = take(_TARGETS, lambda values: are_classes(values) or are_numbers(values))
     bare = _named({path: values for path, values in left.items() if "." not in path}, _BARE)
-    if bare is not None and (roles.score is None or roles.label is None) and not isinstance(_first(left[bare]), list):
+    if bare is not None and (roles.score is None or roles.label is None) and not isinstance(first(left[bare]), list):
         values = left.pop(bare)
-        continuous = _numbers(values) and (len(set(values)) > MOST_CLASSES or not _whole(values))
+        continuous = are_numbers(values) and (len(set(values)) > MOST_CLASSES or not are_whole(values))
         if continuous and roles.score is None:
             roles.score = bare
-        elif roles.label is None and _is_class(values):
+        elif roles.label is None and are_classes(values):
             roles.label = bare
     _task(roles, columns)
     probabilities = [path for path in left if "probabilities" in path.split(".")]
@@ -137,6 +149,7 @@ def guessed(sample: Sample) -> Roles:
     if probabilities and roles.task != "multiclass":
         roles.task, roles.why_task = "multiclass", "there are probabilities of classes"
     _features(roles, sample, left)
+    _without_clashes(roles)
     return roles
 
 
@@ -149,15 +162,20 @@ def is_default(role: str, path: str | None) -> bool:
     return path == role
 
 
-def spelled(value: Any) -> str:
-    """A class as the stream spells it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _without_clashes(roles: Roles) -> None:
+    """Take back guesses that name the place of another, and names that no feature may have."""
+    guesses = [role for role in PLACES if getattr(roles, role) is not None]
+    for role in reversed(guesses):
+        places = Mapping(**{one: getattr(roles, one) for one in guesses if getattr(roles, one) is not None}).places
+        if list(places.values()).count(getattr(roles, role)) > 1 and role != "timestamp":
+            setattr(roles, role, None)
+    reserved = Mapping(**{one: getattr(roles, one) for one in guesses if getattr(roles, one) is not None}).reserved
+    roles.codes = [name for name in roles.codes if name not in reserved]
+    roles.segments = [name for name in roles.segments if name not in reserved]
 
 
 def _named(columns: dict[str, list[Any]], names: Sequence[str], fits: Any = None) -> str | None:
@@ -176,13 +194,13 @@ def _named(columns: dict[str, list[Any]], names: Sequence[str], fits: Any = None
 def _time(columns: dict[str, list[Any]]) -> tuple[str | None, Unit, bool]:
     found = {path: unit for path, values in columns.items() if (unit := _unit(path, values)) is not None}
     best = _named({path: columns[path] for path in found}, _TIMES) or next(
-        (path for path in found if not _numbers(columns[path])), None
+        (path for path in found if not are_numbers(columns[path])), None
     )
     if best is None:
         return None, "ms", False
-    value = _first(columns[best])
+    value = first(columns[best])
     naive = isinstance(value, str) and re.search(r"(Z|z|UTC|[+-]\d\d:?\d\d|T.*[+-]\d\d)$", value.strip()) is None
-    naive = naive and not _numeric_text(value)
+    naive = naive and not is_number_or_digits(value)
     return best, found[best], naive or (isinstance(value, datetime) and value.tzinfo is None) or type(value) is date
 
 
@@ -193,7 +211,7 @@ def _unit(path: str, values: list[Any]) -> Unit | None:
         return "ms"
     if any(isinstance(value, bool) or not isinstance(value, int | float | str) for value in tried):
         return None
-    digits = all(not isinstance(value, str) or _numeric_text(value) for value in tried)
+    digits = all(not isinstance(value, str) or is_number_or_digits(value) for value in tried)
     if digits and _named({path: values}, _TIMES) is None:
         return None  # a large number is no time unless it is called one
     for unit in SCALES if digits else ("ms",):
@@ -204,54 +222,19 @@ def _unit(path: str, values: list[Any]) -> Unit | None:
     return None
 
 
-def _numeric_text(value: object) -> bool:
-    return not isinstance(value, str) or re.fullmatch(r"\s*\d+(\.\d+)?\s*", value) is not None
-
-
-def _first(values: list[Any]) -> Any:
-    return next((value for value in values if value is not None), None)
-
-
-def _numbers(values: list[Any]) -> bool:
-    there = [value for value in values if value is not None]
-    return bool(there) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in there)
-
-
-def _whole(values: list[Any]) -> bool:
-    return all(value is None or float(value).is_integer() for value in values)
-
-
-def _is_id(values: list[Any]) -> bool:
-    there = [value for value in values if value is not None]
-    return all(isinstance(value, str | int) for value in there) and len(set(there)) > 0.9 * len(there)
-
-
 def _unique(columns: dict[str, list[Any]]) -> str | None:
     """The first column that is called an id and has no value twice, in rows enough to say so."""
     for path, values in columns.items():
         there = [value for value in values if value is not None]
         named = _plain(path).endswith(("id", "uuid", "key", "number"))
-        if named and len(there) >= _FEW_ROWS and _is_id(values) and len(set(there)) == len(there):
+        if named and len(there) >= _FEW_ROWS and are_ids(values) and len(set(there)) == len(there):
             return path
     return None
 
 
-def _is_version(values: list[Any]) -> bool:
-    return all(value is None or isinstance(value, str | int) for value in values)
-
-
-def _is_class(values: list[Any]) -> bool:
-    there = {value for value in values if isinstance(value, str | int | float)}
-    return (
-        0 < len(there) <= MOST_CLASSES
-        and all(value is None or isinstance(value, str | int | float) for value in values)
-        and not (_numbers(values) and not _whole(values))
-    )
-
-
 def _task(roles: Roles, columns: dict[str, list[Any]]) -> None:
     named = columns.get(roles.label or roles.target or "", [])
-    if named and _is_class(named):
+    if named and are_classes(named):
         counts = Counter(spelled(value) for value in named if value is not None)
         roles.classes = [name for name, _ in counts.most_common()]
     score = columns.get(roles.score or "", [])
@@ -288,15 +271,15 @@ def _features(roles: Roles, sample: Sample, left: dict[str, list[Any]]) -> None:
     """Which object, list or top level holds the features, and what they are called."""
     of_segments = [path for path in left if path.startswith("segments.")]
     segments = {path.partition(".")[2]: left.pop(path) for path in of_segments}
-    lists = [path for path, values in left.items() if isinstance(_first(values), list)]
+    lists = [path for path, values in left.items() if isinstance(first(values), list)]
     parents = Counter(path.rpartition(".")[0] for path in left if path not in lists)
     best = max(parents, key=lambda parent: (parent == "features", parents[parent]), default="")
     if sample.nested and not (parents[best] if parents else 0):
-        numbers = [path for path in lists if all(isinstance(one, int | float | str) for one in _first(left[path]))]
-        best = max(numbers, key=lambda path: len(_first(left[path])), default="")
+        numbers = [path for path in lists if all(isinstance(one, int | float | str) for one in first(left[path]))]
+        best = max(numbers, key=lambda path: len(first(left[path])), default="")
         if best:
             roles.features = best
-            roles.names = [f"f{place}" for place in range(len(_first(left[best])))]
+            roles.names = [f"f{place}" for place in range(len(first(left[best])))]
     elif best:
         roles.features = best
     if not roles.names:
@@ -307,21 +290,18 @@ def _features(roles: Roles, sample: Sample, left: dict[str, list[Any]]) -> None:
         found = {path[len(inside) :] if path.startswith(inside) else path: left[path] for path in own}
         roles.names = list(found)
         roles.identifiers = [name for name, values in found.items() if _identifies(name, values)]
-        roles.codes = [name for name, values in found.items() if _CODE.search(name) and _is_code(values)]
+        roles.codes = [name for name, values in found.items() if _CODE.search(name) and are_codes(values)]
         segments = {**segments, **{n: v for n, v in found.items() if n not in roles.identifiers}}
     roles.segments = _segments(segments)
 
 
 def _identifies(name: str, values: list[Any]) -> bool:
     there = [value for value in values if value is not None]
-    if len(there) < _FEW_ROWS or isinstance(there[0], list | float | bool) or _unit(name, values):
+    plain = all(isinstance(value, str | int) and not isinstance(value, bool) for value in there)
+    if len(there) < _FEW_ROWS or not plain or _unit(name, values):
         return False
     called = _plain(name) in _IDS or _plain(name).endswith("id")
     return len(set(there)) > len(there) * (0.9 if isinstance(there[0], str) or called else 2)
-
-
-def _is_code(values: list[Any]) -> bool:
-    return _numbers(values) and _whole(values) and len(set(values)) <= 1_000 and len(set(values)) * 2 < len(values)
 
 
 def _segments(columns: dict[str, list[Any]]) -> list[str]:

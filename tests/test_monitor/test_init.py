@@ -12,10 +12,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.cli.app import run
-from monitor.config.load import load
+from monitor.config.load import load, parse
+from monitor.guess.roles import guessed
+from monitor.guess.sample import sampled
 from monitor.guess.windows import Rate, window_size
+from monitor.guess.written import configuration, told
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 HOUR_MS = 3_600_000
@@ -227,3 +232,58 @@ def test_init_finds_its_way_in_cloud_events(here: Path) -> None:
     mapping = load(here / "driftline.yaml").models[0].mapping
     assert (mapping.timestamp, mapping.prediction_id, mapping.features) == ("time", "id", "data.features")
     assert (mapping.version, mapping.score) == ("data.version", "data.prediction.score")
+
+
+def test_a_topic_is_looked_at_like_a_file(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("confluent_kafka")
+    monkeypatch.setattr("monitor.kafka.peek.first_events", lambda *_: cloud_events(500))
+    assert run(["init", "--topic", "shop.predictions", "--bootstrap-servers", "broker:9092"]) == 0
+    config = load(here / "driftline.yaml")
+    assert config.models[0].name == "shop.predictions"
+    assert (config.kafka.bootstrap_servers, config.kafka.topics.predictions) == ("broker:9092", ("shop.predictions",))
+    assert "Then: driftline run driftline.yaml" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("value", "n"),
+    [
+        (b'{"a": 1}', 1),
+        (b'[{"a": 1}, {"a": 2}, 3]', 2),
+        (b'{"a": 1}\n{"a": 2}\n', 2),
+        (b"\0\0\0\0\x07", 0),
+        (None, 0),
+        (b"3", 0),
+    ],
+)
+def test_the_objects_of_a_message_are_found(value: bytes | None, n: int) -> None:
+    peek = pytest.importorskip("monitor.kafka.peek")
+    assert len(peek.events_in(value)) == n
+
+
+_KEYS = st.sampled_from(
+    ["model", "prediction", "score", "label", "target", "features", "data", "id", "x", "ä: #", "@a", "b_code", "zip="]
+)
+_LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.dates() | st.binary(max_size=2)
+)
+_VALUES = st.recursive(
+    _LEAVES, lambda below: st.lists(below, max_size=3) | st.dictionaries(_KEYS, below, max_size=3), max_leaves=6
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.dictionaries(_KEYS, _VALUES, max_size=5), min_size=1, max_size=4), st.integers(1, 120), st.booleans()
+)
+def test_whatever_the_rows_hold_the_guesses_are_a_configuration(
+    made: list[dict[str, Any]], times: int, nested: bool
+) -> None:
+    events = ({"timestamp": f"2026-01-01T00:00:{i % 60:02}Z", **row} for i, row in enumerate((made * times)[:120]))
+    sample = sampled(events, nested=nested, what="rows")
+    roles = guessed(sample)
+    assert roles.timestamp == "timestamp"
+    text = configuration("m", roles, "1d", Rate(n=2, first_ms=0, last_ms=DAY_MS), "rows", kafka=None)
+    assert parse(text, environ={}).models[0].task == roles.task
+    assert told("m", roles, "1d", Rate(n=2, first_ms=0, last_ms=DAY_MS))
