@@ -43,9 +43,10 @@ detectors: $(STAMP)  ## simulate what sequential detectors are worth: docs/detec
 alerts: $(STAMP)  ## simulate what alerts are worth: docs/alerts-simulation.md, some hours for all of it
 	$(BIN)/python -m monitor.alert_table $(ARGS)
 
-records: $(STAMP)  ## after a change in sinks/records: the documentation, JSON Schemas, and a draft of ClickHouse's next migration
+records: $(STAMP)  ## after a change in sinks/records: the documentation, JSON Schemas (also of the configuration), and a draft of ClickHouse's next migration
 	$(BIN)/python -m sinks.records > docs/records.md
 	$(BIN)/python -m monitor.decisions docs/schemas
+	$(BIN)/python -m monitor.config > docs/driftline.schema.json
 	$(BIN)/python -m sinks.clickhouse.draft_migration $(ARGS)
 
 dashboards: $(STAMP)  ## after a change in monitor/dashboards: Grafana's JSON, dashboards/grafana/dashboards

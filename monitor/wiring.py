@@ -146,6 +146,15 @@ def migrate(config: Config) -> dict[str, list[str]]:
     return applied
 
 
+def reach_destinations(config: Config) -> None:
+    """Connect to every destination once.
+
+    Raises `Unavailable` when one is out of reach, `StoppedError` when it refuses, or its schema is of another release.
+    """
+    for name, destination in _destinations(config):
+        _calling(name, destination.setup)
+
+
 def expect_no_results(config: Config) -> None:
     """Raise `InputError` when a destination holds results of another run.
 

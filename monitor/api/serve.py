@@ -16,6 +16,7 @@ from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.embedded.session import last_session
 from monitor.errors import InputError, StoppedError
+from monitor.process.stderr import say
 
 MISSING = "the page needs Starlette, Jinja2 and uvicorn: install driftline[ui]"
 
@@ -66,8 +67,5 @@ def serve(config_path: Path, listen: str, *, quiet: bool = False) -> None:
 
 
 def _announce(address: Address) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"The page is at http://{address}/ and its API at http://{address}/api/v1/openapi.json")
-    console.print("Stop with Ctrl-C")
+    where = f"The page is at http://{address}/ and its API at http://{address}/api/v1/openapi.json"
+    say([where, "Stop with Ctrl-C"])

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from monitor.errors import ConfigError, DriftlineError
+from monitor.process.stderr import is_json, write_json
 
 
 def _say_version(wanted: bool) -> None:
@@ -78,6 +79,28 @@ def demo(
     run_demo(months=months, console=Console(no_color=plain, force_terminal=False if plain else None), keep=keep)
 
 
+@app.command()
+def init(
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Parquet, CSV or JSONL with predictions, a folder or a pattern.")
+    ] = None,
+    topic: Annotated[str, typer.Option(metavar="NAME", help="Or a topic of JSON events.")] = "",
+    bootstrap_servers: Annotated[str, typer.Option(metavar="HOST:PORT", help="The topic's broker.")] = "localhost:9092",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The configuration; it must not exist.")
+    ] = Path("driftline.yaml"),
+    name: Annotated[str, typer.Option(help="The model's name; default: as the rows say, or the file.")] = "",
+    messages: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many messages are looked at.")] = 2_000,
+) -> None:
+    """Write a first configuration from your own data, and say what was guessed and what comes next.
+
+    Example: driftline init --data january.csv
+    """
+    from monitor.cli.init import init as start
+
+    start(data, topic, bootstrap_servers, output, name, messages)
+
+
 @reference_app.command("build")
 def reference_build(
     config: ConfigArgument,
@@ -118,6 +141,23 @@ def check(
 
 
 @app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it here; default: standard output.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the configuration, for editors that complete and check YAML.
+
+    The first line of a configuration tells them: # yaml-language-server: $schema=driftline.schema.json
+
+    Example: driftline schema -o driftline.schema.json
+    """
+    from monitor.cli.schema import write_schema
+
+    write_schema(output)
+
+
+@app.command()
 def replay(
     config: ConfigArgument,
     predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in any order.")],
@@ -137,6 +177,12 @@ def replay(
     fail_on: Annotated[
         str, typer.Option(metavar="drift", help="End with exit code 8 when anything drifted: for CI.")
     ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write to a folder that is not empty, over what is there.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output, in place of text.")
+    ] = False,
 ) -> None:
     """Run the same logic over a file, with no broker, to see what a configuration would have found.
 
@@ -144,7 +190,18 @@ def replay(
     """
     from monitor.cli.offline import replay_file
 
-    replay_file(config, predictions, out, close=close, labels=labels, features=features, html=html, fail_on=fail_on)
+    replay_file(
+        config,
+        predictions,
+        out,
+        close=close,
+        labels=labels,
+        features=features,
+        html=html,
+        fail_on=fail_on,
+        force=force,
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -552,26 +609,34 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:  # Typer turns Ctrl-C into this code
-        console.print("interrupted", style="dim")
+        if is_json():
+            write_json("interrupted", "warning", exit_code=130)
+        else:
+            console.print("interrupted", style="dim")
     return code if isinstance(code, int) else 0
 
 
 def _report(console: Console, error: DriftlineError) -> int:
     lines = str(error).splitlines() if isinstance(error, ConfigError) else [error.message]
-    _print_error(console, lines, error.hint)
+    _print_error(console, lines, error.hint, error.exit_code)
     return error.exit_code
 
 
 def _report_usage(console: Console, error: typer.TyperException) -> int:
     """An unknown command or option, a missing argument. Without any argument at all the help was shown instead."""
-    message = error.format_message()
+    message = " ".join(error.format_message().split())
     context = getattr(error, "ctx", None)
-    if message.strip():
-        _print_error(console, [" ".join(message.split())], f"{context.command_path if context else 'driftline'} --help")
+    if message:
+        hint = f"{context.command_path if context else 'driftline'} --help"
+        _print_error(console, [message], hint, error.exit_code)
     return error.exit_code
 
 
-def _print_error(console: Console, lines: Sequence[str], hint: str) -> None:
+def _print_error(console: Console, lines: Sequence[str], hint: str, exit_code: int) -> None:
+    if is_json():
+        for line in lines:
+            write_json(line, "error", hint=hint, exit_code=exit_code)
+        return
     for line in lines:
         console.print("error: ", style="bold red", end="")
         console.print(line, markup=False, soft_wrap=True)

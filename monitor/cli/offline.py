@@ -101,11 +101,15 @@ def replay_file(
     features: Path | None = None,
     html: Path | None = None,
     fail_on: str = "",
+    force: bool = False,
+    as_json: bool = False,
 ) -> None:
-    """Replay files and say what came of them; `html`: where a report of it is written to.
+    """Replay files and say what came of them, as text or one JSON object; `html`: where a report of it is written to.
 
     Raises
     ------
+    InputError
+        A file cannot be read; `out` cannot be written, or is not empty and `force` is not given.
     NothingScored
         No row could be counted, or no window scored.
     DriftFound
@@ -119,7 +123,7 @@ def replay_file(
     from monitor import models
     from monitor.cli.account import show_account
     from monitor.cli.performance import show_performance
-    from monitor.cli.replayed import show_joined, show_replayed
+    from monitor.cli.replayed import as_object, findings, show_joined, show_replayed
     from monitor.decisions.stage import DecisionStage
     from monitor.files.labels import iter_labels
     from monitor.files.read import iter_decoded
@@ -132,6 +136,8 @@ def replay_file(
     if fail_on not in ("", "drift"):
         raise InputError(f"--fail-on {fail_on}: there is only drift to fail on")
     config = load(config_path)
+    if not force and out.is_dir() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty", hint="name another folder with --out, or write over it with --force")
     references = open_references(config)
     now_ms = int(time.time() * 1000)
     specs, limits = models.model_specs(config, references), models.limits(config.kafka)
@@ -164,13 +170,19 @@ def replay_file(
         with tempfile.TemporaryDirectory(prefix="driftline-") as name:
             report, replay, account, unread = attempt(Path(name))
     console = results()
-    show_account(console, account, tuple(unread), str(out / "rejects.jsonl"))
-    show_replayed(console, config, config_path, report, out, closed=close)
+    found = findings(config, out)
+    counts = {} if replay.join is None else dict(replay.join.counts)
     if replay.join is not None:
         replay.join.close()
-        show_joined(console, replay.join.counts, report.n_labels_rejected)
-    if labels is not None:
-        show_performance(console, out)
+    if as_json:
+        console.print(as_object(account, tuple(unread), report, found, counts, out))
+    else:
+        show_account(console, account, tuple(unread), str(out / "rejects.jsonl"))
+        show_replayed(console, config_path, report, found, out, closed=close)
+        if replay.join is not None:
+            show_joined(console, counts, report.n_labels_rejected)
+        if labels is not None:
+            show_performance(console, out)
     if not account.n_counted:
         raise NothingScored(f"none of the {counted(account.n_events, 'event')} in {predictions} could be counted")
     if not report.n_verdicts:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from rich.console import Console
 from monitor.cli.decided import show_decisions
 from monitor.config.schema import Config
 from monitor.join.outcomes import OF_FEATURES
+from monitor.replay.account import Account
 from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
 from monitor.replay.replay import ALERTS, RETRAINING, ReplayReport
 from monitor.wording import counted, figure, instant
@@ -28,14 +30,74 @@ _BECAUSE: Final = {
 }
 
 
-def show_replayed(
-    console: Console, config: Config, config_path: Path, report: ReplayReport, out: Path, *, closed: bool
-) -> None:
-    """Print the end of a replay into `out`; `closed`: windows that are not over were scored too."""
+def findings(config: Config, out: Path) -> list[DriftedColumn]:
+    """What drifted in a replay into `out`, largest effect first."""
     sizes = {
         model.name: [(window.shape.usual_ms, str(window.size)) for window in model.windows] for model in config.models
     }
-    found = drifted_columns(pq.read_table(out / _VERDICTS, columns=list(READ)), sizes)
+    return drifted_columns(pq.read_table(out / _VERDICTS, columns=list(READ)), sizes)
+
+
+def as_object(
+    account: Account,
+    unread: Sequence[str],
+    report: ReplayReport,
+    found: Sequence[DriftedColumn],
+    joined: Mapping[tuple[str, str], int],
+    out: Path,
+) -> str:
+    """The end of a replay as one JSON object, for machines. Times are milliseconds since 1970 UTC.
+
+    `findings` are those of the table, all of them; `alerts` and `retraining` the CloudEvents of `docs/schemas`.
+    """
+    rejects = {
+        reason: {"n": n, "example": account.examples[reason].detail} for reason, n in account.rejects.most_common()
+    }
+    labels: dict[str, dict[str, int]] = {}
+    for (model, outcome), n in joined.items():
+        labels.setdefault(model, {})[outcome] = n
+    said = {
+        "events": {
+            "read": report.n_events,
+            "counted": account.n_counted - report.n_late_dropped,
+            "rejected": report.n_rejected,
+            "late": report.n_late_dropped,
+            "first_ms": account.first_ms,
+            "last_ms": account.last_ms,
+        },
+        "rejects": rejects,
+        "columns_without_a_value": [
+            {"model": model, "column": column, "invalid": n} for model, column, n in account.empty_columns()
+        ],
+        "columns_left_out": list(unread),
+        "windows": report.windows,
+        "verdicts": report.n_verdicts,
+        "drifted": report.n_drifted,
+        "not_scored": _reasons(out / _WINDOWS),
+        "findings": found,
+        "alerts": _lines(out / ALERTS),
+        "retraining": _lines(out / RETRAINING),
+        "joined": labels,
+        "labels_rejected": report.n_labels_rejected,
+        "out": str(out),
+    }
+    return msgspec.json.encode(said).decode()
+
+
+def _lines(path: Path) -> list[msgspec.Raw]:
+    return [msgspec.Raw(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def show_replayed(
+    console: Console,
+    config_path: Path,
+    report: ReplayReport,
+    found: Sequence[DriftedColumn],
+    out: Path,
+    *,
+    closed: bool,
+) -> None:
+    """Print the end of a replay into `out`; `closed`: windows that are not over were scored too."""
     _show_drifted(console, found, out)
     show_decisions(console, report.alerts, report.requests)
     console.print(
@@ -112,15 +174,20 @@ def _what(one: DriftedColumn) -> str:
 
 def _not_scored(path: Path) -> str:
     """How many columns, a segment and window each, had no verdict, and why."""
+    parts = [f"{n:,} {_BECAUSE[reason]}" for reason, n in _reasons(path).items()]
+    return f"; columns of segments not scored: {', '.join(parts)}" if parts else ""
+
+
+def _reasons(path: Path) -> dict[str, int]:
+    """Columns, a segment and window each, that had no verdict, by the reason."""
     table = pq.read_table(path, columns=["columns_not_scored", "reason"])
     reasons = table["reason"].cast(pa.string())
-    parts = []
-    for reason, because in _BECAUSE.items():
-        own = table["columns_not_scored"].filter(pc.equal(reasons, pa.scalar(reason)))
-        n = pc.sum(own).as_py() or 0
+    found = {}
+    for reason in _BECAUSE:
+        n = pc.sum(table["columns_not_scored"].filter(pc.equal(reasons, pa.scalar(reason)))).as_py() or 0
         if n:
-            parts.append(f"{n:,} {because}")
-    return f"; columns of segments not scored: {', '.join(parts)}" if parts else ""
+            found[reason] = n
+    return found
 
 
 def _next(report: ReplayReport, found: Sequence[DriftedColumn], config_path: Path) -> str:

@@ -12,10 +12,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 import structlog
-from rich.console import Console
 
 from monitor import telemetry
-from monitor.cli.preflight import check_files
+from monitor.cli.preflight import check_files, check_ports, check_services
 from monitor.config.addresses import Address
 from monitor.config.load import load
 from monitor.config.schema import Config
@@ -25,6 +24,7 @@ from monitor.process.garbage import freeze_start_up
 from monitor.process.health import Health
 from monitor.process.health_server import HealthServer
 from monitor.process.logs import configure_logging
+from monitor.process.stderr import say
 from monitor.process.supervisor import RESTARTS_VARIABLE, RoleCommand, Supervisor
 
 if TYPE_CHECKING:
@@ -109,6 +109,9 @@ def run_supervised(config_path: Path, *, ingest_workers: int, evaluate_workers: 
     configure_logging("run")
     config = _check(config_path)
     commands = role_commands(config_path, config.destinations, ingest_workers, evaluate_workers, int(config.joins))
+    check_ports(_metrics_of(config, commands))
+    with terminable() as ending:
+        check_services(config_path, config, ending.check)
     supervisor = Supervisor(commands)
     with stopping(supervisor.stop), supervisor:
         supervisor.run()
@@ -171,6 +174,14 @@ def up(config_path: Path, port: int) -> None:
 
     configure_logging("up")
     config = _check(config_path)
+    page_at = config.ui.listen  # of the loopback another port is taken
+    check_ports(
+        {
+            "the broker, --port": Address(host="127.0.0.1", port=port),
+            "ui.listen": None if page_at is None or page_at.is_loopback else page_at,
+            **_metrics_of(config, role_commands(config_path, config.destinations, 1, 1, int(config.joins))),
+        }
+    )
     with (
         terminable() as ending,
         EmbeddedBroker(port) as broker,
@@ -227,20 +238,21 @@ def _while(*checks: Callable[[], None]) -> Callable[[], bool]:
 
 def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand], page: Address | None) -> None:
     """Say where events go, where results and metrics are, and how to stop."""
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    console.print(f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {bootstrap_servers}")
+    lines = []
+    lines.append(f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {bootstrap_servers}")
     for name, destination in config.destinations.items():
         if where := destination.where():
-            console.print(f"Results of {name}: {where}")
+            lines.append(f"Results of {name}: {where}")
     listen = config.metrics.listen
     for offset, command in enumerate(commands if listen and listen.port else ()):
-        console.print(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")
+        lines.append(f"Metrics of {command.name}: http://{_shifted(listen, offset)}/metrics")
     if page is not None:
-        console.print(f"The page: http://{page}/")
+        lines.append(f"The page: http://{page}/")
     elif config.ui.listen is not None:
-        console.print("The page is not served: it needs Starlette, Jinja2 and uvicorn (install driftline[ui])")
-    console.print('Ask them in another shell: driftline query CONFIG "SELECT ..."; driftline status CONFIG')
-    console.print("Stop with Ctrl-C")
+        lines.append("The page is not served: it needs Starlette, Jinja2 and uvicorn (install driftline[ui])")
+    lines.append('Ask them in another shell: driftline query CONFIG "SELECT ..."; driftline status CONFIG')
+    lines.append("Stop with Ctrl-C")
+    say(lines)
 
 
 def _check(config_path: Path) -> Config:
@@ -270,6 +282,12 @@ def _role(name: str, config_path: Path, port_offset: int, *, verbose: bool) -> I
         raise
     finally:
         server.close()
+
+
+def _metrics_of(config: Config, commands: Iterable[RoleCommand]) -> dict[str, Address | None]:
+    """Where the metrics of each of the processes are served."""
+    listen = config.metrics.listen
+    return {f"metrics of {command.name}": _shifted(listen, offset) for offset, command in enumerate(commands)}
 
 
 def _shifted(listen: Address | None, offset: int) -> Address | None:

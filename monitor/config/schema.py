@@ -182,6 +182,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     segments: tuple[Segment, ...] = ()
     """Dimensions whose values are scored apart, beside the whole."""
     windows: tuple[WindowSettings, ...] = (WindowSettings(size=Span(n=_DAY_MS)),)
+    """What is scored: all of them are sums of panes, the longest time they share."""
     lateness_ms: Duration = field(name="lateness", default=_HOUR_MS)
     """How far events may come out of order before a window closes without them."""
     retention_ms: Duration = field(name="retention", default=14 * _DAY_MS)
@@ -227,6 +228,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             Drift(method="psi", threshold=0.2, verdict=False),
         )
     )
+    """The methods that look for drift, and the effects from which on it matters."""
     alerts: AlertSettings = AlertSettings()
     """When people are told."""
     retraining: RetrainingSettings = RetrainingSettings()

@@ -1,6 +1,6 @@
-"""What `driftline up` asks of its destinations before the roles start, in a process of its own that ends.
+"""What `driftline up` and `run` ask of destinations before the roles start, in a process of its own that ends.
 
-A process that has opened chDB keeps 200 MB for good, and `up` lives as long as its roles.
+A process that has opened chDB keeps 200 MB for good, and the supervisor lives as long as its roles.
 """
 
 import subprocess
@@ -31,8 +31,20 @@ def prepare_destinations(config_path: Path, check: Callable[[], None]) -> None:
     `check` is called several times a second; what it raises ends the preparation. Raises as `migrate` and
     `expect_no_results` of `monitor.wiring` do.
     """
+    _ask(config_path, "prepare", check)
+
+
+def reach_destinations(config_path: Path, check: Callable[[], None]) -> None:
+    """See that every destination can be reached and is ready for rows.
+
+    Raises as `reach_destinations` of `monitor.wiring` does.
+    """
+    _ask(config_path, "reach", check)
+
+
+def _ask(config_path: Path, what: str, check: Callable[[], None]) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", __name__, str(config_path)],
+        [sys.executable, "-m", __name__, str(config_path), what],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the process that waits
@@ -47,7 +59,7 @@ def prepare_destinations(config_path: Path, check: Callable[[], None]) -> None:
         refusal = msgspec.json.decode(said, type=_Refusal)
         raise _ERRORS[process.returncode](refusal.message, hint=refusal.hint)
     if process.returncode:
-        raise StoppedError(f"the destinations could not be prepared: their process ended with {process.returncode}")
+        raise StoppedError(f"the destinations cannot be looked at: their process ended with {process.returncode}")
 
 
 def _wait(process: subprocess.Popen[bytes], check: Callable[[], None]) -> bytes:
@@ -59,14 +71,20 @@ def _wait(process: subprocess.Popen[bytes], check: Callable[[], None]) -> bytes:
             continue
 
 
-def main(config_path: str) -> int:
-    """Prepare the destinations of a configuration; returns the exit code, and writes a refusal to standard output."""
+def main(config_path: str, what: str) -> int:
+    """Prepare the destinations of a configuration, or reach them.
+
+    Returns the exit code, and writes a refusal to standard output.
+    """
     from monitor import wiring
     from monitor.process.logs import configure_logging
 
     configure_logging("up")
     try:
         config = load(Path(config_path))
+        if what == "reach":
+            wiring.reach_destinations(config)
+            return 0
         wiring.migrate(config)
         wiring.expect_no_results(config)
     except DriftlineError as error:
@@ -76,4 +94,4 @@ def main(config_path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], sys.argv[2]))

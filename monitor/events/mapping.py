@@ -1,6 +1,7 @@
 """Where in an event each thing lies, so that logs that already exist need no rewriting."""
 
-from typing import Annotated, Final
+from collections.abc import Mapping as ReadOnly
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -15,6 +16,19 @@ PROBABILITIES: Final = "probabilities"
 PLACES: Final = ("timestamp", "prediction_id", "version", "features", "score", "label", "target")
 """The keys that are paths."""
 
+PRESETS: Final[ReadOnly[str, ReadOnly[str, str]]] = {
+    # CloudEvents 1.0 in the structured content mode: the context's attributes, with an event of ours as the `data`.
+    "cloudevents": {
+        "timestamp": "time",
+        "prediction_id": "id",
+        "version": "data.version",
+        "features": "data.features",
+        "score": "data.prediction.score",
+        "label": "data.prediction.label",
+    },
+}
+"""By the name of an envelope: the paths that stand in for the defaults."""
+
 _SCORE = "prediction.score"
 _LABEL = "prediction.label"
 
@@ -28,6 +42,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes
     ----------
+    preset
+        the envelope that events come in, whose places stand in for the defaults of the other keys; see `PRESETS`.
     timestamp
         a number of `timestamp_unit` since 1970 UTC, or RFC 3339.
     feature_names
@@ -61,6 +77,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         anywhere; None: no column has it.
     """
 
+    preset: Literal["none", "cloudevents"] = "none"
     timestamp: str = "timestamp"
     prediction_id: str = "prediction_id"
     version: str = "version"
@@ -74,6 +91,12 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     min_time_ms: Annotated[int, msgspec.Meta(extra={"form": "instant"})] = msgspec.field(
         name="min_time", default=MIN_TIMESTAMP_MS
     )
+
+    def __post_init__(self) -> None:
+        defaults = {field.name: field.default for field in msgspec.structs.fields(type(self))}
+        for key, place in PRESETS.get(self.preset, {}).items():
+            if getattr(self, key) == defaults[key]:
+                msgspec.structs.force_setattr(self, key, place)
 
     def feature_name(self, place: int) -> str:
         """The name of the feature at a place of a list."""

@@ -150,6 +150,8 @@ class CsvTable:
 
     def _names(self) -> list[str]:
         with reading(self.path):
+            if self.path.stat().st_size == 0:  # pyarrow's threads may outlive its own error, and end the process
+                raise InputError(f"{self.path} is empty", hint="the first row must name the columns")
             try:
                 reader, _ = self._open(None, _skip)
             except pa.ArrowInvalid as error:

@@ -67,6 +67,7 @@ class OneModel:
             "--out",
             out,
             "--close",
+            "--force",
             *options,
         )
         verdicts = pq.read_table(out / "verdicts.parquet").to_pylist() if (out / "verdicts.parquet").exists() else []

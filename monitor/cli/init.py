@@ -1,0 +1,133 @@
+"""`driftline init`: a first configuration from rows."""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monitor.cli.progress import bar, results
+from monitor.config.load import parse
+from monitor.errors import ConfigError, InputError
+from monitor.events.times import TimeRule
+from monitor.wording import counted, listed
+
+if TYPE_CHECKING:
+    from monitor.guess.roles import Roles
+    from monitor.guess.windows import Rate
+
+
+def init(data: Path | None, topic: str, servers: str, output: Path, name: str, messages: int) -> None:
+    """Look at rows, write a configuration, and say what was guessed and what comes next.
+
+    Raises
+    ------
+    InputError
+        The output exists, neither or both of `data` and `topic` are given, or the rows cannot be used.
+    """
+    if output.exists():
+        raise InputError(f"{output} exists", hint="name another file with -o, or remove it")
+    if not output.parent.is_dir():
+        raise InputError(f"no such folder: {output.parent}")
+    if (data is None) == (not topic):
+        raise InputError("give one of --data FILE and --topic NAME", hint="driftline init --data january.csv")
+    if data is not None:
+        _write(output, *_from_file(data, name), data=str(data), kafka=None)
+    else:
+        _write(output, *_from_topic(topic, servers, name, messages), data="FILE", kafka=(servers, topic))
+
+
+def _from_file(data: Path, name: str) -> "tuple[str, Roles, Rate, str]":
+    from monitor.guess.roles import guessed
+    from monitor.guess.sample import ROWS, events_of, sampled
+
+    with bar(f"looking at {data.name}") as show:
+        events, nested = events_of(data, show)
+        sample = sampled(events, nested=nested, what=str(data))
+        roles = _expected(guessed(sample), str(data), sample.columns)
+        again = events_of(data, show)[0] if sample.n == ROWS else _rows(sample.columns, sample.n)
+        rate = _rate(again, roles, str(data))
+    stem = re.sub(r"(\.[A-Za-z]+)+$", "", data.resolve().name)
+    return name or _model_name(roles, stem), roles, rate, f"{counted(sample.n, 'row')} of {data.name}"
+
+
+def _from_topic(topic: str, servers: str, name: str, messages: int) -> "tuple[str, Roles, Rate, str]":
+    from monitor.guess.roles import guessed
+    from monitor.guess.sample import sampled
+    from monitor.kafka.peek import first_events
+
+    where = f"topic {topic} at {servers}"
+    events = first_events(servers, topic, messages)
+    if not events:
+        raise InputError(f"{where} has no message that is a JSON object", hint="send some, or use --data FILE")
+    sample = sampled(events, nested=True, what=where)
+    roles = _expected(guessed(sample), where, sample.columns)
+    return name or _model_name(roles, topic), roles, _rate(events, roles, where), f"{sample.n:,} events of {where}"
+
+
+def _rows(columns: dict[str, list[Any]], n: int) -> Iterator[dict[str, Any]]:
+    for row in range(n):
+        yield {path: values[row] for path, values in columns.items()}
+
+
+def _expected(roles: "Roles", what: str, columns: Iterable[str]) -> "Roles":
+    """The roles; refused where there is nothing to work with."""
+    if roles.timestamp is None:
+        raise InputError(
+            f"no column of {what} holds times; it has {listed(list(columns))}",
+            hint="windows need the time of each prediction: add a column `timestamp`, such as 2026-03-01T10:00:00Z",
+        )
+    if not roles.names and roles.task == "none":
+        raise InputError(f"{what} has times and nothing else to watch", hint="it needs features, a score or a label")
+    return roles
+
+
+def _rate(events: Iterable[dict[str, Any]], roles: "Roles", what: str) -> "Rate":
+    from monitor.guess.sample import at, time_reader
+    from monitor.guess.windows import Rate
+
+    assert roles.timestamp is not None
+    rule = TimeRule(unit=roles.unit)
+    read = time_reader(rule.read, rule.from_local)
+    n, first_ms, last_ms = 0, 0, 0
+    for event in events:
+        time_ms = read(at(event, roles.timestamp))
+        if time_ms is not None:
+            first_ms, last_ms = min(first_ms or time_ms, time_ms), max(last_ms, time_ms)
+            n += 1
+    if not n:
+        raise InputError(f"no value of {roles.timestamp} in {what} is a time")
+    return Rate(n=n, first_ms=first_ms, last_ms=last_ms)
+
+
+def _model_name(roles: "Roles", otherwise: str) -> str:
+    text = roles.model_names[0] if roles.model_names else otherwise
+    return "".join(character if character.isprintable() else "-" for character in text).strip()[:200] or "model"
+
+
+def _write(
+    output: Path, name: str, roles: "Roles", rate: "Rate", source: str, *, data: str, kafka: tuple[str, str] | None
+) -> None:
+    from monitor.guess.windows import window_size
+    from monitor.guess.written import configuration, told
+
+    size = window_size(rate)
+    text = configuration(name, roles, size, rate, source, kafka=kafka)
+    try:
+        parse(text, str(output), folder=output.parent)
+    except ConfigError as error:  # names in the data that no configuration takes
+        raise InputError(f"a configuration for {source} would not be right: {error}", hint="rename it") from error
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"cannot write {output}: {error.strerror or error}") from error
+    console = results()
+    console.print(f"{source}:")
+    for line in told(name, roles, size, rate):
+        console.print(f"  {line}")
+    console.print(f"written: {output}. It has a comment on every guess: read it, and mend what is wrong.")
+    config, quoted = shlex.quote(str(output)), shlex.quote(data) if data != "FILE" else data
+    console.print(f"Next: driftline reference build {config} --data {quoted}")
+    replay = f"driftline replay {config} --predictions LATER --out results"
+    console.print(f"Then: {replay if kafka is None else f'driftline run {config}'}")

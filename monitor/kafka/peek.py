@@ -1,0 +1,63 @@
+"""The first messages of a topic, read without a trace: no group, no commit."""
+
+import time
+import uuid
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from monitor.config.schema import Kafka
+from monitor.errors import InputError
+from monitor.events.json.forgiving import Refused, parse
+from monitor.kafka.clients import built, classify, consumer_settings, reach_broker
+
+SILENT_S = 5.0
+
+
+def first_events(servers: str, topic: str, most: int) -> list[dict[str, Any]]:
+    """The JSON objects in at most so many messages of all partitions, from the first on.
+
+    Raises
+    ------
+    Unavailable
+        The broker does not answer.
+    InputError
+        It has no such topic.
+    """
+    kafka = Kafka(bootstrap_servers=servers)
+    found = reach_broker(kafka).topics.get(topic)
+    if found is None or not found.partitions:
+        raise InputError(f"Kafka at {servers} has no topic {topic!r}", hint="check --topic and --bootstrap-servers")
+    consumer = built(Consumer, consumer_settings(kafka, f"init-{uuid.uuid4().hex}"), kafka)
+    events: list[dict[str, Any]] = []
+    try:
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in found.partitions])
+        left, deadline_s = most, time.monotonic() + SILENT_S
+        while left > 0 and time.monotonic() < deadline_s:
+            messages = consumer.consume(min(left, 1_000), timeout=0.5)
+            for message in messages:
+                if message.error() is None:
+                    left -= 1
+                    events += events_in(message.value())
+            if messages:
+                deadline_s = time.monotonic() + SILENT_S
+    except KafkaException as error:
+        raise classify(error, kafka) from error
+    finally:
+        consumer.close()
+    return events
+
+
+def events_in(value: bytes | None) -> list[dict[str, Any]]:
+    """The JSON objects of a message: one, an array of them, or one a line; none of what is no JSON."""
+    try:
+        parsed = [parse(value or b"")]
+    except Refused:
+        parsed = []
+        for line in (value or b"").splitlines():
+            try:
+                parsed.append(parse(line))
+            except Refused:
+                return []
+    events = [one for item in parsed for one in (item if isinstance(item, list) else [item])]
+    return [event for event in events if isinstance(event, dict)]
