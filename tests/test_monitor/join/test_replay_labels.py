@@ -34,7 +34,8 @@ def test_labels_in_any_order_are_joined_and_counted(tmp_path: Path, capsys: pyte
     for seed in range(2):
         random.Random(seed).shuffle(labels)
         (tmp_path / "labels.jsonl").write_bytes(b"\n".join(labels))
-        replay_file(config, tmp_path / "live.jsonl", tmp_path / "out", close=False, labels=tmp_path / "labels.jsonl")
+        out_folder = tmp_path / f"out-{seed}"
+        replay_file(config, tmp_path / "live.jsonl", out_folder, close=False, labels=tmp_path / "labels.jsonl")
         out = capsys.readouterr().out
         told.append(sorted(out[out.index("labels of m: ") + len("labels of m: ") :].split("\n")[0].split(", ")))
         assert "1 label rejected" in out
