@@ -93,7 +93,7 @@ def test_every_match_is_counted_once_whatever_is_killed(installation: Installati
         installation.path, tmp_path / "events.jsonl", tmp_path / "out", close=False, labels=tmp_path / "labels.jsonl"
     )
     expected = replayed(tmp_path / "out")
-    assert all(expected.values())
+    assert all(rows for name, rows in expected.items() if name != "feature_skew")
 
     installation.start("ingest", "ingest-0")
     for worker in VICTIMS:
