@@ -16,7 +16,7 @@ from support.environments import Environment
 from support.events import encoded, model_section
 from support.installation import Installation, profiles_that_differ
 from support.releases import release_before
-from support.results import parquet_rows, score_rows
+from support.results import Row, parquet_rows, score_rows
 
 from monitor.cli.offline import replay_file
 from monitor.errors import StoppedError
@@ -58,6 +58,14 @@ def _send_third(installation: Installation, events: Iterator[bytes]) -> None:
     installation.send(itertools.islice(events, N_EVENTS // 3), PARTITIONS)
 
 
+def _comparable(rows: list[Row]) -> list[Row]:
+    """Without what this release computes otherwise: what unchanged data of a part of the reference would give."""
+    return [
+        {name: value for name, value in row.items() if not row["segment"] or name not in ("p_value", "effect")}
+        for row in rows
+    ]
+
+
 def _expect_the_rows_of_replay(installation: Installation, tmp_path: Path) -> None:
     data = tmp_path / "events.jsonl"
     data.write_bytes(b"\n".join(_events()))
@@ -66,7 +74,7 @@ def _expect_the_rows_of_replay(installation: Installation, tmp_path: Path) -> No
     installation.stop()
     rows = score_rows(installation)
     assert len(rows) > 1_000
-    assert rows == parquet_rows(tmp_path / "out" / "drift.parquet")
+    assert _comparable(rows) == _comparable(parquet_rows(tmp_path / "out" / "drift.parquet"))
     n_profiles, *differ = profiles_that_differ(installation, tmp_path / "out" / "quality.parquet")
     assert n_profiles > 100
     assert differ == [0, 0], "every event is in its pane once"
