@@ -73,6 +73,20 @@ class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
                 self.read_to[tp] = ReadTo(position=position, last_record=last)
         return records
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """The same, and to the beginning where nothing is committed: aiokafka leaves such partitions where they are.
+
+        What a rebalance overtook in the first seconds of a group was fetched, dropped, and never fetched again.
+        """
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        never = [tp for tp, offset in committed.items() if not offset or offset < 0]
+        never = [tp for tp in never if not self.consumer._is_changelog_tp(tp)]  # recovery seeks those itself
+        if never:
+            await self.call_thread(self._ensure_consumer().seek_to_beginning, *never)
+            for tp in never:
+                self.read_to.pop(tp, None)
+        return committed
+
     async def _seek_wait(self, consumer: AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
         await super()._seek_wait(consumer, partitions)
         # What was read before says nothing any more.
