@@ -1,6 +1,7 @@
 """The score role reads messages when its state is restored, and knows how far it is."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,6 +85,31 @@ def test_what_a_rebalance_overtook_is_not_handed_on(
     monkeypatch.setattr(driver.Consumer, "_getmany", fetch)
     consumer.restored(consumer.rebalances)
     assert asyncio.run(consumer._getmany({SOURCE}, 1.0)) == {}
+
+
+def test_a_partition_without_a_commit_is_sought_to_its_beginning(
+    consumer: CommittedConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka leaves it where it stands: what a rebalance overtook before the first commit was never fetched again."""
+    changelog = TP(next(iter(consumer.app.tables.changelog_topics)), 0)
+    committed = {SOURCE: None, TP(SOURCE.topic, 1): 7, TP(SOURCE.topic, 2): 0, changelog: None}
+    sought: list[TP] = []
+
+    async def seek_to_committed(_self: object) -> dict[TP, int | None]:
+        return committed
+
+    async def call(_self: object, function: Callable[..., None], *tps: TP) -> None:
+        function(*tps)
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "seek_to_committed", seek_to_committed)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "call_thread", call)
+    thread = consumer._thread
+    stand_in = SimpleNamespace(seek_to_beginning=lambda *tps: sought.extend(tps))
+    monkeypatch.setattr(thread, "_ensure_consumer", lambda: stand_in)
+    thread.read_to[SOURCE] = ReadTo(position=9, last_record=8)
+    assert asyncio.run(thread.seek_to_committed()) == committed
+    assert sought == [SOURCE, TP(SOURCE.topic, 2)], "recovery seeks changelogs itself"
+    assert consumer.read_to(SOURCE) == ReadTo(position=-1)
 
 
 def test_offsets_are_left_to_transactions(consumer: CommittedConsumer) -> None:
