@@ -13,13 +13,14 @@ from detectors.methods.psi import FLOOR, psi_term
 
 
 def compared_cells(kind: str, counts: Sequence[int], nulls: int, decile: Sequence[int]) -> Floats:
-    """(coarse cells,) of a numeric column; (categories + 3,) of a categorical one, nulls last."""
+    """(coarse cells,) of a numeric column; (coarse cells + 1,) of a categorical one, nulls last: as `driftline_cells`.
+
+    `decile`: (n_cells,) the coarse cell of each; of categories beyond the 100 largest one that they share.
+    """
     cells = np.asarray(counts, dtype=np.float64)
-    if kind == "categorical":
-        return np.append(cells, float(nulls))
-    if not cells.size:
-        return cells
-    return np.bincount(np.asarray(decile, dtype=np.int64), weights=cells).astype(np.float64)
+    if cells.size and len(decile):
+        cells = np.bincount(np.asarray(decile, dtype=np.int64), weights=cells).astype(np.float64)
+    return np.append(cells, float(nulls)) if kind == "categorical" else cells
 
 
 def psi(reference: Floats, live: Floats) -> float | None:

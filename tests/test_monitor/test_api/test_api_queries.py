@@ -1,5 +1,6 @@
 """What the page asks of the database, against what was written and what other code makes of it."""
 
+import msgspec
 import pyarrow as pa
 import pytest
 from support import page
@@ -7,6 +8,7 @@ from support.batches import batch_of
 
 from monitor.api import record_rows
 from monitor.api.address import Chosen, chosen, read_instant, written
+from monitor.api.between import compared_cells
 from monitor.api.queries import alerts, fleet, models, performance, profiles, pulse, rejects, verdicts
 from monitor.api.site import Site
 from monitor.replay.drifted import drifted_columns
@@ -60,7 +62,7 @@ def test_a_distribution_adds_up_panes_of_just_the_span(page_site: Site) -> None:
 
 def test_any_windows_psi_is_that_of_the_shipped_view(page_site: Site) -> None:
     span = profiles.Span(model=page.MODEL, version="1", from_ms=page.START_MS, to_ms=page.NEWEST_MS)
-    class_ = pytest.importorskip("msgspec").defstruct("Between", [("column", str), ("psi", float), ("js", float)])
+    class_ = msgspec.defstruct("Between", [("column", str), ("psi", float), ("js", float)])
     known = page_site.source.rows(
         "SELECT column, psi, js FROM drift_between(model = {model:String}, segment = '', from_time = {from:String}, "
         "to_time = {to:String}) WHERE version = '1'",
@@ -73,6 +75,18 @@ def test_any_windows_psi_is_that_of_the_shipped_view(page_site: Site) -> None:
         assert found is not None
         assert found.psi == pytest.approx(one.psi, abs=1e-12)
         assert found.js == pytest.approx(one.js, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+def test_rare_categories_share_a_cell_as_in_the_shipped_function(kind: str, page_site: Site) -> None:
+    counts, decile = list(range(150)), [min(cell, 100) for cell in range(150)]
+    (one,) = page_site.source.rows(
+        "SELECT driftline_cells({kind:String}, {counts:Array(UInt64)}, 7, {decile:Array(UInt32)}) AS cells",
+        msgspec.defstruct("Cells", [("cells", list[float])]),
+        {"kind": kind, "counts": str(counts), "decile": str(decile)},
+    )
+    assert compared_cells(kind, counts, 7, decile).tolist() == one.cells
+    assert len(one.cells) == 101 + (kind == "categorical")
 
 
 def test_versions_are_compared_in_the_same_cells(page_site: Site) -> None:
