@@ -153,7 +153,8 @@ class _Turn:
         """Count the evidence of windows."""
         settings = self._policy.alerts
         hold_ms = max(settings.resolve_after_ms, (QUIET_PANES + 1) * self._policy.tiling.pane_ms)
-        for window in sorted(windows, key=lambda one: (one.end_ms, one.version, one.reference, one.family)):
+        windows = sorted(windows, key=lambda one: (one.end_ms, one.version, one.reference, one.family))
+        for window in windows:
             key = (window.version, window.reference, window.family)
             first_ms = min(self._first_seen_ms.get(window.version, window.start_ms), window.start_ms)
             self._first_seen_ms[window.version] = first_ms
