@@ -20,6 +20,7 @@ from monitor.decisions.machine import Machine, Moment
 from monitor.decisions.moved import ClosedWindow, PerformanceWindow, RejectCount
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.retraining import Retraining
+from monitor.decisions.succession import current, references_by_version, succeeded_by
 from monitor.decisions.tiling import Tiling
 from monitor.decisions.track import FEWEST_PANES, Track, absorb, close
 from monitor.decisions.usual import MOST_RECENT, Usual, count, silent
@@ -203,7 +204,8 @@ class _Turn:
         """Decide at the end of a window."""
         policy = self._policy
         pane_ms = policy.tiling.pane_ms
-        tracks = [self._tracks[key] for key in sorted(self._tracks)]
+        every = [self._tracks[key] for key in sorted(self._tracks)]
+        tracks = current(every, self._retraining.successor)
         silenced = self._silenced(tracks, end_ms)
         found = findings(tracks, policy.alerts, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
         found |= self._others(end_ms)
@@ -211,12 +213,12 @@ class _Turn:
         found = grouped(found, self._machine.open_causes(), pane_ms, followed)
         moment = Moment(
             model=policy.model, compare=policy.compare, start_ms=start_ms, end_ms=end_ms, pane_ms=pane_ms,
-            revised=revised,
+            revised=revised, succeeded=succeeded_by(every, tracks),
         )  # fmt: skip
         self._machine, told = machines.step(self._machine, found, policy.alerts, moment, self._controls.acknowledged_by)
         self._alerts += told
-        self._close({one.cause for one in told if one.state == "resolved"}, tracks, end_ms)
-        live = {track.version: track.reference for track in tracks}
+        self._close({one.cause for one in told if one.state == "resolved"}, every, end_ms)
+        live = references_by_version(tracks)
         self._retraining, requests = retrainings.step(
             self._retraining,
             [one.alert for one in self._machine.opened],

@@ -42,6 +42,7 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     done: what asked and was answered.
     held: what was said to be held back, and for which reasons.
     labels: the last windows with labels, in order.
+    successor: the version that the last retraining made, as its outcome says; "": none is known.
     """
 
     open: RetrainingRequest | None = None
@@ -50,6 +51,7 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     done: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     labels: tuple[PerformanceWindow, ...] = ()
+    successor: str = ""
 
 
 class _Asking(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +148,10 @@ def _closed(
         done = (*done, *(alert.dedupe_key for alert in closed.evidence.alerts))
         if not closed.evidence.alerts:
             done = (*done, _stale_key(closed.version))
-    return msgspec.structs.replace(state, open=None, done=done[-MOST_HELD:]), [closed]
+    made = closed.new_version if closed.status == "succeeded" else ""
+    return msgspec.structs.replace(state, open=None, done=done[-MOST_HELD:], successor=made or state.successor), [
+        closed
+    ]
 
 
 def _asking(

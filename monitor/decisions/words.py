@@ -111,11 +111,20 @@ def safe(name: str, most: int = MOST_LETTERS) -> str:
     return plain or "(no name)"
 
 
-def summary(alert: "Alert", *, late: bool = False) -> str:
-    """The sentence of an alert in any state; `late`: it is resolved because late events changed its windows."""
+def summary(alert: "Alert", *, late: bool = False, successor: str | None = None) -> str:
+    """The sentence of an alert in any state.
+
+    Parameters
+    ----------
+    late: it is resolved because late events changed its windows.
+    successor: it is resolved because this version has taken over; the alert's own, on another reference.
+    """
     who = safe(alert.model) + (f" (version {safe(alert.version, 30)})" if alert.version else "")
     if alert.state == "resolved":
         why = "late events took it back" if late else f"quiet at {instant(alert.at_ms)}"
+        if successor is not None:
+            new = "another reference" if successor == alert.version else f"version {safe(successor, 30)}"
+            why = f"{new} has taken over"
         return f"{who}: {_THINGS[alert.cause]} is over, {why}; it was: {_what(lead(alert))}."
     parts = [_what(lead(alert)), *_others(alert)]
     head = f"{who}: {title(alert)}: {'; '.join(parts)}, since {instant(alert.onset_ms)}."
