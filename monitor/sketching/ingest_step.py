@@ -30,6 +30,15 @@ class Now(NamedTuple):
     wall_ms: int
 
 
+class Grids(NamedTuple):
+    """What depends on the models' references: see the parameters of `IngestStep`."""
+
+    decode: Decode
+    references: Mapping[str, Reference]
+    blocks: Mapping[str, PredictionBlocks]
+    features: Mapping[str, FeatureBlocks]
+
+
 class End(NamedTuple):
     """Nothing was left to read of a partition at this offset: the broker says so."""
 
@@ -120,6 +129,10 @@ class IngestStep:
     def assign(self, partitions: Iterable[SourcePartition], now_s: float) -> None:
         """Start afresh with these partitions; none, when they were taken away."""
         self._partitions.assign(list(partitions), now_s)
+
+    def renew(self, grids: Grids) -> None:
+        """Count what is taken from now on on these references. What was committed stays on those before."""
+        self._decode, self._references, self._blocks, self._features = grids
 
     def expect(self, n_partitions: Mapping[str, int]) -> None:
         """How many partitions each source topic has: whoever reads the clocks waits for so many."""
