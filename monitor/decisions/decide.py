@@ -13,20 +13,30 @@ import msgspec
 from monitor.config.decisions import AlertSettings, Cause, RetrainingSettings, SilenceSettings
 from monitor.decisions import machine as machines
 from monitor.decisions import retraining as retrainings
-from monitor.decisions.alert import Alert, MovedColumn
+from monitor.decisions.alert import Alert
 from monitor.decisions.controls import Control, Controls, Silence
 from monitor.decisions.finding import QUIET_PANES, Finding, cause_now, findings, grouped, silence_finding
 from monitor.decisions.machine import Machine, Moment
-from monitor.decisions.moved import ClosedWindow, PerformanceWindow, RejectCount
+from monitor.decisions.moved import ClosedWindow, PerformanceWindow
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.retraining import Retraining
 from monitor.decisions.succession import current, references_by_version, succeeded_by
 from monitor.decisions.tiling import Tiling
 from monitor.decisions.track import FEWEST_PANES, Track, absorb, close
+from monitor.decisions.unread import (
+    Unread,
+    beside,
+    new_features,
+    rejects_finding,
+    starts_in,
+    take,
+)
+from monitor.decisions.unread import (
+    close as close_unread,
+)
 from monitor.decisions.usual import MOST_RECENT, Usual, count, silent
+from monitor.sketching.messages import UnreadCounts
 
-FEWEST_REJECTS: Final = 20
-"""Rejected events of a window from which on their share says anything."""
 MOST_TRACKS: Final = 20
 
 
@@ -71,7 +81,7 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine = Machine()
     retraining: Retraining = Retraining()
     controls: Controls = Controls()
-    rejects: tuple[RejectCount, ...] = ()
+    unread: Unread = Unread()
     last_start_ms: int | None = None
     last_end_ms: int | None = None
     first_seen_ms: dict[str, int] = {}
@@ -82,7 +92,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
     windows: Sequence[ClosedWindow] = ()
     performance: Sequence[PerformanceWindow] = ()
-    rejects: Sequence[RejectCount] = ()
+    unread: Sequence[UnreadCounts] = ()
     controls: Sequence[Control] = ()
 
 
@@ -131,7 +141,7 @@ class _Turn:
         self._tracks = {(one.version, one.reference, one.family): one for one in state.tracks}
         self._state = state
         self._usual, self._machine, self._retraining = state.usual, state.machine, state.retraining
-        self._controls, self._rejects = state.controls, state.rejects
+        self._controls, self._unread = state.controls, state.unread
         self._first_seen_ms = dict(state.first_seen_ms)
         self._last = (state.last_start_ms, state.last_end_ms)
         self._alerts: list[Alert] = []
@@ -144,11 +154,10 @@ class _Turn:
 
     def hear(self, inputs: Inputs) -> None:
         """What is not a window."""
-        self.heard = bool(inputs.controls or inputs.performance or inputs.rejects)
+        self.heard = bool(inputs.controls or inputs.performance or starts_in(inputs.unread, self.last_end_ms))
         self._controls = self._controls.take(one for one in inputs.controls if one.model in ("", self._policy.model))
         self._retraining = retrainings.take_labels(self._retraining, inputs.performance)
-        known = {(one.end_ms, one.start_ms): one for one in (*self._rejects, *inputs.rejects)}
-        self._rejects = tuple(known[key] for key in sorted(known)[-FEWEST_PANES:])
+        self._unread = take(self._unread, inputs.unread, self._policy.tiling)
 
     def absorb(self, windows: Sequence[ClosedWindow]) -> None:
         """Count the evidence of windows."""
@@ -211,13 +220,15 @@ class _Turn:
         found |= self._others(end_ms)
         followed = {column.column for one in self._machine.opened for column in one.alert.columns if column.follows}
         found = grouped(found, self._machine.open_causes(), pane_ms, followed)
+        self._unread = close_unread(self._unread, end_ms, policy.tiling)
+        found |= self._of_unread(found, end_ms)
         moment = Moment(
             model=policy.model, compare=policy.compare, start_ms=start_ms, end_ms=end_ms, pane_ms=pane_ms,
             revised=revised, succeeded=succeeded_by(every, tracks),
         )  # fmt: skip
         self._machine, told = machines.step(self._machine, found, policy.alerts, moment, self._controls.acknowledged_by)
         self._alerts += told
-        self._close({one.cause for one in told if one.state == "resolved"}, every, end_ms)
+        self._close_cells({one.cause for one in told if one.state == "resolved"}, every, end_ms)
         live = references_by_version(tracks)
         self._retraining, requests = retrainings.step(
             self._retraining,
@@ -248,7 +259,7 @@ class _Turn:
                 machine=self._machine,
                 retraining=self._retraining,
                 controls=controls,
-                rejects=self._rejects,
+                unread=self._unread,
                 last_start_ms=self._last[0],
                 last_end_ms=end_ms,
                 first_seen_ms={name: self._first_seen_ms[name] for name in sorted({key[0] for key in self._tracks})},
@@ -267,11 +278,26 @@ class _Turn:
         if silence is not None:
             raises = silence.raises and not self._is_silenced("silence", "", "@events", end_ms)
             found["silence"] = msgspec.structs.replace(silence, raises=raises)
-        rejects = _rejects_finding(self._rejects, settings)
+        return found
+
+    def _of_unread(self, found: Mapping[Cause, Finding], end_ms: int) -> dict[Cause, Finding]:
+        """What comes of events and features that are in no sketch: nothing follows from these."""
+        settings, also = self._policy.alerts, dict[Cause, Finding]()
+        rejects = rejects_finding(self._unread, self._usual, settings, end_ms)
         if rejects is not None:
             raises = rejects.raises and not self._is_silenced("rejects", "", "@rejects", end_ms)
-            found["rejects"] = msgspec.structs.replace(rejects, raises=raises)
-        return found
+            also["rejects"] = msgspec.structs.replace(rejects, raises=raises)
+        schema = beside(
+            found.get("schema"),
+            new_features(
+                self._unread,
+                settings,
+                end_ms,
+                self._policy.tiling,
+                lambda column: self._is_silenced("schema", "", column, end_ms),
+            ),
+        )
+        return also if schema is None else {**also, "schema": schema}
 
     def _is_silenced(self, cause: Cause, segment: str, column: str, at_ms: int) -> bool:
         silences: list[SilenceSettings | Silence] = [*self._policy.alerts.silences, *self._controls.silences()]
@@ -298,7 +324,7 @@ class _Turn:
             if self._is_silenced(cause, *cell.place, end_ms)
         }
 
-    def _close(self, causes: set[Cause], tracks: Sequence[Track], end_ms: int) -> None:
+    def _close_cells(self, causes: set[Cause], tracks: Sequence[Track], end_ms: int) -> None:
         if not causes:
             return
         for track in tracks:
@@ -324,41 +350,3 @@ class _Turn:
         }
         newest = sorted(live, key=lambda key: (live[key].last_ms, key))[-MOST_TRACKS:]
         self._tracks = {key: live[key] for key in sorted(newest)}
-
-
-def _rejects_finding(rejects: Sequence[RejectCount], settings: AlertSettings) -> Finding | None:
-    """What the shares of rejected events come to."""
-
-    def much(one: RejectCount) -> bool:
-        return (
-            one.n_rejected >= FEWEST_REJECTS
-            and settings.most_rejects < 1.0
-            and one.n_rejected > settings.most_rejects * max(one.n_events, 1)
-        )
-
-    bad = [one for one in rejects if much(one)]
-    if not bad or all(not much(one) for one in rejects[-2:]):
-        return None
-    last = bad[-1]
-    share = min(last.n_rejected / max(last.n_events, 1), 1.0)
-    column = MovedColumn(
-        column="@rejects",
-        segment="",
-        direction="more rejected",
-        quantity="share rejected",
-        before=None,
-        after=share,
-        effect=share,
-        threshold=max(settings.most_rejects, 1e-9),
-        method="rejects",
-        since_ms=bad[0].start_ms,
-    )
-    return Finding(
-        cause="rejects",
-        columns=(column,),
-        onset_ms=bad[0].start_ms,
-        raises=much(rejects[-1]),
-        at_once=True,
-        severity="critical" if share >= 0.5 else "warning",
-        n_windows=len(bad),
-    )

@@ -103,7 +103,7 @@ class PerformanceWindow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RejectCount(msgspec.Struct, frozen=True, kw_only=True):
-    """Events of a model that were rejected in a time, and all that came."""
+    """Events of a model that were rejected in a window, and all that came, these among them."""
 
     start_ms: int
     end_ms: int

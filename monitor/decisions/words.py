@@ -88,6 +88,8 @@ _QUALITY: Final = {
 
 def title(alert: "Alert") -> str:
     """What an alert is about, in a few words."""
+    if alert.cause == "schema" and lead(alert).direction == "new feature":
+        return "events have a feature that the reference does not know"
     if alert.cause == "data_quality":
         return _QUALITY.get(lead(alert).direction, TITLES["data_quality"])
     return TITLES[alert.cause]
@@ -136,6 +138,11 @@ def recommendation(alert: "Alert") -> str:
     if alert.state == "resolved":
         return "Nothing more to do."
     first = lead(alert)
+    if alert.cause == "schema" and first.direction == "new feature":
+        return (
+            f"Nothing is scored of {safe(first.column)}. If the model reads it, build the reference from data that has "
+            "it; else leave it: it is told once."
+        )
     if alert.cause == "data_quality" and is_sharp(first.direction):
         return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
     return to_do(alert.cause, column=safe(first.column), segment=_where(first), since_ms=alert.onset_ms)
@@ -209,8 +216,13 @@ def _probably(alert: "Alert") -> str:
     columns = {one.column for one in alert.columns if not one.segment and not one.follows}
     predictions = any(is_prediction(one.column) for one in alert.columns if one.follows)
     said = ""
-    if alert.cause in INPUTS and len(columns) > 1 and _together(alert):
+    new = [one.direction == "new feature" for one in alert.columns]
+    if any(new) and not all(new):
+        said = "Perhaps a feature was renamed"
+    elif alert.cause in INPUTS and len(columns) > 1 and _together(alert):
         said = f"Probably one source upstream, which its {len(columns)} columns share"
+    elif alert.cause == "schema" and lead(alert).direction == "new feature":
+        said = "Probably a producer of another release"
     elif alert.cause in ("schema", "data_quality"):
         said = (
             "Probably one column upstream" if is_sharp(lead(alert).direction) else "Perhaps the season, or a new unit"

@@ -33,7 +33,8 @@ from monitor.join.step import JoinModel, JoinStep
 from monitor.replay.joining import JoinReplay
 from monitor.replay.record_file import RecordFile
 from monitor.sketching.deltas import sketched
-from monitor.sketching.messages import Delta, SketchMessage
+from monitor.sketching.messages import Delta, SketchMessage, UnreadCounts
+from monitor.sketching.unread import unread_counts
 from sinks.records import RECORDS, record_of
 
 _TOPIC = "replay"
@@ -94,6 +95,10 @@ class Replay:
         if self.join is not None:
             self.join.feed(batches, [])
         return results + self._taken()
+
+    def unread(self, decoded: Decoded) -> list[UnreadCounts]:
+        """What of decoded rows is in no sketch; rejects that have a time of their own."""
+        return unread_counts(decoded, self._models, lambda reject: reject.time_ms)
 
     def feed_labels(self, labels: Sequence[LabelBatch]) -> list[pa.RecordBatch]:
         """Join all labels there are, in any order, with the predictions, which have all been fed; returns what they led
@@ -204,12 +209,14 @@ def _run(
     decided: dict[bytes, bytes] = {}
     offset = -1
 
-    def decide(results: Sequence[pa.RecordBatch], now_ms: Mapping[str, int] | None) -> None:
+    def decide(
+        results: Sequence[pa.RecordBatch], now_ms: Mapping[str, int] | None, unread: Sequence[UnreadCounts]
+    ) -> None:
         nonlocal offset
         offset += 1
         if decisions is None:
             return
-        step = decisions.advance(decided, results, offset=offset, now_ms=now_ms)
+        step = decisions.advance(decided, results, offset=offset, now_ms=now_ms, unread=unread)
         for key, value in step.writes:
             if value is None:
                 decided.pop(key, None)
@@ -218,9 +225,11 @@ def _run(
         report.alerts += step.alerts
         report.requests += step.requests
 
-    def take(results: Sequence[pa.RecordBatch], *, to_the_end: bool = False) -> None:
+    def take(
+        results: Sequence[pa.RecordBatch], *, to_the_end: bool = False, unread: Sequence[UnreadCounts] = ()
+    ) -> None:
         # What `--close` lets pass after the last event is no time in which events were missing.
-        decide(results, None if to_the_end else replay.watermarks_ms)
+        decide(results, None if to_the_end else replay.watermarks_ms, unread)
         for batch in results:
             record = record_of(batch)
             if record.name in files:
@@ -236,7 +245,7 @@ def _run(
                 report.n_events += part.n_events
                 report.n_rejected += len(part.rejects)
                 rejects.writelines(_reject_lines(part.rejects))
-                take(replay.feed(part.batches, part.complete_ms))
+                take(replay.feed(part.batches, part.complete_ms), unread=replay.unread(part))
             if not close:
                 take(replay.finish())
             if replay.join is not None:
