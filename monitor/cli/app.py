@@ -96,6 +96,10 @@ def reference_build(
         Path | None,
         typer.Option(help="Parquet, CSV or JSONL with what was true of them, joined by prediction_id."),
     ] = None,
+    importance: Annotated[
+        Path | None,
+        typer.Option(help="JSON or CSV: how much each feature matters; default: alerts.importance."),
+    ] = None,
 ) -> None:
     """Build a model's reference profile from a file, and say what was inferred.
 
@@ -105,7 +109,7 @@ def reference_build(
     """
     from monitor.cli.reference import build
 
-    build(config, data, version, model, labels)
+    build(config, data, version, model, labels, importance)
 
 
 @app.command()

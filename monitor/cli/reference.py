@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -12,19 +13,33 @@ from monitor.config.nearest import nearest
 from monitor.config.schema import Config, Model
 from monitor.errors import InputError
 from monitor.reference.build import BuiltReference, build_reference
+from monitor.reference.importance import read_importance
 from monitor.reference.limits import limits
 from monitor.reference.performance import labels_told
 from monitor.reference.store import write_reference
 from monitor.wording import counted
 
 
-def build(config_path: Path, data: Path, version: str, model_name: str, labels: Path | None = None) -> None:
-    """Build one model's reference, write it where the configuration says, and show what was inferred."""
+def build(
+    config_path: Path,
+    data: Path,
+    version: str,
+    model_name: str,
+    labels: Path | None = None,
+    importance: Path | None = None,
+) -> None:
+    """Build one model's reference, write it where the configuration says, and show what was inferred.
+
+    It keeps the importance of features: as a file says, else as `alerts: {importance: ...}` does.
+    """
     model = chosen_model(load(config_path), model_name)
     with bar("building the reference") as show:
         built = build_reference(
             model, data, version=version, labels=labels, progress=lambda _what, fraction: show(fraction)
         )
+    matters = model.alerts.importance if importance is None else read_importance(importance, built.reference)
+    if matters:
+        built = msgspec.structs.replace(built, reference=built.reference.with_importance(matters))
     digest = write_reference(model.reference, built.reference)
     if labels is not None and model.mapping.target is not None:
         target = model.mapping.target
@@ -59,6 +74,8 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
         console.print(f"segment {name}: {_of_values(len(values), built.n_values[name])}")
     if built.reference.derived is not None:
         console.print(f"multivariate: {built.reference.derived.features.size} numeric features that vary, together")
+    if built.reference.importance:
+        console.print(f"the importance of {counted(len(built.reference.importance), 'feature')} is kept")
     if built.times_ms is not None:
         console.print(f"rows are of {time_range(*built.times_ms)}")
     if built.bad_time or 0 < built.n_without_time < built.reference.n:

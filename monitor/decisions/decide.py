@@ -20,7 +20,7 @@ from monitor.decisions.machine import Machine, Moment
 from monitor.decisions.moved import ClosedWindow, PerformanceWindow
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.retraining import Retraining
-from monitor.decisions.succession import current, references_by_version, succeeded_by
+from monitor.decisions.succession import current, newest_reference, references_by_version, succeeded_by
 from monitor.decisions.tiling import Tiling
 from monitor.decisions.track import FEWEST_PANES, Track, absorb, close
 from monitor.decisions.unread import (
@@ -54,6 +54,7 @@ class Policy:
     retention_ms: how long late events may revise a window.
     label_horizon_ms: how long labels may; 0: there are none.
     reference_versions: labels of references by digest.
+    importances: by digest, what features matter by their reference; it counts where `alerts` say nothing of it.
     """
 
     model: str
@@ -65,6 +66,12 @@ class Policy:
     retention_ms: int = 14 * 86_400_000
     label_horizon_ms: int = 0
     reference_versions: Mapping[str, str] = field(default_factory=dict)
+    importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def settings_on(self, reference: str) -> AlertSettings:
+        """The alert settings where the reference of this digest is what is compared with."""
+        importance = {} if self.alerts.importance else self.importances.get(reference, {})
+        return msgspec.structs.replace(self.alerts, importance=dict(importance)) if importance else self.alerts
 
 
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,7 +223,8 @@ class _Turn:
         every = [self._tracks[key] for key in sorted(self._tracks)]
         tracks = current(every, self._retraining.successor)
         silenced = self._silenced(tracks, end_ms)
-        found = findings(tracks, policy.alerts, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
+        settings = policy.settings_on(newest_reference(tracks))
+        found = findings(tracks, settings, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
         found |= self._others(end_ms)
         followed = {column.column for one in self._machine.opened for column in one.alert.columns if column.follows}
         found = grouped(found, self._machine.open_causes(), pane_ms, followed)

@@ -148,8 +148,17 @@ class DecisionStage:
         )
 
 
-def policy_of(model: Model, reference_versions: Mapping[str, str] | None = None) -> Policy:
-    """What decisions on a model go by, as configured; `reference_versions` are labels of references by digest."""
+def policy_of(
+    model: Model,
+    reference_versions: Mapping[str, str] | None = None,
+    importances: Mapping[str, Mapping[str, float]] | None = None,
+) -> Policy:
+    """What decisions on a model go by, as configured.
+
+    Parameters
+    ----------
+    reference_versions, importances: by digest, labels of references, and what they say of their features.
+    """
     first = model.compare[0]
     compare = Compare(
         trailing_ms=first.trailing_ms or 0,
@@ -167,6 +176,7 @@ def policy_of(model: Model, reference_versions: Mapping[str, str] | None = None)
         retention_ms=model.retention_ms,
         label_horizon_ms=model.label_horizon_ms or 0,
         reference_versions=reference_versions or {},
+        importances=importances or {},
     )
 
 

@@ -46,6 +46,11 @@ def succeeded_by(every: Sequence[Track], counting: Sequence[Track]) -> dict[tupl
     return dict.fromkeys(sorted(gone), latest.version)
 
 
+def newest_reference(tracks: Sequence[Track]) -> str:
+    """The digest of the reference whose windows began last; "" without any."""
+    return max(tracks, key=lambda track: (track.first_ms, track.reference)).reference if tracks else ""
+
+
 def references_by_version(tracks: Sequence[Track]) -> dict[str, str]:
     """By version, the digest of the reference that it is compared with; of several the one whose windows began last."""
     latest = sorted(tracks, key=lambda track: (track.first_ms, track.reference))
