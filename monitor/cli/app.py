@@ -160,6 +160,12 @@ def replay(
     features: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with features logged apart, in any order.")
     ] = None,
+    controls: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON lines as on drift.controls: silences, outcomes and the like, taken in when they were said."
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a report to look at, and to send.")
     ] = None,
@@ -186,6 +192,7 @@ def replay(
         close=close,
         labels=labels,
         features=features,
+        controls=controls,
         html=html,
         fail_on=fail_on,
         force=force,

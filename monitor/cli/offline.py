@@ -99,12 +99,15 @@ def replay_file(
     close: bool,
     labels: Path | None = None,
     features: Path | None = None,
+    controls: Path | None = None,
     html: Path | None = None,
     fail_on: str = "",
     force: bool = False,
     as_json: bool = False,
 ) -> None:
     """Replay files and say what came of them, as text or one JSON object; `html`: where a report of it is written to.
+
+    `controls` are what people and pipelines said meanwhile.
 
     Raises
     ------
@@ -130,6 +133,7 @@ def replay_file(
     from monitor.reference.opened import open_references
     from monitor.replay.account import Account
     from monitor.replay.account import watched as counted_in
+    from monitor.replay.controls import read_control_lines
     from monitor.replay.order import OutOfOrder, by_time, in_order
     from monitor.replay.replay import Replay, run_replay
 
@@ -139,6 +143,7 @@ def replay_file(
     if not force and out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out} is not empty", hint="name another folder with --out, or write over it with --force")
     references = open_references(config)
+    said = [] if controls is None else read_control_lines(controls, [model.name for model in config.models])
     now_ms = int(time.time() * 1000)
     specs, limits = models.model_specs(config, references), models.limits(config.kafka)
 
@@ -161,7 +166,7 @@ def replay_file(
             lateness_ms = {model.name: model.lateness_ms for model in config.models}
             ordered = in_order(parts, lateness_ms) if folder is None else by_time(parts, folder)
             stage = DecisionStage(models.policies(config, references))
-            report = run_replay(ordered, replay, out, close=close, labels=of_labels, decisions=stage)
+            report = run_replay(ordered, replay, out, close=close, labels=of_labels, decisions=stage, controls=said)
             return report, replay, account, unread
 
     try:

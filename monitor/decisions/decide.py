@@ -52,6 +52,7 @@ class Policy:
     compare: the comparison that counts.
     alpha: the largest q-value that is significant.
     retention_ms: how long late events may revise a window.
+    lateness_ms: how far event time goes beyond the end of a window before it is over.
     label_horizon_ms: how long labels may; 0: there are none.
     reference_versions: labels of references by digest.
     importances: by digest, what features matter by their reference; it counts where `alerts` say nothing of it.
@@ -64,6 +65,7 @@ class Policy:
     compare: str = "pinned"
     alpha: float = 0.05
     retention_ms: int = 14 * 86_400_000
+    lateness_ms: int = 0
     label_horizon_ms: int = 0
     reference_versions: Mapping[str, str] = field(default_factory=dict)
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    ahead: controls of a replay that had not been said yet.
     last_start_ms, last_end_ms: the last window that was taken in its turn; None before the first.
     first_seen_ms: by version, the start of its first window.
     """
@@ -89,18 +92,25 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
     retraining: Retraining = Retraining()
     controls: Controls = Controls()
     unread: Unread = Unread()
+    ahead: tuple[Control, ...] = ()
     last_start_ms: int | None = None
     last_end_ms: int | None = None
     first_seen_ms: dict[str, int] = {}
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What has come since the last time."""
+    """What has come since the last time.
+
+    Attributes
+    ----------
+    ahead: controls that count once event time has come to when they were said, as they did in the stream: in a replay.
+    """
 
     windows: Sequence[ClosedWindow] = ()
     performance: Sequence[PerformanceWindow] = ()
     unread: Sequence[UnreadCounts] = ()
     controls: Sequence[Control] = ()
+    ahead: Sequence[Control] = ()
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +137,7 @@ def decide(policy: Policy, state: Decisions, inputs: Inputs, now_ms: int) -> Dec
     for end_ms in sorted({one.end_ms for one in due}):
         own = [one for one in due if one.end_ms == end_ms]
         empty |= turn.pass_empty(min(one.start_ms for one in own))
+        turn.hear_ahead(end_ms)
         turn.absorb(own)
         turn.conclude(max(one.start_ms for one in own), end_ms, revised=False)
     empty |= turn.pass_empty(now_ms)
@@ -148,7 +159,7 @@ class _Turn:
         self._tracks = {(one.version, one.reference, one.family): one for one in state.tracks}
         self._state = state
         self._usual, self._machine, self._retraining = state.usual, state.machine, state.retraining
-        self._controls, self._unread = state.controls, state.unread
+        self._controls, self._unread, self._ahead = state.controls, state.unread, state.ahead
         self._first_seen_ms = dict(state.first_seen_ms)
         self._last = (state.last_start_ms, state.last_end_ms)
         self._alerts: list[Alert] = []
@@ -162,9 +173,26 @@ class _Turn:
     def hear(self, inputs: Inputs) -> None:
         """What is not a window."""
         self.heard = bool(inputs.controls or inputs.performance or starts_in(inputs.unread, self.last_end_ms))
-        self._controls = self._controls.take(one for one in inputs.controls if one.model in ("", self._policy.model))
+        self._controls = self._controls.take(self._own(inputs.controls))
+        self._ahead += self._own(inputs.ahead)
         self._retraining = retrainings.take_labels(self._retraining, inputs.performance)
         self._unread = take(self._unread, inputs.unread, self._policy.tiling)
+
+    def hear_ahead(self, end_ms: int) -> None:
+        """What a replay knows was said before a window was over: event time was then no further than that and the
+        lateness. It is taken in at the end of the window before, as a message of its own would be."""
+        until_ms = end_ms + self._policy.lateness_ms
+        said = [one for one in self._ahead if one.at_ms < until_ms]
+        if not said:
+            return
+        self._ahead = tuple(one for one in self._ahead if one.at_ms >= until_ms)
+        self._controls = self._controls.take(said)
+        last_start_ms, last_end_ms = self._last
+        if last_start_ms is not None and last_end_ms is not None:
+            self.conclude(last_start_ms, last_end_ms, revised=False)
+
+    def _own(self, controls: Sequence[Control]) -> tuple[Control, ...]:
+        return tuple(one for one in controls if one.model in ("", self._policy.model))
 
     def absorb(self, windows: Sequence[ClosedWindow]) -> None:
         """Count the evidence of windows."""
@@ -212,6 +240,7 @@ class _Turn:
                 break
             self._usual = count(self._usual, (), self._policy.tiling, following.end_ms)
             if following.end_ms > self.last_end_ms:
+                self.hear_ahead(following.end_ms)
                 self.conclude(following.start_ms, following.end_ms, revised=False)
                 passed = True
         return passed
@@ -268,6 +297,7 @@ class _Turn:
                 retraining=self._retraining,
                 controls=controls,
                 unread=self._unread,
+                ahead=self._ahead,
                 last_start_ms=self._last[0],
                 last_end_ms=end_ms,
                 first_seen_ms={name: self._first_seen_ms[name] for name in sorted({key[0] for key in self._tracks})},

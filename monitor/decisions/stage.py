@@ -70,6 +70,7 @@ class DecisionStage:
         offset: int,
         now_ms: Mapping[str, int] | None = None,
         controls: Sequence[Control] = (),
+        ahead: Sequence[Control] = (),
         unread: Sequence[UnreadCounts] = (),
         further: bool = False,
     ) -> StageStep:
@@ -81,16 +82,17 @@ class DecisionStage:
         now_ms: by model, its watermark: windows that end by then and have no rows had no events. Left out, time goes
             as far as the windows in the batches.
         controls: what was read of `drift.controls` since the last message.
+        ahead: controls that count once event time has come to when they were said: of a replay, with the first message.
         unread: what of the message's events is in no sketch.
         further: more of what the message led to, as when models go on whose references have come; no repeat of it.
         """
         step = StageStep(writes=[], alerts=[], requests=[])
-        for name in sorted(self._policies.keys() & self._concerned(batches, now_ms, controls, unread)):
+        for name in sorted(self._policies.keys() & self._concerned(batches, now_ms, (*controls, *ahead), unread)):
             before = self._stored(name, state)
             after = before
             if before.absorbed < offset or further:
                 after = self._advance(
-                    before, self._policies[name], batches, offset, (now_ms or {}).get(name), controls,
+                    before, self._policies[name], batches, offset, (now_ms or {}).get(name), controls, ahead,
                     [one for one in unread if one.model == name],
                 )  # fmt: skip
                 step.n_open[name] = len(after.decisions.machine.opened)
@@ -129,6 +131,7 @@ class DecisionStage:
         offset: int,
         now_ms: int | None,
         controls: Sequence[Control],
+        ahead: Sequence[Control],
         unread: Sequence[UnreadCounts],
     ) -> StoredDecisions:
         windows = closed_windows(
@@ -140,7 +143,7 @@ class DecisionStage:
             hysteresis=policy.alerts.hysteresis,
         )
         performance = performance_windows(batches, model=policy.model, tiling=policy.tiling)
-        inputs = Inputs(windows=windows, performance=performance, unread=unread, controls=controls)
+        inputs = Inputs(windows=windows, performance=performance, unread=unread, controls=controls, ahead=ahead)
         ends = [one.end_ms for one in windows]
         decided = decide(policy, stored.decisions, inputs, max([now_ms or 0, *ends]))
         return StoredDecisions(
@@ -174,6 +177,7 @@ def policy_of(
         compare=compare.name,
         alpha=model.alpha,
         retention_ms=model.retention_ms,
+        lateness_ms=model.lateness_ms,
         label_horizon_ms=model.label_horizon_ms or 0,
         reference_versions=reference_versions or {},
         importances=importances or {},

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from detectors.reference import Reference
 from monitor.decisions.alert import Alert
+from monitor.decisions.controls import Control
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.stage import DecisionStage
 from monitor.decisions.wire import encode_alert, encode_retraining
@@ -71,7 +72,7 @@ class Replay:
         self._state: dict[bytes, bytes] = {}
         self._offset = 0
         self._features = features or {}
-        self._latest_ms: int | None = None
+        self.latest_ms: int | None = None
         self.watermarks_ms: Mapping[str, int] = {}
         self.join: JoinReplay | None = None
         if labels is not None:
@@ -89,7 +90,7 @@ class Replay:
         batches = list(batches)
         for batch in batches:
             latest_ms = int(batch.timestamps_ms.max())
-            self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
+            self.latest_ms = latest_ms if self.latest_ms is None else max(latest_ms, self.latest_ms)
         live = live_batches(batches, self._features)
         results = self._advance(sketched(live, self._references, self._models), complete_ms)
         if self.join is not None:
@@ -110,10 +111,10 @@ class Replay:
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event, and label time the end of every pane that
         holds a label. No horizon is taken for passed that is not."""
-        if self._latest_ms is not None:
+        if self.latest_ms is not None:
             models = self._models.values()
-            self._latest_ms += max(longest_ms(model.shapes) for model in models)
-            self._latest_ms += max(model.lateness_ms for model in models)
+            self.latest_ms += max(longest_ms(model.shapes) for model in models)
+            self.latest_ms += max(model.lateness_ms for model in models)
         results = self._advance([])
         if self.join is not None:
             models = self._models.values()
@@ -136,7 +137,7 @@ class Replay:
         return self._advance([])
 
     def _advance(self, deltas: list[Delta], complete_ms: int | None = None) -> list[pa.RecordBatch]:
-        latest_ms = self._latest_ms if complete_ms is None else complete_ms
+        latest_ms = self.latest_ms if complete_ms is None else complete_ms
         clock = Clock(topic=_TOPIC, partition=0, max_event_ms=latest_ms)
         return self._absorb(SketchMessage(deltas=deltas, clocks=[clock], n_partitions={_TOPIC: 1}))
 
@@ -176,16 +177,18 @@ def run_replay(
     close: bool,
     labels: Iterable[DecodedLabels] = (),
     decisions: DecisionStage | None = None,
+    controls: Sequence[Control] = (),
 ) -> ReplayReport:
     """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
     `rejects.jsonl`.
 
-    With `decisions`, also `alerts.jsonl` and `retraining.jsonl`: what would have been told, a CloudEvent a line.
+    With `decisions`, also `alerts.jsonl` and `retraining.jsonl`: what would have been told, a CloudEvent a line, with
+    `controls` taken in when they say that they were said.
 
     Raises `InputError` when `out` cannot be written.
     """
     try:
-        return _run(decoded, replay, out, close=close, labels=labels, decisions=decisions)
+        return _run(decoded, replay, out, close=close, labels=labels, decisions=decisions, controls=controls)
     except OSError as error:  # what goes wrong while reading is an `InputError` already
         raise InputError(
             f"cannot write to {out}: {error.strerror or error}", hint="name a folder with room that can be written to"
@@ -200,6 +203,7 @@ def _run(
     close: bool,
     labels: Iterable[DecodedLabels],
     decisions: DecisionStage | None,
+    controls: Sequence[Control],
 ) -> ReplayReport:
     out.mkdir(parents=True, exist_ok=True)
     report = ReplayReport()
@@ -210,13 +214,19 @@ def _run(
     offset = -1
 
     def decide(
-        results: Sequence[pa.RecordBatch], now_ms: Mapping[str, int] | None, unread: Sequence[UnreadCounts]
+        results: Sequence[pa.RecordBatch],
+        now_ms: Mapping[str, int] | None,
+        unread: Sequence[UnreadCounts] = (),
+        said: Sequence[Control] = (),
     ) -> None:
         nonlocal offset
         offset += 1
         if decisions is None:
             return
-        step = decisions.advance(decided, results, offset=offset, now_ms=now_ms, unread=unread)
+        ahead = controls if offset == 0 else ()
+        step = decisions.advance(
+            decided, results, offset=offset, now_ms=now_ms, ahead=ahead, unread=unread, controls=said
+        )
         for key, value in step.writes:
             if value is None:
                 decided.pop(key, None)
@@ -255,8 +265,11 @@ def _run(
                     report.n_labels_rejected += len(of_labels.rejects)
                     rejects.writelines(_reject_lines(of_labels.rejects))
                 take(replay.feed_labels(batches))
+            latest_ms = replay.latest_ms
             if close:
                 take(replay.close(), to_the_end=True)
+            # What was said while the last events came; of what was taken in already nothing comes again.
+            decide([], None, said=[one for one in controls if latest_ms is not None and one.at_ms <= latest_ms])
     except BaseException:
         for file in files.values():
             file.abandon()
