@@ -17,7 +17,7 @@ from monitor.decisions.alert import Alert
 from monitor.decisions.controls import Control, Controls, Silence
 from monitor.decisions.finding import QUIET_PANES, Finding, cause_now, findings, grouped, silence_finding
 from monitor.decisions.machine import Machine, Moment
-from monitor.decisions.moved import ClosedWindow, PerformanceWindow
+from monitor.decisions.moved import ClosedWindow, Family, PerformanceWindow
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.retraining import Retraining
 from monitor.decisions.succession import current, newest_reference, references_by_version, succeeded_by
@@ -53,7 +53,7 @@ class Policy:
     alpha: the largest q-value that is significant.
     retention_ms: how long late events may revise a window.
     lateness_ms: how far event time goes beyond the end of a window before it is over.
-    label_horizon_ms: how long labels may; 0: there are none.
+    label_horizon_ms, skew_horizon_ms: how long labels, and features that are computed again, may; 0: there are none.
     reference_versions: labels of references by digest.
     importances: by digest, what features matter by their reference; it counts where `alerts` say nothing of it.
     """
@@ -67,8 +67,13 @@ class Policy:
     retention_ms: int = 14 * 86_400_000
     lateness_ms: int = 0
     label_horizon_ms: int = 0
+    skew_horizon_ms: int = 0
     reference_versions: Mapping[str, str] = field(default_factory=dict)
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def lag_ms(self, family: Family) -> int:
+        """By how much verdicts of a family may come later than those of the events."""
+        return {"inputs": 0, "labels": self.label_horizon_ms, "skew": self.skew_horizon_ms}[family]
 
     def settings_on(self, reference: str) -> AlertSettings:
         """The alert settings where the reference of this digest is what is compared with."""
@@ -211,8 +216,7 @@ class _Turn:
             self._tracks[key] = absorb(
                 track,
                 window,
-                retention_ms=self._policy.retention_ms
-                + (self._policy.label_horizon_ms if window.family == "labels" else 0),
+                retention_ms=self._policy.retention_ms + self._policy.lag_ms(window.family),
                 hold_ms=hold_ms,
                 fewest=max(FEWEST_PANES, settings.raise_when.n),
             )
@@ -380,11 +384,10 @@ class _Turn:
     def _forget(self, end_ms: int) -> None:
         """Versions that nothing comes of any more leave; the last ones stay."""
         keep_ms = max(self._policy.retention_ms, (QUIET_PANES + 1) * self._policy.tiling.pane_ms)
-        lag_ms = self._policy.label_horizon_ms
         live = {
             key: one
             for key, one in self._tracks.items()
-            if one.last_ms > end_ms - keep_ms - (lag_ms if one.family == "labels" else 0)
+            if one.last_ms > end_ms - keep_ms - self._policy.lag_ms(one.family)
         }
         newest = sorted(live, key=lambda key: (live[key].last_ms, key))[-MOST_TRACKS:]
         self._tracks = {key: live[key] for key in sorted(newest)}

@@ -56,8 +56,9 @@ class MovedCell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.segment, self.column
 
 
-Family = Literal["inputs", "labels"]
-"""Whose verdicts come together: those of the events, and those that rest on labels, which come later."""
+Family = Literal["inputs", "labels", "skew"]
+"""Whose verdicts come together: those of the events, those that rest on labels, which come later, and those on features
+that were computed again, which come when these do."""
 
 
 class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):

@@ -179,6 +179,7 @@ def policy_of(
         retention_ms=model.retention_ms,
         lateness_ms=model.lateness_ms,
         label_horizon_ms=model.label_horizon_ms or 0,
+        skew_horizon_ms=0 if model.feature_skew is None else model.feature_skew.horizon_ms,
         reference_versions=reference_versions or {},
         importances=importances or {},
     )

@@ -205,7 +205,7 @@ def rejects_finding(unread: Unread, usual: Usual, settings: AlertSettings, end_m
         column="@rejects",
         segment="",
         direction="more rejected",
-        quantity=f"share rejected, most as {max(sorted(most), key=lambda reason: most[reason])},",
+        quantity=f"share rejected (most: {max(sorted(most), key=lambda reason: most[reason])})",
         before=None,
         after=share,
         effect=share,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.decisions import Cause
-from monitor.decisions.cause import INPUTS, is_prediction, is_sharp, rests_on_labels
+from monitor.decisions.cause import INPUTS, SKEWED, is_prediction, is_sharp, rests_on_labels
 from monitor.wording import counted, figure, instant
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ _QUALITY: Final = {
     "new category": "categories came that the reference lacks",
     "above range": "values lie above the reference's range",
     "below range": "values lie below the reference's range",
+    SKEWED: "served values are not those that are computed again",
     "fewer features": "predictions come without their features",
     "fewer predictions": "features come without their predictions",
 }
@@ -142,6 +143,11 @@ def recommendation(alert: "Alert") -> str:
         return (
             f"Nothing is scored of {safe(first.column)}. If the model reads it, build the reference from data that has "
             "it; else leave it: it is told once."
+        )
+    if first.direction == SKEWED:
+        return (
+            f"Compare how {safe(first.column)} is made for serving and for training, and mend the one that is wrong; "
+            "do not retrain on these data."
         )
     if alert.cause == "data_quality" and is_sharp(first.direction):
         return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
@@ -219,6 +225,8 @@ def _probably(alert: "Alert") -> str:
     new = [one.direction == "new feature" for one in alert.columns]
     if any(new) and not all(new):
         said = "Perhaps a feature was renamed"
+    elif lead(alert).direction == SKEWED:
+        said = "Probably one of two pipelines, for serving and for training, has changed"
     elif alert.cause in INPUTS and len(columns) > 1 and _together(alert):
         said = f"Probably one source upstream, which its {len(columns)} columns share"
     elif alert.cause == "schema" and lead(alert).direction == "new feature":

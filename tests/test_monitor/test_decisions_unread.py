@@ -44,7 +44,7 @@ def test_many_rejected_events_are_an_alert_that_says_why_and_ends() -> None:
     )
     assert (alert.cause, alert.severity, alert.columns[0].after) == ("rejects", "warning", 0.3)
     assert alert.onset_ms == 3 * DAY_MS
-    assert "share rejected, most as undecodable, of the model's events none -> 30 %" in alert.summary
+    assert "share rejected (most: undecodable) of the model's events none -> 30 %" in alert.summary
     assert run.feed(day(4), unread=[rejected(4, 1)]) == []
     assert run.feed(day(5))[0].state == "resolved"
 

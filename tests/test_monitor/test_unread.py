@@ -181,7 +181,7 @@ def test_rejects_and_new_features_raise_alerts_from_the_stream_and_in_replay(
     assert [one.column for one in raised["schema"].columns] == ["tenure"]
     assert raised["schema"].onset_ms == START_MS + 12 * HOUR_MS
     assert raised["rejects"].onset_ms == START_MS + 18 * HOUR_MS
-    assert "most as missing_id" in raised["rejects"].summary
+    assert "most: missing_id" in raised["rejects"].summary
     path = tmp_path / "driftline.yaml"
     section = model_section(tmp_path)
     del section["drift"]
