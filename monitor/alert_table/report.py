@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.alert_table.awake import HORIZON, AwakeRound
+from monitor.alert_table.relation import HORIZON as RELATION_HORIZON
 from monitor.alert_table.relation import REFERENCE_DAYS as LABELLED_DAYS
 from monitor.alert_table.relation import RelationRound
 from monitor.alert_table.rounds import HOURS, QuietRound, Raised
@@ -187,7 +188,10 @@ def _relation(rounds: Sequence[RelationRound]) -> list[str]:
             days, all labels within the hour. After a quiet day the label of a share of the predictions has nothing to
             do with the score any more and is as often positive as before, so that inputs, predictions and labels alone
             stand still and fixed rules on them have nothing to read. Windows count until an alert names the relation
-            (`concept_drift`) or the loss (`performance`); the delay of labels comes on top."""
+            (`concept_drift`) or the loss (`performance`); the delay of labels comes on top. Tries on one reference take
+            the same {RELATION_HORIZON} changed windows in orders of their own. The expected log loss rises
+            by 4.3 % where the share is 10 %, by 8.6 % and 17 % where it is 20 % and 40 %; a change below 5 % counts as
+            none."""
         ),
     ]
 
