@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from detectors.reference import Reference
 from detectors.settings import Setting
 from monitor.config.schema import Config, Kafka, Model
-from monitor.decisions.decide import Policy
+from monitor.decisions.policy import Policy
 from monitor.decisions.stage import policy_of
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.watched import Watched

@@ -20,7 +20,10 @@ _SOURCES: Final = (
     "detectors/*.py",
     "detectors/methods/*.py",
     *(f"monitor/alert_table/{name}.py" for name in ("awake", "rounds", "rules", "streams")),
-    *(f"monitor/decisions/{name}.py" for name in ("calibration", "decide", "finding", "gather", "screening", "track")),
+    *(
+        f"monitor/decisions/{name}.py"
+        for name in ("calibration", "decide", "finding", "gather", "screening", "silences", "succession", "track")
+    ),
     *(f"monitor/verdicts/{name}.py" for name in ("peers", "references", "worlds")),
 )
 """What results depend on; a round that was run before of the same source is not run again."""

@@ -24,9 +24,9 @@ from monitor.alert_table.streams import FIRST_MS, HOUR_MS, N_ROWS, TILING
 from monitor.config.load import parse
 from monitor.config.schema import Config
 from monitor.decisions.calibration import alerts_on, without_counts
-from monitor.decisions.decide import Policy
 from monitor.decisions.gather import closed_windows
 from monitor.decisions.moved import ClosedWindow
+from monitor.decisions.policy import Policy
 from monitor.events.arrow.table import decode_table
 from monitor.reference.build import build_reference
 from monitor.reference.opened import References, open_references

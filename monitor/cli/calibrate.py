@@ -30,7 +30,7 @@ from monitor.wording import counted, instant
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config, Model
-    from monitor.decisions.decide import Policy
+    from monitor.decisions.policy import Policy
     from monitor.events.batch import Batch
     from monitor.events.models import ModelSpec
     from monitor.reference.opened import References

@@ -5,80 +5,30 @@ are taken in the order of their ends, whatever the order they are given in; thos
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
-from monitor.config.decisions import AlertSettings, Cause, RetrainingSettings, SilenceSettings
+from monitor.config.decisions import Cause
 from monitor.decisions import machine as machines
 from monitor.decisions import retraining as retrainings
 from monitor.decisions.alert import Alert
-from monitor.decisions.controls import Control, Controls, Silence
+from monitor.decisions.controls import Control, Controls
 from monitor.decisions.finding import QUIET_PANES, Finding, cause_now, findings, grouped, silence_finding
 from monitor.decisions.machine import Machine, Moment
-from monitor.decisions.moved import ClosedWindow, Family, PerformanceWindow
+from monitor.decisions.moved import ClosedWindow, PerformanceWindow
+from monitor.decisions.policy import Policy
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.retraining import Retraining
+from monitor.decisions.silences import AnySilence, is_silenced, silenced_cells
 from monitor.decisions.succession import current, newest_reference, references_by_version, succeeded_by
-from monitor.decisions.tiling import Tiling
 from monitor.decisions.track import FEWEST_PANES, Track, absorb, close
-from monitor.decisions.unread import (
-    Unread,
-    beside,
-    new_features,
-    rejects_finding,
-    starts_in,
-    take,
-)
-from monitor.decisions.unread import (
-    close as close_unread,
-)
+from monitor.decisions.unread import Unread, beside, new_features, rejects_finding, starts_in, take
+from monitor.decisions.unread import close as close_unread
 from monitor.decisions.usual import MOST_RECENT, Usual, count, silent
 from monitor.sketching.messages import UnreadCounts
 
 MOST_TRACKS: Final = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What decisions on one model go by.
-
-    Attributes
-    ----------
-    model: its name.
-    alerts, retraining: as configured.
-    tiling: the windows that count.
-    compare: the comparison that counts.
-    alpha: the largest q-value that is significant.
-    retention_ms: how long late events may revise a window.
-    lateness_ms: how far event time goes beyond the end of a window before it is over.
-    label_horizon_ms, skew_horizon_ms: how long labels, and features that are computed again, may; 0: there are none.
-    reference_versions: labels of references by digest.
-    importances: by digest, what features matter by their reference; it counts where `alerts` say nothing of it.
-    """
-
-    model: str
-    tiling: Tiling
-    alerts: AlertSettings = field(default_factory=AlertSettings)
-    retraining: RetrainingSettings = field(default_factory=RetrainingSettings)
-    compare: str = "pinned"
-    alpha: float = 0.05
-    retention_ms: int = 14 * 86_400_000
-    lateness_ms: int = 0
-    label_horizon_ms: int = 0
-    skew_horizon_ms: int = 0
-    reference_versions: Mapping[str, str] = field(default_factory=dict)
-    importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-    def lag_ms(self, family: Family) -> int:
-        """By how much verdicts of a family may come later than those of the events."""
-        return {"inputs": 0, "labels": self.label_horizon_ms, "skew": self.skew_horizon_ms}[family]
-
-    def settings_on(self, reference: str) -> AlertSettings:
-        """The alert settings where the reference of this digest is what is compared with."""
-        importance = {} if self.alerts.importance else self.importances.get(reference, {})
-        return msgspec.structs.replace(self.alerts, importance=dict(importance)) if importance else self.alerts
 
 
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,7 +205,7 @@ class _Turn:
         pane_ms = policy.tiling.pane_ms
         every = [self._tracks[key] for key in sorted(self._tracks)]
         tracks = current(every, self._retraining.successor)
-        silenced = self._silenced(tracks, end_ms)
+        silenced = silenced_cells(self._silences, tracks, end_ms)
         settings = policy.settings_on(newest_reference(tracks))
         found = findings(tracks, settings, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
         found |= self._others(end_ms)
@@ -342,29 +292,11 @@ class _Turn:
         return also if schema is None else {**also, "schema": schema}
 
     def _is_silenced(self, cause: Cause, segment: str, column: str, at_ms: int) -> bool:
-        silences: list[SilenceSettings | Silence] = [*self._policy.alerts.silences, *self._controls.silences()]
-        return any(
-            one.from_ms <= at_ms < one.until_ms
-            and one.cause in (None, cause)
-            and one.segment in (None, segment)
-            and one.column in (None, column)
-            for one in silences
-        )
+        return is_silenced(self._silences, cause, segment, column, at_ms)
 
-    def _silenced(self, tracks: Sequence[Track], end_ms: int) -> set[tuple[str, str, str]]:
-        if not self._policy.alerts.silences and not self._controls.silences():
-            return set()
-        causes: tuple[Cause, ...] = (
-            "schema", "data_quality", "data_drift", "prediction_drift", "subgroup", "performance", "concept_drift",
-            "label_delay",
-        )  # fmt: skip
-        return {
-            (cause, *cell.place)
-            for track in tracks
-            for cell in track.cells
-            for cause in causes
-            if self._is_silenced(cause, *cell.place, end_ms)
-        }
+    @property
+    def _silences(self) -> list[AnySilence]:
+        return [*self._policy.alerts.silences, *self._controls.silences()]
 
     def _close_cells(self, causes: set[Cause], tracks: Sequence[Track], end_ms: int) -> None:
         if not causes:

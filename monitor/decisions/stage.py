@@ -14,8 +14,9 @@ import pyarrow as pa
 from monitor.config.schema import Config, Model
 from monitor.decisions.alert import Alert
 from monitor.decisions.controls import Control
-from monitor.decisions.decide import Inputs, Policy, decide
+from monitor.decisions.decide import Inputs, decide
 from monitor.decisions.gather import closed_windows, models_in, performance_windows
+from monitor.decisions.policy import Policy
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.rows import alerts_batch, requests_batch
 from monitor.decisions.store import StoredDecisions, decisions_key, load, store

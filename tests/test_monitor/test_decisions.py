@@ -7,7 +7,7 @@ from support.decisions import DAY_MS, HOUR_MS, Run, cell, day, gone, judged, pol
 from monitor.config.decisions import AlertSettings, SilenceSettings
 from monitor.config.rates import RaiseRule
 from monitor.decisions.controls import Acknowledgement, Removed, Silence
-from monitor.decisions.decide import Policy
+from monitor.decisions.policy import Policy
 from monitor.decisions.tiling import Tiling, tiling
 from monitor.eventtime.calendar_shape import CalendarShape
 from monitor.eventtime.windows import FixedShape
