@@ -59,9 +59,11 @@ def as_object(
     said = {
         "events": {
             "read": report.n_events,
-            "counted": account.n_counted - report.n_late_dropped,
+            "counted": report.n_counted,
             "rejected": report.n_rejected,
             "late": report.n_late_dropped,
+            "in_open_windows": report.n_open,
+            "recomputed": report.n_recomputed,
             "first_ms": account.first_ms,
             "last_ms": account.last_ms,
         },
@@ -101,19 +103,29 @@ def show_replayed(
     _show_drifted(console, found, out)
     show_decisions(console, report.alerts, report.requests)
     console.print(
-        f"{counted(report.n_events, 'event')}, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
+        f"{counted(report.n_events, 'event')}: {_accounted(report)}; "
         f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} "
         f"drifted{_not_scored(out / _WINDOWS)}."
     )
-    if not closed:
-        console.print(
-            "windows that are not over at the end of the file are left open; --close scores them", style="dim"
-        )
+    if report.n_open and not closed:
+        console.print("--close scores windows that are not over at the end of the file, too", style="dim")
     console.print(
         f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl, "
         f"{ALERTS}, {RETRAINING}"
     )
     console.print(_next(report, found, config_path))
+
+
+def _accounted(report: ReplayReport) -> str:
+    """What became of the events, so that the figures add up."""
+    parts = [
+        f"{report.n_counted:,} counted",
+        f"{report.n_rejected:,} rejected",
+        f"{report.n_late_dropped:,} too late",
+        *([f"{report.n_open:,} in windows that are not over"] if report.n_open else []),
+        *([f"{report.n_recomputed:,} with features computed again"] if report.n_recomputed else []),
+    ]
+    return ", ".join(parts)
 
 
 def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejected: int) -> None:
