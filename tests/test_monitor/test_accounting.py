@@ -1,5 +1,5 @@
-"""Nothing is lost in silence: of files and topics with anything wrong, every event is counted, rejected, late or left out,
-and what is printed says so."""
+"""Nothing is lost in silence: of files with anything wrong, every event is counted, rejected, late or left out, and the
+screen says so."""
 
 import bz2
 import contextlib
@@ -8,54 +8,25 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.events import START_MS, model_section
+from support.anything import ROWS, columns, nested
+from support.events import model_section
 
 from monitor.cli.app import run
 
 HOUR_MS: Final = 3_600_000
 FORMS: Final = ("jsonl", "csv", "parquet", "parts", "arrow")
 
-TEXTS: Final = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=6)
-ANYTHING: Final = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**70), 2**70),
-    st.floats(),
-    TEXTS,
-    st.sampled_from(["NA", "1,5", "$3", "12%", "'", '"', ";", "0x1f", "٣", "1e400", "﻿", "=1+1", "{}", "[", "null"]),
-)
-TIMES: Final = st.one_of(
-    st.integers(START_MS, START_MS + 6 * HOUR_MS),
-    st.integers(START_MS, START_MS + 6 * HOUR_MS).map(
-        lambda at_ms: datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
-    ),
-    st.sampled_from(
-        ["", "yesterday", "2024-13-01", "2024-02-30", None, -1, 0, 1_709_287_200, 4e18, "2300-01-01", True, "now", 1e-9]
-    ),
-)
-ROWS: Final = st.lists(
-    st.fixed_dictionaries(
-        {"model": st.sampled_from(["m", "m", "m", "m", "other", "", None, 7]), "timestamp": TIMES},
-        optional=dict.fromkeys(
-            ("amount", "age", "color", "site", "score", "label", "version", "prediction_id"), ANYTHING
-        ),
-    ),
-    min_size=1,
-    max_size=25,
-)
 ENCODINGS: Final = st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16"])
 PACKED: Final[dict[str, Callable[[bytes], bytes]]] = {
     "as it is": lambda data: data,
@@ -74,15 +45,6 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("accounting")
     (folder / "driftline.yaml").write_bytes(msgspec.yaml.encode({"models": [model_section(folder)]}))
     return folder / "driftline.yaml"
-
-
-def nested(row: dict[str, Any]) -> dict[str, Any]:
-    """As events in JSON are."""
-    names = ("amount", "age", "color", "site")
-    features = {name: row[name] for name in names if name in row}
-    return {name: value for name, value in row.items() if name not in names} | (
-        {"features": features} if features else {}
-    )
 
 
 def json_lines(draw: st.DrawFn, rows: Sequence[dict[str, Any]]) -> tuple[bytes, int]:
@@ -109,22 +71,9 @@ def delimited(draw: st.DrawFn, rows: Sequence[dict[str, Any]]) -> tuple[bytes, i
     return sink.getvalue().encode(draw(ENCODINGS), "replace"), len(rows)
 
 
-def columns(rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """Of text, where values of one column are of several types."""
-    names = sorted({name for row in rows for name in row})
-    found: dict[str, pa.Array] = {}
-    for name in names:
-        values = [row.get(name) for row in rows]
-        try:
-            found[name] = pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            found[name] = pa.array([None if value is None else str(value) for value in values], pa.string())
-    return pa.table(found)
-
-
 @st.composite
 def files(draw: st.DrawFn) -> tuple[str, dict[str, bytes], int | None]:
-    """What to name on the command line, the files by name, and how many events are in them; None: part of one is cut off."""
+    """What to name on the command line, the files by name, and how many events are in them; None: part is cut off."""
     form, rows = draw(st.sampled_from(FORMS)), draw(ROWS)
     if form == "parquet":
         sink = io.BytesIO()
