@@ -16,7 +16,7 @@ from monitor.join.outcomes import OF_FEATURES
 from monitor.replay.account import Account
 from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
 from monitor.replay.replay import ALERTS, RETRAINING, ReplayReport
-from monitor.wording import counted, figure, instant
+from monitor.wording import counted, figure, instant, sure
 from sinks.records import RECORDS
 
 MOST_LINES: Final = 20
@@ -146,7 +146,7 @@ def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejec
 def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -> None:
     if not found:
         return
-    console.print("What drifted, largest effect first:")
+    console.print("What drifted, largest effect first (q: the share of false ones among verdicts as sure as that):")
     several = {name: len({getattr(one, name) for one in found}) > 1 for name in ("model", "version", "compare")}
     rows = [
         (
@@ -156,6 +156,7 @@ def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -
             _when(one),
             _what(one),
             f"{one.method} {one.effect:.3g}, threshold {one.threshold:.3g}",
+            sure(one.q_value),
         )
         for one in found[:MOST_LINES]
     ]
@@ -170,6 +171,10 @@ def _where(one: DriftedColumn) -> str:
     place = one.segment or "all rows"
     if not one.n_other_segments:
         return place
+    if one.most_in:
+        return f"{place}, most in {one.most_in}" + (
+            f" of {counted(one.n_other_segments, 'segment')}" if one.n_other_segments > 1 else ""
+        )
     return f"{place} and {counted(one.n_other_segments, 'segment')}"
 
 

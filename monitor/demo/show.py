@@ -13,13 +13,12 @@ from monitor.cli.decided import ToldAlert, ToldRequest
 from monitor.demo.findings import Findings
 from monitor.demo.flights import UNITS
 from monitor.demo.lessons import Lesson, Lessons
-from monitor.wording import counted, figure, listed
+from monitor.wording import counted, figure, listed, sure
 
 MOST_PARTS = 4
 MOST_ALERTS = 4
 WHOLE_YEAR = 11
 """Months from February on; of fewer none can say that a change was the season's."""
-_SURE = 1e-9
 _EXAMPLE = "SELECT * FROM drift_verdicts_latest WHERE drifted AND column = 'dest' ORDER BY window_start LIMIT 10"
 
 
@@ -237,8 +236,7 @@ def _what(one: Lesson) -> str:
 
 
 def _how_sure(one: Lesson) -> str:
-    q_value = one.told.q_value
-    return f"{counted(one.n_windows, 'week')}, q {'< 1e-9' if q_value < _SURE else f'{q_value:.1g}'}"
+    return f"{counted(one.n_windows, 'week')}, {sure(one.told.q_value)}"
 
 
 def _name(column: str) -> str:
