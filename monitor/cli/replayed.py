@@ -107,8 +107,10 @@ def show_replayed(
         f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} "
         f"drifted{_not_scored(out / _WINDOWS)}."
     )
-    if report.n_open and not closed:
-        console.print("--close scores windows that are not over at the end of the file, too", style="dim")
+    if not closed:
+        console.print(
+            "windows that are not over at the end of the file are left open; --close scores them", style="dim"
+        )
     console.print(
         f"written: {out}/{', '.join(record.file for record in RECORDS.values() if record.file)}, rejects.jsonl, "
         f"{ALERTS}, {RETRAINING}"
