@@ -135,27 +135,20 @@ def read_all(config: Config, topic: str) -> list[bytes]:
         "bootstrap.servers": config.kafka.bootstrap_servers, "group.id": "reader", "isolation.level": "read_committed",
         "auto.offset.reset": "earliest", "enable.partition.eof": True,
     }  # fmt: skip
-    found: list[bytes] = []
+    name, found, ends = config.kafka.own_topic(topic), list[bytes](), set[int]()
     with contextlib.closing(Consumer(settings_)) as consumer:
-        consumer.subscribe([config.kafka.own_topic(topic)])
-        ends: set[int] = set()
-        n_partitions = len(
-            consumer.list_topics(config.kafka.own_topic(topic), 30).topics[config.kafka.own_topic(topic)].partitions
-        )
+        n_partitions = len(consumer.list_topics(name, 30).topics[name].partitions)
+        consumer.subscribe([name])
 
-        def end() -> bool:
-            message = consumer.poll(1.0)
-            if message is None:
-                return False
-            if message.error():
-                ends.add(message.partition() or 0)
-            else:
-                value = message.value()
-                assert value is not None
-                found.append(value)
+        def ended() -> bool:
+            for message in consumer.consume(1_000, 1.0):
+                if message.error():
+                    ends.add(message.partition() or 0)
+                else:
+                    found.append(message.value() or b"")
             return len(ends) == n_partitions
 
-        wait_for(end, f"the end of {topic}")
+        wait_for(ended, f"the end of {topic}")
     return found
 
 
