@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.anything import ROWS, columns, nested
-from support.events import model_section
+from support.events import START_MS, model_section
 
 from monitor.cli.app import run
 
@@ -132,6 +133,11 @@ def check(config: Path, name: str, parts: dict[str, bytes], n: int | None, *, cl
         if close:
             assert "in windows that are not over" not in told
         return "told"
+
+
+def test_a_line_that_holds_a_byte_order_mark_alone_is_no_event(config: Path) -> None:
+    event = json.dumps({"model": "m", "timestamp": START_MS}).encode()
+    assert check(config, "f.jsonl", {"f.jsonl": BOM_UTF8 + b"\n" + event + b"\n"}, 1, close=True) == "told"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

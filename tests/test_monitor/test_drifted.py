@@ -29,13 +29,14 @@ class Verdicts:
     quantities: Sequence[str] = ()
 
     def rows(self) -> list[dict[str, Any]]:
+        quantities = self.quantities or ["mean"] * len(self.effects)
         return [
             {
                 "model": "m", "version": self.version, "segment": self.segment, "column": self.column,
                 "window_start_ms": (self.first + day) * DAY_MS,
                 "window_end_ms": (self.first + day) * DAY_MS + self.size_ms, "reference": "r",
                 "compare": self.compare, "drifted": effect >= 1.0, "p_value": 0.0, "q_value": 0.0, "method": "ks",
-                "effect": effect * 0.1, "threshold": 0.1, "direction": "up", "quantity": self.quantities[day] if self.quantities else "mean", "before": 0.0,
+                "effect": effect * 0.1, "threshold": 0.1, "direction": "up", "quantity": quantities[day], "before": 0.0,
                 "after": effect, "n_reference": 1, "n_current": 1, "revision": 1,
             }
             for day, effect in enumerate(self.effects)
