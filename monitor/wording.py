@@ -30,5 +30,7 @@ def figure(quantity: str, value: float | None) -> str:
 
 
 def sure(q_value: float) -> str:
-    """How sure a finding is: ``q 0.003``, ``q < 1e-9``."""
+    """How sure a finding is: ``q 0.003``, ``q < 1e-9``; nothing where there is no such number."""
+    if q_value != q_value:  # NaN
+        return ""
     return "q < 1e-9" if q_value < 1e-9 else f"q {q_value:.1g}"

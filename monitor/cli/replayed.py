@@ -100,7 +100,7 @@ def show_replayed(
     closed: bool,
 ) -> None:
     """Print the end of a replay into `out`; `closed`: windows that are not over were scored too."""
-    _show_drifted(console, found, out)
+    show_drifted(console, found, out)
     show_decisions(console, report.alerts, report.requests)
     console.print(
         f"{counted(report.n_events, 'event')}: {_accounted(report)}; "
@@ -145,19 +145,20 @@ def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejec
         console.print(f"{counted(n_rejected, 'label')} rejected")
 
 
-def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -> None:
+def show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -> None:
+    """Print what drifted, a line a column; nothing where nothing did."""
     if not found:
         return
     console.print("What drifted, largest effect first (q: the share of false ones among verdicts as sure as that):")
-    several = {name: len({getattr(one, name) for one in found}) > 1 for name in ("model", "version", "compare")}
+    told = [name for name in ("model", "version", "compare") if len({getattr(one, name) for one in found}) > 1]
     rows = [
         (
-            *(getattr(one, name) or "no version" for name, shown in several.items() if shown),
+            *((_beside(one) if name == "compare" else getattr(one, name)) or "no version" for name in told),
             one.column,
             _where(one),
             _when(one),
             _what(one),
-            f"{one.method} {one.effect:.3g}, threshold {one.threshold:.3g}",
+            f"{one.method} {one.effect:.3g}" + (f", threshold {one.threshold:.3g}" if one.threshold else ""),
             sure(one.q_value),
         )
         for one in found[:MOST_LINES]
@@ -167,6 +168,19 @@ def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -
         console.print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if len(found) > MOST_LINES:
         console.print(f"  and {len(found) - MOST_LINES:,} more: {out / _VERDICTS}")
+
+
+def _beside(one: DriftedColumn) -> str:
+    """What the windows were compared with, in words."""
+    first, _, rest = one.compare.partition(" ")
+    return {
+        "pinned": "beside the reference",
+        "trailing": f"beside the {rest} before",
+        "season": f"beside the same {rest.replace('_', ' ')}",
+        "version": f"beside version {rest}",
+        "recomputed": "computed again",
+        "sequential": "in the order of labels",
+    }.get(first, one.compare)
 
 
 def _where(one: DriftedColumn) -> str:
