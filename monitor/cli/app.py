@@ -96,6 +96,7 @@ def reference_build(
         Path | None,
         typer.Option(help="Parquet, CSV or JSONL with what was true of them, joined by prediction_id."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Build a model's reference profile from a file, and say what was inferred.
 
@@ -105,7 +106,7 @@ def reference_build(
     """
     from monitor.cli.reference import build
 
-    build(config, data, version, model, labels)
+    build(config, data, version, model, labels, as_json=as_json)
 
 
 @app.command()
@@ -115,6 +116,7 @@ def check(
         Path | None,
         typer.Option(help="Also read these predictions, and say what became of them."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Validate a configuration and its reference files; errors name the path in the file.
 
@@ -122,7 +124,7 @@ def check(
     """
     from monitor.cli.offline import check_config
 
-    check_config(config, data)
+    check_config(config, data, as_json=as_json)
 
 
 @app.command()

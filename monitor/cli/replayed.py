@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from monitor.cli.account import account_object
 from monitor.cli.decided import show_decisions
 from monitor.config.schema import Config
 from monitor.join.outcomes import OF_FEATURES
@@ -50,13 +51,11 @@ def as_object(
 
     `findings` are those of the table, all of them; `alerts` and `retraining` the CloudEvents of `docs/schemas`.
     """
-    rejects = {
-        reason: {"n": n, "example": account.examples[reason].detail} for reason, n in account.rejects.most_common()
-    }
     labels: dict[str, dict[str, int]] = {}
     for (model, outcome), n in joined.items():
         labels.setdefault(model, {})[outcome] = n
     said = {
+        **account_object(account, unread),
         "events": {
             "read": report.n_events,
             "counted": report.n_counted,
@@ -67,11 +66,6 @@ def as_object(
             "first_ms": account.first_ms,
             "last_ms": account.last_ms,
         },
-        "rejects": rejects,
-        "columns_without_a_value": [
-            {"model": model, "column": column, "invalid": n} for model, column, n in account.empty_columns()
-        ],
-        "columns_left_out": list(unread),
         "windows": report.windows,
         "verdicts": report.n_verdicts,
         "drifted": report.n_drifted,

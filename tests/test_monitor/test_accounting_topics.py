@@ -93,7 +93,7 @@ class Ingested:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.n_sent = self.n_counted = self.n_rejected = 0
-        self._producer = Producer({"bootstrap.servers": config.kafka.bootstrap_servers})
+        self._producer = Producer({"bootstrap.servers": config.kafka.bootstrap_servers, "log_level": 0})
         self._before = self._told()
 
     def send(self, sent: list[Sent]) -> None:
