@@ -218,7 +218,7 @@ def _column_record(column: Column) -> _ColumnRecord:
 
 def _column(record: _ColumnRecord) -> Column:
     edges = np.frombuffer(record.edges, dtype="<f8")
-    if np.any(~(np.diff(edges) > 0)) or np.any(np.isnan(edges)):
+    if np.any(~(edges[1:] > edges[:-1])) or np.any(np.isnan(edges)):
         raise MalformedReference(f"the edges of {record.name!r} do not increase")
     return Column(
         name=_text(record.name),

@@ -100,6 +100,7 @@ def reference_build(
         Path | None,
         typer.Option(help="JSON or CSV: how much each feature matters; default: alerts.importance."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Build a model's reference profile from a file, and say what was inferred.
 
@@ -109,7 +110,7 @@ def reference_build(
     """
     from monitor.cli.reference import build
 
-    build(config, data, version, model, labels, importance)
+    build(config, data, version, model, labels, importance, as_json=as_json)
 
 
 @app.command()
@@ -119,6 +120,7 @@ def check(
         Path | None,
         typer.Option(help="Also read these predictions, and say what became of them."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Validate a configuration and its reference files; errors name the path in the file.
 
@@ -126,7 +128,7 @@ def check(
     """
     from monitor.cli.offline import check_config
 
-    check_config(config, data)
+    check_config(config, data, as_json=as_json)
 
 
 @app.command()

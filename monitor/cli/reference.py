@@ -27,6 +27,8 @@ def build(
     model_name: str,
     labels: Path | None = None,
     importance: Path | None = None,
+    *,
+    as_json: bool = False,
 ) -> None:
     """Build one model's reference, write it where the configuration says, and show what was inferred.
 
@@ -41,6 +43,9 @@ def build(
     if matters:
         built = msgspec.structs.replace(built, reference=built.reference.with_importance(matters))
     digest = write_reference(model.reference, built.reference)
+    if as_json:
+        results().print(built_object(model, built, digest))
+        return
     if labels is not None and model.mapping.target is not None:
         target = model.mapping.target
         results().print(f"labels are those of {labels}; the column {target!r} (mapping.target) is not read for them")
@@ -89,6 +94,31 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
     for sentence in limits(model, built.reference):
         console.print(sentence)
     console.print(f"{counted(len(built.reference.sketches), 'segment')}; written: {model.reference} ({digest[:12]})")
+
+
+def built_object(model: Model, built: BuiltReference, digest: str) -> str:
+    """What `show_built` says, as one JSON object for machines. Times are milliseconds since 1970 UTC."""
+    reference = built.reference
+    first_ms, last_ms = built.times_ms or (None, None)
+    said = {
+        "model": model.name,
+        "version": reference.version,
+        "path": str(model.reference),
+        "digest": digest,
+        "rows": reference.n,
+        "rows_without_time": built.n_without_time,
+        "rows_of_other_models": built.n_other_models,
+        "first_ms": first_ms,
+        "last_ms": last_ms,
+        "columns": built.inferred,
+        "segments": {
+            name: {"values": len(values), "values_in_data": built.n_values[name]}
+            for name, values in reference.dimensions.items()
+        },
+        "labels": [] if built.labels is None else labels_told(built.labels, reference),
+        "limits": limits(model, reference),
+    }
+    return msgspec.json.encode(said).decode()
 
 
 def _of_values(n: int, n_all: int) -> str:

@@ -32,6 +32,7 @@ from monitor.join.outgoing import PredictionBlocks
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.step import JoinModel, JoinStep
 from monitor.replay.joining import JoinReplay
+from monitor.replay.live_events import LiveEvents
 from monitor.replay.record_file import RecordFile
 from monitor.sketching.deltas import sketched
 from monitor.sketching.messages import Delta, SketchMessage, UnreadCounts
@@ -73,6 +74,7 @@ class Replay:
         self._offset = 0
         self._features = features or {}
         self.latest_ms: int | None = None
+        self.live = LiveEvents(models)
         self.watermarks_ms: Mapping[str, int] = {}
         self.join: JoinReplay | None = None
         if labels is not None:
@@ -92,6 +94,7 @@ class Replay:
             latest_ms = int(batch.timestamps_ms.max())
             self.latest_ms = latest_ms if self.latest_ms is None else max(latest_ms, self.latest_ms)
         live = live_batches(batches, self._features)
+        self.live.add(live)
         results = self._advance(sketched(live, self._references, self._models), complete_ms)
         if self.join is not None:
             self.join.feed(batches, [])
@@ -154,9 +157,20 @@ class Replay:
 
 
 class ReplayReport(msgspec.Struct, kw_only=True):
-    """What a replay read and wrote. An event that is neither rejected nor late is counted in a sketch."""
+    """What a replay read and wrote.
+
+    Every event is rejected, late, recomputed, open or counted in a window: `n_counted` are the last.
+
+    Attributes
+    ----------
+    n_recomputed: features that were computed again, which are compared with those served and are no live data.
+    n_open: in windows that were not over at the end.
+    """
 
     n_events: int = 0
+    n_counted: int = 0
+    n_recomputed: int = 0
+    n_open: int = 0
     n_rejected: int = 0
     n_late_dropped: int = 0
     n_labels_rejected: int = 0
@@ -254,6 +268,7 @@ def _run(
             for part in decoded:
                 report.n_events += part.n_events
                 report.n_rejected += len(part.rejects)
+                report.n_recomputed += sum(batch.n for batch in part.batches)
                 rejects.writelines(_reject_lines(part.rejects))
                 take(replay.feed(part.batches, part.complete_ms), unread=replay.unread(part))
             if not close:
@@ -279,6 +294,9 @@ def _run(
         (out / RETRAINING).write_bytes(b"".join(encode_retraining(one) + b"\n" for one in report.requests))
     for file in files.values():
         file.close()
+    report.n_recomputed -= replay.live.n
+    report.n_open = replay.live.n_open(replay.watermarks_ms)
+    report.n_counted = replay.live.n - report.n_late_dropped - report.n_open
     report.n_scores, report.n_profiles = files["drift_score"].n_rows, files["column_profile"].n_rows
     report.n_verdicts = files["drift_verdict"].n_rows
     report.windows = len(windows)
