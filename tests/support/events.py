@@ -1,5 +1,6 @@
 """A stream of predictions for tests: seeded, in the order of time but for a bounded disorder, with a few bad ones."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from detectors.reference import Reference
 from monitor.config.load import parse
 from monitor.reference.build import build_reference
 from monitor.reference.store import write_reference
@@ -14,6 +16,7 @@ from monitor.reference.store import write_reference
 MODEL = "m"
 START_MS = 1_700_000_000_000 // 3_600_000 * 3_600_000
 BAD_EVERY = 997
+_BUILT: dict[bytes, Reference] = {}
 
 
 def rows(n: int, seed: int, hours: float, shift: float = 0.0) -> Iterator[dict[str, Any]]:
@@ -67,8 +70,22 @@ def model_section(folder: Path, **changes: Any) -> dict[str, Any]:
         **changes,
     }
     data = folder / "reference.jsonl"
-    encode = msgspec.json.Encoder().encode
-    data.write_bytes(b"\n".join(encode(row) for row in rows(20_000, seed=0, hours=48)))
+    data.write_bytes(_reference_data())
     config = parse(msgspec.yaml.encode({"models": [section]}).decode(), folder=folder)
-    write_reference(config.models[0].reference, build_reference(config.models[0], data).reference)
+    write_reference(config.models[0].reference, _reference(section, data))
     return section
+
+
+@functools.cache
+def _reference_data() -> bytes:
+    encode = msgspec.json.Encoder().encode
+    return b"\n".join(encode(row) for row in rows(20_000, seed=0, hours=48))
+
+
+def _reference(section: dict[str, Any], data: Path) -> Reference:
+    """Built once in a process for each section: of the same rows and keys it is the same."""
+    key = msgspec.yaml.encode({**section, "reference": ""})
+    if key not in _BUILT:
+        config = parse(msgspec.yaml.encode({"models": [section]}).decode(), folder=data.parent)
+        _BUILT[key] = build_reference(config.models[0], data).reference
+    return _BUILT[key]

@@ -151,7 +151,7 @@ def exact(lines: list[str]) -> list[str]:
 @pytest.mark.long
 def test_the_readme_shows_the_last_screen_of_the_year_as_it_is(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "monitor", "demo", "--plain"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900.0, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1_500.0, check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("What "))
