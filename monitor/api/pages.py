@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from monitor.api import charts
 from monitor.api.address import Chosen, NoSuchPlaceError, chosen
+from monitor.api.alerts_page import alerts_page
 from monitor.api.queries import alerts, fleet, models, performance, profiles, rejects, verdicts
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, bars, beyond, pairs
@@ -27,7 +28,7 @@ def fleet_page(site: Site, _query: Query) -> View:
     """Is anything wrong? The first screen."""
     sized = models.sized_windows(site.source)
     if not sized:
-        return "empty.html", {"title": "Waiting for events", **_rejected(site), "kafka": site.kafka()}
+        return "empty.html", {"title": "Waiting for events", **_rejected(site), "kafka": site.running().kafka}
     newest_ms = max(one.last_ms for one in sized)
     longest_s = max(one.size_s for one in sized)
     from_ms = newest_ms - SPARKS * min(1_000 * longest_s, _DAY_MS)
@@ -207,23 +208,6 @@ def performance_page(site: Site, query: Query) -> View:
         "by_part": by_part,
         "parts_window": (newest[0].start_ms, newest[0].end_ms) if newest else None,
         "segments": models.segments(site.source, at.model, at.version),
-    }
-
-
-def alerts_page(site: Site, query: Query) -> View:
-    """What asks for somebody: alerts, and requests to retrain."""
-    model = query.get("model", "")
-    found = alerts.last_alerts(site.source, model) if site.has("alerts") else []
-    n_open = sum(one.state != "resolved" for one in found)
-    sentence = f"{n_open:,} {'alert is' if n_open == 1 else 'alerts are'} open." if found else "No alert was raised."
-    return "alerts.html", {
-        "title": "Alerts",
-        "sentence": sentence
-        if site.has("alerts")
-        else "This database keeps no alerts: verdicts are on each model's page.",
-        "alerts": found,
-        "retraining": alerts.last_retraining(site.source, model) if site.has("retraining") else [],
-        "model": model,
     }
 
 

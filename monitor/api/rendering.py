@@ -28,6 +28,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
     made.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     made.filters.update(
         figure=_figure, share=_share, clip=clip, time=_time, count=lambda n: f"{n:,}", signed=_signed, p=_p,
+        twice=lambda name: (name, name),
     )  # fmt: skip
     made.globals.update(
         **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name,

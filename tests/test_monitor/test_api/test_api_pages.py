@@ -1,11 +1,8 @@
 """The pages as a program sees them: what they hold, who is let in, and what is told while there is nothing."""
 
 import html
-import http.client
 import re
 import socket
-import urllib.error
-import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -14,6 +11,7 @@ import msgspec
 import pytest
 from support import page
 from support.ports import free_port
+from support.visitor import assert_only_text, get
 
 from monitor.api import report
 from monitor.api.model_card import ModelCard, markdown, model_card
@@ -38,30 +36,6 @@ PAGES = [
     "/rejects?" + urlencode({"model": page.HOSTILE}),
     "/compare?" + urlencode({"model": page.MODEL, "version": "1", "other": "2"}),
 ]
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def get(url: str, data: bytes | None = None, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
-    request = urllib.request.Request(url, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
-    try:
-        with urllib.request.build_opener(_Stay).open(request, timeout=30) as answer:
-            return answer.status, answer.read().decode(), answer.headers
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), error.headers
-
-
-def assert_only_text(text: str) -> None:
-    """Nothing hostile in it is markup, turns text round, or goes on for ever."""
-    assert "<img src=x" not in text
-    assert 'onerror="' not in text
-    assert "{{" not in text.replace("{{7*7}}", "")
-    shown = html.unescape(re.sub(r"<[^>]*>", "", text))
-    assert "\u202e" not in shown
-    assert "ü" * 1000 not in shown
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.partition("?")[0])

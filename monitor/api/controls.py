@@ -1,0 +1,114 @@
+"""What people have said, as the page shows it and sends it on: `drift.controls`, read behind the page's back.
+
+A page waits for the broker a moment only: what was read last is shown meanwhile, and where nothing was, that is said.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from monitor.config.schema import Config
+from monitor.decisions.controls import Control, Controls
+from monitor.errors import DriftlineError
+
+KEPT_S: Final = 5.0
+_BROKER_S: Final = 5.0
+"""How long a form waits for a broker that does not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is known of the topic.
+
+    Attributes
+    ----------
+    controls: None while it has not been read.
+    problem, hint: why it could not be read last; empty where it could.
+    """
+
+    controls: Controls | None = None
+    problem: str = ""
+    hint: str = ""
+
+
+class Told(Protocol):
+    """Reads and writes control events."""
+
+    def standing(self, wait_s: float) -> Standing:
+        """What stands, as far as that is known within `wait_s`."""
+
+    def say(self, control: Control) -> None:
+        """Send one event; it stands when this returns. Raises `DriftlineError`."""
+
+
+def _begun(read: Callable[[], Standing]) -> "Future[Standing]":
+    """Runs in a thread that keeps no process from ending."""
+    future: Future[Standing] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(read())
+        except BaseException as error:
+            future.set_exception(error)
+            raise
+
+    threading.Thread(target=run, name="controls", daemon=True).start()
+    return future
+
+
+class ControlTopic:
+    """The topic of a broker. Safe for threads.
+
+    Parameters
+    ----------
+    running
+        The configuration that roles run with now.
+    """
+
+    def __init__(self, running: Callable[[], Config]) -> None:
+        self._running = running
+        self._lock = threading.Lock()
+        self._reading: Future[Standing] | None = None
+        self._read_s = -KEPT_S
+        self._known = Standing()
+
+    def standing(self, wait_s: float) -> Standing:
+        """What stands, as far as that is known within `wait_s`."""
+        with self._lock:
+            if self._reading is None and time.monotonic() - self._read_s >= KEPT_S:
+                self._reading = _begun(self._read)
+            reading = self._reading
+        if reading is not None:
+            wait([reading], wait_s)
+        with self._lock:
+            if reading is not None and reading.done() and self._reading is reading:
+                self._known, self._reading, self._read_s = reading.result(), None, time.monotonic()
+            return self._known
+
+    def _read(self) -> Standing:
+        from monitor.kafka.clients import reach_broker
+        from monitor.kafka.controls import read_controls
+
+        try:
+            kafka = self._running().kafka
+            reach_broker(kafka, _BROKER_S)
+            return Standing(controls=read_controls(kafka, _BROKER_S))
+        except DriftlineError as error:
+            return Standing(problem=error.message, hint=error.hint)
+
+    def say(self, control: Control) -> None:
+        """Send one event, and know of it. Raises `DriftlineError` where the broker is away or refuses it."""
+        from monitor import wiring
+        from monitor.kafka.clients import reach_broker
+        from monitor.kafka.controls import send_control
+
+        config = self._running()
+        reach_broker(config.kafka, _BROKER_S)
+        wiring.prepare_topics(config)
+        send_control(config.kafka, control, _BROKER_S)
+        known = self._read()  # what another read has begun with may lack it
+        with self._lock:
+            self._known, self._reading, self._read_s = known, None, time.monotonic()
