@@ -52,7 +52,7 @@ records: $(STAMP)  ## after a change in sinks/records: the documentation, JSON S
 dashboards: $(STAMP)  ## after a change in monitor/dashboards: Grafana's JSON, dashboards/grafana/dashboards
 	$(BIN)/python -m monitor.dashboards dashboards/grafana/dashboards
 
-screenshots: $(STAMP)  ## run the demo's first two months, and take docs/screenshots of the page over them
+screenshots: $(STAMP)  ## run two months of the demo; pictures of the page and of the dashboards' panels: docs/screenshots
 	$(BIN)/driftline demo --months 2 --keep .driftline/screenshots
 	$(BIN)/python -m monitor.demo.screenshots .driftline/screenshots docs/screenshots
 

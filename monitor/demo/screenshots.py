@@ -1,13 +1,17 @@
-"""`python -m monitor.demo.screenshots FOLDER`: pictures of the page over a demo that was kept (`demo --keep FOLDER`).
+"""`python -m monitor.demo.screenshots FOLDER`: pictures over a demo that was kept (`demo --keep FOLDER`).
+
+Of the page, and of what the panels of the dashboards answer.
 
 It needs Playwright and Debian's Chromium, as the page's tests do, and writes into `docs/screenshots`.
 """
 
 import contextlib
+import json
 import shutil
 import socket
 import sys
 import threading
+from importlib import resources
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -18,7 +22,10 @@ from monitor.api.app import make_app
 from monitor.api.queries.models import sized_windows
 from monitor.api.serve import make_site
 from monitor.config.load import load
+from monitor.demo.board_pictures import DRAW, LOOKS, board_page
+from monitor.demo.board_pictures import WIDTH as BOARD_WIDTH
 from monitor.errors import InputError
+from sinks.clickhouse.client import connect
 
 WIDTH: Final = 1280
 HEIGHTS: Final = {"fleet": 320, "model": 1500, "column": 1240, "performance": 1000}
@@ -30,9 +37,7 @@ def take(folder: Path, out: Path) -> list[Path]:
     """Take them; returns where they are. Raises `InputError` without a browser, or results."""
     from playwright.sync_api import sync_playwright
 
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        raise InputError("no Chromium is installed", hint="Debian: apt install chromium")
+    browser = _browser()
     site = make_site(load(folder / "demo.yaml"))
     sized = sized_windows(site.source)
     if not sized:
@@ -76,6 +81,41 @@ def take(folder: Path, out: Path) -> list[Path]:
     return taken
 
 
+def take_boards(folder: Path, boards: Path, out: Path) -> list[Path]:
+    """Draw what the dashboards in `boards` show of a kept demo; returns where the pictures are."""
+    from playwright.sync_api import sync_playwright
+
+    client = connect(f"chdb://{folder / 'clickhouse'}")
+    pages = {
+        name: board_page(json.loads((boards / f"{name}.json").read_text()), client, look)
+        for name, look in LOOKS.items()
+    }
+    client.close()
+    out.mkdir(parents=True, exist_ok=True)
+    taken = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_browser(), args=["--no-sandbox", "--disable-gpu"])
+        for name, text in pages.items():
+            page = chromium.new_page(viewport={"width": BOARD_WIDTH, "height": 600})
+            page.set_content(text)
+            page.add_script_tag(path=str(resources.files("monitor.api") / "static" / "echarts.min.js"))
+            page.evaluate(DRAW)
+            path = out / f"dashboard-{name}.png"
+            page.screenshot(path=path, full_page=True)
+            taken.append(path)
+            page.close()
+        chromium.close()
+    return taken
+
+
+def _browser() -> str:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        raise InputError("no Chromium is installed", hint="Debian: apt install chromium")
+    return found
+
+
 if __name__ == "__main__":
-    for path in take(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/screenshots")):
+    kept, pictures = Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/screenshots")
+    for path in [*take_boards(kept, Path("dashboards/grafana/dashboards"), pictures), *take(kept, pictures)]:
         print(path)

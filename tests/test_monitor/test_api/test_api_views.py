@@ -161,7 +161,12 @@ def test_with_a_token_only_those_who_know_it_are_let_in() -> None:
 
 def test_a_form_of_another_site_changes_nothing() -> None:
     access = Access("")
-    mine = {"host": "127.0.0.1:1", "origin": "http://127.0.0.1:1", "form_token": access.form_token}
+    mine = {
+        "host": "127.0.0.1:1", "origin": "http://127.0.0.1:1", "fetch_site": "same-origin",
+        "form_token": access.form_token,
+    }  # fmt: skip
     assert access.may_change(**mine)
+    assert access.may_change(**{**mine, "fetch_site": ""})  # a browser that does not say
+    assert not access.may_change(**{**mine, "fetch_site": "same-site"})
     assert not access.may_change(**{**mine, "origin": "http://evil.example"})
     assert not access.may_change(**{**mine, "form_token": Access("").form_token})
