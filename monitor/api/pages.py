@@ -87,6 +87,7 @@ def model_page(site: Site, query: Query) -> View:
         "compares": compares,
         "performance": measured,
         "alerts": alerts.last_alerts(site.source, at.model, 10) if site.has("alerts") else [],
+        "retraining": alerts.last_retraining(site.source, at.model, 10) if site.has("retraining") else [],
         "others": [version for version in at.versions if version != at.version],
         **_rejected(site, 1, at.model),
     }

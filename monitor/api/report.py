@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from monitor.api.address import Chosen, chosen, written
 from monitor.api.pages import column_page, model_page, performance_page
-from monitor.api.queries import models
+from monitor.api.queries import models, rejects
 from monitor.api.rendering import environment
 from monitor.api.site import Site
 from monitor.api.wording import named_version
@@ -43,6 +43,8 @@ def html_report(site: Site, at: Chosen) -> str:
         "to": written(at.to_ms),
     }  # fmt: skip
     name, context = model_page(site, query)
+    counts, examples = rejects.rejects_of_report(site.source, at.model)
+    context |= {"reject_counts": counts, "rejects": examples, "n_rejects": sum(one.n for one in counts)}
     columns = list(
         dict.fromkeys(
             [one.top.column for one in (*context["lasting"], *context["past"]) if not one.top.column.startswith("@")]
