@@ -8,17 +8,13 @@ It needs Playwright and Debian's Chromium, as the page's tests do, and writes in
 import contextlib
 import json
 import shutil
-import socket
 import sys
-import threading
 from importlib import resources
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-import uvicorn
-
-from monitor.api.app import make_app
+from monitor.api.background import served
 from monitor.api.queries.models import sized_windows
 from monitor.api.serve import make_site
 from monitor.config.load import load
@@ -51,33 +47,24 @@ def take(folder: Path, out: Path) -> list[Path]:
     }
     out.mkdir(parents=True, exist_ok=True)
     taken = []
-    with contextlib.closing(socket.socket()) as listener, contextlib.closing(site.source):
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(make_app(site), log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            with sync_playwright() as playwright:
-                chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
-                for name, address in screens.items():
-                    for scheme in ("light", "dark") if name == "model" else ("light",):
-                        context = chromium.new_context(
-                            viewport={"width": WIDTH, "height": HEIGHTS[name]},
-                            color_scheme="dark" if scheme == "dark" else "light",
-                            locale="en-GB",
-                            timezone_id="UTC",
-                        )
-                        page = context.new_page()
-                        page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}{address}")
-                        page.wait_for_load_state("networkidle")
-                        path = out / (f"{name}.png" if scheme == "light" else f"{name}-{scheme}.png")
-                        page.screenshot(path=path)
-                        taken.append(path)
-                        context.close()
-                chromium.close()
-        finally:
-            server.should_exit = True
-            thread.join()
+    with contextlib.closing(site.source), served(site) as origin, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+        for name, address in screens.items():
+            for scheme in ("light", "dark") if name == "model" else ("light",):
+                context = chromium.new_context(
+                    viewport={"width": WIDTH, "height": HEIGHTS[name]},
+                    color_scheme="dark" if scheme == "dark" else "light",
+                    locale="en-GB",
+                    timezone_id="UTC",
+                )
+                page = context.new_page()
+                page.goto(origin + address)
+                page.wait_for_load_state("networkidle")
+                path = out / (f"{name}.png" if scheme == "light" else f"{name}-{scheme}.png")
+                page.screenshot(path=path)
+                taken.append(path)
+                context.close()
+        chromium.close()
     return taken
 
 
