@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, get_args
 
 from monitor.api.access import Access
-from monitor.api.queries import alerts, models
+from monitor.api.queries import alerts
 from monitor.api.site import Site
 from monitor.config.decisions import Cause
 from monitor.decisions.controls import Control, Removed, Silence
@@ -60,12 +60,14 @@ def _sentence(site: Site, found: list[alerts.Alert], in_hand: Mapping[str, str])
     is_open = [one for one in found if one.state != "resolved"]
     n_in_hand = sum(one.dedupe_key in in_hand or bool(one.acknowledged_by) for one in is_open)
     somebody = f", {n_in_hand:,} of them in somebody's hand" if n_in_hand else ""
+    if not is_open:
+        return "No alert is open."
     return f"{len(is_open):,} {'alert is' if len(is_open) == 1 else 'alerts are'} open{somebody}."
 
 
 def _silences(site: Site, found: list[Silence], model: str) -> list[dict[str, Any]]:
     """Those that have not ended by the clock or by their model's own events, whichever is behind."""
-    newest = {one.model: one.last_ms for one in models.sized_windows(site.source)}
+    newest = {one.model: one.last_ms for one in site.sized()}
     lasting = [
         {"of": one, "what": silenced(one)}
         for one in found
@@ -78,7 +80,7 @@ def _newest(site: Site) -> dict[str, str]:
     """When a silence begins, of models whose events are not of today: silences are in the time of events."""
     old_ms = site.now_ms() - _DAY_MS
     newest: dict[str, int] = {}
-    for one in models.sized_windows(site.source):
+    for one in site.sized():
         newest[one.model] = max(one.last_ms, newest.get(one.model, 0))
     return {name: f"{_utc(at_ms)}" for name, at_ms in newest.items() if at_ms < old_ms}
 

@@ -3,13 +3,11 @@
 A page waits for the broker a moment only: what was read last is shown meanwhile, and where nothing was, that is said.
 """
 
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from monitor.api.behind import Behind
 from monitor.config.schema import Config
 from monitor.decisions.controls import Control, Controls
 from monitor.errors import DriftlineError
@@ -44,21 +42,6 @@ class Told(Protocol):
         """Send one event; it stands when this returns. Raises `DriftlineError`."""
 
 
-def _begun(read: Callable[[], Standing]) -> "Future[Standing]":
-    """Runs in a thread that keeps no process from ending."""
-    future: Future[Standing] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(read())
-        except BaseException as error:
-            future.set_exception(error)
-            raise
-
-    threading.Thread(target=run, name="controls", daemon=True).start()
-    return future
-
-
 class ControlTopic:
     """The topic of a broker. Safe for threads.
 
@@ -70,23 +53,11 @@ class ControlTopic:
 
     def __init__(self, running: Callable[[], Config]) -> None:
         self._running = running
-        self._lock = threading.Lock()
-        self._reading: Future[Standing] | None = None
-        self._read_s = -KEPT_S
-        self._known = Standing()
+        self._behind = Behind(self._read, Standing(), KEPT_S)
 
     def standing(self, wait_s: float) -> Standing:
         """What stands, as far as that is known within `wait_s`."""
-        with self._lock:
-            if self._reading is None and time.monotonic() - self._read_s >= KEPT_S:
-                self._reading = _begun(self._read)
-            reading = self._reading
-        if reading is not None:
-            wait([reading], wait_s)
-        with self._lock:
-            if reading is not None and reading.done() and self._reading is reading:
-                self._known, self._reading, self._read_s = reading.result(), None, time.monotonic()
-            return self._known
+        return self._behind.now(wait_s)
 
     def _read(self) -> Standing:
         from monitor.kafka.clients import reach_broker
@@ -109,6 +80,4 @@ class ControlTopic:
         reach_broker(config.kafka, _BROKER_S)
         wiring.prepare_topics(config)
         send_control(config.kafka, control, _BROKER_S)
-        known = self._read()  # what another read has begun with may lack it
-        with self._lock:
-            self._known, self._reading, self._read_s = known, None, time.monotonic()
+        self._behind.anew()

@@ -76,6 +76,8 @@ def pairs(found: Distribution) -> list[Pair]:
         for name, r, now in zip(names, reference, live, strict=False)
     ]
     categories, tail = own[: len(found.categories)], own[len(found.categories) :]
+    # A segment may have few of the model's categories: what is in neither is not drawn, unless nothing is in any.
+    categories = [one for one in categories if one.reference or one.live] or categories
     categories.sort(key=lambda one: -max(one.reference, one.live))
     rest = categories[MOST_CATEGORIES:]
     shown = categories[:MOST_CATEGORIES]

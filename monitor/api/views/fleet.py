@@ -9,7 +9,7 @@ from monitor.api.queries.fleet import METRICS, Changes, Headline
 from monitor.api.queries.models import Sized
 from monitor.api.queries.sizes import size_name
 from monitor.api.wording import metric_name, rate
-from monitor.wording import counted, figure
+from monitor.wording import counted, figure, instant
 
 State = Literal["alerts", "changed", "quiet", "silent"]
 SPARKS = 24
@@ -164,4 +164,8 @@ def fleet_sentence(lines: Sequence[FleetLine]) -> str:
     if silent:
         parts.append(f"{len(silent):,} {'is' if len(silent) == 1 else 'are'} silent")
     events = rate(sum(line.events_per_min for line in lines))
-    return f"{counted(len(models), 'model')}: {', '.join(parts)}. {events} in the newest windows."
+    newest = max(lines, key=lambda line: line.newest_ms)
+    return (
+        f"{counted(len(models), 'model')}: {', '.join(parts)}. {events} in the newest windows, the last of them until "
+        f"{instant(newest.newest_ms)}."
+    )

@@ -221,7 +221,7 @@ def test_by_keyboard_an_alert_is_acknowledged_and_silenced(scripts: bool, browse
         found.keyboard.press("Enter")
         found.get_by_text("That silence ends.").wait_for()
         assert found.get_by_text("silenced until").count() == 0
-    context.close()
+        context.close()  # before the server, whom it may ask
     assert [type(one).__name__ for one in told.said] == ["Acknowledgement", "Silence", "Removed"]
     assert said == []
 
@@ -244,7 +244,7 @@ def test_news_waits_for_whoever_is_writing_and_a_refusal_is_shown(browser: Any, 
         field.press("Enter")
         found.get_by_text("until is no time").wait_for()
         assert field.input_value() == "soon"
-    context.close()
+        context.close()
 
 
 def test_times_are_in_the_viewers_zone_with_utc_on_hover(browser: Any, page_origin: str) -> None:

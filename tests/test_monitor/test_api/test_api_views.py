@@ -170,3 +170,19 @@ def test_a_form_of_another_site_changes_nothing() -> None:
     assert not access.may_change(**{**mine, "fetch_site": "same-site"})
     assert not access.may_change(**{**mine, "origin": "http://evil.example"})
     assert not access.may_change(**{**mine, "form_token": Access("").form_token})
+
+
+def test_times_in_a_sentence_are_marked_and_names_stay_text() -> None:
+    timed = environment().filters["timed"]
+    marked = '<time datetime="2026-03-01T14:00:00+00:00" title="2026-03-01 14:00 UTC">2026-03-01 14:00</time>'
+    assert timed("temp: since 2026-03-01 14:00, up") == f"temp: since {marked}, up"
+    for text in ("2026-03-01 moved", "since 2026-13-45", "since 2026-03-01-copy", "until now"):
+        assert "<time" not in timed(text)
+    assert timed("<b> since 2026-03-01<i>").startswith("&lt;b&gt; since <time")
+    assert timed("<b> since 2026-03-01<i>").endswith("</time>&lt;i&gt;")
+
+
+def test_categories_that_neither_side_has_are_not_drawn() -> None:
+    found = numeric([], [10, 0, 0, 0, 0], [5, 0, 5, 0, 0])
+    found = Distribution(**{**_fields(found), "kind": "categorical", "categories": ["a", "b", "c"]})
+    assert [one.name for one in pairs(found)] == ["a", "c"]
