@@ -130,7 +130,7 @@ def column_page(site: Site, query: Query) -> View:
     parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
     known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
     found = known.get(at.segment)
-    cells = [one for one in verdicts.cells(site.source, at.scope) if one.column == column]
+    cells = verdicts.cells(site.source, at.scope, column) if column else []
     if not runs and found is None and not cells:
         raise NoSuchPlaceError("this column was not seen in that span")
     bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
