@@ -76,7 +76,7 @@ def model_page(site: Site, query: Query) -> View:
     lasting = [one for one in found if one.lasts]
     whole = [one.top for one in lasting if not one.top.segment]
     title = named_version(at.model, at.version)
-    links = {one.column: "/column?" + at.query(column=one.column) for one in cells}
+    links = {column: "/column?" + at.query(column=column) for column in {one.column: None for one in cells}}
     measured = performance_view(figures)
     compares = sorted({one.compare for one in cells} | {run.compare for run in runs})
     return "model.html", {

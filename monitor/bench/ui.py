@@ -109,7 +109,7 @@ def run_ui_bench(*, as_json: bool, rounds: int, size: Fleet | None = None) -> li
             with console.status(f"making {size.models * size.columns * size.hours:,} verdicts"):
                 _make(dsn, size)
             console.print(f"made in {time.monotonic() - started:.0f} s", style="dim")
-            asked = [*_ask(dsn, rounds), *_painted(dsn, rounds)]
+            asked = [*_ask(dsn, rounds), *_painted(dsn, rounds, size)]
     if as_json:
         sys.stdout.write(msgspec.json.encode(asked).decode() + "\n")
         return asked
@@ -189,7 +189,7 @@ def _ask(dsn: str, rounds: int) -> list[Asked]:
     return asked
 
 
-def _painted(dsn: str, rounds: int) -> list[Asked]:
+def _painted(dsn: str, rounds: int, size: Fleet) -> list[Asked]:
     """First paint of the screens of a model of the fleet; nothing where no browser is installed."""
     if paint.browser() is None:
         Console(stderr=True).print("first paint: Playwright and Chromium are not installed", style="dim")
@@ -202,7 +202,7 @@ def _painted(dsn: str, rounds: int) -> list[Asked]:
     )
     one = "model=model-000&version=1"
     screens = {
-        "fleet": "/", "model": f"/model?{one}", "column": f"/column?{one}&column=column-007",
+        "fleet": "/", "model": f"/model?{one}", "column": f"/column?{one}&column=column-{min(7, size.columns - 1):03d}",
         "performance": f"/performance?{one}", "alerts": "/alerts", "rejects": "/rejects", "compare": f"/compare?{one}",
     }  # fmt: skip
     found = paint.first_paints(site, screens, rounds)

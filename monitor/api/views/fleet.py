@@ -125,6 +125,20 @@ def _state(n_alerts: int, n_changed: int, age_ms: int, shortest_s: int) -> tuple
     return "quiet", "quiet"
 
 
+def spark_path(sparks: Sequence[Spark], drifted: bool) -> str:
+    """Bars of windows in which columns changed, or in which none did, as the path of an SVG of 150 by 25.
+
+    The newest is at the right; the highest is at least a quarter of all columns, so that one column is a low bar.
+    """
+    most = max([0.25, *(one.share for one in sparks)])
+    parts = []
+    for number, one in enumerate(sparks, start=SPARKS - len(sparks)):
+        if (one.n_drifted > 0) == drifted:
+            tall = max(24 * one.share / most, 2.5) if drifted else 1.0
+            parts.append(f"M{6.2 * number:.1f} 25v-{tall:.1f}h5v{tall:.1f}z")
+    return "".join(parts)
+
+
 def ago(age_ms: int) -> str:
     """``22 min``, ``3 h``, ``4 days``."""
     for name, length_ms in (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000)):

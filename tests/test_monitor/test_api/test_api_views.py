@@ -15,6 +15,7 @@ from monitor.api.queries.profiles import Distribution
 from monitor.api.queries.verdicts import Run
 from monitor.api.rendering import environment
 from monitor.api.views.distribution import LEVELS, bars, pairs, quantiles
+from monitor.api.views.fleet import SPARKS, Spark, spark_path
 from monitor.api.views.moved import moved_columns
 from monitor.api.wording import clip, column_sentence, model_sentence, rate
 
@@ -186,3 +187,14 @@ def test_categories_that_neither_side_has_are_not_drawn() -> None:
     found = numeric([], [10, 0, 0, 0, 0], [5, 0, 5, 0, 0])
     found = Distribution(**{**_fields(found), "kind": "categorical", "categories": ["a", "b", "c"]})
     assert [one.name for one in pairs(found)] == ["a", "c"]
+
+
+def test_a_spark_has_the_newest_window_at_the_right_and_a_bar_for_each() -> None:
+    sparks = [Spark(end_ms=n, n_drifted=n % 2, n_columns=4) for n in range(SPARKS)]
+    quiet, changed = (re.findall(r"M([\d.]+) 25v-([\d.]+)h5v([\d.]+)z", spark_path(sparks, of)) for of in (False, True))
+    assert len(quiet) == len(changed) == SPARKS // 2
+    assert max(float(x) for x, _, _ in changed) + 5 <= 150
+    assert {up for _, up, down in changed if up == down} == {"24.0"}
+    assert {up for _, up, down in quiet if up == down} == {"1.0"}
+    (only,) = re.findall(r"M([\d.]+) ", spark_path(sparks[-1:], True))
+    assert only == changed[-1][0]
