@@ -16,7 +16,7 @@ from faust.types import EventT
 
 from monitor import telemetry
 from monitor.config.schema import Kafka
-from monitor.decisions.decide import Policy
+from monitor.decisions.policy import Policy
 from monitor.decisions.stage import DecisionStage
 from monitor.errors import StoppedError, Unavailable
 from monitor.evaluation.batch import EvaluationBatch
