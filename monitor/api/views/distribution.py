@@ -41,7 +41,8 @@ def bars(found: Distribution) -> list[Bar]:
     if not edges.size:
         return []
     low, high = float(edges[0]), float(edges[-1])
-    low, high = min(low, found.minimum or low), max(high, found.maximum or high)
+    low = low if found.minimum is None else min(low, found.minimum)
+    high = high if found.maximum is None else max(high, found.maximum)
     bounds = np.concatenate([[low], edges, [high]])
     reference, live = _shares(found.reference_counts), _shares(found.counts)
     least = (edges[-1] - edges[0]) / MOST_BARS

@@ -198,3 +198,8 @@ def test_a_spark_has_the_newest_window_at_the_right_and_a_bar_for_each() -> None
     assert {up for _, up, down in quiet if up == down} == {"1.0"}
     (only,) = re.findall(r"M([\d.]+) ", spark_path(sparks[-1:], True))
     assert only == changed[-1][0]
+
+
+def test_values_that_reach_down_to_zero_have_a_bar() -> None:
+    found = Distribution(**{**_fields(numeric([1.0, 2.0], [1, 0, 0], [1, 0, 0])), "minimum": 0.0, "maximum": 2.0})
+    assert [(bar.low, bar.high, bar.live) for bar in bars(found) if bar.live] == [(0.0, 1.0, 1.0)]
