@@ -55,7 +55,7 @@ dashboards: $(STAMP)  ## after a change in monitor/dashboards: Grafana's JSON, d
 dist: $(STAMP)  ## build the wheel and the source archive of what is committed, and try them in an empty environment
 	.ci/release $(BIN)/python dist
 
-screenshots: $(STAMP)  ## run the demo's first two months, and take docs/screenshots of the page over them
+screenshots: $(STAMP)  ## run two months of the demo; pictures of the page and of the dashboards' panels: docs/screenshots
 	$(BIN)/driftline demo --months 2 --keep .driftline/screenshots
 	$(BIN)/python -m monitor.demo.screenshots .driftline/screenshots docs/screenshots
 

@@ -58,9 +58,15 @@ class Access:
             return True
         return hmac.compare_digest(cookie.encode("utf-8", "replace"), self._cookie.encode())
 
-    def may_change(self, *, host: str, origin: str, form_token: str) -> bool:
-        """Whether a form was sent by a page of ours. Browsers name the origin; what has none must know the token."""
+    def may_change(self, *, host: str, origin: str, fetch_site: str, form_token: str) -> bool:
+        """Whether a form was sent by a page of ours.
+
+        Browsers name the origin, and most what it is to this site (`Sec-Fetch-Site`); a program that names neither must
+        know the form's token, as all must.
+        """
         if origin and urlsplit(origin).netloc != host:
+            return False
+        if fetch_site and fetch_site != "same-origin":
             return False
         return hmac.compare_digest(form_token.encode("utf-8", "replace"), self._forms.encode())
 

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from monitor.api import openapi
 from monitor.api.access import COOKIE
 from monitor.api.address import NoSuchPlaceError
+from monitor.api.alerts_page import CHANGES, alerts_page, refused
 from monitor.api.endpoints import PREFIX, Endpoint, NotFoundError, endpoints
 from monitor.api.pages import PAGES
 from monitor.api.queries.pulse import pulse
@@ -36,7 +37,7 @@ POLICY: Final = (
 _HEADERS: Final = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # with no-referrer, forms would be sent with `Origin: null`
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
@@ -103,6 +104,7 @@ def make_app(site: Site) -> Starlette:
     return Starlette(
         routes=[
             *(Route(path, _page(site, templates, path), methods=["GET"]) for path in PAGES),
+            *(Route(path, _change(site, templates, path), methods=["POST"]) for path in CHANGES),
             Route("/login", _login(site, templates), methods=["GET", "POST"]),
             Route("/pulse", _pulse(site, templates), methods=["GET"]),
             Route(f"{PREFIX}/openapi.json", described, methods=["GET"]),
@@ -139,6 +141,34 @@ def _page(site: Site, templates: jinja2.Environment, path: str) -> Callable[[Req
     return page
 
 
+def _change(site: Site, templates: jinja2.Environment, path: str) -> Callable[[Request], Awaitable[Response]]:
+    """Takes a form of the alerts' page, and answers with that page."""
+
+    def answer(form: dict[str, str]) -> Response:
+        status, said = CHANGES[path](site, form)
+        name, context = alerts_page(site, {}, **said)
+        own = {"path": "/alerts", "now_ms": site.now_ms(), "here": "/alerts", "stamp": pulse(site.source)}
+        return Response(templates.get_template(name).render(**own, **context), status, media_type="text/html")
+
+    async def change(request: Request) -> Response:
+        form = await _form(request)
+        if why := refused(site.access, **_sender(request), form_token=form.get("form_token", "")):
+            return _problem(request, 403, why)
+        return await run_in_threadpool(answer, form)
+
+    return change
+
+
+def _sender(request: Request) -> dict[str, str]:
+    """What browsers say of the page that a form is on."""
+    headers = request.headers
+    return {
+        "host": headers.get("host", ""),
+        "origin": headers.get("origin", ""),
+        "fetch_site": headers.get("sec-fetch-site", ""),
+    }
+
+
 def _pulse(site: Site, templates: jinja2.Environment) -> Callable[[Request], Awaitable[Response]]:
     """Tells a page that is open whether rows have come since it was made."""
 
@@ -158,11 +188,8 @@ def _login(site: Site, templates: jinja2.Environment) -> Callable[[Request], Awa
         wrong = ""
         if request.method == "POST":
             form = await _form(request)
-            sent_by_us = access.may_change(
-                host=request.headers.get("host", ""),
-                origin=request.headers.get("origin", ""),
-                form_token=access.form_token,  # nobody is in yet whose rights another site could use
-            )
+            # Nobody is in yet whose rights another site could use: the form has no token of its own.
+            sent_by_us = access.may_change(**_sender(request), form_token=access.form_token)
             if sent_by_us and access.knows(form.get("token", "")):
                 answer = RedirectResponse("/", status_code=303)
                 answer.set_cookie(

@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from monitor.api import charts
 from monitor.api.address import Chosen, NoSuchPlaceError, chosen
+from monitor.api.alerts_page import alerts_page
+from monitor.api.arrivals import with_reasons
 from monitor.api.queries import alerts, fleet, models, performance, profiles, rejects, verdicts
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, bars, beyond, pairs
 from monitor.api.views.fleet import SPARKS, fleet_lines, fleet_sentence
-from monitor.api.views.moved import moved_columns
+from monitor.api.views.moved import drifted_by_column, moved_columns
 from monitor.api.views.performance import METRIC_ORDER, performance_sentence, performance_view
 from monitor.api.wording import column_name, column_sentence, model_sentence, named_version, place, run_sentence
 
@@ -21,13 +23,25 @@ _SMALL: Final = 4
 """Segments of a column that are drawn beside it."""
 _REJECTS: Final = 10
 _REJECTS_A_PAGE: Final = 50
+_RECENT: Final = 1_000
+"""Rejects among which those of the messages that came last are looked for."""
+_WAIT_S: Final = 0.3
+"""The page waits this long for the broker."""
 
 
 def fleet_page(site: Site, _query: Query) -> View:
     """Is anything wrong? The first screen."""
-    sized = models.sized_windows(site.source)
+    sized = site.sized()
     if not sized:
-        return "empty.html", {"title": "Waiting for events", **_rejected(site), "kafka": site.kafka()}
+        came = site.arrivals(_WAIT_S)
+        last = rejects.last_rejects(site.source, _RECENT)
+        return "empty.html", {
+            "title": "Waiting for events",
+            **_rejected(site),
+            "kafka": site.running().kafka,
+            "arrivals": came,
+            "came": with_reasons(came, last),
+        }
     newest_ms = max(one.last_ms for one in sized)
     longest_s = max(one.size_s for one in sized)
     from_ms = newest_ms - SPARKS * min(1_000 * longest_s, _DAY_MS)
@@ -48,7 +62,7 @@ def _rejected(site: Site, n: int = _REJECTS, model: str = "") -> dict[str, Any]:
 
 
 def _chosen(site: Site, query: Query) -> Chosen:
-    return chosen(query, models.sized_windows(site.source))
+    return chosen(query, site.sized())
 
 
 def model_page(site: Site, query: Query) -> View:
@@ -62,7 +76,7 @@ def model_page(site: Site, query: Query) -> View:
     lasting = [one for one in found if one.lasts]
     whole = [one.top for one in lasting if not one.top.segment]
     title = named_version(at.model, at.version)
-    links = {one.column: "/column?" + at.query(column=one.column) for one in cells}
+    links = {column: "/column?" + at.query(column=column) for column in {one.column: None for one in cells}}
     measured = performance_view(figures)
     compares = sorted({one.compare for one in cells} | {run.compare for run in runs})
     return "model.html", {
@@ -78,7 +92,7 @@ def model_page(site: Site, query: Query) -> View:
         "past": [one for one in found if not one.lasts and not one.top.segment][:20],
         "heat": charts.heat_chart(cells, windows, links),
         "heat_columns": charts.heat_columns(cells),
-        "drifted": _drifted_by_column(cells),
+        "drifted": drifted_by_column(cells),
         "volume": charts.volume_chart(windows),
         "windows": windows,
         "score": _score(site, at),
@@ -86,21 +100,10 @@ def model_page(site: Site, query: Query) -> View:
         "compares": compares,
         "performance": measured,
         "alerts": alerts.last_alerts(site.source, at.model, 10) if site.has("alerts") else [],
+        "retraining": alerts.last_retraining(site.source, at.model, 10) if site.has("retraining") else [],
         "others": [version for version in at.versions if version != at.version],
         **_rejected(site, 1, at.model),
     }
-
-
-def _drifted_by_column(cells: list[verdicts.Cell]) -> list[tuple[str, int, int, float, int]]:
-    """Column, drifted windows, windows, the strongest effect and when that ended; the most drifted first."""
-    found: dict[str, list[verdicts.Cell]] = {}
-    for one in cells:
-        found.setdefault(one.column, []).append(one)
-    lines = []
-    for column, own in found.items():
-        top = max(own, key=lambda one: one.strength or 0.0)
-        lines.append((column, sum(one.drifted for one in own), len(own), top.strength or 0.0, top.end_ms))
-    return sorted(lines, key=lambda line: (-line[1], -line[3], line[0]))
 
 
 def _score(site: Site, at: Chosen) -> dict[str, Any] | None:
@@ -127,7 +130,7 @@ def column_page(site: Site, query: Query) -> View:
     parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
     known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
     found = known.get(at.segment)
-    cells = [one for one in verdicts.cells(site.source, at.scope) if one.column == column]
+    cells = verdicts.cells(site.source, at.scope, column) if column else []
     if not runs and found is None and not cells:
         raise NoSuchPlaceError("this column was not seen in that span")
     bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
@@ -172,7 +175,7 @@ def _quality(buckets: list[profiles.Bucket]) -> list[tuple[str, list[tuple[int, 
     lines = [
         ("null", [(one.start_ms, share(one.nulls, total)) for one, total in rows]),
         ("invalid", [(one.start_ms, share(one.invalid, total)) for one, total in rows]),
-        ("out of range", outside),
+        ("out of range" if any(one.minimum is not None for one in buckets) else "not in the reference", outside),
     ]
     return [line for line in lines if line[0] == "null" or any(value for _, value in line[1])]
 
@@ -207,23 +210,6 @@ def performance_page(site: Site, query: Query) -> View:
         "by_part": by_part,
         "parts_window": (newest[0].start_ms, newest[0].end_ms) if newest else None,
         "segments": models.segments(site.source, at.model, at.version),
-    }
-
-
-def alerts_page(site: Site, query: Query) -> View:
-    """What asks for somebody: alerts, and requests to retrain."""
-    model = query.get("model", "")
-    found = alerts.last_alerts(site.source, model) if site.has("alerts") else []
-    n_open = sum(one.state != "resolved" for one in found)
-    sentence = f"{n_open:,} {'alert is' if n_open == 1 else 'alerts are'} open." if found else "No alert was raised."
-    return "alerts.html", {
-        "title": "Alerts",
-        "sentence": sentence
-        if site.has("alerts")
-        else "This database keeps no alerts: verdicts are on each model's page.",
-        "alerts": found,
-        "retraining": alerts.last_retraining(site.source, model) if site.has("retraining") else [],
-        "model": model,
     }
 
 

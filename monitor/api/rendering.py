@@ -1,5 +1,6 @@
 """Templates: everything in them is text until proven otherwise (autoescape), numbers have three digits."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -9,10 +10,14 @@ from markupsafe import Markup, escape
 from monitor.api.pages import HELPERS
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
-from monitor.api.views.fleet import ago
-from monitor.api.wording import clip, metric_name, moved, rate, since, times
+from monitor.api.views.fleet import ago, spark_path
+from monitor.api.wording import clip, column_name, metric_name, moved, rate, since, times
 from monitor.wording import counted, figure, instant
 
+_SAID: Final = re.compile(
+    r"(?:(?<=since )|(?<=until )|(?<=from )|(?<=quiet at ))(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?)(?![\w:-])"
+)
+"""Times as `monitor.wording.instant` writes them, behind the words that lead to one."""
 _NOT_KNOWN: Final = "\N{EN DASH}"
 
 
@@ -28,8 +33,11 @@ def environment(site: Site | None = None) -> jinja2.Environment:
     made.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     made.filters.update(
         figure=_figure, share=_share, clip=clip, time=_time, count=lambda n: f"{n:,}", signed=_signed, p=_p,
+        twice=lambda name: (name, name), timed=_timed, interval=_interval,
+        named=lambda name: clip(column_name(name), 40),
     )  # fmt: skip
     made.globals.update(
+        spark_path=spark_path,
         **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name,
         ago=ago, counted=counted, instant=instant, wants_token=site.access.wants_token if site is not None else False,
         report=site is None, layout="section.html" if site is None else "base.html", uid="",
@@ -55,6 +63,28 @@ def _p(value: float | None) -> str:
     if value is None or value != value:
         return _NOT_KNOWN
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _interval(of: Any) -> str:
+    """From `ci_low` to `ci_high`."""
+    if of.ci_low is None and of.ci_high is None:
+        return _NOT_KNOWN
+    return f"{_figure(of.ci_low)} {_NOT_KNOWN} {_figure(of.ci_high)}"
+
+
+def _timed(text: str) -> Markup:
+    """A sentence whose times the browser shows in the viewer's zone; its names stay text."""
+    parts = _SAID.split(text)
+    made = [escape(part) for part in parts]
+    for number in range(1, len(parts), 2):
+        try:
+            at = datetime.fromisoformat(parts[number]).replace(tzinfo=UTC)
+        except ValueError:  # a name that only looks like one
+            continue
+        made[number] = Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+            at.isoformat(), f"{at:%Y-%m-%d %H:%M}", parts[number]
+        )
+    return Markup("").join(made)
 
 
 def _time(time_ms: int) -> Any:

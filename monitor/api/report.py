@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from monitor.api.address import Chosen, chosen, written
 from monitor.api.pages import column_page, model_page, performance_page
-from monitor.api.queries import models
+from monitor.api.queries import rejects
 from monitor.api.rendering import environment
 from monitor.api.site import Site
 from monitor.api.wording import named_version
@@ -28,7 +28,7 @@ def choose(site: Site, model: str, version: str | None, from_ms: int | None, to_
     query = {"model": model}
     if version is not None:
         query["version"] = version
-    sized = models.sized_windows(site.source)
+    sized = site.sized()
     whole = chosen(query, sized)
     query["from"] = written(whole.size.first_ms if from_ms is None else from_ms)
     query["to"] = written(whole.size.last_ms if to_ms is None else to_ms)
@@ -43,6 +43,8 @@ def html_report(site: Site, at: Chosen) -> str:
         "to": written(at.to_ms),
     }  # fmt: skip
     name, context = model_page(site, query)
+    counts, examples = rejects.rejects_of_report(site.source, at.model)
+    context |= {"reject_counts": counts, "rejects": examples, "n_rejects": sum(one.n for one in counts)}
     columns = list(
         dict.fromkeys(
             [one.top.column for one in (*context["lasting"], *context["past"]) if not one.top.column.startswith("@")]

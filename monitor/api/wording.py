@@ -52,6 +52,8 @@ def clip(text: str, most: int = LONGEST_NAME) -> str:
 
 def column_name(column: str) -> str:
     """What people call a column; a feature by its own name."""
+    if column.startswith("@segments "):
+        return f"the segments by {clip(column.removeprefix('@segments '))}"
     return _NAMES.get(column) or clip(column)
 
 

@@ -8,34 +8,29 @@ import getpass
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from rich.console import Console
 from rich.table import Table
 
 from monitor import wiring
 from monitor.cli.progress import results
-from monitor.config import forms
-from monitor.config.decisions import Cause
-from monitor.config.durations import parse_duration
 from monitor.config.load import load
 from monitor.config.schema import Config
-from monitor.decisions.controls import Acknowledgement, Control, Removed, Rollout, Silence, encode_control
+from monitor.decisions.controls import Removed, Rollout
 from monitor.decisions.request import RetrainingRequest
+from monitor.decisions.said import acknowledgement_of, expect_model, silence_of, silenced, span_of
 from monitor.decisions.wire import AlertEvent, BadEvent, RetrainingEvent, decode_alert, decode_retraining
 from monitor.decisions.words import safe
 from monitor.embedded.session import last_session
-from monitor.errors import InputError, Unavailable
+from monitor.errors import InputError
 from monitor.kafka import topics
-from monitor.kafka.clients import built, classify, producer_settings, reach_broker
+from monitor.kafka.clients import reach_broker
+from monitor.kafka.controls import send_control
 from monitor.kafka.read_all import read_all
 from monitor.reference.folder import load_reference
 from monitor.sketching.control_events import OutcomeEvent, outcome_control
 from monitor.wording import counted, instant
-from sinks.settings import FormError
 
-_FLUSH_S = 30.0
 _OUTCOMES = ("succeeded", "failed", "cancelled")
 
 
@@ -53,26 +48,22 @@ def silence(
 ) -> None:
     """Silence alerts of a model for a time, or end a silence."""
     config, now_ms = _running(config_path), _now_ms()
-    _expect_model(config, model)
+    models = [one.name for one in config.models]
     if remove:
-        _say(config, Removed(id=remove, model=model, at_ms=now_ms, by=_user(), reason=reason))
+        expect_model(model, models)
+        send_control(config.kafka, Removed(id=remove, model=model, at_ms=now_ms, by=_user(), reason=reason))
         results().print(f"The silence {safe(remove)} of {safe(model)} ends.")
         return
-    if cause and cause not in get_args(Cause):
-        raise InputError(f"no cause {cause!r}", hint=f"one of: {', '.join(get_args(Cause))}")
-    if not reason:
-        raise InputError("a silence needs a --reason", hint="those who miss the alert will want to know")
-    from_ms, until_ms = _span(since, until, now_ms)
-    name = f"silence {model} {cause or '*'} {segment if segment is not None else '*'} {column or '*'} {from_ms}"[:200]
-    control = Silence(
-        id=name, model=model, at_ms=now_ms, by=_user(), reason=reason, from_ms=from_ms, until_ms=until_ms,
-        column=column or None, segment=segment, cause=cause or None,  # type: ignore[arg-type]  # checked above
+    control = silence_of(
+        model, models=models, column=column, segment=segment, cause=cause, since=since, until=until, reason=reason,
+        by=_user(), now_ms=now_ms,
     )  # fmt: skip
-    _say(config, control)
+    send_control(config.kafka, control)
     console = results()
-    console.print(f"Silent from {instant(from_ms)} to {instant(until_ms)} in event time: {safe(_what(control))}.")
+    span = f"{instant(control.from_ms)} to {instant(control.until_ms)}"
+    console.print(f"Silent from {span} in event time: {safe(silenced(control))}.")
     console.print(
-        f"Next: driftline silence {config_path} --model {safe(model)} --remove '{safe(name)}' ends it sooner."
+        f"Next: driftline silence {config_path} --model {safe(model)} --remove '{safe(control.id)}' ends it sooner."
     )
 
 
@@ -87,13 +78,8 @@ def acknowledge(config_path: Path, key: str, *, by: str, reason: str) -> None:
         )
     last = found[-1]
     who = by or _user()
-    _say(
-        config,
-        Acknowledgement(
-            id=f"acknowledgement {last.subject}"[:200], model=last.data.model, at_ms=_now_ms(), by=who, reason=reason,
-            dedupe_key=last.subject,
-        ),
-    )  # fmt: skip
+    said = acknowledgement_of(last.data.model, last.subject, by=who, reason=reason, now_ms=_now_ms())
+    send_control(config.kafka, said)
     console = results()
     console.print(f"{safe(who)} has it in hand: {safe(last.data.summary)}")
     if last.data.state == "resolved":
@@ -105,10 +91,10 @@ def acknowledge(config_path: Path, key: str, *, by: str, reason: str) -> None:
 def rollout(config_path: Path, *, model: str, version: str, since: str, until: str, reason: str) -> None:
     """Mark that a version is being rolled out: no retraining is asked for meanwhile."""
     config, now_ms = _running(config_path), _now_ms()
-    _expect_model(config, model)
-    from_ms, until_ms = _span(since, until, now_ms)
-    _say(
-        config,
+    expect_model(model, [one.name for one in config.models])
+    from_ms, until_ms = span_of(since, until, now_ms)
+    send_control(
+        config.kafka,
         Rollout(
             id=f"rollout {model} {version}"[:200], model=model, at_ms=now_ms, by=_user(), reason=reason,
             from_ms=from_ms, until_ms=until_ms, version=version,
@@ -126,7 +112,7 @@ def report_retraining(config_path: Path, key: str, *, status: str, version: str,
     if status not in _OUTCOMES:
         raise InputError(f"no status {status!r}", hint=f"one of: {', '.join(_OUTCOMES)}")
     if model:
-        _expect_model(config, model)
+        expect_model(model, [one.name for one in config.models])
     else:
         found = [event for event in _requests(config) if key in (event.id, event.subject)]
         if not found:
@@ -136,7 +122,7 @@ def report_retraining(config_path: Path, key: str, *, status: str, version: str,
             )
         model, key = found[-1].data.model, found[-1].subject
     outcome = OutcomeEvent(dedupe_key=key, status=status, version=version, model=model, by=_user(), reason=reason)  # type: ignore[arg-type]  # checked above
-    _say(config, outcome_control(outcome, _now_ms()))
+    send_control(config.kafka, outcome_control(outcome, _now_ms()))
     named = f", version {safe(version)}" if version else ""
     results().print(f"The retraining {safe(key)} of {safe(model)} has {_verb(status)}{named}.")
     if status == "succeeded" and version:
@@ -198,26 +184,6 @@ def _running(config_path: Path) -> Config:
     return config
 
 
-def _say(config: Config, control: Control) -> None:
-    key, value = encode_control(control)
-    failed: list[KafkaError] = []
-
-    def settled(error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            failed.append(error)
-
-    producer = built(Producer, producer_settings(config.kafka), config.kafka)
-    try:
-        producer.produce(config.kafka.own_topic(topics.CONTROLS), value, key=key, on_delivery=settled)
-        left = producer.flush(_FLUSH_S)
-    except KafkaException as error:
-        raise classify(error, config.kafka) from error
-    if failed:
-        raise classify(failed[0], config.kafka)
-    if left:
-        raise Unavailable(f"Kafka at {config.kafka.bootstrap_servers} has not taken the event in {_FLUSH_S:.0f} s")
-
-
 def _alerts(config: Config) -> Iterator[AlertEvent]:
     for message in read_all(config.kafka, config.kafka.own_topic(topics.ALERTS)):
         try:
@@ -232,41 +198,6 @@ def _requests(config: Config) -> Iterator[RetrainingEvent]:
             yield decode_retraining(message.value() or b"")
         except BadEvent:
             continue
-
-
-def _expect_model(config: Config, model: str) -> None:
-    known = [one.name for one in config.models]
-    if model not in known:
-        raise InputError(f"no model {model!r}", hint=f"models: {', '.join(known)}")
-
-
-def _span(since: str, until: str, now_ms: int) -> tuple[int, int]:
-    from_ms = _time(since, "--from", now_ms) if since else now_ms
-    until_ms = _time(until, "--until", from_ms)
-    if until_ms <= from_ms:
-        raise InputError("--until must come after --from", hint="times are those of events: --from says since when")
-    return from_ms, until_ms
-
-
-def _time(text: str, option: str, base_ms: int) -> int:
-    """A time, or a duration from `base_ms` on."""
-    try:
-        return base_ms + parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        return forms.instant(text)
-    except FormError:
-        raise InputError(
-            f"{option} is no time", hint=f"a time with its offset, {option} 2026-03-01T12:00:00Z, a day, or 4h"
-        ) from None
-
-
-def _what(control: Silence) -> str:
-    parts = [control.model, control.cause or "all causes"]
-    parts += [f"column {control.column}"] if control.column else []
-    parts += [f"segment {control.segment or 'of all rows'}"] if control.segment is not None else []
-    return ", ".join(parts)
 
 
 def _verb(status: str) -> str:

@@ -20,6 +20,10 @@ _SEGMENTS: Final = f"""
 SELECT if(w.segment = '', '{WHOLE}', w.segment) AS name FROM windows AS w WHERE {OF_VERSION}
 GROUP BY w.segment ORDER BY w.segment
 """
+# Inputs before what the model says of them: the first is what a dashboard opens with.
+_COLUMNS: Final = f"""
+SELECT column FROM column_profiles WHERE {OF_VERSION} GROUP BY column ORDER BY startsWith(column, '@'), column
+"""
 _METHODS: Final = f"""
 SELECT DISTINCT method FROM drift_scores WHERE {OF_VERSION} AND segment = {SEGMENT} AND column = {COLUMN}
 ORDER BY method
@@ -37,7 +41,7 @@ _VARIABLES: Final = {
     ),
     "window": ("Window", _SIZES),
     "segment": ("Segment", _SEGMENTS),
-    "column": ("Column", f"SELECT DISTINCT column FROM column_profiles WHERE {OF_VERSION} ORDER BY column"),
+    "column": ("Column", _COLUMNS),
     "method": ("Method", _METHODS),
     "metric": ("Metric", _METRICS),
 }

@@ -52,6 +52,11 @@ _BEFORE: Final = (
 _EXACT: Final = "computed in SQL for exactly the panes in the time range"
 
 
+def _six_digits(value: str) -> str:
+    """A number in words: edges lie a hair beside the values that they part."""
+    return f"toString(round({value}, if({value} = 0, 0, 5 - toInt32(floor(log10(abs({value})))))))"
+
+
 def build() -> dashboard.Dashboard:
     """The dashboard."""
     panels = [
@@ -96,8 +101,8 @@ def build() -> dashboard.Dashboard:
                             if(countEqual(decile, k) > 1, 'all others',
                                arrayConcat(categories, ['other', 'unseen'])[indexOf(decile, k)]),
                             if(indexOf(decile, k) + countEqual(decile, k) - 1 > length(edges),
-                                concat('> ', toString(edges[-1])),
-                                concat('<= ', toString(edges[indexOf(decile, k) + countEqual(decile, k) - 1])))),
+                                concat('> ', {_six_digits('edges[-1]')}),
+                                concat('<= ', {_six_digits('edges[indexOf(decile, k) + countEqual(decile, k) - 1]')}))),
                         arrayDistinct(decile)) AS names
                 FROM ({_LIVE})
             )

@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import dashboard
 from monitor.api.queries.fleet import METRICS
 from monitor.dashboards.board import address, board
 from monitor.dashboards.parts import ORANGE, VERMILION, colored, heat, lines, link, number, rows, steps, unit
+from monitor.dashboards.sql import SHORTEST
 
 # ClickHouse takes a name for the result column of that name first: columns of tables are told apart by the table's.
 _OPEN: Final = """
@@ -17,8 +18,9 @@ SELECT a.model AS model, argMax(a.version, a.sequence) AS version, argMax(a.stat
 FROM alerts_latest AS a WHERE a.at <= $__toTime_ms GROUP BY a.model, a.dedupe_key HAVING state != 'resolved'
 """
 _NEWEST: Final = """
-SELECT model, argMax(version, window_end) AS version, max(window_end) AS newest, argMax(events, window_end) AS events,
-    argMax(columns_scored, window_end) AS columns_scored
+SELECT model, argMax(version, (window_end, window_start)) AS version, max(window_end) AS newest,
+    argMax(events, (window_end, window_start)) AS events,
+    argMax(columns_scored, (window_end, window_start)) AS columns_scored
 FROM windows_latest WHERE segment = '' AND $__timeFilter_ms(window_end) GROUP BY model
 """
 _WORST: Final = """
@@ -37,7 +39,8 @@ SELECT model, p.1 AS metric, p.2 AS value, p.3 AS reference_value, p.4 AS maturi
     SELECT model,
         argMin(
             (metric, value, reference_value, maturity),
-            (indexOf([{_METRICS}], metric), -toUnixTimestamp64Milli(window_end))) AS p
+            (indexOf([{_METRICS}], metric), -toUnixTimestamp64Milli(window_end), -toUnixTimestamp64Milli(window_start))
+        ) AS p
     FROM performance_latest
     WHERE segment = '' AND NOT estimated AND metric IN ({_METRICS}) AND isFinite(value) AND $__timeFilter_ms(window_end)
     GROUP BY model
@@ -115,7 +118,7 @@ def build() -> dashboard.Dashboard:
             "Share of columns changed",
             "By model and window. Grey: at most one of a hundred columns. A model that stays coloured has a lasting "
             "change; all models at once have a common source.",
-            """
+            f"""
             SELECT window_end AS time, concat(w.model, ' ', w.version) AS name,
                 max(n_changed / greatest(columns_scored, 1)) AS share
             FROM windows_latest AS w
@@ -125,7 +128,7 @@ def build() -> dashboard.Dashboard:
                 WHERE segment = '' AND NOT startsWith(compare, 'sequential') AND $__timeFilter_ms(window_end)
                 GROUP BY model, version, window_start, window_end
             ) AS v USING (model, version, window_start, window_end)
-            WHERE segment = '' AND $__timeFilter_ms(window_end)
+            WHERE segment = '' AND {SHORTEST} AND $__timeFilter_ms(window_end)
             GROUP BY time, name ORDER BY time, name
             """,
             thresholds=steps((0.01, ORANGE), (0.25, VERMILION)), unit="percentunit", height=8,
@@ -139,7 +142,7 @@ def build() -> dashboard.Dashboard:
                 value - reference_value AS difference
             FROM performance_latest
             WHERE segment = '' AND NOT estimated AND metric IN ({_METRICS}) AND isFinite(value)
-                AND isFinite(reference_value) AND $__timeFilter_ms(window_end)
+                AND isFinite(reference_value) AND {SHORTEST} AND $__timeFilter_ms(window_end)
             ORDER BY time, name
             """,
             unit="none",

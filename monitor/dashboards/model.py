@@ -20,7 +20,17 @@ from monitor.dashboards.parts import (
     steps,
     unit,
 )  # fmt: skip
-from monitor.dashboards.sql import FROM_TO, MODEL, NOT_SEQUENTIAL, OF_SEGMENT, OF_VERSION, OF_WINDOW, PANES, SEGMENT
+from monitor.dashboards.sql import (
+    FROM_TO,
+    MODEL,
+    NOT_SEQUENTIAL,
+    OF_LENGTH,
+    OF_SEGMENT,
+    OF_VERSION,
+    OF_WINDOW,
+    PANES,
+    SEGMENT,
+)
 
 _TO_COLUMN: Final = link(
     "Show me",
@@ -132,7 +142,7 @@ def build() -> dashboard.Dashboard:
             "over is an outage.",
             f"""
             SELECT window_end AS time, version, sum(events) AS events FROM windows_latest
-            WHERE model = {MODEL} AND segment = '' AND $__timeFilter_ms(window_end)
+            WHERE model = {MODEL} AND {OF_LENGTH} AND segment = ''
             GROUP BY time, version ORDER BY time, version
             """,
             unit="short", minimum=0,
@@ -144,8 +154,8 @@ def build() -> dashboard.Dashboard:
             "dashboard.",
             f"""
             SELECT window_end AS time, concat(version, ' ', metric) AS name, value FROM performance_latest
-            WHERE model = {MODEL} AND segment = '' AND NOT estimated AND isFinite(value) AND isFinite(reference_value)
-                AND metric IN ('roc_auc', 'macro_f1', 'accuracy', 'mae', 'rmse') AND $__timeFilter_ms(window_end)
+            WHERE model = {MODEL} AND {OF_LENGTH} AND segment = '' AND NOT estimated AND isFinite(value)
+                AND isFinite(reference_value) AND metric IN ('roc_auc', 'macro_f1', 'accuracy', 'mae', 'rmse')
             ORDER BY time, name
             """,
             unit="none",
@@ -186,13 +196,14 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Retraining",
-            "Requests to retrain, and what became of them. Held back is not wrong: the codes say what it waits for.",
+            "Requests to retrain, and what became of them. Held back is not wrong: the codes say what it waits for. "
+            "Empty where `retraining` is off, or nothing has asked for a new model.",
             f"""
             SELECT at, status, reason, arrayStringConcat(held_because, ', ') AS held_because, new_version,
                 training_start, training_end
             FROM retraining_latest WHERE {OF_VERSION} AND $__timeFilter_ms(at) ORDER BY at DESC LIMIT 500
             """,
-            overrides={"new_version": [unit("string")]},
+            overrides={"new_version": [unit("string")]}, span=12,
         ),
     ]  # fmt: skip
     return board(

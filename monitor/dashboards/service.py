@@ -87,7 +87,8 @@ def build() -> dashboard.Dashboard:
         rows(
             "Deliveries by destination",
             "Attempts to tell people and pipelines, by outcome. Accepted and known are good; retried may be; refused "
-            "and given_up want a look at the detail of the last.",
+            "and given_up want a look at the detail of the last. Empty where no destination of alerts is configured, "
+            "or nothing was told.",
             """
             SELECT destination, outcome, count() AS attempts, max(at) AS last, argMax(d.detail, d.at) AS detail,
                 quantileExact(0.95)(took_ms) AS took_p95

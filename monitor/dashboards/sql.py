@@ -31,8 +31,14 @@ FROM_TO: Final = f"from_time = {START}, to_time = {END}"
 """The dashboard's time range, for the views that take one."""
 
 OF_VERSION: Final = f"model = {MODEL} AND version = {VERSION}"
-OF_WINDOW: Final = f"{OF_VERSION} AND {SIZE} = toInt64OrZero({variable('window')}) AND $__timeFilter_ms(window_end)"
+OF_LENGTH: Final = f"{SIZE} = toInt64OrZero({variable('window')}) AND $__timeFilter_ms(window_end)"
+"""Windows of the chosen length."""
+OF_WINDOW: Final = f"{OF_VERSION} AND {OF_LENGTH}"
 """Windows of the chosen model, version and length."""
+SHORTEST: Final = (
+    f"(model, {SIZE}) IN (SELECT model, min({SIZE}) FROM windows WHERE $__timeFilter_ms(window_end) GROUP BY model)"
+)
+"""Windows of the shortest length that their model has: where no length is chosen, so that a line is of one kind."""
 OF_SEGMENT: Final = f"{OF_WINDOW} AND segment = {SEGMENT}"
 OF_COLUMN: Final = f"{OF_SEGMENT} AND column = {COLUMN}"
 PANES: Final = f"{OF_VERSION} AND segment = {SEGMENT} AND $__timeFilter_ms(pane_end)"

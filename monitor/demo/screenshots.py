@@ -1,24 +1,27 @@
-"""`python -m monitor.demo.screenshots FOLDER`: pictures of the page over a demo that was kept (`demo --keep FOLDER`).
+"""`python -m monitor.demo.screenshots FOLDER`: pictures over a demo that was kept (`demo --keep FOLDER`).
+
+Of the page, and of what the panels of the dashboards answer.
 
 It needs Playwright and Debian's Chromium, as the page's tests do, and writes into `docs/screenshots`.
 """
 
 import contextlib
+import json
 import shutil
-import socket
 import sys
-import threading
+from importlib import resources
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-import uvicorn
-
-from monitor.api.app import make_app
+from monitor.api.background import served
 from monitor.api.queries.models import sized_windows
 from monitor.api.serve import make_site
 from monitor.config.load import load
+from monitor.demo.board_pictures import DRAW, LOOKS, board_page
+from monitor.demo.board_pictures import WIDTH as BOARD_WIDTH
 from monitor.errors import InputError
+from sinks.clickhouse.client import connect
 
 WIDTH: Final = 1280
 HEIGHTS: Final = {"fleet": 320, "model": 1500, "column": 1240, "performance": 1000}
@@ -30,9 +33,7 @@ def take(folder: Path, out: Path) -> list[Path]:
     """Take them; returns where they are. Raises `InputError` without a browser, or results."""
     from playwright.sync_api import sync_playwright
 
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        raise InputError("no Chromium is installed", hint="Debian: apt install chromium")
+    browser = _browser()
     site = make_site(load(folder / "demo.yaml"))
     sized = sized_windows(site.source)
     if not sized:
@@ -46,36 +47,62 @@ def take(folder: Path, out: Path) -> list[Path]:
     }
     out.mkdir(parents=True, exist_ok=True)
     taken = []
-    with contextlib.closing(socket.socket()) as listener, contextlib.closing(site.source):
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(make_app(site), log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            with sync_playwright() as playwright:
-                chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
-                for name, address in screens.items():
-                    for scheme in ("light", "dark") if name == "model" else ("light",):
-                        context = chromium.new_context(
-                            viewport={"width": WIDTH, "height": HEIGHTS[name]},
-                            color_scheme="dark" if scheme == "dark" else "light",
-                            locale="en-GB",
-                            timezone_id="UTC",
-                        )
-                        page = context.new_page()
-                        page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}{address}")
-                        page.wait_for_load_state("networkidle")
-                        path = out / (f"{name}.png" if scheme == "light" else f"{name}-{scheme}.png")
-                        page.screenshot(path=path)
-                        taken.append(path)
-                        context.close()
-                chromium.close()
-        finally:
-            server.should_exit = True
-            thread.join()
+    with contextlib.closing(site.source), served(site) as origin, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+        for name, address in screens.items():
+            for scheme in ("light", "dark") if name == "model" else ("light",):
+                context = chromium.new_context(
+                    viewport={"width": WIDTH, "height": HEIGHTS[name]},
+                    color_scheme="dark" if scheme == "dark" else "light",
+                    locale="en-GB",
+                    timezone_id="UTC",
+                )
+                page = context.new_page()
+                page.goto(origin + address)
+                page.wait_for_load_state("networkidle")
+                path = out / (f"{name}.png" if scheme == "light" else f"{name}-{scheme}.png")
+                page.screenshot(path=path)
+                taken.append(path)
+                context.close()
+        chromium.close()
     return taken
 
 
+def take_boards(folder: Path, boards: Path, out: Path) -> list[Path]:
+    """Draw what the dashboards in `boards` show of a kept demo; returns where the pictures are."""
+    from playwright.sync_api import sync_playwright
+
+    client = connect(f"chdb://{folder / 'clickhouse'}")
+    pages = {
+        name: board_page(json.loads((boards / f"{name}.json").read_text()), client, look)
+        for name, look in LOOKS.items()
+    }
+    client.close()
+    out.mkdir(parents=True, exist_ok=True)
+    taken = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_browser(), args=["--no-sandbox", "--disable-gpu"])
+        for name, text in pages.items():
+            page = chromium.new_page(viewport={"width": BOARD_WIDTH, "height": 600})
+            page.set_content(text)
+            page.add_script_tag(path=str(resources.files("monitor.api") / "static" / "echarts.min.js"))
+            page.evaluate(DRAW)
+            path = out / f"dashboard-{name}.png"
+            page.screenshot(path=path, full_page=True)
+            taken.append(path)
+            page.close()
+        chromium.close()
+    return taken
+
+
+def _browser() -> str:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        raise InputError("no Chromium is installed", hint="Debian: apt install chromium")
+    return found
+
+
 if __name__ == "__main__":
-    for path in take(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/screenshots")):
+    kept, pictures = Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/screenshots")
+    for path in [*take_boards(kept, Path("dashboards/grafana/dashboards"), pictures), *take(kept, pictures)]:
         print(path)

@@ -42,7 +42,7 @@ from sinks.records import RECORDS, record_of
 _TOPIC = "replay"
 LabelJoin = tuple[Sequence[JoinModel], Mapping[str, PredictionBlocks]]
 """The models that have labels, and what makes blocks of their predictions."""
-ALERTS, RETRAINING = "alerts.jsonl", "retraining.jsonl"
+ALERTS, RETRAINING, REJECTS = "alerts.jsonl", "retraining.jsonl", "rejects.jsonl"
 
 
 class Replay:
@@ -264,7 +264,7 @@ def _run(
                 report.n_late_dropped += pc.sum(batch.column("n")).as_py() or 0
 
     try:
-        with (out / "rejects.jsonl").open("wb") as rejects:
+        with (out / REJECTS).open("wb") as rejects:
             for part in decoded:
                 report.n_events += part.n_events
                 report.n_rejected += len(part.rejects)

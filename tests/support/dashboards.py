@@ -3,32 +3,39 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from support import page
 
+from monitor.dashboards import asked
+
 FROM_MS = page.START_MS
 TO_MS = page.NEWEST_MS + 1_000
-_VARIABLE = re.compile(r"\$\{(\w+):percentencode\}")
-_FILTER = re.compile(r"\$__timeFilter_ms\((\w+)\)")
+NUMBER = re.compile(r"^(Nullable\()?(U?Int|Float|Decimal)\d*")
+TEXT = re.compile(r"^(LowCardinality\()?(Nullable\()?String")
+TIME = re.compile(r"^DateTime")
 
 
 def expanded(statement: str, values: Mapping[str, str], from_ms: int = FROM_MS) -> str:
-    """As `encodeURIComponentStrict` of Grafana and the plugin's macros write it. What is not known stays, and fails."""
+    """As it is sent, until the newest of these data. What is not known fails."""
+    return asked.expanded(statement, values, from_ms, TO_MS)
 
-    def value(match: re.Match[str]) -> str:
-        return quote(values[match[1]], safe="-_.~")
 
-    def between(match: re.Match[str]) -> str:
-        column = match[1]
-        return f"{column} >= fromUnixTimestamp64Milli({from_ms}) AND {column} <= fromUnixTimestamp64Milli({TO_MS})"
-
-    text = _FILTER.sub(between, _VARIABLE.sub(value, statement))
-    text = text.replace("$__fromTime_ms", f"fromUnixTimestamp64Milli({from_ms})")
-    text = text.replace("$__toTime_ms", f"fromUnixTimestamp64Milli({TO_MS})")
-    assert "$" not in text, text
-    return text
+def needed(panel: dict[str, Any], types: dict[str, str]) -> None:
+    """What a kind of panel cannot be drawn without."""
+    kinds = list(types.values())
+    numbers = [name for name, kind in types.items() if NUMBER.match(kind)]
+    assert all(NUMBER.match(kind) or TEXT.match(kind) or TIME.match(kind) or kind == "Bool" for kind in kinds), types
+    if panel["type"] in ("timeseries", "status-history"):
+        assert TIME.match(types["time"]), types
+        assert numbers, types
+    if panel["type"] == "status-history":
+        assert any(TEXT.match(kind) for kind in kinds), types
+    if panel["type"] == "stat":
+        assert len(numbers) == len(types) == 1, types
+    if panel["type"] == "barchart":
+        assert TEXT.match(kinds[0]), types
+        assert numbers == list(types)[1:], types
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:

@@ -15,9 +15,11 @@ from support.ports import free_port
 
 from monitor.api.access import Access
 from monitor.api.app import make_app
+from monitor.api.controls import Standing
 from monitor.api.site import Site
 from monitor.api.source import Source
 from monitor.config.load import parse
+from monitor.decisions.controls import Control, Controls
 from monitor.embedded.server import EmbeddedServer
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.records import RECORDS
@@ -228,6 +230,19 @@ def site_of(dsn: str, token: str = "") -> Site:
         f"models: [{{name: {MODEL}, reference: r.ref}}]\ndestinations: {{clickhouse: {{dsn: {json.dumps(dsn)}}}}}"
     )
     return Site(source=Source(opened), config=config, access=Access(token), now_ms=lambda: NEWEST_MS + 60_000)
+
+
+class Noted:
+    """Takes every event, and knows it."""
+
+    def __init__(self) -> None:
+        self.said: list[Control] = []
+
+    def standing(self, wait_s: float) -> Standing:
+        return Standing(controls=Controls().take(self.said))
+
+    def say(self, control: Control) -> None:
+        self.said.append(control)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from prometheus_client.metrics import MetricWrapperBase
 from support import dashboards, page
 from support.batches import batch_of
+from support.dashboards import TEXT, TIME, needed
 
 from monitor import telemetry
 from sinks.clickhouse.client import connect
@@ -34,9 +35,6 @@ SCOPES = {
     "of the second half": {**COMMON, "model": page.MODEL, "version": "1", "column": "temp", "half": "second"},
     "of hostile names": {**COMMON, "model": page.HOSTILE, "version": page.HOSTILE, "column": page.HOSTILE},
 }
-NUMBER = re.compile(r"^(Nullable\()?(U?Int|Float|Decimal)\d*")
-TEXT = re.compile(r"^(LowCardinality\()?(Nullable\()?String")
-TIME = re.compile(r"^DateTime")
 PANELS = [
     pytest.param(name, panel, id=f"{name}-{panel['id']}-{panel['title']}")
     for name, board in BOARDS.items()
@@ -71,23 +69,6 @@ def asked(client: Client, statement: str, values: dict[str, str]) -> tuple[dict[
     if not types:  # chDB tells no columns where there are no rows
         types = {str(row[0]): str(row[1]) for row in client.query(f"DESCRIBE TABLE ({text})").result_rows}
     return types, [tuple(row) for row in answer.result_rows]
-
-
-def needed(panel: dict[str, Any], types: dict[str, str]) -> None:
-    """What a kind of panel cannot be drawn without."""
-    kinds = list(types.values())
-    numbers = [name for name, kind in types.items() if NUMBER.match(kind)]
-    assert all(NUMBER.match(kind) or TEXT.match(kind) or TIME.match(kind) or kind == "Bool" for kind in kinds), types
-    if panel["type"] in ("timeseries", "status-history"):
-        assert TIME.match(types["time"]), types
-        assert numbers, types
-    if panel["type"] == "status-history":
-        assert any(TEXT.match(kind) for kind in kinds), types
-    if panel["type"] == "stat":
-        assert len(numbers) == len(types) == 1, types
-    if panel["type"] == "barchart":
-        assert TEXT.match(kinds[0]), types
-        assert numbers == list(types)[1:], types
 
 
 def named_fields(panel: dict[str, Any]) -> set[str]:
@@ -182,6 +163,17 @@ def test_ids_are_stable_and_data_sources_are_variables(name: str) -> None:
     offered = {f"${{{one['name']}}}" for one in board["templating"]["list"] if one["type"] == "datasource"}
     used = set(re.findall(r'"uid": "([^"]+)"', json.dumps({**board, "uid": ""}))) - {""}
     assert used <= offered
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_panels_lie_in_the_grid_and_none_on_another(name: str) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in BOARDS[name]["panels"]:
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert max(x for x, _ in cells) < 24, panel["title"]
+        assert not cells & taken, panel["title"]
+        taken |= cells
 
 
 @pytest.mark.parametrize("name", BOARDS)

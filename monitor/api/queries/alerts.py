@@ -10,7 +10,8 @@ _ALERTS: Final = """
 SELECT * FROM
 (
     SELECT model, dedupe_key, sequence, version, state, cause, severity, toUnixTimestamp64Milli(at) AS at_ms,
-        toUnixTimestamp64Milli(onset) AS onset_ms, arrayMap(x -> x.column, columns) AS names, summary, recommendation,
+        toUnixTimestamp64Milli(onset) AS onset_ms, arrayMap(x -> x.column, columns) AS names,
+        arrayDistinct(arrayMap(x -> x.segment, columns)) AS segments, summary, recommendation,
         acknowledged_by
     FROM alerts_latest WHERE model = {model:String} OR {model:String} = ''
     ORDER BY sequence DESC LIMIT 1 BY model, dedupe_key
@@ -30,7 +31,7 @@ ORDER BY at DESC, model, dedupe_key, status LIMIT {limit:UInt32}
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an alert stands; the fields are those of the record `alert`, `names` its columns."""
+    """Where an alert stands; the fields are those of the record `alert`, `names` and `segments` of its columns."""
 
     model: str
     dedupe_key: str
@@ -42,6 +43,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     onset_ms: int
     names: list[str]
+    segments: list[str]
     summary: str
     recommendation: str
     acknowledged_by: str

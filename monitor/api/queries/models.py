@@ -12,7 +12,7 @@ SELECT model, version, dateDiff('second', window_start, window_end) AS size_s,
     toUnixTimestamp64Milli(min(window_start)) AS first_ms,
     toUnixTimestamp64Milli(max(window_end)) AS last_ms,
     toUnixTimestamp64Milli(max(inserted_at)) AS written_ms,
-    uniqExact(window_start) AS windows,
+    groupBitmap(toUInt32(toUnixTimestamp(window_start))) AS windows,
     argMax(events, toUnixTimestamp64Milli(window_end) * 1000 + least(revision, 999)) AS last_events
 FROM windows WHERE segment = ''
 GROUP BY model, version, size_s
@@ -33,7 +33,7 @@ class Sized(msgspec.Struct, frozen=True, kw_only=True):
     size_s: their length, seconds.
     first_ms, last_ms: start of the first, end of the last.
     written_ms: when the newest row came.
-    windows: how many.
+    windows: how many, that start in different seconds.
     last_events: events of the last one.
     """
 

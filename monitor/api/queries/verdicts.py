@@ -15,6 +15,7 @@ SELECT column, compare, toUnixTimestamp64Milli(window_start) AS start_ms, toUnix
     drifted, effect / threshold AS strength, method, direction, quantity, before, after, q_value
 FROM drift_verdicts_latest
 WHERE {_OF} AND segment = {{segment:String}} AND NOT startsWith(compare, 'sequential')
+    AND (column = {{column:String}} OR {{column:String}} = '')
     AND (compare = {{compare:String}} OR {{compare:String}} = '')
 ORDER BY column, window_start LIMIT 200000
 """  # noqa: S608 - our own words
@@ -166,9 +167,9 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         return {**msgspec.structs.asdict(self), "reach_ms": reach_ms(self.size_s), **more}
 
 
-def cells(source: Source, scope: Scope) -> list[Cell]:
-    """Verdicts by column and time; at most 200,000."""
-    return source.rows(_CELLS, Cell, scope.parameters())
+def cells(source: Source, scope: Scope, column: str = "") -> list[Cell]:
+    """Verdicts by column and time, at most 200,000; of one column, or of all."""
+    return source.rows(_CELLS, Cell, scope.parameters(column=column))
 
 
 def runs(source: Source, scope: Scope, column: str = "") -> list[Run]:

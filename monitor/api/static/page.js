@@ -1,4 +1,5 @@
-// Times in the viewer's own zone (UTC on hover), and forms that go as soon as something is chosen.
+// Times in the viewer's own zone (UTC on hover), forms that go as soon as something is chosen, and forms that change
+// something: what is written in one is not lost to news, and an answer that refuses is shown as any other.
 (function () {
   "use strict";
   const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric" });
@@ -28,6 +29,14 @@
     if (window.driftlineCharts) window.driftlineCharts(root);
   }
 
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const reloads = event.detail.requestConfig.verb === "get" && event.detail.target.id === "content";
+    if (reloads && document.querySelector("details.change[open]")) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const page = (event.detail.xhr.getResponseHeader("content-type") || "").startsWith("text/html");
+    if (event.detail.requestConfig.verb === "post" && page) event.detail.shouldSwap = true;
+  });
   document.addEventListener("DOMContentLoaded", () => all(document));
   document.addEventListener("htmx:afterSettle", () => all(document));
 })();

@@ -41,7 +41,8 @@ def bars(found: Distribution) -> list[Bar]:
     if not edges.size:
         return []
     low, high = float(edges[0]), float(edges[-1])
-    low, high = min(low, found.minimum or low), max(high, found.maximum or high)
+    low = low if found.minimum is None else min(low, found.minimum)
+    high = high if found.maximum is None else max(high, found.maximum)
     bounds = np.concatenate([[low], edges, [high]])
     reference, live = _shares(found.reference_counts), _shares(found.counts)
     least = (edges[-1] - edges[0]) / MOST_BARS
@@ -76,6 +77,8 @@ def pairs(found: Distribution) -> list[Pair]:
         for name, r, now in zip(names, reference, live, strict=False)
     ]
     categories, tail = own[: len(found.categories)], own[len(found.categories) :]
+    # A segment may have few of the model's categories: what is in neither is not drawn, unless nothing is in any.
+    categories = [one for one in categories if one.reference or one.live] or categories
     categories.sort(key=lambda one: -max(one.reference, one.live))
     rest = categories[MOST_CATEGORIES:]
     shown = categories[:MOST_CATEGORIES]

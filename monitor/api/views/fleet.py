@@ -9,7 +9,7 @@ from monitor.api.queries.fleet import METRICS, Changes, Headline
 from monitor.api.queries.models import Sized
 from monitor.api.queries.sizes import size_name
 from monitor.api.wording import metric_name, rate
-from monitor.wording import counted, figure
+from monitor.wording import counted, figure, instant
 
 State = Literal["alerts", "changed", "quiet", "silent"]
 SPARKS = 24
@@ -125,6 +125,20 @@ def _state(n_alerts: int, n_changed: int, age_ms: int, shortest_s: int) -> tuple
     return "quiet", "quiet"
 
 
+def spark_path(sparks: Sequence[Spark], drifted: bool) -> str:
+    """Bars of windows in which columns changed, or in which none did, as the path of an SVG of 150 by 25.
+
+    The newest is at the right; the highest is at least a quarter of all columns, so that one column is a low bar.
+    """
+    most = max([0.25, *(one.share for one in sparks)])
+    parts = []
+    for number, one in enumerate(sparks, start=SPARKS - len(sparks)):
+        if (one.n_drifted > 0) == drifted:
+            tall = max(24 * one.share / most, 2.5) if drifted else 1.0
+            parts.append(f"M{6.2 * number:.1f} 25v-{tall:.1f}h5v{tall:.1f}z")
+    return "".join(parts)
+
+
 def ago(age_ms: int) -> str:
     """``22 min``, ``3 h``, ``4 days``."""
     for name, length_ms in (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
@@ -164,4 +178,8 @@ def fleet_sentence(lines: Sequence[FleetLine]) -> str:
     if silent:
         parts.append(f"{len(silent):,} {'is' if len(silent) == 1 else 'are'} silent")
     events = rate(sum(line.events_per_min for line in lines))
-    return f"{counted(len(models), 'model')}: {', '.join(parts)}. {events} in the newest windows."
+    newest = max(lines, key=lambda line: line.newest_ms)
+    return (
+        f"{counted(len(models), 'model')}: {', '.join(parts)}. {events} in the newest windows, the last of them until "
+        f"{instant(newest.newest_ms)}."
+    )

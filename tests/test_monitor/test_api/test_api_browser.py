@@ -165,6 +165,88 @@ def test_the_keyboard_alone_reaches_the_column(page_origin: str, open_page: Call
     assert found.locator("details[open] table").first.is_visible()
 
 
+def _log_in(found: Any, token: str) -> None:
+    """By keyboard: the field has the focus."""
+    found.locator("#token:focus").wait_for()
+    found.keyboard.type(token)
+    with found.expect_navigation(url="**/"):
+        found.keyboard.press("Enter")
+
+
+def _tab_to(found: Any, name: str) -> None:
+    """Until what has the focus is called so."""
+    name_of = "(one) => (one.labels && one.labels[0] ? one.labels[0] : one).textContent.trim()"
+    for _ in range(80):
+        if found.evaluate(f"({name_of})(document.activeElement)").startswith(name):
+            return
+        found.keyboard.press("Tab")
+    raise AssertionError(f"no way to {name!r}")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_by_keyboard_an_alert_is_acknowledged_and_silenced(scripts: bool, browser: Any, page_dsn: str) -> None:
+    token, told = "a-token-of-some-length", page.Noted()
+    site = page.site_of(page_dsn, token)
+    site.tells = told
+    said: list[str] = []
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    if not scripts:  # a browser that has them switched off could not be asked what has the focus
+        empty = {"status": 200, "content_type": "text/javascript", "body": ""}
+        context.route("**/static/*.js", lambda route: route.fulfill(**empty))
+    found = context.new_page()
+    found.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    with page.served(site) as origin:
+        found.goto(origin)
+        _log_in(found, token)
+        found.goto(origin + "/alerts?" + urlencode({"model": page.MODEL}))
+        for name in ("Acknowledge flights: temp moved", "Silence flights: temp moved"):
+            _tab_to(found, name)
+            found.keyboard.press("Enter")
+        assert _serious(found) == []
+        assert found.evaluate("document.documentElement.scrollWidth") <= 360
+        _tab_to(found, "who has it in hand")
+        found.keyboard.type("ada")
+        found.keyboard.press("Enter")
+        found.get_by_text("acknowledged by ada").wait_for()
+        assert "ada has it in hand" in found.locator(":focus").inner_text()
+        _tab_to(found, "Silence flights: temp moved")
+        found.keyboard.press("Enter")
+        _tab_to(found, "reason")
+        found.keyboard.type("a new sensor")
+        found.keyboard.press("Enter")
+        found.get_by_text("silenced until").wait_for()
+        assert _serious(found) == []
+        assert found.evaluate("location.pathname") == ("/alerts" if scripts else "/alerts/silence")
+        _tab_to(found, "End it now")
+        found.keyboard.press("Enter")
+        found.get_by_text("That silence ends.").wait_for()
+        assert found.get_by_text("silenced until").count() == 0
+        context.close()  # before the server, whom it may ask
+    assert [type(one).__name__ for one in told.said] == ["Acknowledgement", "Silence", "Removed"]
+    assert said == []
+
+
+def test_news_waits_for_whoever_is_writing_and_a_refusal_is_shown(browser: Any, page_dsn: str) -> None:
+    site = page.site_of(page_dsn, "a-token-of-some-length")
+    site.tells = page.Noted()
+    context = browser.new_context()
+    found = context.new_page()
+    with page.served(site) as origin:
+        context.add_cookies([{"name": "driftline", "value": site.access.cookie, "url": origin}])
+        found.goto(origin + "/alerts")
+        found.get_by_text("Silence a model").click()
+        field = found.get_by_label("until").locator("visible=true")
+        field.fill("soon")
+        found.get_by_label("reason").locator("visible=true").fill("a new sensor")
+        found.evaluate("document.body.dispatchEvent(new Event('driftline-news'))")
+        found.wait_for_timeout(500)  # the answer to a question that was not asked would be here by now
+        assert field.input_value() == "soon"
+        field.press("Enter")
+        found.get_by_text("until is no time").wait_for()
+        assert field.input_value() == "soon"
+        context.close()
+
+
 def test_times_are_in_the_viewers_zone_with_utc_on_hover(browser: Any, page_origin: str) -> None:
     context = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB")
     found = context.new_page()

@@ -1,11 +1,9 @@
 """The pages as a program sees them: what they hold, who is let in, and what is told while there is nothing."""
 
 import html
-import http.client
 import re
 import socket
-import urllib.error
-import urllib.request
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,9 +11,13 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from support import page
+from support.batches import batch_of
 from support.ports import free_port
+from support.visitor import assert_only_text, get
 
 from monitor.api import report
+from monitor.api.arrivals import Arrivals
+from monitor.api.behind import Behind
 from monitor.api.model_card import ModelCard, markdown, model_card
 from monitor.api.replayed import replayed
 from monitor.api.serve import listening
@@ -23,6 +25,7 @@ from monitor.api.site import Site
 from monitor.cli.roles import page_command
 from monitor.config.load import parse
 from monitor.errors import ConfigError, InputError
+from monitor.kafka.newest import Came
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.records import RECORDS
 
@@ -38,30 +41,6 @@ PAGES = [
     "/rejects?" + urlencode({"model": page.HOSTILE}),
     "/compare?" + urlencode({"model": page.MODEL, "version": "1", "other": "2"}),
 ]
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def get(url: str, data: bytes | None = None, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
-    request = urllib.request.Request(url, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
-    try:
-        with urllib.request.build_opener(_Stay).open(request, timeout=30) as answer:
-            return answer.status, answer.read().decode(), answer.headers
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), error.headers
-
-
-def assert_only_text(text: str) -> None:
-    """Nothing hostile in it is markup, turns text round, or goes on for ever."""
-    assert "<img src=x" not in text
-    assert 'onerror="' not in text
-    assert "{{" not in text.replace("{{7*7}}", "")
-    shown = html.unescape(re.sub(r"<[^>]*>", "", text))
-    assert "\u202e" not in shown
-    assert "ü" * 1000 not in shown
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.partition("?")[0])
@@ -127,8 +106,6 @@ def test_an_empty_service_says_where_to_send_events_and_what_was_rejected(tmp_pa
         assert "localhost:9092" in text
         sink = ClickHouseSink(dsn)
         sink.setup()
-        from support.batches import batch_of
-
         sink.write([batch_of(RECORDS["reject"], page.rows()["reject"])])
         sink.close()
         _, text, _ = get(origin)
@@ -136,6 +113,46 @@ def test_an_empty_service_says_where_to_send_events_and_what_was_rejected(tmp_pa
         assert "bad_timestamp" in text
         assert html.escape('{"model": "flights", "timestamp": "soon"}').replace("&quot;", "&#34;") in text
         assert_only_text(text)
+
+
+def test_the_first_minute_shows_what_came_decoded_or_rejected(tmp_path: Path) -> None:
+    sent = [
+        Came(topic=page.MARKUP, partition=0, offset=7, time_ms=page.NEWEST_MS, head=page.HOSTILE.encode(), n_bytes=900),
+        Came(topic="predictions", partition=0, offset=0, time_ms=page.NEWEST_MS, head=b"\xff{", n_bytes=2),
+    ]
+    found = [Arrivals(), Arrivals(problem="Kafka at x does not answer"), Arrivals(messages=sent, known=True)]
+    with page.made_database(tmp_path / "db", empty=True) as dsn:
+        site = page.site_of(dsn)
+        sink = ClickHouseSink(dsn)
+        sink.setup()
+        sink.write([batch_of(RECORDS["reject"], page.rows()["reject"])])
+        sink.close()
+        with page.served(site) as origin:
+            site.comes = Behind(lambda: found.pop(0), Arrivals(), kept_s=0.0)
+            assert "Kafka is being asked" in get(origin)[1]
+            assert "Not known now: Kafka at x does not answer" in get(origin)[1]
+            _, text, _ = get(origin)
+    assert_only_text(text)
+    card = text[text.index('id="came"') :]
+    assert card.index("○ came") < card.index("● rejected: bad_timestamp")
+    assert "900 bytes" in card
+
+
+def test_what_is_slow_is_shown_as_it_was_and_read_once() -> None:
+    go, begun = threading.Event(), []
+
+    def read() -> int:
+        begun.append(1)
+        assert go.wait(60)
+        return len(begun)
+
+    slow = Behind(read, 0, kept_s=60.0)
+    assert [slow.now(0.0), slow.now(0.0)] == [0, 0]
+    go.set()
+    assert slow.now(60.0) == 1
+    assert slow.now(0.0) == 1
+    assert slow.anew() == 2
+    assert slow.now(60.0) == 2
 
 
 def test_without_the_token_nothing_is_served_and_with_it_everything(page_dsn: str) -> None:
@@ -213,7 +230,6 @@ def test_a_card_is_told_in_json_and_in_markdown_without_markup(page_site: Site) 
 def test_a_report_of_a_replays_files_is_that_of_the_database(page_site: Site, tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from support.batches import batch_of
 
     from monitor.api.access import Access
     from monitor.api.source import Source

@@ -15,6 +15,7 @@ from monitor.api.queries.profiles import Distribution
 from monitor.api.queries.verdicts import Run
 from monitor.api.rendering import environment
 from monitor.api.views.distribution import LEVELS, bars, pairs, quantiles
+from monitor.api.views.fleet import SPARKS, Spark, spark_path
 from monitor.api.views.moved import moved_columns
 from monitor.api.wording import clip, column_sentence, model_sentence, rate
 
@@ -161,7 +162,44 @@ def test_with_a_token_only_those_who_know_it_are_let_in() -> None:
 
 def test_a_form_of_another_site_changes_nothing() -> None:
     access = Access("")
-    mine = {"host": "127.0.0.1:1", "origin": "http://127.0.0.1:1", "form_token": access.form_token}
+    mine = {
+        "host": "127.0.0.1:1", "origin": "http://127.0.0.1:1", "fetch_site": "same-origin",
+        "form_token": access.form_token,
+    }  # fmt: skip
     assert access.may_change(**mine)
+    assert access.may_change(**{**mine, "fetch_site": ""})  # a browser that does not say
+    assert not access.may_change(**{**mine, "fetch_site": "same-site"})
     assert not access.may_change(**{**mine, "origin": "http://evil.example"})
     assert not access.may_change(**{**mine, "form_token": Access("").form_token})
+
+
+def test_times_in_a_sentence_are_marked_and_names_stay_text() -> None:
+    timed = environment().filters["timed"]
+    marked = '<time datetime="2026-03-01T14:00:00+00:00" title="2026-03-01 14:00 UTC">2026-03-01 14:00</time>'
+    assert timed("temp: since 2026-03-01 14:00, up") == f"temp: since {marked}, up"
+    for text in ("2026-03-01 moved", "since 2026-13-45", "since 2026-03-01-copy", "until now"):
+        assert "<time" not in timed(text)
+    assert timed("<b> since 2026-03-01<i>").startswith("&lt;b&gt; since <time")
+    assert timed("<b> since 2026-03-01<i>").endswith("</time>&lt;i&gt;")
+
+
+def test_categories_that_neither_side_has_are_not_drawn() -> None:
+    found = numeric([], [10, 0, 0, 0, 0], [5, 0, 5, 0, 0])
+    found = Distribution(**{**_fields(found), "kind": "categorical", "categories": ["a", "b", "c"]})
+    assert [one.name for one in pairs(found)] == ["a", "c"]
+
+
+def test_a_spark_has_the_newest_window_at_the_right_and_a_bar_for_each() -> None:
+    sparks = [Spark(end_ms=n, n_drifted=n % 2, n_columns=4) for n in range(SPARKS)]
+    quiet, changed = (re.findall(r"M([\d.]+) 25v-([\d.]+)h5v([\d.]+)z", spark_path(sparks, of)) for of in (False, True))
+    assert len(quiet) == len(changed) == SPARKS // 2
+    assert max(float(x) for x, _, _ in changed) + 5 <= 150
+    assert {up for _, up, down in changed if up == down} == {"24.0"}
+    assert {up for _, up, down in quiet if up == down} == {"1.0"}
+    (only,) = re.findall(r"M([\d.]+) ", spark_path(sparks[-1:], True))
+    assert only == changed[-1][0]
+
+
+def test_values_that_reach_down_to_zero_have_a_bar() -> None:
+    found = Distribution(**{**_fields(numeric([1.0, 2.0], [1, 0, 0], [1, 0, 0])), "minimum": 0.0, "maximum": 2.0})
+    assert [(bar.low, bar.high, bar.live) for bar in bars(found) if bar.live] == [(0.0, 1.0, 1.0)]
