@@ -3,8 +3,11 @@
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from monitor.cli.progress import bar, results
 from monitor.config.load import parse
@@ -14,6 +17,7 @@ from monitor.wording import counted, listed
 
 if TYPE_CHECKING:
     from monitor.guess.roles import Roles
+    from monitor.guess.serving import ServingForm
     from monitor.guess.windows import Rate
 
 
@@ -40,12 +44,15 @@ def init(data: Path | None, topic: str, servers: str, output: Path, name: str, m
 def _from_file(data: Path, name: str) -> "tuple[str, Roles, Rate, str]":
     from monitor.guess.roles import guessed
     from monitor.guess.sample import ROWS, events_of, sampled
+    from monitor.guess.serving import serving_form
 
     with bar(f"looking at {data.name}") as show:
+        form = serving_form(islice(events_of(data, show)[0], ROWS)) if events_of(data, show)[1] else None
+        read = form.events if form is not None else lambda events: events
         events, nested = events_of(data, show)
-        sample = sampled(events, nested=nested, what=str(data))
-        roles = _expected(guessed(sample), str(data), sample.columns)
-        again = events_of(data, show)[0] if sample.n == ROWS else _rows(sample.columns, sample.n)
+        sample = sampled(read(events), nested=nested, what=str(data))
+        roles = _expected(_of_form(guessed(sample), form), str(data), sample.columns)
+        again = read(events_of(data, show)[0]) if sample.n == ROWS else _rows(sample.columns, sample.n)
         rate = _rate(again, roles, str(data))
     stem = re.sub(r"(\.[A-Za-z]+)+$", "", data.resolve().name)
     return name or _model_name(roles, stem), roles, rate, f"{counted(sample.n, 'row')} of {data.name}"
@@ -54,15 +61,25 @@ def _from_file(data: Path, name: str) -> "tuple[str, Roles, Rate, str]":
 def _from_topic(topic: str, servers: str, name: str, messages: int) -> "tuple[str, Roles, Rate, str]":
     from monitor.guess.roles import guessed
     from monitor.guess.sample import sampled
+    from monitor.guess.serving import serving_form
     from monitor.kafka.peek import first_events
 
     where = f"topic {topic} at {servers}"
     events = first_events(servers, topic, messages)
     if not events:
         raise InputError(f"{where} has no message that is a JSON object", hint="send some, or use --data FILE")
+    form = serving_form(events)
+    if form is not None:
+        events = list(form.events(events))
     sample = sampled(events, nested=True, what=where)
-    roles = _expected(guessed(sample), where, sample.columns)
+    roles = _expected(_of_form(guessed(sample), form), where, sample.columns)
     return name or _model_name(roles, topic), roles, _rate(events, roles, where), f"{sample.n:,} events of {where}"
+
+
+def _of_form(roles: "Roles", form: "ServingForm | None") -> "Roles":
+    if form is None:
+        return roles
+    return msgspec.structs.replace(roles, preset=form.preset, model_names=[form.name] if form.name else [])
 
 
 def _rows(columns: dict[str, list[Any]], n: int) -> Iterator[dict[str, Any]]:

@@ -31,10 +31,11 @@ from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.frame import Frame
 from monitor.events.json.forgiving import UNSET, Refused, has_prediction, named, parse, prediction, resolve
-from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, Mapping
+from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, TARGET, Mapping, is_origin
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.reasons import Reason
+from monitor.events.serving.events import Envelopes
 from monitor.events.values import MAX_TEXT, clean, number
 from monitor.files.source import open_lines
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
@@ -52,9 +53,6 @@ _NULL: Final = type(None)
 
 Event = dict[str, dict[str, Any] | None]
 """The leaves of one event, by struct; "" holds those at the top. None: the event says nothing of the struct."""
-
-TARGET: Final = "target"
-"""The column of what was true."""
 
 Key = tuple[str, ...]
 """A leaf of the table: `("model",)`, `("features", "distance")`."""
@@ -123,6 +121,7 @@ class JsonlTable:
         bare = ModelSpec(name=spec.name, layout=Layout(columns), task=spec.task, mapping=spec.mapping)
         self._frame = Frame(bare, "predictions")
         self._mapping = spec.mapping
+        self._envelopes = None if spec.envelope is None else Envelopes([spec])
         self._paths = _Paths(spec.mapping, with_ids=spec.with_ids)
         found: dict[Key, set[type]] = {}
         order: tuple[str, ...] = ()
@@ -172,7 +171,10 @@ class JsonlTable:
                 n += 1
                 try:
                     value = parse(line)
-                    events += map(self._taken_apart, value if isinstance(value, list) else (value,))
+                    values = value if isinstance(value, list) else [value]
+                    if self._envelopes is not None:
+                        values = [event for one in values for event in self._envelopes.events(one, None)]
+                    events += map(self._taken_apart, values)
                 except Refused as refused:
                     raise InputError(f"{self.path}, line {n} (empty ones not counted): {refused.detail}") from refused
             yield events
@@ -188,8 +190,13 @@ class JsonlTable:
             features = None if unspoken and not features else features
         version = resolve(event, self._paths.version)
         segments = event.get(SEGMENTS)
+        placed = {name: resolve(event, place) for name, place in self._paths.segments.items()}
+        if placed:
+            found = {name: None if value is UNSET else value for name, value in placed.items()}
+            segments = {**(segments if isinstance(segments, dict) else {}), **found}
+        model = resolve(event, self._paths.model)
         top = {
-            MODEL: event.get(MODEL),
+            MODEL: None if model is UNSET else model,
             "version": None if version is UNSET else version,
             "timestamp": self._time(resolve(event, self._paths.timestamp)),
         }
@@ -263,6 +270,8 @@ class _Paths:
         self.further = {"prediction_id": path_of(mapping.prediction_id)} if with_ids else {}
         if mapping.target is not None:
             self.further[TARGET] = path_of(mapping.target)
+        self.model = mapping.model_path or (MODEL,)
+        self.segments = {name: path_of(place) for name, place in mapping.segments.items() if not is_origin(place)}
         self.features = path_of(mapping.features)
         self.version = path_of(mapping.version)
         self.timestamp = path_of(mapping.timestamp)

@@ -66,6 +66,8 @@ class Roles(msgspec.Struct, kw_only=True):
 
     Attributes
     ----------
+    preset
+        Of the envelope that the events come in: then paths are those of the events in it.
     unit
         of numbers in `timestamp`.
     local
@@ -82,6 +84,7 @@ class Roles(msgspec.Struct, kw_only=True):
         Features, by the names they will have.
     """
 
+    preset: str = "none"
     model: str | None = None
     model_names: Sequence[str] = ()
     timestamp: str | None = None

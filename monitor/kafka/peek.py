@@ -4,18 +4,25 @@ import time
 import uuid
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from monitor.config.schema import Kafka
 from monitor.errors import InputError
+from monitor.events.json.enveloped import context_of
 from monitor.events.json.forgiving import Refused, parse
+from monitor.events.serving.forms import FORMS
+from monitor.guess.serving import SENT
 from monitor.kafka.clients import built, classify, consumer_settings, reach_broker
+from monitor.kafka.messages import headers
 
 SILENT_S = 5.0
 
 
 def first_events(servers: str, topic: str, most: int) -> list[dict[str, Any]]:
     """The JSON objects in at most so many messages of all partitions, from the first on.
+
+    Where a message's headers are the context of a CloudEvent, it is the `data` of an object of them. Each object that
+    looks like an envelope of a serving system carries the message's own time under `monitor.guess.serving.SENT`.
 
     Raises
     ------
@@ -38,7 +45,10 @@ def first_events(servers: str, topic: str, most: int) -> list[dict[str, Any]]:
             for message in messages:
                 if message.error() is None:
                     left -= 1
-                    events += events_in(message.value())
+                    own = events_in(message.value(), _context(message))
+                    if any(form.recognises(event) for event in own for form in FORMS.values()):
+                        own = [{**event, SENT: message.timestamp()[1]} for event in own]
+                    events += own
             if messages:
                 deadline_s = time.monotonic() + SILENT_S
     except KafkaException as error:
@@ -48,7 +58,7 @@ def first_events(servers: str, topic: str, most: int) -> list[dict[str, Any]]:
     return events
 
 
-def events_in(value: bytes | None) -> list[dict[str, Any]]:
+def events_in(value: bytes | None, context: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """The JSON objects of a message: one, an array of them, or one a line; none of what is no JSON."""
     try:
         parsed = [parse(value or b"")]
@@ -59,5 +69,14 @@ def events_in(value: bytes | None) -> list[dict[str, Any]]:
                 parsed.append(parse(line))
             except Refused:
                 return []
+    if context:
+        return [{**context, "data": one} for one in parsed]
     events = [one for item in parsed for one in (item if isinstance(item, list) else [item])]
     return [event for event in events if isinstance(event, dict)]
+
+
+def _context(message: Message) -> dict[str, str]:
+    found = {
+        name.lower(): value.decode("utf-8", "replace") for name, value in headers(message) if isinstance(value, bytes)
+    }
+    return context_of(found)

@@ -113,7 +113,12 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
         segments = {field.name: Leaf(path=(SEGMENTS, field.name), type=field.type) for field in named}
     dimensions = {}
     for name in model.segments:
-        dimensions[name] = tuple(leaves[name] for leaves in (segments, features) if name in leaves)
+        own = mapping.segment_path(name)
+        placed = None if own is None else _first(types, mapping.segments[name])
+        if own is None:
+            dimensions[name] = tuple(leaves[name] for leaves in (segments, features) if name in leaves)
+        else:
+            dimensions[name] = () if placed is None else (placed,)
         if not dimensions[name]:
             raise _missing(table, name, f"a segment of model {model.name!r}", {*segments, *features})
     for name in model.columns:
@@ -130,7 +135,7 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
             [path_of(above) for above in (mapping.score.rpartition(".")[0], mapping.label.rpartition(".")[0])],
         ),
         version=_first(types, mapping.version),
-        model=_first(types, MODEL),
+        model=_first(types, ".".join(mapping.model_path) or MODEL),
         timestamp=_first(types, mapping.timestamp),
         prediction_id=_first(types, mapping.prediction_id),
         target=target,

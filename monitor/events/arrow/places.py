@@ -114,8 +114,12 @@ class SchemaPlaces:
         self.no_numbers = [row for row in range(frame.n_numeric) if row not in there]
         self.codes = {row: place for row, place in codes.items() if place is not None}
         self.no_codes = [row for row in range(frame.n_categorical) if row not in self.codes]
-        self.segments = tuple(find(schema, (SEGMENTS, name)) for name in frame.dimensions)
-        self.features = tuple(self._feature(name) for name in frame.dimensions)
+        placed = {name: mapping.segments[name] for name in frame.dimensions if mapping.segment_path(name) is not None}
+        self.segments = tuple(
+            mapped(schema, placed[name]) if name in placed else find(schema, (SEGMENTS, name))
+            for name in frame.dimensions
+        )
+        self.features = tuple(None if name in placed else self._feature(name) for name in frame.dimensions)
         flat = self._features is None and any(self._feature(name) for name in (*frame.numeric, *frame.categorical))
         self.has_features = Spoken(flat, () if found is None else (found,))
         self.has_prediction = Spoken(False, ())

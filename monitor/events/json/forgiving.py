@@ -86,6 +86,7 @@ class Forgiving:
         self._frames = frames
         self._role = role
         self._only = next(iter(frames.values())) if len(frames) == 1 else None
+        self._places = tuple(dict.fromkeys(frame.model_path for frame in frames.values()))
 
     def row(self, event: object) -> tuple[str, Row]:
         """The model of one event, and its row.
@@ -98,7 +99,7 @@ class Forgiving:
         if not isinstance(event, dict):
             known = no_object(event)
             raise Refused(Reason.SCHEMA, known or f"an event is an object, not {_kind(event)}")
-        frame = self._frame(event.get(MODEL))
+        frame = self._frame(event)
         mapping, name = frame.spec.mapping, frame.spec.name
         identity: object = None
         if frame.reads_ids:
@@ -149,17 +150,29 @@ class Forgiving:
             identity=None if identity is UNSET or identity is None else clean(str(identity)),
         )
 
-    def _frame(self, name: object) -> Frame:
-        if name is None and self._only is not None:
-            return self._only
-        if name is None:
-            raise Refused(Reason.UNKNOWN_MODEL, "the event names no model, and several are configured")
-        frame = self._frames.get(name) if isinstance(name, str) else None
-        if frame is None:
+    def _frame(self, event: dict[str, Any]) -> Frame:
+        """The model that an event names, in the place where that model is named."""
+        only = self._only
+        if only is not None and not only.model_path:
+            return only
+        names = {place: resolve(event, place) for place in self._places}
+        for place, name in names.items():
+            frame = self._frames.get(name) if isinstance(name, str) else None
+            if frame is not None and frame.model_path == place:
+                return frame
+        place, named = next(
+            ((place, name) for place, name in names.items() if name is not UNSET and name is not None),
+            (self._places[0], None),
+        )
+        if named is not None:
             raise Refused(
-                Reason.UNKNOWN_MODEL, f"model {name!r}" if isinstance(name, str) else f"model is {_kind(name)}"
+                Reason.UNKNOWN_MODEL, f"model {named!r}" if isinstance(named, str) else f"model is {_kind(named)}"
             )
-        return frame
+        if only is not None and place == (MODEL,):
+            return only
+        if place != (MODEL,):
+            raise Refused(Reason.UNKNOWN_MODEL, f"no {'.'.join(place)}, where mapping.model says that it is named")
+        raise Refused(Reason.UNKNOWN_MODEL, "the event names no model, and several are configured")
 
 
 def resolve(event: object, keys: tuple[str, ...]) -> object:
@@ -243,6 +256,10 @@ def has_prediction(event: dict[str, Any], frame: Frame, flat: bool) -> bool:
 
 
 def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dimension: str) -> Category:
+    own = frame.spec.mapping.segment_path(dimension)
+    if own is not None:
+        value = resolve(event, own)
+        return None if value is UNSET else category(value)
     value = resolve(event, (SEGMENTS, dimension))
     if value is not UNSET and value is not None:
         return category(value)
