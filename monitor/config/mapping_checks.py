@@ -16,7 +16,7 @@ def check_mapping(model: Model, path: str, report: Report) -> None:
     own = {} if mapping.model == MODEL else {"model": mapping.model}
     segments = {f"segments.{name}": place for name, place in mapping.segments.items()}
     for key, place in {**own, **segments}.items():
-        if place.startswith(HEADER) and not place.removeprefix(HEADER).strip():
+        if place == HEADER:
             report(f"{path}.{key}", "expected the header's name after `header:`, such as header:model-name")
     check_places({**mapping.places, **{key: place for key, place in own.items() if not is_origin(place)}}, path, report)
     for key, place in segments.items():

@@ -154,13 +154,14 @@ class Seen:
     ----------
     schema
         as it came.
-    model
-        the column that names the models.
+    models
+        the columns that name models, by their path.
     """
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, models: Iterable[tuple[str, ...]] = ((MODEL,),)) -> None:
         self.schema = schema
-        self.model = find(schema, (MODEL,))
+        found = {path: find(schema, (".".join(path),)) or find(schema, path) for path in models if path}
+        self.models = {path: place for path, place in found.items() if place is not None}
         self._places: dict[str, SchemaPlaces] = {}
 
     def places(self, frame: Frame) -> SchemaPlaces:
