@@ -10,7 +10,7 @@ from detectors.layout import Layout
 from monitor.events.json.forgiving import Refused
 from monitor.events.mapping import MODEL, Mapping
 from monitor.events.models import ModelSpec, Task
-from monitor.events.serving.events import Envelopes, named_in
+from monitor.events.serving.events import Envelopes, named_in, time_in
 from monitor.events.serving.forms import FORMS
 
 SENT: Final = "\0sent_ms"
@@ -61,3 +61,12 @@ def serving_form(records: Iterable[Event]) -> ServingForm | None:
             found = msgspec.structs.replace(found, task="binary")
         return found
     return None
+
+
+def kept(record: Event) -> Event:
+    """A record as it may lie in a file: with the time of its message where it has none of its own."""
+    if SENT not in record:
+        return record
+    plain = {key: value for key, value in record.items() if key != SENT}
+    known = any(form.recognises(plain) and time_in(plain, form) is not None for form in FORMS.values())
+    return plain if known else {**plain, "timestamp": record[SENT]}

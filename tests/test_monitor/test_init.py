@@ -74,7 +74,7 @@ def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(
 ) -> None:
     write(here / "january.csv", rows(6_000))
     write(here / "march.csv", rows(6_000, shift=10.0, month=3))
-    (block,) = (one for one in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "driftline init" in one)
+    (block,) = (one for one in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "driftline init --data" in one)
     commands = [shlex.split(line.partition("#")[0])[1:] for line in block.splitlines()]
     assert len(commands) == 3
     screens = []
@@ -243,7 +243,12 @@ def test_a_topic_is_looked_at_like_a_file(
     config = load(here / "driftline.yaml")
     assert config.models[0].name == "shop.predictions"
     assert (config.kafka.bootstrap_servers, config.kafka.topics.predictions) == ("broker:9092", ("shop.predictions",))
-    assert "Then: driftline run driftline.yaml" in capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()
+    assert "Next: driftline reference build driftline.yaml --data shop.predictions.jsonl" in said
+    assert "Then: driftline up driftline.yaml --own-kafka" in said
+    assert len((here / "shop.predictions.jsonl").read_text().splitlines()) == 500
+    assert run(["init", "--topic", "shop.predictions", "-o", "other.yaml"]) == 2
+    assert "shop.predictions.jsonl exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

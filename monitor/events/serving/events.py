@@ -124,6 +124,11 @@ def named_in(record: dict[str, Any], form: Form) -> str:
     return found if isinstance(found, str) else ""
 
 
+def time_in(record: dict[str, Any], form: Form) -> Any:
+    """The time that a record has where its form has it; None: it has none."""
+    return _first(record, form.times)
+
+
 def _shared(
     record: dict[str, Any], form: Form, mapping: Mapping, named: str | None, sent_ms: int | None
 ) -> dict[str, Any]:
