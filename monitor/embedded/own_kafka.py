@@ -1,5 +1,6 @@
 """The user's own Kafka under `driftline up`: a session reads it under a name of its own, and leaves nothing there."""
 
+import time
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -55,25 +56,31 @@ class OwnKafka:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         admin = built(AdminClient, {**common_settings(self._kafka), "log_level": 0}, self._kafka)
+        deadline_s = time.monotonic() + DELETED_WITHIN_S
         try:
+            # Groups first: without their topics they are kept for their offsets' retention. A member may still leave.
+            while (left := self._delete_groups(admin)) and time.monotonic() < deadline_s:
+                time.sleep(1.0)
             names = admin.list_topics(timeout=DELETED_WITHIN_S).topics
             own = [name for name in names if name.startswith((f"{self._prefix}.", f"{self._group}-"))]
-            left = _failed(admin.delete_topics(own, operation_timeout=DELETED_WITHIN_S)) if own else []
-            listed = admin.list_consumer_groups(request_timeout=DELETED_WITHIN_S).result()
-            groups = [one.group_id for one in listed.valid if one.group_id.startswith(self._group)]
-            left += _failed(admin.delete_consumer_groups(groups)) if groups else []
+            left |= _failed(admin.delete_topics(own, operation_timeout=DELETED_WITHIN_S)) if own else {}
         except KafkaException as failure:
-            log.warning("what this session made on your Kafka is still there", begins_with=self._prefix, why=failure)
-            return
+            left = {f"{self._prefix}.*": str(failure)}
         if left:
             log.warning("some of what this session made on your Kafka is still there", names=left)
 
+    def _delete_groups(self, admin: AdminClient) -> dict[str, str]:
+        listed = admin.list_consumer_groups(request_timeout=DELETED_WITHIN_S).result()
+        groups = [one.group_id for one in listed.valid if one.group_id.startswith(self._group)]
+        return _failed(admin.delete_consumer_groups(groups)) if groups else {}
 
-def _failed(futures: dict[str, Any]) -> list[str]:
-    failed = []
+
+def _failed(futures: dict[str, Any]) -> dict[str, str]:
+    """Those that could not be deleted, and why."""
+    failed = {}
     for name, future in futures.items():
         try:
             future.result(DELETED_WITHIN_S)
-        except (KafkaException, TimeoutError):
-            failed.append(name)
+        except (KafkaException, TimeoutError) as error:
+            failed[name] = str(error)
     return failed

@@ -20,6 +20,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from support.brokers import Broker
 
+from monitor.embedded.ports import is_free
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 N, N_NORMAL = 6_000, 2_000
 WITHIN_S = 300.0
@@ -61,7 +63,7 @@ def test_the_readmes_commands_lead_from_a_topic_of_nested_json_to_a_finding(
     kafka: Broker, topics: Callable[..., str], free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     topic = topics("orders", 3)
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "enable.idempotence": True})  # in order
     for i, event in enumerate(events()):
         producer.produce(topic, json.dumps(event).encode(), partition=i % 3)
         producer.poll(0)
@@ -84,8 +86,9 @@ def test_the_readmes_commands_lead_from_a_topic_of_nested_json_to_a_finding(
                        "score": "result.score", "features": "payload"}  # fmt: skip
     command(tmp_path, *build)
 
+    first = next(port for port in iter(free_port, 0) if all(is_free(port + offset) for offset in range(3)))
     with config.open("a") as file:  # other tests may have the usual ports
-        file.write(f"metrics: {{listen: 'off'}}\nui: {{listen: '127.0.0.1:{free_port()}'}}\n")
+        file.write(f"metrics: {{listen: '127.0.0.1:{first}'}}\nui: {{listen: '127.0.0.1:{free_port()}'}}\n")
     log = tmp_path / "up.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -103,6 +106,7 @@ def test_the_readmes_commands_lead_from_a_topic_of_nested_json_to_a_finding(
             )
             drifted = json.loads(shown.stdout).get("drifted", []) if shown.returncode == 0 else []
         assert f"Reads topic {topic} at {kafka.bootstrap_servers}" in log.read_text()
+        assert "a column has drifted" in log.read_text()
         assert own_names(kafka.bootstrap_servers)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0, log.read_text()
@@ -112,4 +116,4 @@ def test_the_readmes_commands_lead_from_a_topic_of_nested_json_to_a_finding(
             process.wait()
     assert [one["column"] for one in drifted] == ["amount"]
     assert "Traceback" not in log.read_text()
-    assert own_names(kafka.bootstrap_servers) == set()
+    assert own_names(kafka.bootstrap_servers) == set(), log.read_text()
