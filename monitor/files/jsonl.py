@@ -30,6 +30,7 @@ from detectors.columns import Column, Kind
 from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.frame import Frame
+from monitor.events.json.envelopes import envelope, no_object
 from monitor.events.json.forgiving import UNSET, Refused, has_prediction, named, parse, prediction, resolve
 from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, TARGET, Mapping, is_origin
 from monitor.events.mapping import path as path_of
@@ -181,13 +182,16 @@ class JsonlTable:
 
     def _taken_apart(self, event: object) -> Event:
         if not isinstance(event, dict):
-            raise Refused(Reason.SCHEMA, "an event is an object")
+            raise Refused(Reason.SCHEMA, no_object(event) or "an event is an object")
         features = named(resolve(event, self._paths.features), self._mapping)
         flat = not isinstance(features, dict)
         if not isinstance(features, dict):
             unspoken = features is UNSET or features is None
             features = {name: value for name, value in event.items() if name not in self._frame.reserved}
             features = None if unspoken and not features else features
+        at = resolve(event, self._paths.timestamp)
+        if at is UNSET and (known := envelope(event)):
+            raise Refused(Reason.SCHEMA, known)
         version = resolve(event, self._paths.version)
         segments = event.get(SEGMENTS)
         placed = {name: resolve(event, place) for name, place in self._paths.segments.items()}
@@ -198,7 +202,7 @@ class JsonlTable:
         top = {
             MODEL: None if model is UNSET else model,
             "version": None if version is UNSET else version,
-            "timestamp": self._time(resolve(event, self._paths.timestamp)),
+            "timestamp": self._time(at),
         }
         for name, place in self._paths.further.items():
             value = resolve(event, place)
