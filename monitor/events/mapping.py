@@ -46,8 +46,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Dotted paths into a JSON event; column names in Arrow and flat files.
 
     With the default paths `prediction` may also be a bare number (the score; an integer is the label where the task is
-    binary or multiclass), or a bare text or boolean (the label); a `score` of a flat event comes before such a number.
-    Likewise for the object that any other score or label path ends in, and for a column of that object's name.
+    binary or multiclass), or a bare text or boolean (the label); a `score` at the event's top comes before such a
+    number. Likewise for the object that any other score or label path ends in, and for a column of its name.
 
     Attributes
     ----------
@@ -83,10 +83,10 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Arrow and flat files every column that no other key names is a feature; a struct column of this name is
         accepted too.
     score
-        the default path also stands for `score` at the top of a flat event, and for the column `score`, where the
+        the default path also stands for `score` at the top of the event, and for the column `score`, where the
         prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score; so
         is the largest of an object in its own place, which has a number a class. With the default path
-        `probabilities` may also lie at the top of a flat event. In flat files and Arrow a class may have a column
+        `probabilities` may also lie at the top of the event. In flat files and Arrow a class may have a column
         of its own: `prediction.probabilities.cat`, `probabilities.cat`, `score.cat`.
     label
         likewise, with `label`; of `probabilities`, the class of the largest.
@@ -170,13 +170,13 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def flat_score(self) -> str | None:
-        """The key of a flat event, and the column, that stands in for a score. None: the score's path is configured."""
-        return FLAT_SCORE if self.score == _SCORE else None
+        """The key at the top, and the column, that stands in for a score. None: the score's path is configured."""
+        return FLAT_SCORE if self.score == _SCORE and self.target != FLAT_SCORE else None
 
     @property
     def flat_label(self) -> str | None:
-        """The key of a flat event, and the column, that stands in for a label. None: the label's path is configured."""
-        return FLAT_LABEL if self.label == _LABEL else None
+        """The key at the top, and the column, that stands in for a label. None: the label's path is configured."""
+        return FLAT_LABEL if self.label == _LABEL and self.target != FLAT_LABEL else None
 
     @property
     def probabilities(self) -> str:
@@ -185,7 +185,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def flat_probabilities(self) -> str | None:
-        """The key of a flat event, and the column, that stands in for them. None: the score's path is configured."""
+        """The key at the top, and the column, that stands in for them. None: the score's path is configured."""
         return PROBABILITIES if self.score == _SCORE else None
 
     @property

@@ -184,7 +184,6 @@ class JsonlTable:
         if not isinstance(event, dict):
             raise Refused(Reason.SCHEMA, no_object(event) or "an event is an object")
         features = named(resolve(event, self._paths.features), self._mapping)
-        flat = not isinstance(features, dict)
         if not isinstance(features, dict):
             unspoken = features is UNSET or features is None
             features = {name: value for name, value in event.items() if name not in self._frame.reserved}
@@ -207,7 +206,7 @@ class JsonlTable:
         for name, place in self._paths.further.items():
             value = resolve(event, place)
             top[name] = None if value is UNSET else value
-        predicted, probabilities = self._prediction(event, flat)
+        predicted, probabilities = self._prediction(event)
         return {
             "": top,
             "features": features,
@@ -222,7 +221,7 @@ class JsonlTable:
             self.bad_time = self._frame.times.refusal(value, self._mapping.timestamp)
         return found
 
-    def _prediction(self, event: dict[str, Any], flat: bool) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    def _prediction(self, event: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them. And the
         probabilities of classes."""
         score: Any
@@ -234,15 +233,15 @@ class JsonlTable:
                 plain = score is not None and label is not None and not isinstance(score, dict)
                 if plain and PROBABILITIES not in above and PROBABILITIES not in event:
                     return {"score": score, "label": label}, None
-        if not has_prediction(event, self._frame, flat):
+        if not has_prediction(event, self._frame):
             return None, None
         probabilities: object = None
         plain = self._paths.together and above is UNSET and PROBABILITIES not in event
         if plain:
-            score, label = self._paths.flat(event) if flat else (None, None)
+            score, label = self._paths.flat(event)
             plain = not isinstance(score, dict)
         if not plain:
-            score, label, probabilities = prediction(event, self._frame, flat)
+            score, label, probabilities = prediction(event, self._frame)
         return {"score": None if score != score else score, "label": label}, _by_class(probabilities)
 
 
@@ -285,7 +284,7 @@ class _Paths:
         self.together = len(self.score) > 1 and self.score[:-1] == self.label[:-1]
 
     def flat(self, event: dict[str, Any]) -> tuple[Any, Any]:
-        """What stands in for score and label in a flat event."""
+        """What stands in for score and label at the top of an event."""
         score = None if self._flat_score is None else event.get(self._flat_score)
         return score, None if self._flat_label is None else event.get(self._flat_label)
 

@@ -118,7 +118,6 @@ class Forgiving:
         if not isinstance(version, str) or len(version) > MAX_TEXT:
             raise bad_version(mapping.version, name)
         features = named(resolve(event, path(mapping.features)), mapping)
-        flat = not isinstance(features, dict)
         has_features = features is not UNSET and features is not None
         if not isinstance(features, dict):
             features = {key: value for key, value in event.items() if key not in frame.reserved}
@@ -130,7 +129,7 @@ class Forgiving:
         for column, row in frame.categorical.items():
             texts[row] = category(features.get(column))
         if self._role == "predictions":
-            score, label, probabilities = prediction(event, frame, flat)
+            score, label, probabilities = prediction(event, frame)
             if frame.score is not None:
                 numeric[frame.score] = score
             if frame.label is not None:
@@ -143,7 +142,7 @@ class Forgiving:
             time_ms=time,
             version=version,
             has_features=has_features,
-            has_prediction=self._role == "predictions" and has_prediction(event, frame, flat),
+            has_prediction=self._role == "predictions" and has_prediction(event, frame),
             numeric=numeric,
             texts=texts,
             segments=segments,
@@ -191,7 +190,7 @@ def named(features: object, mapping: FieldMapping) -> object:
     return {mapping.feature_name(place): value for place, value in enumerate(features)}
 
 
-def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category, object]:
+def prediction(event: dict[str, Any], frame: Frame) -> tuple[float, Category, object]:
     """Score, label, and the probabilities of classes as they are: None where there are none, and of a regression."""
     mapping = frame.spec.mapping
     score_path, label_path = path(mapping.score), path(mapping.label)
@@ -203,7 +202,7 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
         label = above_label
     elif isinstance(above_label, list):
         label = INVALID_TEXT
-    if flat and mapping.flat_score is not None and score in EMPTY:
+    if mapping.flat_score is not None and score in EMPTY:
         score = event.get(mapping.flat_score)  # it says that it is the score, which a bare prediction does not
     if score in EMPTY:
         bare_class = is_class and score_path[:-1] == label_path[:-1]
@@ -211,7 +210,7 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
             score = above_score
         elif isinstance(above_score, list):
             score = INVALID_TEXT
-    if flat and mapping.flat_label is not None and label in EMPTY:
+    if mapping.flat_label is not None and label in EMPTY:
         label = event.get(mapping.flat_label)
     probabilities: object = None
     if frame.spec.task != "regression":
@@ -219,7 +218,7 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
             score, probabilities = UNSET, score
         else:
             probabilities = resolve(event, path(mapping.probabilities))
-            if flat and mapping.flat_probabilities is not None and probabilities in (UNSET, None):
+            if mapping.flat_probabilities is not None and probabilities in (UNSET, None):
                 probabilities = event.get(mapping.flat_probabilities)
         probabilities = None if probabilities is UNSET else probabilities
     score_value = number(None if score is UNSET else score)
@@ -231,13 +230,13 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
     return score_value, label_value, probabilities
 
 
-def has_prediction(event: dict[str, Any], frame: Frame, flat: bool) -> bool:
+def has_prediction(event: dict[str, Any], frame: Frame) -> bool:
     """Whether an event speaks of its prediction: has a key of it, its object, or a value in the object's place."""
     mapping, task = frame.spec.mapping, frame.spec.task
     if task != "regression":
         if resolve(event, path(mapping.probabilities)) is not UNSET:
             return True
-        if flat and mapping.flat_probabilities is not None and mapping.flat_probabilities in event:
+        if mapping.flat_probabilities is not None and mapping.flat_probabilities in event:
             return True
     places = (
         (frame.score, path(mapping.score), mapping.flat_score),
@@ -246,7 +245,7 @@ def has_prediction(event: dict[str, Any], frame: Frame, flat: bool) -> bool:
     for row, keys, flat_key in places:
         if row is None:
             continue
-        if resolve(event, keys) is not UNSET or (flat and flat_key is not None and flat_key in event):
+        if resolve(event, keys) is not UNSET or flat_key in event:
             return True
         above = resolve(event, keys[:-1]) if len(keys) > 1 else None
         there = above is not UNSET and above is not None

@@ -169,7 +169,7 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
             needed = 1 << (builder.branch(features) - 1)
         _put_features(builder, frame, () if flat else features, flat=flat)
         if frame.score is not None or frame.label is not None:
-            predictions = _put_prediction(builder, frame, flat=flat)
+            predictions = _put_prediction(builder, frame)
         for dimension, name in enumerate(frame.dimensions):
             own = mapping.segment_path(name)
             builder.put((SEGMENTS, name) if own is None else own, CODE, frame.named_segment(dimension))
@@ -200,7 +200,7 @@ def _put_features(builder: _Builder, frame: Frame, prefix: Path, *, flat: bool) 
             builder.put((*prefix, name), CODE, row)
 
 
-def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> int:
+def _put_prediction(builder: _Builder, frame: Frame) -> int:
     """Score, label and probabilities; returns the bits of the objects that are the prediction's own."""
     mapping, own = frame.spec.mapping, 0
     score, label = path(mapping.score), path(mapping.label)
@@ -218,11 +218,11 @@ def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> int:
             own |= above.once if mapping.is_prediction(label[:-1]) else 0
     if frame.spec.task != "regression":
         builder.put(path(mapping.probabilities), PROBABILITIES, 0, says=HAS_PREDICTION)
-        if flat and mapping.flat_probabilities is not None:
+        if mapping.flat_probabilities is not None:
             builder.put((mapping.flat_probabilities,), PROBABILITIES, 2, says=HAS_PREDICTION)
-    if flat and frame.score is not None and mapping.flat_score is not None:
+    if frame.score is not None and mapping.flat_score is not None:
         builder.put((mapping.flat_score,), NUMERIC, frame.flat_score, says=HAS_PREDICTION)
-    if flat and frame.label is not None and mapping.flat_label is not None:
+    if frame.label is not None and mapping.flat_label is not None:
         builder.put((mapping.flat_label,), CODE, frame.flat_label, says=HAS_PREDICTION)
     return own
 
