@@ -58,10 +58,10 @@ def _from_file(data: Path, name: str) -> "tuple[str, Roles, Rate, str]":
     from monitor.guess.serving import serving_form
 
     with bar(f"looking at {data.name}") as show:
-        form = serving_form(islice(events_of(data, show)[0], ROWS)) if events_of(data, show)[1] else None
+        form = serving_form(islice(events_of(data, show)[0], ROWS))
         read = form.events if form is not None else lambda events: events
         events, nested = events_of(data, show)
-        sample = sampled(read(events), nested=nested, what=str(data))
+        sample = sampled(read(events), nested=nested or form is not None, what=str(data))
         roles = _expected(_of_form(guessed(sample), form), str(data), sample.columns)
         again = read(events_of(data, show)[0]) if sample.n == ROWS else _rows(sample.columns, sample.n)
         rate = _rate(again, roles, str(data))

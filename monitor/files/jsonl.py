@@ -19,7 +19,8 @@ the default mapping whatever the configured one is:
 A first pass finds the keys and the types of their values; a key with values of several types is `MIXED`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from heapq import nlargest
 from pathlib import Path
 from typing import IO, Any, Final
@@ -54,6 +55,8 @@ _NULL: Final = type(None)
 
 Event = dict[str, dict[str, Any] | None]
 """The leaves of one event, by struct; "" holds those at the top. None: the event says nothing of the struct."""
+
+Lines = Callable[[Progress], Iterator[list[bytes]]]
 
 Key = tuple[str, ...]
 """A leaf of the table: `("model",)`, `("features", "distance")`."""
@@ -102,6 +105,8 @@ class JsonlTable:
         The model: its mapping and task say where things lie in an event. Its layout and dimensions do not matter.
     progress
         Of the first pass.
+    lines
+        Gives the file's lines; None: they are read from it.
 
     Attributes
     ----------
@@ -114,8 +119,11 @@ class JsonlTable:
         No such file, or a line that is no event.
     """
 
-    def __init__(self, path: Path, spec: ModelSpec, *, progress: Progress = unwatched) -> None:
+    def __init__(
+        self, path: Path, spec: ModelSpec, *, progress: Progress = unwatched, lines: Lines | None = None
+    ) -> None:
         self.path = path
+        self._lines = lines or partial(read_lines, path)
         self.n_rows = 0
         self.bad_time = ""
         columns = (Column(name=SCORE, kind=Kind.NUMERIC), Column(name=LABEL, kind=Kind.CATEGORICAL))
@@ -166,7 +174,7 @@ class JsonlTable:
 
     def _events(self, progress: Progress) -> Iterator[list[Event]]:
         n = 0
-        for lines in read_lines(self.path, progress):
+        for lines in self._lines(progress):
             events: list[Event] = []
             for line in lines:
                 n += 1

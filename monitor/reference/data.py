@@ -10,6 +10,7 @@ from monitor.events.arrow.places import class_columns
 from monitor.events.mapping import TARGET
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import ModelSpec
+from monitor.files.enveloped import enveloped_lines
 from monitor.files.jsonl import JsonlTable
 from monitor.files.read import FORMATS, format_of, open_table
 from monitor.files.several import expand
@@ -55,13 +56,14 @@ def open_data(
         by_class = class_columns(names, mapping, model.task)
         return numeric | {name for columns in by_class for name in columns.values()}
 
+    as_events = kind == "jsonl" or enveloped_lines(paths[0], kind, [spec]) is not None
     opened = open_table(path, spec, numeric=numbers, progress=partial(progress, "reading"))
     table = unpacked_table(opened, mapping, partial(progress, "names of features"))
-    if kind == "parquet" and len(paths) == 1 and table is opened:
+    if kind == "parquet" and not as_events and len(paths) == 1 and table is opened:
         return in_one_place(table, mapping, model.task, partial(progress, "names of classes")), mapping, ""
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file
-    if kind == "jsonl":  # each event's prediction has been found already
+    if as_events:  # each event's prediction has been found already
         why = opened.bad_time if isinstance(opened, JsonlTable) else ""
         return copy, FieldMapping(min_time_ms=mapping.min_time_ms, target=TARGET), why
     return in_one_place(copy, mapping, model.task, partial(progress, "names of classes")), mapping, ""

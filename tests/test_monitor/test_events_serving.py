@@ -2,10 +2,14 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -425,3 +429,50 @@ def test_a_log_of_a_serving_system_becomes_findings_with_the_preset_alone(
     findings = capsys.readouterr().out.partition("What drifted")[2]
     assert "f0" in findings
     assert "f1 " not in findings
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_an_inference_table_is_read_as_the_table_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(5)
+    rows = [
+        {
+            "databricks_request_id": str(i),
+            "request_time": datetime(2026, 3, 1 + i // 200, i % 24, tzinfo=UTC),
+            "status_code": 200,
+            "request": json.dumps({"dataframe_records": [{"x": rng.normal(), "c": "ab"[i % 2]}]}),
+            "response": json.dumps({"predictions": [round(rng.random(), 3)]}),
+        }
+        for i in range(2_000)
+    ]
+    table = pa.Table.from_pylist(rows)
+    name = f"log.{ending}"
+    if ending == "csv":
+        pacsv.write_csv(table, name)
+    else:
+        pq.write_table(table, name)
+    assert run(["init", "--data", name]) == 0
+    assert "preset: mlflow" in Path("driftline.yaml").read_text()
+    assert run(["reference", "build", "driftline.yaml", "--data", name]) == 0
+    capsys.readouterr()
+    assert run(["replay", "driftline.yaml", "--predictions", name, "--out", "out", "--close"]) == 0
+    assert "2,000 events, 0 rejected" in capsys.readouterr().out
+    columns = {row["column"] for row in pq.read_table("out/verdicts.parquet").to_pylist()}
+    assert {"x", "c", "@score"} <= columns
+
+
+def test_a_reference_may_be_built_from_a_plain_table_although_events_come_in_envelopes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(6)
+    lines = "".join(f"{rng.normal():.4f},{rng.normal():.4f},{rng.random():.4f}\n" for _ in range(2_000))
+    Path("train.csv").write_text("f0,f1,score\n" + lines)
+    Path("live.jsonl").write_text("".join(json.dumps(one) + "\n" for one in hours(2_000)))
+    Path("c.yaml").write_text("models: [{name: m, task: binary, reference: m.ref, mapping: {preset: sagemaker}}]")
+    assert run(["reference", "build", "c.yaml", "--data", "train.csv"]) == 0
+    capsys.readouterr()
+    assert run(["replay", "c.yaml", "--predictions", "live.jsonl", "--out", "out", "--close"]) == 0
+    assert "Nothing drifted" in capsys.readouterr().out
