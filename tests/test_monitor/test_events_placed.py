@@ -2,12 +2,16 @@
 
 import csv
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from support.brokers import Broker
 
 from detectors.layout import Layout
 from detectors.reference import numeric_column
@@ -23,6 +27,7 @@ from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
 from monitor.files.read import iter_decoded
 from monitor.kafka.decoding import KafkaDecoder
+from monitor.kafka.messages import received_of
 from monitor.sketching.received import Received
 
 NOW_MS = 1_800_000_000_000
@@ -209,3 +214,32 @@ def test_a_preset_of_two_messages_leaves_no_room_for_features_computed_again() -
     text = "models: [{name: m, reference: r, mapping: {preset: kserve}, feature_skew: {horizon: 1d}}]"
     with pytest.raises(ConfigError, match="leave feature_skew out"):
         parse(text, environ={})
+
+
+@pytest.mark.kafka
+def test_headers_topic_and_time_of_a_real_broker_are_those_of_its_messages(
+    kafka: Broker, topics: Callable[..., str]
+) -> None:
+    topic = topics("placed", 1)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "enable.idempotence": True})
+    producer.produce(topic, plain(), headers={"model-name": b"a", "site": b"south"})
+    producer.produce(topic, plain(), headers=[("model-name", b"x"), ("model-name", b"a"), ("site", None)])
+    seldon = {"type": b"io.seldon.serving.inference.request", "requestid": b"r", "model-name": b"served"}
+    body = json.dumps({"data": {"names": ["x"], "ndarray": [[4.0]]}}).encode()
+    producer.produce(topic, body, headers=seldon, timestamp=TIME_MS + 7)
+    assert producer.flush(30) == 0
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": topic, "log_level": 0})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    messages: list[Message] = []
+    while len(messages) < 3:
+        messages += consumer.consume(3, timeout=30)
+    consumer.close()
+    preset = Mapping(preset="seldon", model="header:model-name")
+    served = replace(spec("served"), mapping=preset.of_events, envelope=preset)
+    a = spec("a", model="header:model-name", segments={"site": "header:site"})
+    decoder = KafkaDecoder(MessageDecoder([a, served]), Topics(predictions=(topic,), features=()))
+    decoded = decoder(received_of(messages), NOW_MS)
+    assert not decoded.rejects
+    assert sites(decoded) == {"a": [1, 2], "served": [2]}
+    assert decoded.batches[1].timestamps_ms.tolist() == [TIME_MS + 7]
+    assert decoded.batches[1].numeric[0].tolist() == [4.0]
