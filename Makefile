@@ -12,7 +12,7 @@ ARGS ?=
 AT_ONCE := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: venv demo test test-long check bench verdicts detectors alerts records dashboards screenshots help
+.PHONY: venv demo test test-long check bench verdicts detectors alerts records dashboards dist screenshots help
 
 venv: $(STAMP)  ## make .venv with everything in it (once; again when what it holds changes)
 
@@ -51,6 +51,9 @@ records: $(STAMP)  ## after a change in sinks/records: the documentation, JSON S
 
 dashboards: $(STAMP)  ## after a change in monitor/dashboards: Grafana's JSON, dashboards/grafana/dashboards
 	$(BIN)/python -m monitor.dashboards dashboards/grafana/dashboards
+
+dist: $(STAMP)  ## build the wheel and the source archive of what is committed, and try them in an empty environment
+	.ci/release $(BIN)/python dist
 
 screenshots: $(STAMP)  ## run the demo's first two months, and take docs/screenshots of the page over them
 	$(BIN)/driftline demo --months 2 --keep .driftline/screenshots

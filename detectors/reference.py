@@ -52,6 +52,7 @@ class Reference:
     performance: of its labelled rows; None: it was built without labels.
     segment_performance: by segment name, its labelled rows in the cells of `performance`; only segments that have some.
     delay: how long its labels took; None where they have no times.
+    importance: of features, in any unit, from 0 on; empty where nobody has said. No part of the digest.
     n: rows of the whole.
     """
 
@@ -71,6 +72,7 @@ class Reference:
         performance: "PerformanceReference | None" = None,
         segment_performance: "Mapping[str, PerformanceSketch] | None" = None,
         delay: "DelayCurve | None" = None,
+        importance: Mapping[str, float] | None = None,
     ) -> None:
         if WHOLE not in sketches:
             raise ConfigurationError('a reference needs the sketch of the whole, under the name ""')
@@ -96,6 +98,9 @@ class Reference:
         self.performance = performance
         self.segment_performance: dict[str, PerformanceSketch] = dict(segment_performance or {})
         self.delay = delay
+        self.importance: dict[str, float] = dict(importance or {})
+        if not all(math.isfinite(one) and one >= 0.0 for one in self.importance.values()):
+            raise ConfigurationError("the importance of a feature is a finite number from 0 on")
 
     def with_studies(self, studies: Iterable[PaneStudy]) -> "Reference":
         """The same reference with what its panes show."""
@@ -103,7 +108,7 @@ class Reference:
             model=self.model, version=self.version, layout=self.layout, dimensions=self.dimensions,
             sketches=self.sketches, cell_means=self.cell_means, rare=self.rare, studies=studies, seasons=self.seasons,
             derived=self.derived, performance=self.performance, segment_performance=self.segment_performance,
-            delay=self.delay,
+            delay=self.delay, importance=self.importance,
         )  # fmt: skip
 
     def with_performance(
@@ -117,7 +122,16 @@ class Reference:
             model=self.model, version=self.version, layout=self.layout, dimensions=self.dimensions,
             sketches=self.sketches, cell_means=self.cell_means, rare=self.rare, studies=self.studies,
             seasons=self.seasons, derived=self.derived, performance=performance,
-            segment_performance=segment_performance, delay=delay,
+            segment_performance=segment_performance, delay=delay, importance=self.importance,
+        )  # fmt: skip
+
+    def with_importance(self, importance: Mapping[str, float]) -> "Reference":
+        """The same reference with what its features matter."""
+        return Reference(
+            model=self.model, version=self.version, layout=self.layout, dimensions=self.dimensions,
+            sketches=self.sketches, cell_means=self.cell_means, rare=self.rare, studies=self.studies,
+            seasons=self.seasons, derived=self.derived, performance=self.performance,
+            segment_performance=self.segment_performance, delay=self.delay, importance=importance,
         )  # fmt: skip
 
     def performance_of(self, segment: str, length_ms: int | None = None) -> "PerformanceReference | None":

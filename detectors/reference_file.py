@@ -2,7 +2,8 @@
 
 `DRIFTREF`, one byte of format version, the SHA-256 of what follows (32 bytes), then zstd-compressed MessagePack. The
 hash finds truncation and corruption before anything is parsed. Format 2 has no panes, seasons, rare rows and derived
-columns; format 3 has no labels, and is still written where there are none: the release before reads it.
+columns; format 3 has no labels, and is still written where there are none: the release before reads it, and passes over
+the importance of features, as it does over any key that it does not know.
 """
 
 import hashlib
@@ -37,11 +38,11 @@ _RATIO: Final = 1_000
 def digest_of(reference: Reference) -> str:
     """SHA-256 (64 hexadecimal digits) of the content: model, columns, dimensions and all that is counted.
 
-    The version label is left out: moving a label does not change what windows are compared with. Means and M2 of
-    the sketches are left out too, because they depend in the last bit on the order of the rows: the same rows in
-    another order are the same reference. So is `n_both`, which files of the format before do not have: `coverage`
-    alone looks at it, for its p-value. The extremes are in, and so are the cell means, which `numeric_column`
-    takes from the sorted values.
+    The version label and the importance of features are left out: they do not change what windows are compared with.
+    Means and M2 of the sketches are left out too, because they depend in the last bit on the order of the rows: the
+    same rows in another order are the same reference. So is `n_both`, which files of the format before do not have:
+    `coverage` alone looks at it, for its p-value. The extremes are in, and so are the cell means, which
+    `numeric_column` takes from the sorted values.
     """
     digest = hashlib.sha256()
 
@@ -100,6 +101,7 @@ def encode_reference(reference: Reference) -> bytes:
         ],
         derived=b"" if reference.derived is None else reference.derived.encode(),
         labelled=_labelled(reference),
+        importance={_raw(name): reference.importance[name] for name in sorted(reference.importance)},
     )
     body = zstandard.ZstdCompressor(level=9).compress(msgspec.msgpack.encode(record))
     return _MAGIC + bytes([_VERSION if record.labelled else _UNLABELLED]) + hashlib.sha256(body).digest() + body
@@ -141,6 +143,7 @@ def decode_reference(data: bytes) -> Reference:
             studies=record.studies,
             seasons=_seasons(record.seasons, layout),
             derived=Derived.decode(record.derived) if record.derived else None,
+            importance={_text(name): value for name, value in record.importance.items()},
         )
         if record.labelled:
             from detectors.performance.reference_wire import decode_labelled  # it is seldom needed, and not small
@@ -186,6 +189,7 @@ class _Record(msgspec.Struct, frozen=True, omit_defaults=True):
     seasons: list[tuple[str, int, bytes, bytes]] = []
     derived: bytes = b""
     labelled: bytes = b""
+    importance: dict[bytes, float] = {}
 
 
 def _labelled(reference: Reference) -> bytes:
@@ -214,7 +218,7 @@ def _column_record(column: Column) -> _ColumnRecord:
 
 def _column(record: _ColumnRecord) -> Column:
     edges = np.frombuffer(record.edges, dtype="<f8")
-    if np.any(~(np.diff(edges) > 0)) or np.any(np.isnan(edges)):
+    if np.any(~(edges[1:] > edges[:-1])) or np.any(np.isnan(edges)):
         raise MalformedReference(f"the edges of {record.name!r} do not increase")
     return Column(
         name=_text(record.name),

@@ -151,7 +151,7 @@ class DriftFound(DriftlineError):  # noqa: N818 - an outcome, not a fault
     """Something drifted, and whoever called wants to know by the exit code."""
 
     exit_code = 8
-    default_hint = "the table above says what drifted; without --fail-on the exit code is 0"
+    default_hint = "the findings say what drifted; without --fail-on the exit code is 0"
 
 
 def _one_line(text: str) -> str:

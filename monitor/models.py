@@ -1,12 +1,12 @@
 """From a configuration and its references to what the pure core must know of the models. No client is imported."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from detectors.reference import Reference
 from detectors.settings import Setting
 from monitor.config.schema import Config, Kafka, Model
-from monitor.decisions.decide import Policy
+from monitor.decisions.policy import Policy
 from monitor.decisions.stage import policy_of
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.watched import Watched
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from monitor.join.outgoing import PredictionBlocks
     from monitor.join.performance_messages import PerformanceMessages
     from monitor.join.step import JoinModel
+
+_T = TypeVar("_T")
 
 
 def model_specs(config: Config, references: References) -> list[ModelSpec]:
@@ -168,24 +170,36 @@ def watched(config: Config, references: References) -> list[Watched]:
 
 
 def policies(config: Config, references: References) -> list[Policy]:
-    """What decisions on each model go by, with the labels of the references that are there by now."""
-    return [policy_of(model, _Versions(references[model.name])) for model in config.models]
+    """What decisions on each model go by, with what the references that are there by now say."""
+    return [policy_with(model, references[model.name]) for model in config.models]
 
 
-class _Versions(Mapping[str, str]):
-    """Labels of a model's references by digest; of those that come later, too."""
+def policy_with(model: Model, references: Mapping[str, Reference]) -> Policy:
+    """What decisions on a model go by, with the labels and the importances of its references."""
+    return policy_of(model, _Versions(references), _Importances(references))
+
+
+class _OfReferences(Mapping[str, _T]):
+    """Something of a model's references by digest; of those that come later, too."""
 
     def __init__(self, references: Mapping[str, Reference]) -> None:
         self._references = references
-
-    def __getitem__(self, digest: str) -> str:
-        return self._references[digest].version
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._references)
 
     def __len__(self) -> int:
         return len(self._references)
+
+
+class _Versions(_OfReferences[str]):
+    def __getitem__(self, digest: str) -> str:
+        return self._references[digest].version
+
+
+class _Importances(_OfReferences[Mapping[str, float]]):
+    def __getitem__(self, digest: str) -> Mapping[str, float]:
+        return self._references[digest].importance
 
 
 def _concept_drift(model: Model) -> "tuple[SequentialDetector, ...]":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.process.health import Health
     from monitor.roles.deliver import Deliver
     from monitor.roles.ingest import Ingest
-    from monitor.sketching.ingest_step import IngestStep
+    from monitor.sketching.ingest_step import Grids, IngestStep
     from sinks.destination import Destination
 
 _T = TypeVar("_T")
@@ -40,27 +40,40 @@ def prepare_topics(config: Config, sources: dict[str, int] | None = None) -> Non
 
 def ingest_role(config: Config, worker: str, health: "Health") -> "Ingest":
     """The ingest role."""
+    from monitor.reference.watch import ReferenceWatch
     from monitor.roles.ingest import Ingest
 
-    return Ingest(config.kafka, ingest_step(config), worker=worker, health=health)
+    references = open_references(config)
+    watch = ReferenceWatch(config, references)
+
+    def renewed(now_s: float) -> "Grids | None":
+        changed = watch.changed(now_s)
+        return None if changed is None else ingest_grids(config, changed)
+
+    return Ingest(config.kafka, ingest_step(config, references), worker=worker, health=health, renewed=renewed)
 
 
-def ingest_step(config: Config) -> "IngestStep":
+def ingest_step(config: Config, references: References | None = None) -> "IngestStep":
     """What ingest makes of messages and time."""
-    from monitor.kafka.decoding import KafkaDecoder
-    from monitor.models import feature_blocks, label_decoder, message_decoder, prediction_blocks
     from monitor.sketching.ingest_step import IngestStep
 
-    references = open_references(config)
+    decode, current, blocks, features = ingest_grids(config, references or open_references(config))
+    return IngestStep(config.kafka, decode, current, {model.name: model for model in config.models}, blocks, features)
+
+
+def ingest_grids(config: Config, references: References) -> "Grids":
+    """What of ingest depends on the references."""
+    from monitor.kafka.decoding import KafkaDecoder
+    from monitor.models import feature_blocks, label_decoder, message_decoder, prediction_blocks
+    from monitor.sketching.ingest_step import Grids
+
     blocks = prediction_blocks(config, references)
     labels = label_decoder(config) if blocks else None
-    return IngestStep(
-        config.kafka,
-        KafkaDecoder(message_decoder(config, references), config.kafka.topics, labels),
-        {name: of_model.current for name, of_model in references.items()},
-        {model.name: model for model in config.models},
-        blocks,
-        feature_blocks(config, references),
+    return Grids(
+        decode=KafkaDecoder(message_decoder(config, references), config.kafka.topics, labels),
+        references={name: of_model.current for name, of_model in references.items()},
+        blocks=blocks,
+        features=feature_blocks(config, references),
     )
 
 
@@ -117,12 +130,15 @@ def deliver_role(
     health: "Health",
     *,
     first_rows: "Sequence[pa.RecordBatch]" = (),
+    renewed: "Callable[[float], Sequence[pa.RecordBatch]] | None" = None,
 ) -> "Deliver":
     """The deliver role of one destination."""
     from monitor.roles.deliver import Deliver
 
     settings = config.destinations[name]
-    return Deliver(config.kafka, destination, settings, name=name, health=health, worker=worker, first=first_rows)
+    return Deliver(
+        config.kafka, destination, settings, name=name, health=health, worker=worker, first=first_rows, renewed=renewed
+    )
 
 
 def first_rows(references: References) -> "list[pa.RecordBatch]":
@@ -130,6 +146,19 @@ def first_rows(references: References) -> "list[pa.RecordBatch]":
     from monitor.reference.batch import reference_batch
 
     return [reference_batch(of_model.current for of_model in references.values())]
+
+
+def renewed_rows(config: Config, references: References) -> "Callable[[float], Sequence[pa.RecordBatch]]":
+    """By the monotonic clock in seconds, what destinations are given when references have been replaced."""
+    from monitor.reference.watch import ReferenceWatch
+
+    watch = ReferenceWatch(config, references)
+
+    def renewed(now_s: float) -> "Sequence[pa.RecordBatch]":
+        changed = watch.changed(now_s)
+        return () if changed is None else first_rows(changed)
+
+    return renewed
 
 
 def migrate(config: Config) -> dict[str, list[str]]:

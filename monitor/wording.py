@@ -27,3 +27,10 @@ def figure(quantity: str, value: float | None) -> str:
     if quantity.startswith("share"):
         return f"{100 * value:.3g} %"
     return f"{value:,.0f}" if 1_000 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
+def sure(q_value: float) -> str:
+    """How sure a finding is: ``q 0.003``, ``q < 1e-9``; nothing where there is no such number."""
+    if q_value != q_value:  # NaN
+        return ""
+    return "q < 1e-9" if q_value < 1e-9 else f"q {q_value:.1g}"

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from monitor.alert_table.awake import awake_round
-from monitor.alert_table.report import Results, page
+from monitor.alert_table.relation import relation_round
+from monitor.alert_table.report import Results, page, with_relation
 from monitor.alert_table.rounds import quiet_round
 from monitor.alert_table.streams import WORLDS
 from monitor.verdicts.kept import Kept
@@ -19,7 +20,10 @@ _SOURCES: Final = (
     "detectors/*.py",
     "detectors/methods/*.py",
     *(f"monitor/alert_table/{name}.py" for name in ("awake", "rounds", "rules", "streams")),
-    *(f"monitor/decisions/{name}.py" for name in ("calibration", "decide", "finding", "gather", "screening", "track")),
+    *(
+        f"monitor/decisions/{name}.py"
+        for name in ("calibration", "decide", "finding", "gather", "screening", "silences", "succession", "track")
+    ),
     *(f"monitor/verdicts/{name}.py" for name in ("peers", "references", "worlds")),
 )
 """What results depend on; a round that was run before of the same source is not run again."""
@@ -35,11 +39,26 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--weeks", type=int, default=8, help="of judged windows a reference; default %(default)s")
     parser.add_argument("--calibration-weeks", type=int, default=4, help="to calibrate on; default %(default)s")
     parser.add_argument("--tries", type=int, default=40, help="of each change; default %(default)s")
+    parser.add_argument(
+        "--relation-tries", type=int, default=40, help="of each changed relation, 20 a reference; default %(default)s"
+    )
+    parser.add_argument(
+        "--only-relation", action="store_true", help="run these alone, and leave the rest of the page as it is"
+    )
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=Path("docs/alerts-simulation.md"))
     parser.add_argument("--again", action="store_true", help=f"take nothing from {_FOLDER}, where rounds are kept")
     options = parser.parse_args(arguments)
     keep = Kept(None if options.again else _FOLDER, _SOURCES)
+    _say("changed relations")
+    relation = rounds(
+        relation_round,
+        [((options.seed, 11, number), 20) for number in range(max(options.relation_tries // 20, 1))],
+        kept=Kept(None if options.again else _FOLDER),  # it depends on the whole path
+    )
+    if options.only_relation:
+        options.out.write_text(with_relation(options.out.read_text(), relation))
+        return
     n_references = max(options.streams // len(WORLDS) // options.a_reference, 1)
     _say("changes")
     awake = rounds(
@@ -58,6 +77,7 @@ def main(arguments: Sequence[str]) -> None:
         calibration_weeks=options.calibration_weeks,
         quiet={world: [one for task, one in zip(tasks, quiet, strict=True) if task[0] == world] for world in WORLDS},
         awake=awake,
+        relation=relation,
     )
     options.out.write_text(page(found))
 

@@ -16,8 +16,8 @@ from monitor.decisions.calibration import (
     with_factor,
     without_counts,
 )
-from monitor.decisions.decide import Policy
 from monitor.decisions.moved import ClosedWindow
+from monitor.decisions.policy import Policy
 from monitor.verdicts.worlds import Rows
 
 HOURS: Final = 30 * 24

@@ -32,6 +32,26 @@ def show_account(console: Console, account: Account, unread: Sequence[str], reje
         console.print(f"left out, for the reference does not have {_them(unread)}: {listed(list(unread))}")
 
 
+def account_object(account: Account, unread: Sequence[str]) -> dict[str, object]:
+    """The same for machines. Times are milliseconds since 1970 UTC."""
+    return {
+        "rejects": {
+            reason: {"n": n, "example": account.examples[reason].detail} for reason, n in account.rejects.most_common()
+        },
+        "columns_without_a_value": [
+            {"model": model, "column": column, "invalid": n} for model, column, n in account.empty_columns()
+        ],
+        "columns_left_out": list(unread),
+        "events": {
+            "read": account.n_events,
+            "counted": account.n_counted,
+            "rejected": account.rejects.total(),
+            "first_ms": account.first_ms,
+            "last_ms": account.last_ms,
+        },
+    }
+
+
 def time_range(first_ms: int, last_ms: int) -> str:
     """In UTC, to the second."""
     first, last = (datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") for ms in (first_ms, last_ms))

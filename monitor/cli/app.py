@@ -99,6 +99,11 @@ def reference_build(
         Path | None,
         typer.Option(help="Parquet, CSV or JSONL with what was true of them, joined by prediction_id."),
     ] = None,
+    importance: Annotated[
+        Path | None,
+        typer.Option(help="JSON or CSV: how much each feature matters; default: alerts.importance."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Build a model's reference profile from a file, and say what was inferred.
 
@@ -108,7 +113,7 @@ def reference_build(
     """
     from monitor.cli.reference import build
 
-    build(config, data, version, model, labels)
+    build(config, data, version, model, labels, importance, as_json=as_json)
 
 
 @app.command()
@@ -118,6 +123,7 @@ def check(
         Path | None,
         typer.Option(help="Also read these predictions, and say what became of them."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Validate a configuration and its reference files; errors name the path in the file.
 
@@ -125,7 +131,7 @@ def check(
     """
     from monitor.cli.offline import check_config
 
-    check_config(config, data)
+    check_config(config, data, as_json=as_json)
 
 
 @app.command()
@@ -159,6 +165,12 @@ def replay(
     features: Annotated[
         Path | None, typer.Option(help="Parquet, CSV or JSONL with features logged apart, in any order.")
     ] = None,
+    controls: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON lines as on drift.controls: silences, outcomes and the like, taken in when they were said."
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a report to look at, and to send.")
     ] = None,
@@ -185,6 +197,7 @@ def replay(
         close=close,
         labels=labels,
         features=features,
+        controls=controls,
         html=html,
         fail_on=fail_on,
         force=force,

@@ -14,7 +14,7 @@ from monitor.cli.stored import from_destination, from_folder, instant_of
 from monitor.config.load import load, load_policy
 from monitor.config.schema import Config, Model
 from monitor.decisions.backtest import Backtest, backtest, timeline
-from monitor.decisions.decide import Policy
+from monitor.decisions.policy import Policy
 from monitor.decisions.stage import policy_of
 from monitor.decisions.words import safe
 from monitor.wording import counted, instant

@@ -24,14 +24,13 @@ from monitor.decisions.calibration import (
 )
 from monitor.decisions.gather import closed_windows
 from monitor.decisions.moved import ClosedWindow
-from monitor.decisions.stage import policy_of
 from monitor.decisions.tiling import tiling
 from monitor.errors import InputError, NothingScored
 from monitor.wording import counted, instant
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config, Model
-    from monitor.decisions.decide import Policy
+    from monitor.decisions.policy import Policy
     from monitor.events.batch import Batch
     from monitor.events.models import ModelSpec
     from monitor.reference.opened import References
@@ -77,6 +76,7 @@ def calibrate(config_path: Path, data: Path, *, model_name: str, seed: int, mont
     NothingScored: no window of the data could be scored.
     InputError: too few windows to draw from.
     """
+    from monitor.models import policy_with
     from monitor.reference.opened import open_references
 
     config = load(config_path)
@@ -85,7 +85,7 @@ def calibrate(config_path: Path, data: Path, *, model_name: str, seed: int, mont
     references = open_references(config)
     with bar(f"replaying {data.name}") as show:
         windows, held = _replayed(config, references, data, show)
-    policy = policy_of(model)
+    policy = policy_with(model, references[model.name])
     version, own = _of_one_version(windows)
     if not own:
         raise NothingScored(f"no window of {data} could be scored", hint="driftline check --data FILE says why")
@@ -179,7 +179,7 @@ class _Windows:
         from monitor.replay.replay import Replay
 
         (model,) = config.models
-        self._policy = policy_of(model)
+        self._policy = models.policy_with(model, references[model.name])
         self._replay = Replay(
             models.watched(config, references), {name: found.current for name, found in references.items()}
         )
@@ -226,7 +226,8 @@ def _shifts(
     from monitor.replay.shifts import known_shifts
 
     (spec,) = models.model_specs(config, references)
-    shifts = known_shifts(references[spec.name].current, policy.alerts.importance)
+    reference = references[spec.name].current
+    shifts = known_shifts(reference, policy.settings_on(reference.digest).importance)
     policy = with_factor(policy, best.factor)
     found = {}
     with bar("injecting known shifts") as show:

@@ -30,6 +30,7 @@ from monitor.errors import InputError, Unavailable
 from monitor.kafka import topics
 from monitor.kafka.clients import built, classify, producer_settings, reach_broker
 from monitor.kafka.read_all import read_all
+from monitor.reference.folder import load_reference
 from monitor.sketching.control_events import OutcomeEvent, outcome_control
 from monitor.wording import counted, instant
 from sinks.settings import FormError
@@ -138,6 +139,23 @@ def report_retraining(config_path: Path, key: str, *, status: str, version: str,
     _say(config, outcome_control(outcome, _now_ms()))
     named = f", version {safe(version)}" if version else ""
     results().print(f"The retraining {safe(key)} of {safe(model)} has {_verb(status)}{named}.")
+    if status == "succeeded" and version:
+        results().print(_reference_of(config, config_path, model, version))
+
+
+def _reference_of(config: Config, config_path: Path, model_name: str, version: str) -> str:
+    """Whether the new version has its reference, and how it gets one."""
+    model = next(one for one in config.models if one.name == model_name)
+    try:
+        current = load_reference(model.reference).version
+    except InputError:
+        current = ""
+    if current == version:
+        return f"Its reference is in place: {model.reference}; events are compared with it."
+    return (
+        f"Next: driftline reference build {config_path} --data FILE --version {safe(version)}, from what it was "
+        "trained on; running roles go on with it."
+    )
 
 
 def list_retraining(config_path: Path, *, model: str) -> None:

@@ -16,11 +16,11 @@ from monitor.cli.progress import results
 from monitor.cli.reference import chosen_model
 from monitor.cli.stored import from_destination, from_folder, instant_of, quoted
 from monitor.config.load import load
-from monitor.decisions.decide import Policy
 from monitor.decisions.diagnosis import Diagnosis, Stored, diagnose
 from monitor.decisions.gather import closed_windows, of_record
 from monitor.decisions.moved import ClosedWindow
 from monitor.decisions.performance_found import MeasuredMetric, Part
+from monitor.decisions.policy import Policy
 from monitor.decisions.stage import policy_of
 from monitor.decisions.words import safe
 from monitor.errors import InputError

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from monitor.replay.replay import LabelJoin, ReplayReport
 
 
-def check_config(config_path: Path, data: Path | None = None) -> None:
+def check_config(config_path: Path, data: Path | None = None, *, as_json: bool = False) -> None:
     """Validate the configuration and everything it names; with data, also what becomes of their rows.
+
+    As text, or as one JSON object: models, and what became of the rows.
 
     Raises
     ------
@@ -37,7 +41,10 @@ def check_config(config_path: Path, data: Path | None = None) -> None:
     config = load(config_path)
     references = open_references(config)
     console = results()
+    if as_json:
+        console.quiet = True
     _check_kafka(config.kafka, console)
+    models: list[object] = []
     for model in config.models:
         reference = references[model.name].current
         layout = reference.layout
@@ -46,19 +53,33 @@ def check_config(config_path: Path, data: Path | None = None) -> None:
             f"{reference.n:,} reference rows, {counted(len(reference.sketches), 'segment')}, "
             f"panes of {format_duration(model.pane_ms)}, reference {reference.digest[:12]}"
         )
-        for sentence in limits(model, reference):
+        sentences = limits(model, reference)
+        for sentence in sentences:
             console.print(f"  {sentence}")
-    if data is not None:
-        _check_data(console, config, references, data)
+        models.append(
+            {
+                "model": model.name,
+                "digest": reference.digest,
+                "rows": reference.n,
+                "numeric": len(layout.numeric),
+                "categorical": len(layout.categorical),
+                "segments": len(reference.sketches),
+                "pane_ms": model.pane_ms,
+                "limits": sentences,
+            }
+        )
+    account = None if data is None else _check_data(console, config, references, data)
     console.print(f"{config_path}: ok")
+    if as_json:
+        results().print(msgspec.json.encode({"ok": True, "models": models, "data": account}).decode())
 
 
-def _check_data(console: "Console", config: "Config", references: "References", data: Path) -> None:
-    """Read data as a replay would, and say what would become of them."""
+def _check_data(console: "Console", config: "Config", references: "References", data: Path) -> object:
+    """Read data as a replay would, and say what would become of them; returns the same for machines."""
     import time
 
     from monitor import models
-    from monitor.cli.account import show_account
+    from monitor.cli.account import account_object, show_account
     from monitor.files.read import iter_decoded
     from monitor.replay.account import Account
 
@@ -77,6 +98,7 @@ def _check_data(console: "Console", config: "Config", references: "References", 
             f"no row of {data} is in a segment of {listed(absent)}",
             hint="the data lack the field, or spell its values otherwise; see `segments` and the reference",
         )
+    return account_object(account, tuple(unread))
 
 
 def _check_kafka(kafka: "Kafka", console: "Console") -> None:
@@ -99,12 +121,15 @@ def replay_file(
     close: bool,
     labels: Path | None = None,
     features: Path | None = None,
+    controls: Path | None = None,
     html: Path | None = None,
     fail_on: str = "",
     force: bool = False,
     as_json: bool = False,
 ) -> None:
     """Replay files and say what came of them, as text or one JSON object; `html`: where a report of it is written to.
+
+    `controls` are what people and pipelines said meanwhile.
 
     Raises
     ------
@@ -130,15 +155,17 @@ def replay_file(
     from monitor.reference.opened import open_references
     from monitor.replay.account import Account
     from monitor.replay.account import watched as counted_in
+    from monitor.replay.controls import read_control_lines
     from monitor.replay.order import OutOfOrder, by_time, in_order
     from monitor.replay.replay import Replay, run_replay
 
     if fail_on not in ("", "drift"):
-        raise InputError(f"--fail-on {fail_on}: there is only drift to fail on")
+        raise InputError(f"--fail-on {fail_on}: there is only drift to fail on", hint="--fail-on drift")
     config = load(config_path)
     if not force and out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out} is not empty", hint="name another folder with --out, or write over it with --force")
     references = open_references(config)
+    said = [] if controls is None else read_control_lines(controls, [model.name for model in config.models])
     now_ms = int(time.time() * 1000)
     specs, limits = models.model_specs(config, references), models.limits(config.kafka)
 
@@ -161,7 +188,7 @@ def replay_file(
             lateness_ms = {model.name: model.lateness_ms for model in config.models}
             ordered = in_order(parts, lateness_ms) if folder is None else by_time(parts, folder)
             stage = DecisionStage(models.policies(config, references))
-            report = run_replay(ordered, replay, out, close=close, labels=of_labels, decisions=stage)
+            report = run_replay(ordered, replay, out, close=close, labels=of_labels, decisions=stage, controls=said)
             return report, replay, account, unread
 
     try:

@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from monitor.cli.account import account_object
 from monitor.cli.decided import show_decisions
 from monitor.config.schema import Config
 from monitor.join.outcomes import OF_FEATURES
 from monitor.replay.account import Account
 from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
 from monitor.replay.replay import ALERTS, RETRAINING, ReplayReport
-from monitor.wording import counted, figure, instant
+from monitor.wording import counted, figure, instant, sure
 from sinks.records import RECORDS
 
 MOST_LINES: Final = 20
@@ -50,26 +51,21 @@ def as_object(
 
     `findings` are those of the table, all of them; `alerts` and `retraining` the CloudEvents of `docs/schemas`.
     """
-    rejects = {
-        reason: {"n": n, "example": account.examples[reason].detail} for reason, n in account.rejects.most_common()
-    }
     labels: dict[str, dict[str, int]] = {}
     for (model, outcome), n in joined.items():
         labels.setdefault(model, {})[outcome] = n
     said = {
+        **account_object(account, unread),
         "events": {
             "read": report.n_events,
-            "counted": account.n_counted - report.n_late_dropped,
+            "counted": report.n_counted,
             "rejected": report.n_rejected,
             "late": report.n_late_dropped,
+            "in_open_windows": report.n_open,
+            "recomputed": report.n_recomputed,
             "first_ms": account.first_ms,
             "last_ms": account.last_ms,
         },
-        "rejects": rejects,
-        "columns_without_a_value": [
-            {"model": model, "column": column, "invalid": n} for model, column, n in account.empty_columns()
-        ],
-        "columns_left_out": list(unread),
         "windows": report.windows,
         "verdicts": report.n_verdicts,
         "drifted": report.n_drifted,
@@ -98,10 +94,10 @@ def show_replayed(
     closed: bool,
 ) -> None:
     """Print the end of a replay into `out`; `closed`: windows that are not over were scored too."""
-    _show_drifted(console, found, out)
+    show_drifted(console, found, out)
     show_decisions(console, report.alerts, report.requests)
     console.print(
-        f"{counted(report.n_events, 'event')}, {report.n_rejected:,} rejected, {report.n_late_dropped:,} too late; "
+        f"{counted(report.n_events, 'event')}: {_accounted(report)}; "
         f"{counted(report.windows, 'window')} scored, {report.n_drifted:,} of {counted(report.n_verdicts, 'verdict')} "
         f"drifted{_not_scored(out / _WINDOWS)}."
     )
@@ -114,6 +110,18 @@ def show_replayed(
         f"{ALERTS}, {RETRAINING}"
     )
     console.print(_next(report, found, config_path))
+
+
+def _accounted(report: ReplayReport) -> str:
+    """What became of the events, so that the figures add up."""
+    parts = [
+        f"{report.n_counted:,} counted",
+        f"{report.n_rejected:,} rejected",
+        f"{report.n_late_dropped:,} too late",
+        *([f"{report.n_open:,} in windows that are not over"] if report.n_open else []),
+        *([f"{report.n_recomputed:,} with features computed again"] if report.n_recomputed else []),
+    ]
+    return ", ".join(parts)
 
 
 def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejected: int) -> None:
@@ -131,19 +139,21 @@ def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejec
         console.print(f"{counted(n_rejected, 'label')} rejected")
 
 
-def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -> None:
+def show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -> None:
+    """Print what drifted, a line a column; nothing where nothing did."""
     if not found:
         return
-    console.print("What drifted, largest effect first:")
-    several = {name: len({getattr(one, name) for one in found}) > 1 for name in ("model", "version", "compare")}
+    console.print("What drifted, largest effect first (q: the share of false ones among verdicts as sure as that):")
+    told = [name for name in ("model", "version", "compare") if len({getattr(one, name) for one in found}) > 1]
     rows = [
         (
-            *(getattr(one, name) or "no version" for name, shown in several.items() if shown),
+            *((_beside(one) if name == "compare" else getattr(one, name)) or "no version" for name in told),
             one.column,
             _where(one),
             _when(one),
             _what(one),
-            f"{one.method} {one.effect:.3g}, threshold {one.threshold:.3g}",
+            f"{one.method} {one.effect:.3g}" + (f", threshold {one.threshold:.3g}" if one.threshold else ""),
+            sure(one.q_value),
         )
         for one in found[:MOST_LINES]
     ]
@@ -154,10 +164,27 @@ def _show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -
         console.print(f"  and {len(found) - MOST_LINES:,} more: {out / _VERDICTS}")
 
 
+def _beside(one: DriftedColumn) -> str:
+    """What the windows were compared with, in words."""
+    first, _, rest = one.compare.partition(" ")
+    return {
+        "pinned": "beside the reference",
+        "trailing": f"beside the {rest} before",
+        "season": f"beside the same {rest.replace('_', ' ')}",
+        "version": f"beside version {rest}",
+        "recomputed": "computed again",
+        "sequential": "in the order of labels",
+    }.get(first, one.compare)
+
+
 def _where(one: DriftedColumn) -> str:
     place = one.segment or "all rows"
     if not one.n_other_segments:
         return place
+    if one.most_in:
+        return f"{place}, most in {one.most_in}" + (
+            f" of {counted(one.n_other_segments, 'segment')}" if one.n_other_segments > 1 else ""
+        )
     return f"{place} and {counted(one.n_other_segments, 'segment')}"
 
 

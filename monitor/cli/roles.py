@@ -87,10 +87,11 @@ def deliver(config_path: Path, name: str, worker: str, port_offset: int, *, verb
     with _role("deliver", config_path, port_offset, verbose=verbose) as (config, health):
         name = name or only_destination(config)
         destination = wiring.open_destination(config, name)
-        references = wiring.first_rows(open_references(config))
+        references = open_references(config)
+        first, renewed = wiring.first_rows(references), wiring.renewed_rows(config, references)
         wait_for_broker(config.kafka, health)
         wiring.prepare_topics(config)
-        role = wiring.deliver_role(config, name, destination, worker, health, first_rows=references)
+        role = wiring.deliver_role(config, name, destination, worker, health, first_rows=first, renewed=renewed)
         freeze_start_up()
         with stopping(role.stop), _watching(config, health, role.lag):
             role.run()

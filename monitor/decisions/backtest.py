@@ -12,8 +12,9 @@ import msgspec
 import pyarrow as pa
 
 from monitor.decisions.alert import Alert
-from monitor.decisions.decide import Decisions, Inputs, Policy, decide
+from monitor.decisions.decide import Decisions, Inputs, decide
 from monitor.decisions.gather import closed_windows, performance_windows
+from monitor.decisions.policy import Policy
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.words import safe
 

@@ -27,8 +27,9 @@ import msgspec
 import numpy as np
 
 from monitor.decisions.alert import Alert
-from monitor.decisions.decide import Decisions, Inputs, Policy, decide
+from monitor.decisions.decide import Decisions, Inputs, decide
 from monitor.decisions.moved import ClosedWindow
+from monitor.decisions.policy import Policy
 from monitor.decisions.screening import may_raise
 
 DAY_MS: Final = 86_400_000

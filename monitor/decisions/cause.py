@@ -18,10 +18,12 @@ GONE: Final = 0.99
 _RATES: Final = frozenset(
     {"more missing", "fewer missing", "more invalid", "fewer invalid", "new category", "above range", "below range"}
 )
-_SHARP: Final = frozenset({"more missing", "more invalid", "fewer features", "fewer predictions"})
+SKEWED: Final = "skewed"
+"""The direction of a feature whose served values are not those that are computed again."""
+_SHARP: Final = frozenset({"more missing", "more invalid", "fewer features", "fewer predictions", SKEWED})
 _BETTER: Final = frozenset({"fewer missing", "fewer invalid", "better", "sooner"})
 _COVERAGE: Final = frozenset({"fewer features", "fewer predictions"})
-_RATE_METHODS: Final = frozenset({"missing", "invalid", "unseen", "out_of_range", "coverage"})
+_RATE_METHODS: Final = frozenset({"missing", "invalid", "unseen", "out_of_range", "coverage", "pairs"})
 _SPECIAL: Final[dict[str, Cause]] = {
     "@loss": "performance",
     "@relation": "concept_drift",
@@ -39,7 +41,7 @@ def cause_of(*, column: str, segment: str, method: str, direction: str, after: f
         return _SPECIAL[column]
     if direction in ("more missing", "more invalid") and after >= GONE and not segment:
         return "schema"
-    if direction in _RATES or direction in _COVERAGE or (direction == "none" and method in _RATE_METHODS):
+    if direction in (*_RATES, *_COVERAGE, SKEWED) or (direction == "none" and method in _RATE_METHODS):
         return "data_quality"
     if is_prediction(column):
         return "prediction_drift"

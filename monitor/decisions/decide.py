@@ -5,55 +5,30 @@ are taken in the order of their ends, whatever the order they are given in; thos
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
-from monitor.config.decisions import AlertSettings, Cause, RetrainingSettings, SilenceSettings
+from monitor.config.decisions import Cause
 from monitor.decisions import machine as machines
 from monitor.decisions import retraining as retrainings
-from monitor.decisions.alert import Alert, MovedColumn
-from monitor.decisions.controls import Control, Controls, Silence
+from monitor.decisions.alert import Alert
+from monitor.decisions.controls import Control, Controls
 from monitor.decisions.finding import QUIET_PANES, Finding, cause_now, findings, grouped, silence_finding
 from monitor.decisions.machine import Machine, Moment
-from monitor.decisions.moved import ClosedWindow, PerformanceWindow, RejectCount
+from monitor.decisions.moved import ClosedWindow, PerformanceWindow
+from monitor.decisions.policy import Policy
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.retraining import Retraining
-from monitor.decisions.tiling import Tiling
+from monitor.decisions.silences import AnySilence, is_silenced, silenced_cells
+from monitor.decisions.succession import current, newest_reference, references_by_version, succeeded_by
 from monitor.decisions.track import FEWEST_PANES, Track, absorb, close
+from monitor.decisions.unread import Unread, beside, new_features, rejects_finding, starts_in, take
+from monitor.decisions.unread import close as close_unread
 from monitor.decisions.usual import MOST_RECENT, Usual, count, silent
+from monitor.sketching.messages import UnreadCounts
 
-FEWEST_REJECTS: Final = 20
-"""Rejected events of a window from which on their share says anything."""
 MOST_TRACKS: Final = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What decisions on one model go by.
-
-    Attributes
-    ----------
-    model: its name.
-    alerts, retraining: as configured.
-    tiling: the windows that count.
-    compare: the comparison that counts.
-    alpha: the largest q-value that is significant.
-    retention_ms: how long late events may revise a window.
-    label_horizon_ms: how long labels may; 0: there are none.
-    reference_versions: labels of references by digest.
-    """
-
-    model: str
-    tiling: Tiling
-    alerts: AlertSettings = field(default_factory=AlertSettings)
-    retraining: RetrainingSettings = field(default_factory=RetrainingSettings)
-    compare: str = "pinned"
-    alpha: float = 0.05
-    retention_ms: int = 14 * 86_400_000
-    label_horizon_ms: int = 0
-    reference_versions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +36,7 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    ahead: controls of a replay that had not been said yet.
     last_start_ms, last_end_ms: the last window that was taken in its turn; None before the first.
     first_seen_ms: by version, the start of its first window.
     """
@@ -70,19 +46,26 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine = Machine()
     retraining: Retraining = Retraining()
     controls: Controls = Controls()
-    rejects: tuple[RejectCount, ...] = ()
+    unread: Unread = Unread()
+    ahead: tuple[Control, ...] = ()
     last_start_ms: int | None = None
     last_end_ms: int | None = None
     first_seen_ms: dict[str, int] = {}
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What has come since the last time."""
+    """What has come since the last time.
+
+    Attributes
+    ----------
+    ahead: controls that count once event time has come to when they were said, as they did in the stream: in a replay.
+    """
 
     windows: Sequence[ClosedWindow] = ()
     performance: Sequence[PerformanceWindow] = ()
-    rejects: Sequence[RejectCount] = ()
+    unread: Sequence[UnreadCounts] = ()
     controls: Sequence[Control] = ()
+    ahead: Sequence[Control] = ()
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +92,7 @@ def decide(policy: Policy, state: Decisions, inputs: Inputs, now_ms: int) -> Dec
     for end_ms in sorted({one.end_ms for one in due}):
         own = [one for one in due if one.end_ms == end_ms]
         empty |= turn.pass_empty(min(one.start_ms for one in own))
+        turn.hear_ahead(end_ms)
         turn.absorb(own)
         turn.conclude(max(one.start_ms for one in own), end_ms, revised=False)
     empty |= turn.pass_empty(now_ms)
@@ -130,7 +114,7 @@ class _Turn:
         self._tracks = {(one.version, one.reference, one.family): one for one in state.tracks}
         self._state = state
         self._usual, self._machine, self._retraining = state.usual, state.machine, state.retraining
-        self._controls, self._rejects = state.controls, state.rejects
+        self._controls, self._unread, self._ahead = state.controls, state.unread, state.ahead
         self._first_seen_ms = dict(state.first_seen_ms)
         self._last = (state.last_start_ms, state.last_end_ms)
         self._alerts: list[Alert] = []
@@ -143,11 +127,27 @@ class _Turn:
 
     def hear(self, inputs: Inputs) -> None:
         """What is not a window."""
-        self.heard = bool(inputs.controls or inputs.performance or inputs.rejects)
-        self._controls = self._controls.take(one for one in inputs.controls if one.model in ("", self._policy.model))
+        self.heard = bool(inputs.controls or inputs.performance or starts_in(inputs.unread, self.last_end_ms))
+        self._controls = self._controls.take(self._own(inputs.controls))
+        self._ahead += self._own(inputs.ahead)
         self._retraining = retrainings.take_labels(self._retraining, inputs.performance)
-        known = {(one.end_ms, one.start_ms): one for one in (*self._rejects, *inputs.rejects)}
-        self._rejects = tuple(known[key] for key in sorted(known)[-FEWEST_PANES:])
+        self._unread = take(self._unread, inputs.unread, self._policy.tiling)
+
+    def hear_ahead(self, end_ms: int) -> None:
+        """What a replay knows was said before a window was over: event time was then no further than that and the
+        lateness. It is taken in at the end of the window before, as a message of its own would be."""
+        until_ms = end_ms + self._policy.lateness_ms
+        said = [one for one in self._ahead if one.at_ms < until_ms]
+        if not said:
+            return
+        self._ahead = tuple(one for one in self._ahead if one.at_ms >= until_ms)
+        self._controls = self._controls.take(said)
+        last_start_ms, last_end_ms = self._last
+        if last_start_ms is not None and last_end_ms is not None:
+            self.conclude(last_start_ms, last_end_ms, revised=False)
+
+    def _own(self, controls: Sequence[Control]) -> tuple[Control, ...]:
+        return tuple(one for one in controls if one.model in ("", self._policy.model))
 
     def absorb(self, windows: Sequence[ClosedWindow]) -> None:
         """Count the evidence of windows."""
@@ -166,8 +166,7 @@ class _Turn:
             self._tracks[key] = absorb(
                 track,
                 window,
-                retention_ms=self._policy.retention_ms
-                + (self._policy.label_horizon_ms if window.family == "labels" else 0),
+                retention_ms=self._policy.retention_ms + self._policy.lag_ms(window.family),
                 hold_ms=hold_ms,
                 fewest=max(FEWEST_PANES, settings.raise_when.n),
             )
@@ -195,6 +194,7 @@ class _Turn:
                 break
             self._usual = count(self._usual, (), self._policy.tiling, following.end_ms)
             if following.end_ms > self.last_end_ms:
+                self.hear_ahead(following.end_ms)
                 self.conclude(following.start_ms, following.end_ms, revised=False)
                 passed = True
         return passed
@@ -203,20 +203,24 @@ class _Turn:
         """Decide at the end of a window."""
         policy = self._policy
         pane_ms = policy.tiling.pane_ms
-        tracks = [self._tracks[key] for key in sorted(self._tracks)]
-        silenced = self._silenced(tracks, end_ms)
-        found = findings(tracks, policy.alerts, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
+        every = [self._tracks[key] for key in sorted(self._tracks)]
+        tracks = current(every, self._retraining.successor)
+        silenced = silenced_cells(self._silences, tracks, end_ms)
+        settings = policy.settings_on(newest_reference(tracks))
+        found = findings(tracks, settings, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
         found |= self._others(end_ms)
         followed = {column.column for one in self._machine.opened for column in one.alert.columns if column.follows}
         found = grouped(found, self._machine.open_causes(), pane_ms, followed)
+        self._unread = close_unread(self._unread, end_ms, policy.tiling)
+        found |= self._of_unread(found, end_ms)
         moment = Moment(
             model=policy.model, compare=policy.compare, start_ms=start_ms, end_ms=end_ms, pane_ms=pane_ms,
-            revised=revised,
+            revised=revised, succeeded=succeeded_by(every, tracks),
         )  # fmt: skip
         self._machine, told = machines.step(self._machine, found, policy.alerts, moment, self._controls.acknowledged_by)
         self._alerts += told
-        self._close({one.cause for one in told if one.state == "resolved"}, tracks, end_ms)
-        live = {track.version: track.reference for track in tracks}
+        self._close_cells({one.cause for one in told if one.state == "resolved"}, every, end_ms)
+        live = references_by_version(tracks)
         self._retraining, requests = retrainings.step(
             self._retraining,
             [one.alert for one in self._machine.opened],
@@ -246,7 +250,8 @@ class _Turn:
                 machine=self._machine,
                 retraining=self._retraining,
                 controls=controls,
-                rejects=self._rejects,
+                unread=self._unread,
+                ahead=self._ahead,
                 last_start_ms=self._last[0],
                 last_end_ms=end_ms,
                 first_seen_ms={name: self._first_seen_ms[name] for name in sorted({key[0] for key in self._tracks})},
@@ -265,38 +270,35 @@ class _Turn:
         if silence is not None:
             raises = silence.raises and not self._is_silenced("silence", "", "@events", end_ms)
             found["silence"] = msgspec.structs.replace(silence, raises=raises)
-        rejects = _rejects_finding(self._rejects, settings)
-        if rejects is not None:
-            raises = rejects.raises and not self._is_silenced("rejects", "", "@rejects", end_ms)
-            found["rejects"] = msgspec.structs.replace(rejects, raises=raises)
         return found
 
-    def _is_silenced(self, cause: Cause, segment: str, column: str, at_ms: int) -> bool:
-        silences: list[SilenceSettings | Silence] = [*self._policy.alerts.silences, *self._controls.silences()]
-        return any(
-            one.from_ms <= at_ms < one.until_ms
-            and one.cause in (None, cause)
-            and one.segment in (None, segment)
-            and one.column in (None, column)
-            for one in silences
+    def _of_unread(self, found: Mapping[Cause, Finding], end_ms: int) -> dict[Cause, Finding]:
+        """What comes of events and features that are in no sketch: nothing follows from these."""
+        settings, also = self._policy.alerts, dict[Cause, Finding]()
+        rejects = rejects_finding(self._unread, self._usual, settings, end_ms)
+        if rejects is not None:
+            raises = rejects.raises and not self._is_silenced("rejects", "", "@rejects", end_ms)
+            also["rejects"] = msgspec.structs.replace(rejects, raises=raises)
+        schema = beside(
+            found.get("schema"),
+            new_features(
+                self._unread,
+                settings,
+                end_ms,
+                self._policy.tiling,
+                lambda column: self._is_silenced("schema", "", column, end_ms),
+            ),
         )
+        return also if schema is None else {**also, "schema": schema}
 
-    def _silenced(self, tracks: Sequence[Track], end_ms: int) -> set[tuple[str, str, str]]:
-        if not self._policy.alerts.silences and not self._controls.silences():
-            return set()
-        causes: tuple[Cause, ...] = (
-            "schema", "data_quality", "data_drift", "prediction_drift", "subgroup", "performance", "concept_drift",
-            "label_delay",
-        )  # fmt: skip
-        return {
-            (cause, *cell.place)
-            for track in tracks
-            for cell in track.cells
-            for cause in causes
-            if self._is_silenced(cause, *cell.place, end_ms)
-        }
+    def _is_silenced(self, cause: Cause, segment: str, column: str, at_ms: int) -> bool:
+        return is_silenced(self._silences, cause, segment, column, at_ms)
 
-    def _close(self, causes: set[Cause], tracks: Sequence[Track], end_ms: int) -> None:
+    @property
+    def _silences(self) -> list[AnySilence]:
+        return [*self._policy.alerts.silences, *self._controls.silences()]
+
+    def _close_cells(self, causes: set[Cause], tracks: Sequence[Track], end_ms: int) -> None:
         if not causes:
             return
         for track in tracks:
@@ -314,49 +316,10 @@ class _Turn:
     def _forget(self, end_ms: int) -> None:
         """Versions that nothing comes of any more leave; the last ones stay."""
         keep_ms = max(self._policy.retention_ms, (QUIET_PANES + 1) * self._policy.tiling.pane_ms)
-        lag_ms = self._policy.label_horizon_ms
         live = {
             key: one
             for key, one in self._tracks.items()
-            if one.last_ms > end_ms - keep_ms - (lag_ms if one.family == "labels" else 0)
+            if one.last_ms > end_ms - keep_ms - self._policy.lag_ms(one.family)
         }
         newest = sorted(live, key=lambda key: (live[key].last_ms, key))[-MOST_TRACKS:]
         self._tracks = {key: live[key] for key in sorted(newest)}
-
-
-def _rejects_finding(rejects: Sequence[RejectCount], settings: AlertSettings) -> Finding | None:
-    """What the shares of rejected events come to."""
-
-    def much(one: RejectCount) -> bool:
-        return (
-            one.n_rejected >= FEWEST_REJECTS
-            and settings.most_rejects < 1.0
-            and one.n_rejected > settings.most_rejects * max(one.n_events, 1)
-        )
-
-    bad = [one for one in rejects if much(one)]
-    if not bad or all(not much(one) for one in rejects[-2:]):
-        return None
-    last = bad[-1]
-    share = min(last.n_rejected / max(last.n_events, 1), 1.0)
-    column = MovedColumn(
-        column="@rejects",
-        segment="",
-        direction="more rejected",
-        quantity="share rejected",
-        before=None,
-        after=share,
-        effect=share,
-        threshold=max(settings.most_rejects, 1e-9),
-        method="rejects",
-        since_ms=bad[0].start_ms,
-    )
-    return Finding(
-        cause="rejects",
-        columns=(column,),
-        onset_ms=bad[0].start_ms,
-        raises=much(rejects[-1]),
-        at_once=True,
-        severity="critical" if share >= 0.5 else "warning",
-        n_windows=len(bad),
-    )

@@ -13,7 +13,7 @@ import msgspec
 
 from monitor.config.decisions import Cause
 from monitor.decisions.alert import Alert
-from monitor.decisions.decide import Decisions, Inputs, Policy, decide
+from monitor.decisions.decide import Decisions, Inputs, decide
 from monitor.decisions.moved import ClosedWindow
 from monitor.decisions.performance_found import (
     MeasuredMetric,
@@ -23,6 +23,7 @@ from monitor.decisions.performance_found import (
     performance_found,
     relation_found,
 )
+from monitor.decisions.policy import Policy
 from monitor.decisions.season import seasonal_columns
 from monitor.decisions.words import safe, to_do
 from monitor.wording import counted, instant

@@ -25,8 +25,9 @@ QUIET_PANES_SHARP: Final = 2
 _AT_ONCE_P: Final = 1e-6
 # From which effect on a single window leaves no doubt, in the methods' own units; near the most that they can be.
 _AT_ONCE: Final = {
-    "missing": 0.5, "invalid": 0.5, "unseen": 0.9, "out_of_range": 0.9, "coverage": 0.5, "ks": 0.75, "js": 0.75,
-    "hellinger": 0.75, "tvd": 0.75, "linf": 0.75, "location": 1.3, "mean": 3.0, "wasserstein": 3.0, "psi": 5.0,
+    "missing": 0.5, "invalid": 0.5, "pairs": 0.5, "unseen": 0.9, "out_of_range": 0.9, "coverage": 0.5, "ks": 0.75,
+    "js": 0.75, "hellinger": 0.75, "tvd": 0.75, "linf": 0.75, "location": 1.3, "mean": 3.0,
+    "wasserstein": 3.0, "psi": 5.0,
 }  # fmt: skip
 _UPSTREAM_SLACK: Final = 3
 """Panes by which what follows may seem to begin before its cause."""

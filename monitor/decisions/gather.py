@@ -1,7 +1,8 @@
 """From the evaluator's record batches to the closed windows of one model. Pure.
 
 Of the windows those of the tiling count, of the comparisons the first that is configured: another one over the same
-rows would count the same evidence twice.
+rows would count the same evidence twice. Features that are computed again are compared with what was served, whatever
+else is.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from monitor.decisions.cause import cause_of, rests_on_labels
 from monitor.decisions.moved import ClosedWindow, Family, MovedCell, PerformanceWindow, number
 from monitor.decisions.tiling import Tiling
+from monitor.evaluation.feature_skew_rows import RECOMPUTED
 from sinks.records import record_of
 
 MOST_MOVED: Final = 500
@@ -50,6 +52,8 @@ def closed_windows(
     moved: dict[Key, list[MovedCell]] = defaultdict(list)
     for batch in verdicts:
         _take_verdicts(_of_model(batch, model, compare), tiling, alpha, hysteresis, counts, moved)
+        skew = _of_model(batch, model, RECOMPUTED)
+        _take_verdicts(skew, tiling, alpha, hysteresis, counts, moved, family="skew")
     n_events: dict[Key, int] = {}
     for batch in windows:
         for row in _of_whole(_of_model(batch, model)).select([*_KEY, "events"]).to_pylist():
@@ -124,6 +128,7 @@ def _take_verdicts(
     hysteresis: float,
     counts: dict[Key, list[int]],
     moved: dict[Key, list[MovedCell]],
+    family: Family | None = None,
 ) -> None:
     starts, ends = (np.asarray(batch[name]) for name in _KEY[2:])
     pairs, of_row = np.unique(np.stack([starts, ends], axis=1).reshape(-1, 2), axis=0, return_inverse=True)
@@ -134,12 +139,12 @@ def _take_verdicts(
     whole = _is(batch["segment"], "")
     cells = pa.Table.from_batches([batch.select([*_KEY, "column"])]).append_column("whole", whole)
     for row in cells.group_by([*_KEY, "column", "whole"]).aggregate([([], "count_all")]).to_pylist():
-        counts[_key_of(row)][0 if row["whole"] else 1] += row["count_all"]
+        counts[_key_of(row, family)][0 if row["whole"] else 1] += row["count_all"]
     effect, threshold = (np.asarray(batch[name]) for name in ("effect", "threshold"))
     strong = (effect >= hysteresis * threshold) & (effect > 0.0)
     for row in _rows(batch.filter(pa.array(strong))):
         holds = bool(row["q_value"] <= alpha)
-        moved[_key_of(row)].append(
+        moved[_key_of(row, family)].append(
             MovedCell(
                 cause=cause_of(
                     column=row["column"],
@@ -182,6 +187,7 @@ def _strongest(cells: Sequence[MovedCell]) -> tuple[MovedCell, ...]:
     return tuple(sorted(kept, key=lambda cell: cell.place))
 
 
-def _key_of(row: dict[str, Any]) -> Key:
-    family: Family = "labels" if rests_on_labels(row.get("column", "")) else "inputs"
+def _key_of(row: dict[str, Any], family: Family | None = None) -> Key:
+    if family is None:
+        family = "labels" if rests_on_labels(row.get("column", "")) else "inputs"
     return row["version"], row["reference"], row["window_start_ms"], row["window_end_ms"], family

@@ -65,6 +65,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     start_ms, end_ms: the last window.
     pane_ms: its usual length.
     revised: whether late events changed windows before it.
+    succeeded: by version and reference that another has taken over from, the version that has.
     """
 
     model: str
@@ -73,6 +74,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     end_ms: int
     pane_ms: int
     revised: bool = False
+    succeeded: Mapping[tuple[str, str], str] = {}
 
 
 def step(
@@ -157,7 +159,7 @@ def _resolve(current: OpenAlert, moment: Moment) -> Alert:
     )
     return msgspec.structs.replace(
         alert,
-        summary=summary(alert, late=moment.revised),
+        summary=summary(alert, late=moment.revised, successor=moment.succeeded.get((alert.version, alert.reference))),
         recommendation=recommendation(alert),
     )
 

@@ -56,8 +56,9 @@ class MovedCell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.segment, self.column
 
 
-Family = Literal["inputs", "labels"]
-"""Whose verdicts come together: those of the events, and those that rest on labels, which come later."""
+Family = Literal["inputs", "labels", "skew"]
+"""Whose verdicts come together: those of the events, those that rest on labels, which come later, and those on features
+that were computed again, which come when these do."""
 
 
 class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +104,7 @@ class PerformanceWindow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RejectCount(msgspec.Struct, frozen=True, kw_only=True):
-    """Events of a model that were rejected in a time, and all that came."""
+    """Events of a model that were rejected in a window, and all that came, these among them."""
 
     start_ms: int
     end_ms: int

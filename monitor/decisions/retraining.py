@@ -23,6 +23,7 @@ from monitor.decisions.request import (
     RetrainingRequest,
     TrainingWindow,
 )
+from monitor.decisions.unread import NEW
 from monitor.decisions.words import TITLES, safe, title
 from monitor.wording import counted, instant
 
@@ -42,6 +43,7 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     done: what asked and was answered.
     held: what was said to be held back, and for which reasons.
     labels: the last windows with labels, in order.
+    successor: the version that the last retraining made, as its outcome says; "": none is known.
     """
 
     open: RetrainingRequest | None = None
@@ -50,6 +52,7 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     done: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     labels: tuple[PerformanceWindow, ...] = ()
+    successor: str = ""
 
 
 class _Asking(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +149,10 @@ def _closed(
         done = (*done, *(alert.dedupe_key for alert in closed.evidence.alerts))
         if not closed.evidence.alerts:
             done = (*done, _stale_key(closed.version))
-    return msgspec.structs.replace(state, open=None, done=done[-MOST_HELD:]), [closed]
+    made = closed.new_version if closed.status == "succeeded" else ""
+    return msgspec.structs.replace(state, open=None, done=done[-MOST_HELD:], successor=made or state.successor), [
+        closed
+    ]
 
 
 def _asking(
@@ -210,7 +216,7 @@ def _held(
         n_labels = sum(one.n_labelled for one in since)
         if n_labels < settings.min_labels:
             held.append(Held(code="few_labels", text=f"{n_labels:,} of {counted(settings.min_labels, 'label')} since"))
-    broken = [one for one in opened if one.cause == "schema" or (one.severity == "critical" and _is_broken(one))]
+    broken = [one for one in opened if _has_lost(one) or (one.severity == "critical" and _is_broken(one))]
     if broken:
         held.append(Held(code="broken_data", text=f"{title(broken[0])}: mend that first"))
     rollout = controls.rollout_at(at_ms)
@@ -226,6 +232,11 @@ def _held(
     if sum(at_ms - one < settings.budget.per_ms for one in state.asked_ms) >= settings.budget.n:
         held.append(Held(code="budget", text=f"the budget of {settings.budget} is spent"))
     return tuple(held)
+
+
+def _has_lost(alert: Alert) -> bool:
+    """Whether a feature is gone or of another type; one that is new breaks nothing."""
+    return alert.cause == "schema" and any(one.direction != NEW for one in alert.columns)
 
 
 def _is_broken(alert: Alert) -> bool:

@@ -14,15 +14,16 @@ import pyarrow as pa
 from monitor.config.schema import Config, Model
 from monitor.decisions.alert import Alert
 from monitor.decisions.controls import Control
-from monitor.decisions.decide import Inputs, Policy, decide
+from monitor.decisions.decide import Inputs, decide
 from monitor.decisions.gather import closed_windows, models_in, performance_windows
-from monitor.decisions.moved import RejectCount
+from monitor.decisions.policy import Policy
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.rows import alerts_batch, requests_batch
 from monitor.decisions.store import StoredDecisions, decisions_key, load, store
 from monitor.decisions.tiling import tiling
 from monitor.evaluation.compare import Compare
 from monitor.evaluation.state import KeyValue
+from monitor.sketching.messages import UnreadCounts
 
 
 class StageStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,8 @@ class DecisionStage:
         offset: int,
         now_ms: Mapping[str, int] | None = None,
         controls: Sequence[Control] = (),
-        rejects: Mapping[str, Sequence[RejectCount]] | None = None,
+        ahead: Sequence[Control] = (),
+        unread: Sequence[UnreadCounts] = (),
         further: bool = False,
     ) -> StageStep:
         """Decide on what the message at `offset` led to.
@@ -81,17 +83,18 @@ class DecisionStage:
         now_ms: by model, its watermark: windows that end by then and have no rows had no events. Left out, time goes
             as far as the windows in the batches.
         controls: what was read of `drift.controls` since the last message.
-        rejects: by model, rejected events of late.
+        ahead: controls that count once event time has come to when they were said: of a replay, with the first message.
+        unread: what of the message's events is in no sketch.
         further: more of what the message led to, as when models go on whose references have come; no repeat of it.
         """
         step = StageStep(writes=[], alerts=[], requests=[])
-        for name in sorted(self._policies.keys() & self._concerned(batches, now_ms, controls, rejects)):
+        for name in sorted(self._policies.keys() & self._concerned(batches, now_ms, (*controls, *ahead), unread)):
             before = self._stored(name, state)
             after = before
             if before.absorbed < offset or further:
                 after = self._advance(
-                    before, self._policies[name], batches, offset, (now_ms or {}).get(name), controls,
-                    (rejects or {}).get(name, ()),
+                    before, self._policies[name], batches, offset, (now_ms or {}).get(name), controls, ahead,
+                    [one for one in unread if one.model == name],
                 )  # fmt: skip
                 step.n_open[name] = len(after.decisions.machine.opened)
                 if after.decisions == before.decisions:
@@ -115,10 +118,10 @@ class DecisionStage:
         batches: Sequence[pa.RecordBatch],
         now_ms: Mapping[str, int] | None,
         controls: Sequence[Control],
-        rejects: Mapping[str, Sequence[RejectCount]] | None,
+        unread: Sequence[UnreadCounts],
     ) -> set[str]:
         everyone = any(one.model == "" for one in controls)
-        named = {one.model for one in controls} | models_in(batches) | set(now_ms or ()) | set(rejects or ())
+        named = {one.model for one in (*controls, *unread)} | models_in(batches) | set(now_ms or ())
         return set(self._policies) if everyone else named
 
     def _advance(
@@ -129,7 +132,8 @@ class DecisionStage:
         offset: int,
         now_ms: int | None,
         controls: Sequence[Control],
-        rejects: Sequence[RejectCount],
+        ahead: Sequence[Control],
+        unread: Sequence[UnreadCounts],
     ) -> StoredDecisions:
         windows = closed_windows(
             batches,
@@ -140,7 +144,7 @@ class DecisionStage:
             hysteresis=policy.alerts.hysteresis,
         )
         performance = performance_windows(batches, model=policy.model, tiling=policy.tiling)
-        inputs = Inputs(windows=windows, performance=performance, rejects=rejects, controls=controls)
+        inputs = Inputs(windows=windows, performance=performance, unread=unread, controls=controls, ahead=ahead)
         ends = [one.end_ms for one in windows]
         decided = decide(policy, stored.decisions, inputs, max([now_ms or 0, *ends]))
         return StoredDecisions(
@@ -148,8 +152,17 @@ class DecisionStage:
         )
 
 
-def policy_of(model: Model, reference_versions: Mapping[str, str] | None = None) -> Policy:
-    """What decisions on a model go by, as configured; `reference_versions` are labels of references by digest."""
+def policy_of(
+    model: Model,
+    reference_versions: Mapping[str, str] | None = None,
+    importances: Mapping[str, Mapping[str, float]] | None = None,
+) -> Policy:
+    """What decisions on a model go by, as configured.
+
+    Parameters
+    ----------
+    reference_versions, importances: by digest, labels of references, and what they say of their features.
+    """
     first = model.compare[0]
     compare = Compare(
         trailing_ms=first.trailing_ms or 0,
@@ -165,8 +178,11 @@ def policy_of(model: Model, reference_versions: Mapping[str, str] | None = None)
         compare=compare.name,
         alpha=model.alpha,
         retention_ms=model.retention_ms,
+        lateness_ms=model.lateness_ms,
         label_horizon_ms=model.label_horizon_ms or 0,
+        skew_horizon_ms=0 if model.feature_skew is None else model.feature_skew.horizon_ms,
         reference_versions=reference_versions or {},
+        importances=importances or {},
     )
 
 

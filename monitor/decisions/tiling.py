@@ -29,6 +29,11 @@ class Tiling:
             return False
         return self.each == 1 or round((start_ms - _offset_ms(self.shape)) / _step_ms(self.shape)) % self.each == 0
 
+    def containing(self, at_ms: int) -> Window | None:
+        """The one with this moment; None where it lies in none."""
+        windows = self.shape.containing(at_ms)
+        return next((one for one in windows if self.holds(one.start_ms, one.end_ms)), None)
+
     def after(self, end_ms: int) -> Window | None:
         """The window that begins where another ends; None where they leave gaps."""
         if self.each != 1:

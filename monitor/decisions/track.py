@@ -14,7 +14,7 @@ from detectors.edetector import EDetector, Evidence
 from monitor.decisions.moved import ClosedWindow, Family, MovedCell
 
 DETECTOR: Final = EDetector()
-MOST_PANES: Final[Mapping[Family, int]] = {"inputs": 96, "labels": 1_000}
+MOST_PANES: Final[Mapping[Family, int]] = {"inputs": 96, "labels": 1_000, "skew": 96}
 """Windows that can still be revised: of what rests on labels, which has few columns, as long as labels come. What comes
 for an earlier one is shown in its rows and moves no evidence."""
 FEWEST_PANES: Final = 8
@@ -104,8 +104,8 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     hold_ms: int = 0
 
     def now_ms(self, end_ms: int) -> int:
-        """Up to when its verdicts have come, at the end of a window: those that rest on labels lag."""
-        return self.last_ms if self.family == "labels" else end_ms
+        """Up to when its verdicts have come, at the end of a window: those that wait for labels or features lag."""
+        return end_ms if self.family == "inputs" else self.last_ms
 
     @property
     def last_ms(self) -> int:

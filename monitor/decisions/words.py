@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.decisions import Cause
-from monitor.decisions.cause import INPUTS, is_prediction, is_sharp, rests_on_labels
+from monitor.decisions.cause import INPUTS, SKEWED, is_prediction, is_sharp, rests_on_labels
 from monitor.wording import counted, figure, instant
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ _QUALITY: Final = {
     "new category": "categories came that the reference lacks",
     "above range": "values lie above the reference's range",
     "below range": "values lie below the reference's range",
+    SKEWED: "served values are not those that are computed again",
     "fewer features": "predictions come without their features",
     "fewer predictions": "features come without their predictions",
 }
@@ -88,6 +89,8 @@ _QUALITY: Final = {
 
 def title(alert: "Alert") -> str:
     """What an alert is about, in a few words."""
+    if alert.cause == "schema" and lead(alert).direction == "new feature":
+        return "events have a feature that the reference does not know"
     if alert.cause == "data_quality":
         return _QUALITY.get(lead(alert).direction, TITLES["data_quality"])
     return TITLES[alert.cause]
@@ -111,11 +114,20 @@ def safe(name: str, most: int = MOST_LETTERS) -> str:
     return plain or "(no name)"
 
 
-def summary(alert: "Alert", *, late: bool = False) -> str:
-    """The sentence of an alert in any state; `late`: it is resolved because late events changed its windows."""
+def summary(alert: "Alert", *, late: bool = False, successor: str | None = None) -> str:
+    """The sentence of an alert in any state.
+
+    Parameters
+    ----------
+    late: it is resolved because late events changed its windows.
+    successor: it is resolved because this version has taken over; the alert's own, on another reference.
+    """
     who = safe(alert.model) + (f" (version {safe(alert.version, 30)})" if alert.version else "")
     if alert.state == "resolved":
         why = "late events took it back" if late else f"quiet at {instant(alert.at_ms)}"
+        if successor is not None:
+            new = "another reference" if successor == alert.version else f"version {safe(successor, 30)}"
+            why = f"{new} has taken over"
         return f"{who}: {_THINGS[alert.cause]} is over, {why}; it was: {_what(lead(alert))}."
     parts = [_what(lead(alert)), *_others(alert)]
     head = f"{who}: {title(alert)}: {'; '.join(parts)}, since {instant(alert.onset_ms)}."
@@ -127,6 +139,16 @@ def recommendation(alert: "Alert") -> str:
     if alert.state == "resolved":
         return "Nothing more to do."
     first = lead(alert)
+    if alert.cause == "schema" and first.direction == "new feature":
+        return (
+            f"Nothing is scored of {safe(first.column)}. If the model reads it, build the reference from data that has "
+            "it; else leave it: it is told once."
+        )
+    if first.direction == SKEWED:
+        return (
+            f"Compare how {safe(first.column)} is made for serving and for training, and mend the one that is wrong; "
+            "do not retrain on these data."
+        )
     if alert.cause == "data_quality" and is_sharp(first.direction):
         return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
     return to_do(alert.cause, column=safe(first.column), segment=_where(first), since_ms=alert.onset_ms)
@@ -200,8 +222,15 @@ def _probably(alert: "Alert") -> str:
     columns = {one.column for one in alert.columns if not one.segment and not one.follows}
     predictions = any(is_prediction(one.column) for one in alert.columns if one.follows)
     said = ""
-    if alert.cause in INPUTS and len(columns) > 1 and _together(alert):
+    new = [one.direction == "new feature" for one in alert.columns]
+    if any(new) and not all(new):
+        said = "Perhaps a feature was renamed"
+    elif lead(alert).direction == SKEWED:
+        said = "Probably one of two pipelines, for serving and for training, has changed"
+    elif alert.cause in INPUTS and len(columns) > 1 and _together(alert):
         said = f"Probably one source upstream, which its {len(columns)} columns share"
+    elif alert.cause == "schema" and lead(alert).direction == "new feature":
+        said = "Probably a producer of another release"
     elif alert.cause in ("schema", "data_quality"):
         said = (
             "Probably one column upstream" if is_sharp(lead(alert).direction) else "Perhaps the season, or a new unit"

@@ -116,6 +116,13 @@ class DeliverStep:
         self._flushed = False  # all that was read was written: what follows is the commit
         self._newer: str = ""
 
+    def renew(self, first: Sequence[pa.RecordBatch]) -> None:
+        """Write these before any other rows, as at the start: references that have taken the place of others."""
+        self._first = tuple(batch for batch in first if record_of(batch).name in self._takes)
+        if self._first:
+            self._hand = (*self._first, *self._hand)
+            self._connected = False
+
     @property
     def has_room(self) -> bool:
         """Whether more should be read."""

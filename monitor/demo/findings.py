@@ -4,13 +4,16 @@ import contextlib
 from datetime import UTC, datetime
 
 import msgspec
+from clickhouse_connect.driver.client import Client
 
 from monitor.cli.decided import ToldAlert, ToldRequest
 from monitor.demo.decided import read_alerts, read_requests
-from monitor.demo.performance import read_performance_lines
+from monitor.demo.lessons import DriftedWindow, Lesson, Lessons, lessons, spells
+from monitor.demo.performance import Performance, read_performance
 from sinks.clickhouse.client import connect
 
-_TOP = 2
+OF_PERFORMANCE = ("@loss", "@relation")
+_WEEKS = "window_end - window_start > 86400 AND compare = 'pinned'"
 
 
 class MonthFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,37 +22,25 @@ class MonthFinding(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     n: flights.
-    windows: how many there are.
-    top: the columns that drifted in most of them: name, direction, and in how many.
-    columns_drifted: how many columns drifted in at least half of them.
-    score_drifted: in how many the score did.
+    columns_drifted: how many features drifted in at least half of them.
     score_psi: PSI of the score over the whole month, from SQL alone (`drift_between`).
     """
 
     month: int
     n: int
-    windows: int
-    top: list[tuple[str, str, int]]
     columns_drifted: int
-    score_drifted: int
     score_psi: float
-
-
-class SegmentFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """The largest drift of the score in one segment: from what to what in which week."""
-
-    segment: str
-    week_end: str
-    direction: str
-    quantity: str
-    before: float
-    after: float
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """The demo's results. What lies at or after `over_ms` is in panes that were not over when the stream ended.
 
-    `n_unscored` are windows of segments in which columns were not scored, `n_columns_unscored` those columns.
+    Attributes
+    ----------
+    learned: what became of the features and the score, by 7-day windows beside January.
+    failures: when the log loss of all flights was worse, and the relation of score and truth another, by column of
+        `OF_PERFORMANCE`.
+    n_reference: flights of January.
     """
 
     n_events: int
@@ -59,59 +50,27 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     n_windows: int
     n_verdicts: int
     n_drifted: int
-    n_scores: int
-    n_unscored: int
     n_columns_unscored: int
+    n_reference: int
     months: list[MonthFinding]
-    segments: list[SegmentFinding]
-    performance: list[str] = []
-    """Lines about how good the model was; see `monitor.replay.performance`."""
-    alerts: list[ToldAlert] = []
-    requests: list[ToldRequest] = []
+    learned: Lessons
+    failures: dict[str, list[Lesson]]
+    performance: Performance
+    alerts: list[ToldAlert]
+    requests: list[ToldRequest]
 
 
 def read_findings(dsn: str, n_months: int) -> Findings:
     """Query the database that the demo's deliver role has just filled."""
     with contextlib.closing(connect(dsn)) as client:
 
-        def one(query: str, **parameters: object) -> int:
-            return int(client.query(query, parameters).result_rows[0][0] or 0)
+        def one(query: str) -> int:
+            return int(client.query(query).result_rows[0][0] or 0)
 
-        months = []
-        for month in range(2, 2 + n_months):
-            first, after = _month(month), _month(month + 1)
-            between = {"from_time": first, "to_time": after}
-            rows = client.query(
-                "SELECT column, psi, n + nulls FROM drift_between(model = 'flight-delay', segment = '', "
-                "from_time = {from_time:String}, to_time = {to_time:String})",
-                between,
-            ).result_rows
-            drifted = client.query(
-                "SELECT column, argMaxIf(direction, effect / threshold, drifted), countIf(drifted) AS n, count() "
-                "FROM drift_verdicts_latest WHERE segment = '' AND window_end - window_start > 86400 "
-                "AND window_end >= {from_time:DateTime64(3, 'UTC')} AND window_end < {to_time:DateTime64(3, 'UTC')} "
-                "GROUP BY column ORDER BY n DESC, maxIf(effect / threshold, drifted) DESC, column",
-                between,
-            ).result_rows
-            windows = max((int(of) for *_, of in drifted), default=0)
-            found = [(str(column), str(direction), int(n)) for column, direction, n, _ in drifted]
-            months.append(
-                MonthFinding(
-                    month=month,
-                    n=max((int(n) for _column, _psi, n in rows), default=0),
-                    windows=windows,
-                    top=[one for one in found if one[2] and not one[0].startswith("@")][:_TOP],
-                    columns_drifted=sum(2 * n >= windows > 0 for *_, n in found),
-                    score_drifted=next((n for column, _, n in found if column == "@score"), 0),
-                    score_psi=next((float(psi) for column, psi, _n in rows if column == "@score"), 0.0),
-                )
-            )
         whole = "SELECT sum(n + nulls + invalid) FROM column_profiles_latest WHERE segment = '' AND column = '@score'"
-        segments = client.query(
-            "SELECT segment, toString(toDate(argMax(window_end, effect))), argMax(direction, effect), "
-            "argMax(quantity, effect), argMax(before, effect), argMax(after, effect) FROM drift_verdicts_latest "
-            "WHERE drifted AND segment != '' AND column = '@score' AND window_end - window_start > 86400 "
-            "GROUP BY segment ORDER BY max(effect / threshold) DESC, segment LIMIT 3"
+        ends_ms = client.query(
+            "SELECT DISTINCT toUnixTimestamp64Milli(window_end) FROM drift_verdicts_latest "  # noqa: S608 - our own
+            f"WHERE segment = '' AND {_WEEKS}"
         ).result_rows
         return Findings(
             n_events=one(whole),
@@ -121,18 +80,53 @@ def read_findings(dsn: str, n_months: int) -> Findings:
             n_windows=one("SELECT uniqExact(window_start, window_end) FROM windows_latest"),
             n_verdicts=one("SELECT count() FROM drift_verdicts_latest"),
             n_drifted=one("SELECT countIf(drifted) FROM drift_verdicts_latest"),
-            n_scores=one("SELECT count() FROM drift_scores_latest"),
-            n_unscored=one("SELECT countIf(columns_not_scored > 0) FROM windows_latest"),
             n_columns_unscored=one("SELECT sum(columns_not_scored) FROM windows_latest"),
-            months=months,
-            segments=[
-                SegmentFinding(segment=s, week_end=end, direction=d, quantity=q, before=b, after=a)
-                for s, end, d, q, b, a in segments
-            ],
-            performance=read_performance_lines(client),
+            n_reference=one("SELECT max(n_reference) FROM drift_verdicts_latest WHERE segment = ''"),
+            months=[_read_month(client, month) for month in range(2, 2 + n_months)],
+            learned=lessons(
+                _read_drifted(client, "(NOT startsWith(column, '@') OR column IN ('@score', '@label'))"),
+                [end_ms for (end_ms,) in ends_ms],
+            ),
+            failures={
+                column: spells(_read_drifted(client, f"segment = '' AND column = '{column}'"))
+                for column in OF_PERFORMANCE
+            },
+            performance=read_performance(client),
             alerts=read_alerts(client),
             requests=read_requests(client),
         )
+
+
+def _read_drifted(client: Client, condition: str) -> list[DriftedWindow]:
+    """The 7-day windows in which columns drifted."""
+    names = ("segment", "column", "direction", "quantity", "before", "after", "q_value")
+    rows = client.query(
+        f"SELECT {', '.join(names)}, toUnixTimestamp64Milli(window_start), toUnixTimestamp64Milli(window_end), "  # noqa: S608
+        f"effect / threshold FROM drift_verdicts_latest WHERE drifted AND {_WEEKS} AND {condition}"
+    ).result_rows
+    return [DriftedWindow(**dict(zip((*names, "start_ms", "end_ms", "strength"), row, strict=True))) for row in rows]
+
+
+def _read_month(client: Client, month: int) -> MonthFinding:
+    between = {"from_time": _month(month), "to_time": _month(month + 1)}
+    rows = client.query(
+        "SELECT column, psi, n + nulls FROM drift_between(model = 'flight-delay', segment = '', "
+        "from_time = {from_time:String}, to_time = {to_time:String})",
+        between,
+    ).result_rows
+    drifted = client.query(
+        "SELECT countIf(2 * n >= windows) FROM (SELECT countIf(drifted) AS n, count() AS windows "  # noqa: S608 - our own
+        f"FROM drift_verdicts_latest WHERE segment = '' AND NOT startsWith(column, '@') AND {_WEEKS} "
+        "AND window_end > {from_time:DateTime64(3, 'UTC')} AND window_end <= {to_time:DateTime64(3, 'UTC')} "
+        "GROUP BY column)",
+        between,
+    ).result_rows
+    return MonthFinding(
+        month=month,
+        n=max((int(n) for _column, _psi, n in rows), default=0),
+        columns_drifted=int(drifted[0][0]),
+        score_psi=next((float(psi) for column, psi, _n in rows if column == "@score"), 0.0),
+    )
 
 
 def _month(month: int) -> str:

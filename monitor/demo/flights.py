@@ -98,6 +98,20 @@ class PredictionEvent(msgspec.Struct, frozen=True, gc=False):
 
 FEATURES = Features.__struct_fields__
 CATEGORICAL = tuple(field.name for field in msgspec.structs.fields(Features) if field.type is str)
+UNITS = {
+    "distance": "miles",
+    "sched_duration_min": "min",
+    "sched_dep_minute": "min",
+    "temp": "°F",
+    "humid": "%",
+    "wind_dir": "degrees",
+    "wind_speed": "mph",
+    "wind_gust": "mph",
+    "precip": "in",
+    "pressure": "mb",
+    "visib": "miles",
+}
+"""Of the columns that have one."""
 _WEATHER = ("temp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
 
 # Puerto Rico and the Virgin Islands are not in airports.csv: hours from UTC, no daylight saving.

@@ -72,9 +72,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
     accounted = findings.n_events + findings.n_rejects + findings.n_late + n_open
     if accounted != rows.num_rows:
         raise StoppedError(f"{rows.num_rows:,} events were sent and {accounted:,} came out: please report this")
-    show_findings(console, findings, n_open, elapsed_s)
-    if keep is not None:
-        console.print(f"See it: driftline ui {keep / 'demo.yaml'}")
+    show_findings(console, findings, n_open, elapsed_s, keep)
 
 
 def _run(

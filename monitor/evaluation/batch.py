@@ -16,7 +16,7 @@ from monitor.evaluation.evaluator import Evaluator, Step
 from monitor.evaluation.overlay import Overlay
 from monitor.evaluation.results import Source
 from monitor.evaluation.state import KeyValue, read_seal
-from monitor.sketching.messages import decode
+from monitor.sketching.messages import UnreadCounts, decode
 from sinks.records import encode
 
 MAX_MESSAGES: Final = 32
@@ -80,10 +80,19 @@ class EvaluationBatch:
         changed then.
         """
         message = decode(value)
-        self._take(self._evaluator.advance(self._overlay, message, source), source, controls=message.controls)
+        step = self._evaluator.advance(self._overlay, message, source)
+        self._take(step, source, controls=message.controls, unread=message.unread)
         self.skip(source)
 
-    def _take(self, step: Step, source: Source, *, controls: Sequence[Control] = (), further: bool = False) -> None:
+    def _take(
+        self,
+        step: Step,
+        source: Source,
+        *,
+        controls: Sequence[Control] = (),
+        unread: Sequence[UnreadCounts] = (),
+        further: bool = False,
+    ) -> None:
         rows, decided = list(step.results), []
         if self._decisions is not None:
             told = self._decisions.advance(
@@ -92,6 +101,7 @@ class EvaluationBatch:
                 offset=source.offset,
                 now_ms=step.watermarks_ms,
                 controls=controls,
+                unread=unread,
                 further=further,
             )
             rows += told.batches()

@@ -1,7 +1,7 @@
 """What decoding gives: columns for the sketches, and rejects for the dead letters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from monitor.events.reasons import Reason
 
 if TYPE_CHECKING:
     from monitor.events.label_batch import LabelBatch
+    from monitor.events.looked import Looked
 
 MAX_DETAIL = 200
 """Characters of a reject's detail."""
@@ -100,6 +101,8 @@ class Rejected:
         its model if it names one that is configured, else "".
     raw
         the event's own bytes where they can be told apart (a row of Arrow is given as JSON), else the message.
+    time_ms
+        the event's own time, where it could be read, and is not what it was rejected for.
     """
 
     message: int
@@ -108,6 +111,7 @@ class Rejected:
     detail: str
     model: str
     raw: bytes
+    time_ms: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +130,8 @@ class Decoded:
         likewise at most one batch a model, of what label topics brought.
     complete_ms
         no row that is still to come is earlier; None: that is not known.
+    looked
+        by model: what some of its events have that the reference does not know.
     """
 
     batches: Sequence[Batch]
@@ -133,3 +139,4 @@ class Decoded:
     n_events: int
     labels: "Sequence[LabelBatch]" = ()
     complete_ms: int | None = None
+    looked: "Mapping[str, Looked]" = field(default_factory=dict)

@@ -1,12 +1,13 @@
 """What a decoder collects message by message, and the `Decoded` it becomes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from detectors.arrays import Codes, Ints
 from monitor.events.batch import Batch, Decoded, Rejected
+from monitor.events.looked import Looked
 from monitor.events.parts import Part, join
 
 
@@ -18,6 +19,7 @@ class Outcome:
     sources: list[Ints | Codes] = field(default_factory=list)
     rejects: list[Rejected] = field(default_factory=list)
     n_events: int = 0
+    looked: dict[str, Looked] = field(default_factory=dict)
 
     def events(self, messages: Ints | Codes) -> int:
         """Count events by their messages, (n,); the position of the first."""
@@ -31,6 +33,10 @@ class Outcome:
         if part.positions.size:
             self.parts.setdefault(model, []).append(part)
 
+    def looked_of(self, model: str) -> Looked:
+        """Where what is found in events of a model belongs."""
+        return self.looked.setdefault(model, Looked())
+
     def decoded(self, names: Iterable[str]) -> Decoded:
         """One batch a model, in the order of the models' names."""
         sources = np.concatenate([np.empty(0, np.int32), *self.sources]).astype(np.int32, copy=False)
@@ -38,6 +44,7 @@ class Outcome:
             batches=[join(name, self.parts[name], sources) for name in names if name in self.parts],
             rejects=sorted(self.rejects, key=lambda reject: (reject.message, reject.index)),
             n_events=self.n_events,
+            looked=self.looked,
         )
 
 
@@ -58,20 +65,18 @@ def merge(names: Iterable[str], decoded: Sequence[tuple[Decoded, Codes]]) -> Dec
         ends = np.cumsum([batch.n for batch, _ in own])
         parts = [_part(batch, rank[end - batch.n : end]) for (batch, _), end in zip(own, ends, strict=True)]
         batches.append(join(name, parts, sources[order]))
-    rejects = [
-        Rejected(
-            message=int(places[one.message]),
-            index=one.index,
-            reason=one.reason,
-            detail=one.detail,
-            model=one.model,
-            raw=one.raw,
-        )
-        for result, places in decoded
-        for one in result.rejects
-    ]
+    rejects = [replace(one, message=int(places[one.message])) for result, places in decoded for one in result.rejects]
     rejects.sort(key=lambda reject: (reject.message, reject.index))
-    return Decoded(batches=batches, rejects=rejects, n_events=sum(result.n_events for result, _ in decoded))
+    looked: dict[str, Looked] = {}
+    for result, _ in decoded:
+        for name, found in result.looked.items():
+            looked.setdefault(name, Looked()).merge(found)
+    return Decoded(
+        batches=batches,
+        rejects=rejects,
+        n_events=sum(result.n_events for result, _ in decoded),
+        looked=looked,
+    )
 
 
 def _part(batch: Batch, positions: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Part:

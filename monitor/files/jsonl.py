@@ -19,6 +19,7 @@ the default mapping whatever the configured one is:
 A first pass finds the keys and the types of their values; a key with values of several types is `MIXED`.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from heapq import nlargest
@@ -78,7 +79,7 @@ def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[byte
         with raw, file:
             while lines := _block(file):
                 progress(min(raw.tell() / total, 1.0))
-                kept = [line for line in lines if line.strip()]
+                kept = [line for line in lines if line.removeprefix(BOM_UTF8).strip()]
                 if kept:
                     yield kept
 

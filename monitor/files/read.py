@@ -232,7 +232,10 @@ def _decoded_rows(
         if bad_rows:
             extra, bad_rows[:] = bad_rows[:], []
             decoded = Decoded(
-                batches=decoded.batches, rejects=[*decoded.rejects, *extra], n_events=decoded.n_events + len(extra)
+                batches=decoded.batches,
+                rejects=[*decoded.rejects, *extra],
+                n_events=decoded.n_events + len(extra),
+                looked=decoded.looked,
             )
         yield FilePart(decoded=decoded, fraction=fraction[0], unread=unread)
     if bad_rows:

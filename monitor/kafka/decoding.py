@@ -44,6 +44,7 @@ class KafkaDecoder:
             batches=decoded.batches,
             rejects=sorted([*decoded.rejects, *rejects], key=lambda reject: (reject.message, reject.index)),
             n_events=decoded.n_events + labels.n_events,
+            looked=decoded.looked,
             labels=[replace(batch, sources=places[1][batch.sources]) for batch in labels.batches],
         )
 

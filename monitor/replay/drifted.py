@@ -11,8 +11,9 @@ from detectors.arrays import Bools, Floats, Ints
 
 _PLACE: Final = ("model", "version", "compare", "column", "segment")
 _READ: Final = (*_PLACE, "window_start_ms", "window_end_ms", "drifted", "effect", "threshold")
-READ: Final = (*_READ, "direction", "quantity", "before", "after", "method")
+READ: Final = (*_READ, "q_value", "direction", "quantity", "before", "after", "method")
 """The fields of the record `drift_verdict` that are looked at."""
+FAR_MORE: Final = 1.5
 WindowSizes = Mapping[str, Sequence[tuple[int, str]]]
 """By model, its windows: how long they usually are (milliseconds), and what the configuration calls that."""
 
@@ -24,12 +25,14 @@ class DriftedColumn:
     Attributes
     ----------
     n_other_segments: further segments in which it drifted.
+    most_in: that of them in which it drifted most, if its effect over threshold is `FAR_MORE` times that told; else "".
     size: of the windows, as configured.
     first_ms, end_ms: from the first window of the last unbroken run of drifted windows to the end of its last one.
     n_windows: of the run.
     lasts: whether the last window that was scored is one of the run.
-    direction, quantity, before, after, method, effect, threshold: the verdict of the run's window with the largest
-        effect over threshold.
+    direction, quantity, before, after, method, effect, threshold, q_value: a verdict of the run: that with the largest
+        effect over threshold, of those whose quantity tells of most windows. `q_value` is the share of false ones among
+        verdicts as sure as that.
     """
 
     model: str
@@ -38,6 +41,7 @@ class DriftedColumn:
     column: str
     segment: str
     n_other_segments: int
+    most_in: str
     size: str
     first_ms: int
     end_ms: int
@@ -50,6 +54,7 @@ class DriftedColumn:
     method: str
     effect: float
     threshold: float
+    q_value: float
 
 
 def drifted_columns(verdicts: pa.Table, sizes: WindowSizes) -> list[DriftedColumn]:
@@ -72,7 +77,7 @@ def drifted_columns(verdicts: pa.Table, sizes: WindowSizes) -> list[DriftedColum
     strength = np.divide(numbers["effect"], threshold, out=np.ones(threshold.size), where=threshold > 0.0)
     order = np.lexsort((start, size, *reversed(codes.values())))
     key = _changes([*(codes[name][order] for name in _PLACE), size[order]])
-    runs = _last_runs(key, drifted[order], strength[order])
+    runs = _last_runs(key, drifted[order], strength[order], _codes(table, "quantity")[order])
     lines: dict[tuple[int, ...], list[_Run]] = {}
     whole = _code_of(table, "segment", "")
     for run in runs:
@@ -84,14 +89,17 @@ def drifted_columns(verdicts: pa.Table, sizes: WindowSizes) -> list[DriftedColum
         segments = codes["segment"][order]
         best = max(own, key=lambda run: (segments[run.strongest] == whole, strength[order[run.strongest]]))
         places = {int(segments[run.strongest]) for run in own}
-        row = int(order[best.strongest])
+        most = max(own, key=lambda run: strength[order[run.strongest]])
+        far_more = strength[order[most.strongest]] >= FAR_MORE * strength[order[best.strongest]]
+        row = int(order[best.told])
         verdict = table.slice(row, 1).select(list(READ)).to_pylist()[0]
         found.append(
             (
-                -float(strength[row]),
+                -float(strength[order[best.strongest]]),
                 DriftedColumn(
                     **{name: verdict[name] for name in (*_PLACE, "effect", "threshold", *READ[len(_READ) :])},
                     n_other_segments=len(places) - 1,
+                    most_in=table["segment"][int(order[most.strongest])].as_py() if far_more else "",
                     size=_name_of(sizes, verdict["model"], int(size[row])),
                     first_ms=int(start[order[best.first]]),
                     end_ms=int(numbers["window_end_ms"][order[best.last]]),
@@ -105,15 +113,16 @@ def drifted_columns(verdicts: pa.Table, sizes: WindowSizes) -> list[DriftedColum
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Positions in the sorted rows; `last` is inside."""
+    """Positions in the sorted rows; `last` is inside. `told`: see `DriftedColumn`."""
 
     first: int
     last: int
     strongest: int
+    told: int
     lasts: bool
 
 
-def _last_runs(key: Ints, drifted: Bools, strength: Floats) -> list[_Run]:
+def _last_runs(key: Ints, drifted: Bools, strength: Floats, quantity: Ints) -> list[_Run]:
     """Of each key that has one, the last run of drifted rows."""
     run_of_row = _changes([key, drifted])
     firsts = np.flatnonzero(np.diff(run_of_row, prepend=-1))
@@ -124,9 +133,19 @@ def _last_runs(key: Ints, drifted: Bools, strength: Floats) -> list[_Run]:
     for run in own[::-1][from_the_end].tolist():
         first, last = int(firsts[run]), int(lasts[run])
         strongest = first + int(np.argmax(strength[first : last + 1]))
+        told = max(
+            np.unique(quantity[first : last + 1]).tolist(),
+            key=lambda code: _weight(quantity[first : last + 1] == code, strength[first : last + 1]),
+        )
+        inside = np.where(quantity[first : last + 1] == told, strength[first : last + 1], -1.0)
         ended = last + 1 < key.size and key[last + 1] == key[last]
-        runs.append(_Run(first, last, strongest, not ended))
+        runs.append(_Run(first, last, strongest, first + int(np.argmax(inside)), not ended))
     return runs
+
+
+def _weight(own: Bools, strength: Floats) -> tuple[int, float]:
+    """In how many windows, then how strong at most."""
+    return int(own.sum()), float(strength[own].max())
 
 
 def _changes(arrays: Sequence[Any]) -> Ints:

@@ -70,16 +70,19 @@ def performance_lines(performance: pa.Table, parts: pa.Table) -> list[str]:
     versions = _distinct(performance, "model", "version")
     for model, version in versions[:MOST_VERSIONS]:
         own, own_parts = (_where(table, model=model, version=version) for table in (performance, parts))
-        months, periods = _periods(own, own_parts)
-        if periods:
-            lines += ["", *_table(f"{model}{f', version {version}' if version else ''}", periods, months=months)]
+        months, found = periods(own, own_parts)
+        if found:
+            lines += ["", *_table(f"{model}{f', version {version}' if version else ''}", found, months=months)]
     if len(versions) > MOST_VERSIONS:
         lines.append(f"and {len(versions) - MOST_VERSIONS:,} more versions")
     return lines[1:]
 
 
-def _periods(table: pa.Table, parts: pa.Table) -> tuple[bool, list[Period]]:
-    """Whether periods are months, and the last of them: windows of the shortest usual length of which there are few."""
+def periods(table: pa.Table, parts: pa.Table) -> tuple[bool, list[Period]]:
+    """Whether periods are months, and the last of them: windows of the shortest usual length of which there are few.
+
+    Of many, those of the longest, each in the month that it ends in. The tables are those of one model and version.
+    """
     whole = _where(table, segment="")
     spans = np.unique(np.stack([_ints(whole, "window_start_ms"), _ints(whole, "window_end_ms")]), axis=1)
     if not spans.shape[1]:
@@ -94,7 +97,7 @@ def _periods(table: pa.Table, parts: pa.Table) -> tuple[bool, list[Period]]:
     starts = spans[0][size == chosen]
     ends = spans[1][size == chosen]
     period_of = {
-        (int(start), int(end)): _month(int(start)) if months else int(start)
+        (int(start), int(end)): _month(int(end) - 1) if months else int(start)
         for start, end in zip(starts, ends, strict=True)
     }
     found = {start: Period(start_ms=start) for start in sorted({*period_of.values()})[-MOST_LINES:]}

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from detectors.reference import Reference
 from monitor.decisions.alert import Alert
+from monitor.decisions.controls import Control
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.stage import DecisionStage
 from monitor.decisions.wire import encode_alert, encode_retraining
@@ -31,9 +32,11 @@ from monitor.join.outgoing import PredictionBlocks
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.step import JoinModel, JoinStep
 from monitor.replay.joining import JoinReplay
+from monitor.replay.live_events import LiveEvents
 from monitor.replay.record_file import RecordFile
 from monitor.sketching.deltas import sketched
-from monitor.sketching.messages import Delta, SketchMessage
+from monitor.sketching.messages import Delta, SketchMessage, UnreadCounts
+from monitor.sketching.unread import unread_counts
 from sinks.records import RECORDS, record_of
 
 _TOPIC = "replay"
@@ -70,7 +73,8 @@ class Replay:
         self._state: dict[bytes, bytes] = {}
         self._offset = 0
         self._features = features or {}
-        self._latest_ms: int | None = None
+        self.latest_ms: int | None = None
+        self.live = LiveEvents(models)
         self.watermarks_ms: Mapping[str, int] = {}
         self.join: JoinReplay | None = None
         if labels is not None:
@@ -88,12 +92,17 @@ class Replay:
         batches = list(batches)
         for batch in batches:
             latest_ms = int(batch.timestamps_ms.max())
-            self._latest_ms = latest_ms if self._latest_ms is None else max(latest_ms, self._latest_ms)
+            self.latest_ms = latest_ms if self.latest_ms is None else max(latest_ms, self.latest_ms)
         live = live_batches(batches, self._features)
+        self.live.add(live)
         results = self._advance(sketched(live, self._references, self._models), complete_ms)
         if self.join is not None:
             self.join.feed(batches, [])
         return results + self._taken()
+
+    def unread(self, decoded: Decoded) -> list[UnreadCounts]:
+        """What of decoded rows is in no sketch; rejects that have a time of their own."""
+        return unread_counts(decoded, self._models, lambda reject: reject.time_ms)
 
     def feed_labels(self, labels: Sequence[LabelBatch]) -> list[pa.RecordBatch]:
         """Join all labels there are, in any order, with the predictions, which have all been fed; returns what they led
@@ -105,10 +114,10 @@ class Replay:
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event, and label time the end of every pane that
         holds a label. No horizon is taken for passed that is not."""
-        if self._latest_ms is not None:
+        if self.latest_ms is not None:
             models = self._models.values()
-            self._latest_ms += max(longest_ms(model.shapes) for model in models)
-            self._latest_ms += max(model.lateness_ms for model in models)
+            self.latest_ms += max(longest_ms(model.shapes) for model in models)
+            self.latest_ms += max(model.lateness_ms for model in models)
         results = self._advance([])
         if self.join is not None:
             models = self._models.values()
@@ -131,7 +140,7 @@ class Replay:
         return self._advance([])
 
     def _advance(self, deltas: list[Delta], complete_ms: int | None = None) -> list[pa.RecordBatch]:
-        latest_ms = self._latest_ms if complete_ms is None else complete_ms
+        latest_ms = self.latest_ms if complete_ms is None else complete_ms
         clock = Clock(topic=_TOPIC, partition=0, max_event_ms=latest_ms)
         return self._absorb(SketchMessage(deltas=deltas, clocks=[clock], n_partitions={_TOPIC: 1}))
 
@@ -148,9 +157,20 @@ class Replay:
 
 
 class ReplayReport(msgspec.Struct, kw_only=True):
-    """What a replay read and wrote. An event that is neither rejected nor late is counted in a sketch."""
+    """What a replay read and wrote.
+
+    Every event is rejected, late, recomputed, open or counted in a window: `n_counted` are the last.
+
+    Attributes
+    ----------
+    n_recomputed: features that were computed again, which are compared with those served and are no live data.
+    n_open: in windows that were not over at the end.
+    """
 
     n_events: int = 0
+    n_counted: int = 0
+    n_recomputed: int = 0
+    n_open: int = 0
     n_rejected: int = 0
     n_late_dropped: int = 0
     n_labels_rejected: int = 0
@@ -171,16 +191,18 @@ def run_replay(
     close: bool,
     labels: Iterable[DecodedLabels] = (),
     decisions: DecisionStage | None = None,
+    controls: Sequence[Control] = (),
 ) -> ReplayReport:
     """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
     `rejects.jsonl`.
 
-    With `decisions`, also `alerts.jsonl` and `retraining.jsonl`: what would have been told, a CloudEvent a line.
+    With `decisions`, also `alerts.jsonl` and `retraining.jsonl`: what would have been told, a CloudEvent a line, with
+    `controls` taken in when they say that they were said.
 
     Raises `InputError` when `out` cannot be written.
     """
     try:
-        return _run(decoded, replay, out, close=close, labels=labels, decisions=decisions)
+        return _run(decoded, replay, out, close=close, labels=labels, decisions=decisions, controls=controls)
     except OSError as error:  # what goes wrong while reading is an `InputError` already
         raise InputError(
             f"cannot write to {out}: {error.strerror or error}", hint="name a folder with room that can be written to"
@@ -195,6 +217,7 @@ def _run(
     close: bool,
     labels: Iterable[DecodedLabels],
     decisions: DecisionStage | None,
+    controls: Sequence[Control],
 ) -> ReplayReport:
     out.mkdir(parents=True, exist_ok=True)
     report = ReplayReport()
@@ -204,12 +227,20 @@ def _run(
     decided: dict[bytes, bytes] = {}
     offset = -1
 
-    def decide(results: Sequence[pa.RecordBatch], now_ms: Mapping[str, int] | None) -> None:
+    def decide(
+        results: Sequence[pa.RecordBatch],
+        now_ms: Mapping[str, int] | None,
+        unread: Sequence[UnreadCounts] = (),
+        said: Sequence[Control] = (),
+    ) -> None:
         nonlocal offset
         offset += 1
         if decisions is None:
             return
-        step = decisions.advance(decided, results, offset=offset, now_ms=now_ms)
+        ahead = controls if offset == 0 else ()
+        step = decisions.advance(
+            decided, results, offset=offset, now_ms=now_ms, ahead=ahead, unread=unread, controls=said
+        )
         for key, value in step.writes:
             if value is None:
                 decided.pop(key, None)
@@ -218,9 +249,11 @@ def _run(
         report.alerts += step.alerts
         report.requests += step.requests
 
-    def take(results: Sequence[pa.RecordBatch], *, to_the_end: bool = False) -> None:
+    def take(
+        results: Sequence[pa.RecordBatch], *, to_the_end: bool = False, unread: Sequence[UnreadCounts] = ()
+    ) -> None:
         # What `--close` lets pass after the last event is no time in which events were missing.
-        decide(results, None if to_the_end else replay.watermarks_ms)
+        decide(results, None if to_the_end else replay.watermarks_ms, unread)
         for batch in results:
             record = record_of(batch)
             if record.name in files:
@@ -235,8 +268,9 @@ def _run(
             for part in decoded:
                 report.n_events += part.n_events
                 report.n_rejected += len(part.rejects)
+                report.n_recomputed += sum(batch.n for batch in part.batches)
                 rejects.writelines(_reject_lines(part.rejects))
-                take(replay.feed(part.batches, part.complete_ms))
+                take(replay.feed(part.batches, part.complete_ms), unread=replay.unread(part))
             if not close:
                 take(replay.finish())
             if replay.join is not None:
@@ -246,8 +280,11 @@ def _run(
                     report.n_labels_rejected += len(of_labels.rejects)
                     rejects.writelines(_reject_lines(of_labels.rejects))
                 take(replay.feed_labels(batches))
+            latest_ms = replay.latest_ms
             if close:
                 take(replay.close(), to_the_end=True)
+            # What was said while the last events came; of what was taken in already nothing comes again.
+            decide([], None, said=[one for one in controls if latest_ms is not None and one.at_ms <= latest_ms])
     except BaseException:
         for file in files.values():
             file.abandon()
@@ -257,6 +294,9 @@ def _run(
         (out / RETRAINING).write_bytes(b"".join(encode_retraining(one) + b"\n" for one in report.requests))
     for file in files.values():
         file.close()
+    report.n_recomputed -= replay.live.n
+    report.n_open = replay.live.n_open(replay.watermarks_ms)
+    report.n_counted = replay.live.n - report.n_late_dropped - report.n_open
     report.n_scores, report.n_profiles = files["drift_score"].n_rows, files["column_profile"].n_rows
     report.n_verdicts = files["drift_verdict"].n_rows
     report.windows = len(windows)

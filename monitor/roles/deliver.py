@@ -8,7 +8,7 @@ reach the partitions are paused and Kafka keeps the rows; nothing is dropped, an
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -60,6 +60,8 @@ class Deliver:
         This worker's name, unique among those of the destination and the same after a restart.
     first
         Written once at the start: the references, without which profiles mean nothing in SQL.
+    renewed
+        By the monotonic clock in seconds: the same, where a reference has been replaced since.
 
     Attributes
     ----------
@@ -77,6 +79,7 @@ class Deliver:
         health: Health,
         worker: str,
         first: Sequence[pa.RecordBatch] = (),
+        renewed: Callable[[float], Sequence[pa.RecordBatch]] | None = None,
     ) -> None:
         self._kafka = kafka
         self._destination = destination
@@ -92,6 +95,7 @@ class Deliver:
             retry_window_s=settings.retry_window_ms / 1000 if settings.retry_window_ms else None,
             first=first,
         )
+        self._renewed = renewed
         self._gives_up = settings.retry_window_ms > 0
         self._outbox = Outbox(kafka)
         self._audit = Audit(kafka, name)
@@ -159,6 +163,8 @@ class Deliver:
         """Read what there is, then do what the step says."""
         now_s = time.monotonic()
         quiet = True
+        if self._renewed is not None and (rows := self._renewed(now_s)):
+            self._step.renew(rows)
         if self._step.has_room or self._step.obstacle:
             # A rebalance may bring messages although all was paused: they must not be lost.
             found = self._consumer.consume(1, timeout=self._patience_s(now_s))

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 
 from monitor.config.schema import Kafka
-from monitor.decisions.decide import Policy
+from monitor.decisions.policy import Policy
 from monitor.errors import DriftlineError
 from monitor.evaluation.evaluator import Evaluator
 from monitor.kafka import topics

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from faust.types import EventT
 
 from monitor.config.schema import Kafka
-from monitor.decisions.decide import Policy
+from monitor.decisions.policy import Policy
 from monitor.decisions.stage import DecisionStage
 from monitor.errors import StoppedError, Unavailable
 from monitor.evaluation.batch import EvaluationBatch

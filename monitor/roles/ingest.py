@@ -30,7 +30,7 @@ from monitor.kafka.waiting import StopRequest, sliced
 from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
 from monitor.roles.losses_said import LEVELS, LossesSaid
-from monitor.sketching.ingest_step import Commit, End, IngestStep, Now
+from monitor.sketching.ingest_step import Commit, End, Grids, IngestStep, Now
 from monitor.sketching.own_topics import REJECTS
 from monitor.sketching.received import Received
 from sinks.retry import Backoff
@@ -61,6 +61,8 @@ class Ingest:
     worker
         This worker's name, unique among ingest workers and the same after a restart: its transactional id, by which a
         new process of that name cuts off the old one.
+    renewed
+        By the monotonic clock in seconds: what depends on references, where one has taken over since.
     make_consumer, make_producer
         Build the clients from their settings.
 
@@ -77,6 +79,7 @@ class Ingest:
         *,
         worker: str,
         health: Health,
+        renewed: Callable[[float], Grids | None] = lambda _now_s: None,
         make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
         make_producer: Callable[[dict[str, Any]], Producer] = Producer,
     ) -> None:
@@ -85,6 +88,7 @@ class Ingest:
         self._step = step
         self._health = health
         self._worker = worker
+        self._renewed = renewed
         self._make_consumer = make_consumer
         self._make_producer = make_producer
         self._sources = list(step.sources)
@@ -216,6 +220,9 @@ class Ingest:
         """Commit what was read: at once, unless a few messages hold so many events that memory would not."""
         received, ends = received_of(self._buffer), self._ends
         self._buffer, self._ends = [], []
+        grids = self._renewed(time.monotonic())
+        if grids is not None:
+            self._step.renew(grids)
         *first, last = groups_of(received.values)
         for group in first:
             if not self._take(received.part(group), [], started_s, received.part(slice(group.stop, None))):

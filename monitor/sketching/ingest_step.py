@@ -16,8 +16,10 @@ from monitor.join.feature_blocks import FeatureBlocks, features_by_partition, li
 from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
 from monitor.sketching.control_events import control_topics, read_controls
 from monitor.sketching.deltas import Cut, sketched
+from monitor.sketching.messages import UnreadCounts
 from monitor.sketching.outgoing import Outgoing, join_messages, reject_messages, sketch_messages
 from monitor.sketching.received import Received
+from monitor.sketching.unread import unread_counts
 
 Decode = Callable[[Received, int], Decoded]
 """(messages, now_ms) to columns and rejects; the rejects' `message` is an index into the messages."""
@@ -28,6 +30,15 @@ class Now(NamedTuple):
 
     monotonic_s: float
     wall_ms: int
+
+
+class Grids(NamedTuple):
+    """What depends on the models' references: see the parameters of `IngestStep`."""
+
+    decode: Decode
+    references: Mapping[str, Reference]
+    blocks: Mapping[str, PredictionBlocks]
+    features: Mapping[str, FeatureBlocks]
 
 
 class End(NamedTuple):
@@ -121,6 +132,10 @@ class IngestStep:
         """Start afresh with these partitions; none, when they were taken away."""
         self._partitions.assign(list(partitions), now_s)
 
+    def renew(self, grids: Grids) -> None:
+        """Count what is taken from now on on these references. What was committed stays on those before."""
+        self._decode, self._references, self._blocks, self._features = grids
+
     def expect(self, n_partitions: Mapping[str, int]) -> None:
         """How many partitions each source topic has: whoever reads the clocks waits for so many."""
         self._n_partitions = n_partitions
@@ -161,7 +176,14 @@ class IngestStep:
         deltas = sketched(live, self._references, self._cuts)
         return Commit(
             outgoing=[
-                *sketch_messages(self._kafka, deltas, self._partitions, self._n_partitions, said.controls),
+                *sketch_messages(
+                    self._kafka,
+                    deltas,
+                    self._partitions,
+                    self._n_partitions,
+                    said.controls,
+                    self._unread(decoded, received),
+                ),
                 *self._join_messages(decoded),
                 *reject_messages(self._kafka, decoded.rejects, received),
                 *reject_messages(self._kafka, said.rejects, said.received),
@@ -171,6 +193,16 @@ class IngestStep:
             n_rejects=_count([*decoded.rejects, *said.rejects]),
             reject_examples={**_examples(said.rejects, said.received), **_examples(decoded.rejects, received)},
         )
+
+    def _unread(self, decoded: Decoded, received: Received) -> list[UnreadCounts]:
+        labels = frozenset(self._kafka.topics.labels)
+
+        def time_ms(reject: Rejected) -> int | None:
+            if received.source(reject.message)[0] in labels:
+                return None
+            return received.sent_ms(reject.message) if reject.time_ms is None else reject.time_ms
+
+        return unread_counts(decoded, self._cuts, time_ms)
 
     def _join_messages(self, decoded: Decoded) -> Iterable[Outgoing]:
         if not (self._blocks or self._features):

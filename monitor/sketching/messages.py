@@ -19,9 +19,9 @@ from monitor.eventtime.watermark import Clock
 from monitor.sketching.feature_skew import FeatureSkewDelta
 
 SCHEMA_VERSION = 4
-"""4: performance deltas, the block that they came from, clocks of label time, and controls. 3: on references of
-format 3, which may have derived columns. 2: sketches of format 2 (`detectors.wire`), which say what events spoke of.
-Older ones are read."""
+"""4: performance deltas, the block that they came from, clocks of label time, controls, and what is in no sketch. 3: on
+references of format 3, which may have derived columns. 2: sketches of format 2 (`detectors.wire`), which say what
+events spoke of. Older ones are read."""
 # A message decompresses to at most this: a corrupt or hostile frame must not take the worker's memory.
 MAX_DECODED_BYTES = 256 * 1024 * 1024
 
@@ -131,6 +131,25 @@ class PerformanceDelta(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     errors: list[ErrorEntry] = []
 
 
+class UnreadCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What of one model's events in one pane is in no sketch.
+
+    Attributes
+    ----------
+    rejects: by reason, events that were rejected. One counts at its own time where that could be read, else at the time
+        that Kafka holds for its message, which stays the same when it is read again.
+    n_looked: events that were looked at for features that the reference does not know, one in
+        `monitor.events.looked.ONE_IN`.
+    features: by name of such a feature, how many of them have it.
+    """
+
+    model: str
+    pane_start_ms: int
+    rejects: dict[str, int] = {}
+    n_looked: int = 0
+    features: dict[str, int] = {}
+
+
 class BlockName(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Which message of `drift.joins` matches came from: it stays the same when they are sent again.
 
@@ -160,6 +179,7 @@ class SketchMessage(msgspec.Struct, frozen=True, kw_only=True):
     label_clocks: list[Clock] = []
     n_label_partitions: dict[str, int] = {}
     controls: list[Control] = []
+    unread: list[UnreadCounts] = []
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -11,7 +11,7 @@ from monitor.eventtime.partitions import Partitions
 from monitor.join.block import Features, JoinMessage, Labels, Predictions
 from monitor.join.block import encode as encode_join
 from monitor.sketching.control_events import control_topics
-from monitor.sketching.messages import Delta, SketchMessage, encode
+from monitor.sketching.messages import Delta, SketchMessage, UnreadCounts, encode
 from monitor.sketching.own_topics import JOINS, REJECTS, SKETCHES, partition_of_model
 from monitor.sketching.received import Received
 from sinks.records import LAST_MS, Reject, encode_reject
@@ -36,8 +36,9 @@ def sketch_messages(
     partitions: Partitions,
     n_partitions: Mapping[str, int],
     controls: Sequence[Control] = (),
+    unread: Sequence[UnreadCounts] = (),
 ) -> Iterator[Outgoing]:
-    """The controls, the deltas, then the clocks, of each partition of `drift.sketches`.
+    """The controls, the deltas, what is in none, then the clocks, of each partition of `drift.sketches`.
 
     Clocks go to every partition, because a quiet model must close its windows too; and last, because they may only be
     believed once what was read before them is counted.
@@ -66,6 +67,9 @@ def sketch_messages(
             yield Outgoing(topic=topic, partition=partition, value=encode(SketchMessage(controls=said)))
         for delta in by_partition[partition]:
             yield Outgoing(topic=topic, partition=partition, value=encode(SketchMessage(deltas=[delta])))
+        own = [one for one in unread if partition_of_model(one.model, kafka.sketch_partitions) == partition]
+        if own:
+            yield Outgoing(topic=topic, partition=partition, value=encode(SketchMessage(unread=own)))
         yield Outgoing(topic=topic, partition=partition, value=clocks)
 
 

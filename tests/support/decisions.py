@@ -9,8 +9,9 @@ from monitor.config.decisions import AlertSettings, RetrainingSettings
 from monitor.decisions.alert import Alert
 from monitor.decisions.cause import cause_of
 from monitor.decisions.controls import Control
-from monitor.decisions.decide import Decisions, Inputs, Policy, decide
+from monitor.decisions.decide import Decisions, Inputs, decide
 from monitor.decisions.moved import ClosedWindow, MovedCell, PerformanceWindow
+from monitor.decisions.policy import Policy
 from monitor.decisions.request import RetrainingRequest
 from monitor.decisions.tiling import Tiling
 from monitor.eventtime.windows import FixedShape

@@ -18,7 +18,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 _PACKAGES = ("detectors", "monitor", "sinks")
-_FILES = ("pyproject.toml", "README.md", "LICENSE")
+_DATA = ("dashboards", "docs")
+_FILES = ("pyproject.toml", "README.md", "LICENSE", "driftline.example.yaml")
 _BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
 OURS = "driftline"
 
@@ -26,8 +27,8 @@ OURS = "driftline"
 def build_wheel(tree: Path, folder: Path) -> Path:
     """The wheel of a source tree, in `folder`, by the tree's own build backend. The tree is left as it is."""
     source = folder / "source"
-    for name in _PACKAGES:
-        shutil.copytree(tree / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (*_PACKAGES, *_DATA):
+        shutil.copytree(tree / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "screenshots"))
     for name in _FILES:
         shutil.copy2(tree / name, source)
     command = [sys.executable, "-c", _BUILD, str(folder)]

@@ -39,7 +39,7 @@ def single(values):
 @given(VALUES)
 def test_an_edge_parts_every_quantile_from_the_next_value_of_the_reference(values):
     edges = quantile_grid(values)
-    assert np.all(np.diff(edges) > 0)
+    assert np.all(edges[1:] > edges[:-1])  # a difference may overflow
     ordered = np.sort(values) + 0.0
     following = np.append(ordered, np.inf)
     for share in [Fraction(i, 256) for i in range(257)] + [Fraction(i, 10) for i in range(10)]:

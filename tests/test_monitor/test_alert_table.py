@@ -1,9 +1,13 @@
 """The page of the simulation of alerts says what was run, what was not, and whether the targets were reached."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from monitor.alert_table.awake import SHIFTS, AwakeRound
-from monitor.alert_table.report import Results, page
+from monitor.alert_table.relation import SHARES, RelationRound, relation_round
+from monitor.alert_table.report import Results, page, with_relation
 from monitor.alert_table.rounds import QuietRound, Raised
 from monitor.alert_table.rules import RULES, FixedRules
 from monitor.alert_table.streams import WORLDS, draw50, part
@@ -48,3 +52,37 @@ def test_fixed_rules_find_a_shift_of_a_standard_deviation_and_the_units_of_colum
     assert all(own.shape == (50,) for own in flags.values())
     assert all(own[0] for own in flags.values())
     assert not flags["NannyML three sigma"][20], "the same column of the second draw stands still"
+
+
+def relation(*delays: int | None) -> RelationRound:
+    return RelationRound(
+        relation={share: list(delays) for share in SHARES}, loss={share: [7, None] for share in SHARES}
+    )
+
+
+def test_rows_of_a_changed_relation_say_their_own_count_and_are_made_new_alone() -> None:
+    awake = AwakeRound(
+        delays={shift.name: [4] for shift in SHIFTS},
+        rules={shift.name: dict.fromkeys(RULES, (24, 12)) for shift in SHIFTS},
+    )
+    found = {name: [] for name in WORLDS} | {"independent": [quiet(0)]}
+    results = Results(seed=1, weeks=8, calibration_weeks=4, quiet=found, awake=[awake])
+    bare = page(results)
+    once = page(replace(results, relation=[relation(3, None)]))
+    assert "| a relation changed: of 20 % of labels, told of the relation | 1 of 2 | 3 h | - | - | - | - | - |" in once
+    assert "| a relation changed: nothing, told of the loss | 1 of 2 | 7 h | - |" in once
+    assert "*A relation changed*: 2 tries each on 1 reference" in once
+    assert once.startswith(bare.rstrip())
+    assert with_relation(bare, [relation(3, None)]) == once
+    twice = with_relation(once, [relation(5, 5), relation(9, 9)])
+    assert "told of the relation | 4 of 4 | 5 h | 9 h |" in twice
+    assert with_relation(twice, [relation(3, None)]) == once
+
+
+def test_a_changed_relation_is_found_and_none_where_nothing_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.alert_table.relation.REFERENCE_DAYS", 4)
+    monkeypatch.setattr("monitor.alert_table.relation.HORIZON", 30)
+    monkeypatch.setattr("monitor.alert_table.relation.SHARES", (0.0, 0.6))
+    found = relation_round([1], 2)
+    assert found.relation[0.0] == found.loss[0.0] == [None, None]
+    assert all(delay is not None and delay <= 6 for delay in [*found.relation[0.6], *found.loss[0.6]])

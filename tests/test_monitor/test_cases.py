@@ -122,7 +122,7 @@ def test_a_replay_gives_the_same_rows_for_any_order_of_the_file(
         pq.write_table(table.take(pa.array(order)), model.folder / "live.parquet")
         replayed = model.replay("live.parquet")
         assert replayed.code == 0
-        assert f"{n:,} events, 0 rejected, 0 too late" in replayed.screen
+        assert f"{n:,} events: {n:,} counted, 0 rejected, 0 too late;" in replayed.screen
         results.append(replayed_rows(model.folder / "out"))
     assert results[0]["drift_verdict"]
     assert_same(results[0], results[1])

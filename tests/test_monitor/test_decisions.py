@@ -7,8 +7,7 @@ from support.decisions import DAY_MS, HOUR_MS, Run, cell, day, gone, judged, pol
 from monitor.config.decisions import AlertSettings, SilenceSettings
 from monitor.config.rates import RaiseRule
 from monitor.decisions.controls import Acknowledgement, Removed, Silence
-from monitor.decisions.decide import Policy
-from monitor.decisions.moved import RejectCount
+from monitor.decisions.policy import Policy
 from monitor.decisions.tiling import Tiling, tiling
 from monitor.eventtime.calendar_shape import CalendarShape
 from monitor.eventtime.windows import FixedShape
@@ -251,15 +250,6 @@ def test_late_events_take_a_silence_back() -> None:
     run = Run().days(day(n) for n in range(28))
     run.feed(day(28, n_events=10))
     assert run.feed(day(28, n_events=990))[0].state == "resolved"
-
-
-def test_many_rejected_events_are_an_alert() -> None:
-    run = Run().days(day(n) for n in range(3))
-    bad = RejectCount(start_ms=2 * DAY_MS, end_ms=3 * DAY_MS, n_rejected=300, n_events=1_000)
-    (alert,) = run.feed(rejects=[bad])
-    assert (alert.cause, alert.columns[0].after) == ("rejects", 0.3)
-    fine = [RejectCount(start_ms=n * DAY_MS, end_ms=(n + 1) * DAY_MS, n_rejected=1, n_events=1_000) for n in (3, 4)]
-    assert run.feed(rejects=fine)[0].state == "resolved"
 
 
 def test_verdicts_that_rest_on_labels_come_later_and_raise_all_the_same() -> None:

@@ -12,8 +12,9 @@ from support.decisions import DAY_MS, Run, cell, day, gone, labels, policy
 from monitor.config.decisions import AlertSettings, RetrainingSettings
 from monitor.config.rates import RaiseRule, Rate
 from monitor.decisions.controls import Acknowledgement, RetrainingOutcome, Rollout, Silence
-from monitor.decisions.decide import Decisions, Policy
+from monitor.decisions.decide import Decisions
 from monitor.decisions.moved import ClosedWindow
+from monitor.decisions.policy import Policy
 from monitor.decisions.track import Track, absorb
 from monitor.decisions.wire import alert_event, retraining_event
 

@@ -311,3 +311,16 @@ def test_whatever_happens_no_offset_is_given_out_before_its_rows_are_accepted_an
             else:
                 committed = max(committed, action.offsets[A])
     assert committed == n
+
+
+def test_rows_of_a_new_reference_are_written_before_what_is_in_hand_and_until_they_are_accepted() -> None:
+    step = step_of(first=(late(100),))
+    step.wrote(step.next(0.0, quiet=False), Written(), 0.0, 0.0)
+    step.take([message(0)], 1.0)
+    step.renew([late(200)])
+    step.assign([A])  # what was in hand is let go, these rows are not
+    step.take([message(0)], 1.5)
+    write = step.next(1.5, quiet=False)
+    assert offsets_in(write) == [200, 0]
+    step.wrote(write, Written(), 1.5, 0.0)
+    assert step.next(2.6, quiet=True) == CommitOffsets({A: 1})

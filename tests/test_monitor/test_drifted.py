@@ -26,15 +26,17 @@ class Verdicts:
     compare: str = "pinned"
     version: str = "1"
     first: int = 0
+    quantities: Sequence[str] = ()
 
     def rows(self) -> list[dict[str, Any]]:
+        quantities = self.quantities or ["mean"] * len(self.effects)
         return [
             {
                 "model": "m", "version": self.version, "segment": self.segment, "column": self.column,
                 "window_start_ms": (self.first + day) * DAY_MS,
                 "window_end_ms": (self.first + day) * DAY_MS + self.size_ms, "reference": "r",
                 "compare": self.compare, "drifted": effect >= 1.0, "p_value": 0.0, "q_value": 0.0, "method": "ks",
-                "effect": effect * 0.1, "threshold": 0.1, "direction": "up", "quantity": "mean", "before": 0.0,
+                "effect": effect * 0.1, "threshold": 0.1, "direction": "up", "quantity": quantities[day], "before": 0.0,
                 "after": effect, "n_reference": 1, "n_current": 1, "revision": 1,
             }
             for day, effect in enumerate(self.effects)
@@ -77,6 +79,22 @@ def test_a_column_is_one_line_of_all_rows_if_these_drifted_whatever_segments_did
 def test_a_column_that_drifted_in_segments_alone_names_the_one_with_the_largest_effect() -> None:
     (one,) = found(Verdicts([0.0]), Verdicts([2.0], segment="a=b"), Verdicts([5.0], segment="a=c"))
     assert (one.segment, one.n_other_segments, one.after) == ("a=c", 1, 5.0)
+
+
+def test_a_segment_in_which_a_column_drifted_far_more_is_named() -> None:
+    (one,) = found(Verdicts([2.0]), Verdicts([2.9], segment="a=b"), Verdicts([3.0], segment="a=c"))
+    assert (one.segment, one.most_in, one.n_other_segments) == ("", "a=c", 2)
+    (one,) = found(Verdicts([2.0]), Verdicts([2.9], segment="a=b"))
+    assert (one.segment, one.most_in) == ("", "")
+
+
+def test_what_tells_of_most_windows_of_a_run_is_told_and_the_strongest_sorts() -> None:
+    quantities = ["mean", "standard deviation", "mean"]
+    one, other = found(Verdicts([2.0, 9.0, 3.0], quantities=quantities), Verdicts([5.0], column="y"))
+    assert (one.column, one.quantity, one.after, one.first_ms) == ("x", "mean", 3.0, 0)
+    assert other.column == "y"
+    (one,) = found(Verdicts([2.0, 3.0], quantities=quantities))
+    assert one.quantity == "standard deviation", "of two that tell of as many, the stronger"
 
 
 def test_windows_of_several_sizes_are_followed_apart() -> None:

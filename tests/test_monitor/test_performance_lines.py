@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from clickhouse_connect.driver.client import Client
 from rich.console import Console
 from support.batches import batch_of
 
 from monitor.cli.performance import show_performance
-from monitor.demo.performance import read_performance_lines
+from monitor.demo.performance import read_table
 from monitor.replay.performance import MOST_LINES, READ, READ_PARTS, performance_lines
 from sinks.clickhouse.client import connect
 from sinks.clickhouse.migrations import migrate
@@ -97,6 +98,15 @@ def test_of_many_windows_a_line_is_a_month_with_means_by_labelled_predictions() 
     assert len(lines) == 4
 
 
+def test_a_longer_window_belongs_to_the_month_that_it_ends_in() -> None:
+    weeks = [
+        row("roc_auc", 0.6 if day < 25 else 0.8, day, window_end_ms=JANUARY_MS + (day + 7) * DAY_MS)
+        for day in range(15, 40)
+    ]
+    lines = performance_lines(*tables(weeks))
+    assert [line.split() for line in lines[2:]] == [["2013-01", "90", "%", "0.600"], ["2013-02", "90", "%", "0.800"]]
+
+
 def test_of_several_sizes_the_shortest_with_few_windows_is_shown() -> None:
     days = [row("roc_auc", 0.7, day) for day in range(MOST_LINES + 1)]
     week = row("roc_auc", 0.9, window_end_ms=JANUARY_MS + 7 * DAY_MS)
@@ -145,10 +155,14 @@ def test_the_lines_of_a_database_are_those_of_a_file(tmp_path: Path) -> None:
     rows = [row("roc_auc", 0.75, day) for day in range(40)] + [row("roc_auc", 0.8, 3, estimated=True)]
     parts = [part("inputs", 0.1, 3)]
     dsn = f"chdb://{tmp_path / 'db'}"
+
+    def read(client: Client) -> tuple[pa.Table, pa.Table]:
+        return read_table(client, "performance", READ), read_table(client, "performance_part", READ_PARTS)
+
     with contextlib.closing(connect(dsn)) as client:
         migrate(client)
-        assert read_performance_lines(client) == []
+        assert performance_lines(*read(client)) == []
         with contextlib.closing(ClickHouseSink(dsn)) as sink:
             sink.setup()
             sink.write([batch_of(PERFORMANCE, rows), batch_of(PART, parts)])
-        assert read_performance_lines(client) == performance_lines(*tables(rows, parts))
+        assert performance_lines(*read(client)) == performance_lines(*tables(rows, parts))

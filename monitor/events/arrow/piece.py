@@ -84,6 +84,7 @@ def rejected(piece: Piece, row: int, refused: Refused) -> Rejected:
         detail=refused.detail,
         model=refused.model,
         raw=raw,
+        time_ms=refused.time_ms,
     )
 
 

@@ -12,6 +12,7 @@ from monitor.events.arrow.arrays import present, value_type
 from monitor.events.arrow.dictionaries import Dictionaries
 from monitor.events.arrow.direct import KINDS, clock_for
 from monitor.events.frame import Frame
+from monitor.events.looked import unknown_features
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping, path
 from monitor.events.models import CLASSES, Task
 
@@ -73,6 +74,8 @@ class SchemaPlaces:
         which rows speak of their features, and of their prediction.
     dictionaries
         the last of each column.
+    unknown
+        by name: features that no column reads.
     """
 
     def __init__(self, frame: Frame, schema: Any) -> None:
@@ -120,12 +123,22 @@ class SchemaPlaces:
             for name in frame.dimensions
         )
         self.features = tuple(None if name in placed else self._feature(name) for name in frame.dimensions)
+        self.unknown = self._unknown(frame)
         flat = self._features is None and any(self._feature(name) for name in (*frame.numeric, *frame.categorical))
         self.has_features = Spoken(flat, () if found is None else (found,))
         self.has_prediction = Spoken(False, ())
         if frame.role == "predictions":
             score, label = frame.score is not None, frame.label is not None
             self.has_prediction = spoken_prediction(schema, mapping, frame.spec.task, score=score, label=label)
+
+    def _unknown(self, frame: Frame) -> dict[str, Place]:
+        flat = self._features is None
+        names = list(self._schema.names) if self._features is None else [one.name for one in self._features.type]
+        mapping, task = frame.spec.mapping, frame.spec.task
+        of_classes = {name for found in class_columns(names, mapping, task) for name in found.values()}
+        own = [name for name in names if not (flat and name in of_classes)]
+        places = {name: self._feature(name) for name in unknown_features(frame, dict.fromkeys(own, True), flat=flat)}
+        return {name: place for name, place in places.items() if place is not None}
 
     def _feature(self, name: str) -> Place | None:
         if self._features is not None:

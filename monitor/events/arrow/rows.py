@@ -16,6 +16,7 @@ from monitor.events.arrow.sheet import Sheet
 from monitor.events.arrow.times import milliseconds, no_time_of
 from monitor.events.frame import Frame
 from monitor.events.json.forgiving import Refused, bad_time, bad_version
+from monitor.events.looked import Looked, rows_to_look_at
 from monitor.events.lookup import MISSING
 from monitor.events.parts import code_of, numeric_segment, set_absent
 from monitor.events.reasons import Reason
@@ -182,8 +183,21 @@ class Rows:
                 why = bad_version(mapping.version, name)
             else:
                 why = bad_time(int(times_ms[row]), now_ms, name)
+            why.time_ms = int(times_ms[row]) if 0 <= times_ms[row] <= latest else None
             refused.append((row, why))
         return refused
+
+    def look(self, looked: Looked) -> None:
+        """Note what some of the rows have that nothing reads. After the numbers; bad rows are left out."""
+        here = slice(self._start, self._stop)
+        times_ms = self._sheet.timestamps_ms[here]
+        rows = rows_to_look_at(times_ms, self._sheet.numeric[:, here])
+        rows = rows[self._sheet.kept(here)[rows]]
+        if not rows.size:
+            return
+        there = {name: present(place.of(self._batch))[rows] for name, place in self._places.unknown.items()}
+        for at, row in enumerate(rows.tolist()):
+            looked.add(int(times_ms[row]), [name for name, values in there.items() if values[at]])
 
     def _no_time(self, row: int) -> Refused:
         """Why a row's time is none, in the words for JSON where JSON could hold it."""

@@ -40,6 +40,11 @@ class Sheet:
             self._bad = np.zeros(self.positions.size, dtype=np.bool_)
         self._bad[rows] = True
 
+    def kept(self, rows: slice) -> Bools:
+        """Of some rows, those that are not dropped."""
+        bad = np.zeros(self.positions.size, dtype=np.bool_) if self._bad is None else self._bad
+        return ~bad[rows]
+
     def part(self) -> Part:
         """All rows but the dropped ones."""
         part = Part(

@@ -134,6 +134,7 @@ class TableDecoder:
             reader.prediction()
             reader.segments()
             reader.absences()
+            reader.look(outcome.looked_of(name))
             filled[name] += rows.size
         for name, sheet in sheets.items():
             outcome.add(name, sheet.part())

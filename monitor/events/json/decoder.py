@@ -18,6 +18,7 @@ from monitor.events.json.enveloped import Unwrapper
 from monitor.events.json.forgiving import Forgiving, Refused, bad_time, parse
 from monitor.events.json.scanner import Scanner
 from monitor.events.json.split import split
+from monitor.events.looked import rows_to_look_at
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.origin import Origins
 from monitor.events.outcome import Outcome
@@ -115,6 +116,7 @@ class _Events:
             detail=refused.detail,
             model=refused.model,
             raw=self.raws[place] or b"",
+            time_ms=refused.time_ms,
         )
 
     def only(self, places: Ints) -> "_Events":
@@ -211,6 +213,13 @@ class _RoleDecoder:
         ]
         self._add(parts, events, now_ms, outcome)
 
+    def _look(self, name: str, part: Part, events: _Events, outcome: Outcome) -> None:
+        """Note what some rows of a part, whose positions are places among the events, have that nothing reads."""
+        looked = outcome.looked_of(name)
+        for row in rows_to_look_at(part.timestamps_ms, part.numeric).tolist():
+            raw = events.raws[int(part.positions[row])] or b""
+            looked.add(int(part.timestamps_ms[row]), self._forgiving.unknown(name, parse(raw)))
+
     def _add(self, parts: Sequence[tuple[str, Part]], events: _Events, now_ms: int, outcome: Outcome) -> None:
         """Take parts whose positions are places among the events; what is dated too far ahead is a reject."""
         for name, part in parts:
@@ -220,5 +229,6 @@ class _RoleDecoder:
                     refused = bad_time(int(part.timestamps_ms[row]), now_ms, name)
                     outcome.rejects.append(events.at(int(part.positions[row]), refused))
                 part = part.take(np.flatnonzero(~late))
+            self._look(name, part, events, outcome)
             part.positions = events.positions[part.positions]
             outcome.add(name, part)

@@ -4,7 +4,7 @@ It is the specification of the compiled scan, which takes only what it would rea
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +13,7 @@ from detectors.columns import NULL
 from monitor.events.batch import MAX_DETAIL
 from monitor.events.frame import Frame
 from monitor.events.json.envelopes import envelope, no_object, undecodable
+from monitor.events.looked import unknown_features
 from monitor.events.mapping import MODEL, SEGMENTS, path
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import Role
@@ -40,6 +41,8 @@ class Refused(Exception):  # noqa: N818 - a verdict on one event, not a fault of
         self.reason = reason
         self.detail = clean(detail)[:MAX_DETAIL]
         self.model = model
+        self.time_ms: int | None = None
+        """The event's own time, where it could be read."""
 
 
 def parse(raw: bytes) -> Any:
@@ -105,7 +108,10 @@ class Forgiving:
         if frame.reads_ids:
             identity = resolve(event, path(mapping.prediction_id))
             if not (identity is UNSET or identity is None or _is_text_or_integer(identity)):
-                raise Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is {_kind(identity)}", name)
+                raise _dated(
+                    Refused(Reason.MISSING_ID, f"{mapping.prediction_id} is {_kind(identity)}", name),
+                    frame.times.read(resolve(event, path(mapping.timestamp))),
+                )
         at = resolve(event, path(mapping.timestamp))
         time = frame.times.read(at)
         if time is None:
@@ -116,7 +122,7 @@ class Forgiving:
         version = resolve(event, path(mapping.version))
         version = "" if version is UNSET else category(version) or ""
         if not isinstance(version, str) or len(version) > MAX_TEXT:
-            raise bad_version(mapping.version, name)
+            raise _dated(bad_version(mapping.version, name), time)
         features = named(resolve(event, path(mapping.features)), mapping)
         has_features = features is not UNSET and features is not None
         if not isinstance(features, dict):
@@ -148,6 +154,15 @@ class Forgiving:
             segments=segments,
             identity=None if identity is UNSET or identity is None else clean(str(identity)),
         )
+
+    def unknown(self, model: str, event: object) -> Sequence[str]:
+        """The features of an event of a model that no column reads."""
+        if not isinstance(event, dict):
+            return ()
+        frame = self._frames[model]
+        features = named(resolve(event, path(frame.spec.mapping.features)), frame.spec.mapping)
+        flat = not isinstance(features, dict)
+        return unknown_features(frame, event if flat else features, flat=flat)  # type: ignore[arg-type]  # it is one
 
     def _frame(self, event: dict[str, Any]) -> Frame:
         """The model that an event names, in the place where that model is named."""
@@ -267,6 +282,12 @@ def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dime
         value = number(value)  # as the column sees it: what is invalid there is in no segment of its own
         return category(value) if value == value and abs(value) != float("inf") else None
     return category(value)
+
+
+def _dated(refused: Refused, time_ms: int | None) -> Refused:
+    """With the time of its event."""
+    refused.time_ms = time_ms
+    return refused
 
 
 def bad_time(time_ms: int, now_ms: int, model: str) -> Refused:
