@@ -458,7 +458,7 @@ def test_an_inference_table_is_read_as_the_table_it_is(
     assert run(["reference", "build", "driftline.yaml", "--data", name]) == 0
     capsys.readouterr()
     assert run(["replay", "driftline.yaml", "--predictions", name, "--out", "out", "--close"]) == 0
-    assert "2,000 events, 0 rejected" in capsys.readouterr().out
+    assert "2,000 events: 2,000 counted, 0 rejected" in capsys.readouterr().out
     columns = {row["column"] for row in pq.read_table("out/verdicts.parquet").to_pylist()}
     assert {"x", "c", "@score"} <= columns
 

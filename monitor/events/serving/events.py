@@ -87,13 +87,20 @@ def _events(record: dict[str, Any], form: Form, models: Sequence[ModelSpec], sen
         if identity is not None:
             event["prediction_id"] = identity if n == 1 else f"{identity}-{place}"
         if rows is not None:
-            event["features"] = rows[place]
+            event["features"] = _named(rows[place], mapping)
         if said is not None:
             event["prediction"] = prediction_of(said[place], how)
         if target is not None:
             event[TARGET] = target[place] if isinstance(target, list) and len(target) == n else target
         events.append(event)
     return events
+
+
+def _named(row: Any, mapping: Mapping) -> Any:
+    """An instance as an object: a list's values by their names, which the compiled scan reads."""
+    if not isinstance(row, list):
+        return row
+    return {mapping.feature_name(number): value for number, value in enumerate(row)}
 
 
 def _model(record: dict[str, Any], form: Form, models: Sequence[ModelSpec]) -> tuple[ModelSpec, str | None]:

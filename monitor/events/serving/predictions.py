@@ -18,6 +18,7 @@ from monitor.events.mapping import Mapping, path
 from monitor.events.models import CLASSES, Task
 from monitor.events.serving.tensors import refused
 
+_DEFAULT: Final = Mapping()
 _SCORES: Final = ("score", "probability", "predicted_probability", "confidence", "value")
 _LABELS: Final = (
     "label", "predicted_label", "predicted_class", "predictedlabel", "class", "predict", "prediction", "class_id",
@@ -43,12 +44,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 def reading(mapping: Mapping, task: Task, positive: str | None) -> Reading:
     """How a model's predictions are read; where `score` or `label` is not the default, it is a path."""
-    default = Mapping()
     return Reading(
         task=task,
         positive=positive,
-        score=mapping.score if mapping.score != default.score else None,
-        label=mapping.label if mapping.label != default.label else None,
+        score=mapping.score if mapping.score != _DEFAULT.score else None,
+        label=mapping.label if mapping.label != _DEFAULT.label else None,
     )
 
 
