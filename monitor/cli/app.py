@@ -76,6 +76,9 @@ def init(
     ] = Path("driftline.yaml"),
     name: Annotated[str, typer.Option(help="The model's name; default: as the rows say, or the file.")] = "",
     messages: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many messages are looked at.")] = 2_000,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where a topic's messages are kept; default: NAME.jsonl.")
+    ] = None,
 ) -> None:
     """Write a first configuration from your own data, and say what was guessed and what comes next.
 
@@ -83,7 +86,7 @@ def init(
     """
     from monitor.cli.init import init as start
 
-    start(data, topic, bootstrap_servers, output, name, messages)
+    start(data, topic, bootstrap_servers, output, name, messages, keep)
 
 
 @reference_app.command("build")

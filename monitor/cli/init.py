@@ -1,10 +1,14 @@
 """`driftline init`: a first configuration from rows."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from monitor.cli.progress import bar, results
 from monitor.config.load import parse
@@ -14,11 +18,17 @@ from monitor.wording import counted, listed
 
 if TYPE_CHECKING:
     from monitor.guess.roles import Roles
+    from monitor.guess.serving import ServingForm
     from monitor.guess.windows import Rate
 
 
-def init(data: Path | None, topic: str, servers: str, output: Path, name: str, messages: int) -> None:
+def init(
+    data: Path | None, topic: str, servers: str, output: Path, name: str, messages: int, keep: Path | None
+) -> None:
     """Look at rows, write a configuration, and say what was guessed and what comes next.
+
+    The events of a topic are kept in a file, which a reference can be built from; `keep`: another than `TOPIC.jsonl`
+    beside the configuration.
 
     Raises
     ------
@@ -34,35 +44,68 @@ def init(data: Path | None, topic: str, servers: str, output: Path, name: str, m
     if data is not None:
         _write(output, *_from_file(data, name), data=str(data), kafka=None)
     else:
-        _write(output, *_from_topic(topic, servers, name, messages), data="FILE", kafka=(servers, topic))
+        kept = keep or output.parent / f"{topic}.jsonl"
+        if kept.exists():
+            raise InputError(f"{kept} exists", hint="name another file with --keep, or remove it")
+        events, guessed = _from_topic(topic, servers, name, messages)
+        _write(output, *guessed, data=str(kept), kafka=(servers, topic))
+        _keep(events, kept)
 
 
 def _from_file(data: Path, name: str) -> "tuple[str, Roles, Rate, str]":
     from monitor.guess.roles import guessed
     from monitor.guess.sample import ROWS, events_of, sampled
+    from monitor.guess.serving import serving_form
 
     with bar(f"looking at {data.name}") as show:
+        form = serving_form(islice(events_of(data, show)[0], ROWS))
+        read = form.events if form is not None else lambda events: events
         events, nested = events_of(data, show)
-        sample = sampled(events, nested=nested, what=str(data))
-        roles = _expected(guessed(sample), str(data), sample.columns)
-        again = events_of(data, show)[0] if sample.n == ROWS else _rows(sample.columns, sample.n)
+        sample = sampled(read(events), nested=nested or form is not None, what=str(data))
+        roles = _expected(_of_form(guessed(sample), form), str(data), sample.columns)
+        again = read(events_of(data, show)[0]) if sample.n == ROWS else _rows(sample.columns, sample.n)
         rate = _rate(again, roles, str(data))
     stem = re.sub(r"(\.[A-Za-z]+)+$", "", data.resolve().name)
     return name or _model_name(roles, stem), roles, rate, f"{counted(sample.n, 'row')} of {data.name}"
 
 
-def _from_topic(topic: str, servers: str, name: str, messages: int) -> "tuple[str, Roles, Rate, str]":
+def _keep(events: list[dict[str, Any]], path: Path) -> None:
+    """Write events as they came, those without a time with that of their message."""
+    from monitor.guess.serving import kept
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.writelines(json.dumps(kept(event)) + "\n" for event in events)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _from_topic(
+    topic: str, servers: str, name: str, messages: int
+) -> "tuple[list[dict[str, Any]], tuple[str, Roles, Rate, str]]":
     from monitor.guess.roles import guessed
     from monitor.guess.sample import sampled
+    from monitor.guess.serving import serving_form
     from monitor.kafka.peek import first_events
 
     where = f"topic {topic} at {servers}"
     events = first_events(servers, topic, messages)
     if not events:
         raise InputError(f"{where} has no message that is a JSON object", hint="send some, or use --data FILE")
+    read = events
+    form = serving_form(events)
+    if form is not None:
+        events = list(form.events(events))
     sample = sampled(events, nested=True, what=where)
-    roles = _expected(guessed(sample), where, sample.columns)
-    return name or _model_name(roles, topic), roles, _rate(events, roles, where), f"{sample.n:,} events of {where}"
+    roles = _expected(_of_form(guessed(sample), form), where, sample.columns)
+    what = f"{sample.n:,} events of {where}"
+    return read, (name or _model_name(roles, topic), roles, _rate(events, roles, where), what)
+
+
+def _of_form(roles: "Roles", form: "ServingForm | None") -> "Roles":
+    if form is None:
+        return roles
+    return msgspec.structs.replace(roles, preset=form.preset, model_names=[form.name] if form.name else [])
 
 
 def _rows(columns: dict[str, list[Any]], n: int) -> Iterator[dict[str, Any]]:
@@ -127,7 +170,9 @@ def _write(
     for line in told(name, roles, size, rate):
         console.print(f"  {line}")
     console.print(f"written: {output}. It has a comment on every guess: read it, and mend what is wrong.")
-    config, quoted = shlex.quote(str(output)), shlex.quote(data) if data != "FILE" else data
+    config, quoted = shlex.quote(str(output)), shlex.quote(data)
+    if kafka is not None:
+        console.print(f"These events are kept in {data}: build the reference from them, or from others.")
     console.print(f"Next: driftline reference build {config} --data {quoted}")
     replay = f"driftline replay {config} --predictions LATER --out results"
-    console.print(f"Then: {replay if kafka is None else f'driftline run {config}'}")
+    console.print(f"Then: {replay if kafka is None else f'driftline up {config} --own-kafka'}")

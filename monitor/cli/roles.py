@@ -166,10 +166,11 @@ def role_addresses(config: Config) -> dict[str, str]:
     return {command.name: str(_shifted(listen, offset)) for offset, command in enumerate(commands)}
 
 
-def up(config_path: Path, port: int) -> None:
-    """Run everything on the embedded broker and on this machine's own destinations until stopped."""
+def up(config_path: Path, port: int, *, own_kafka: bool) -> None:
+    """Run everything on this machine's own destinations, and the embedded broker or the user's own, until stopped."""
     from monitor import wiring
     from monitor.embedded.broker import EmbeddedBroker
+    from monitor.embedded.own_kafka import OwnKafka
     from monitor.embedded.preparation import prepare_destinations
     from monitor.embedded.profile import embedded_profile
 
@@ -178,24 +179,28 @@ def up(config_path: Path, port: int) -> None:
     page_at = config.ui.listen  # of the loopback another port is taken
     check_ports(
         {
-            "the broker, --port": Address(host="127.0.0.1", port=port),
+            "the broker, --port": None if own_kafka else Address(host="127.0.0.1", port=port),
             "ui.listen": None if page_at is None or page_at.is_loopback else page_at,
             **_metrics_of(config, role_commands(config_path, config.destinations, 1, 1, int(config.joins))),
         }
     )
+    name = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
     with (
         terminable() as ending,
-        EmbeddedBroker(port) as broker,
+        OwnKafka(config.kafka, name) if own_kafka else EmbeddedBroker(port) as broker,
         tempfile.TemporaryDirectory(prefix="driftline-up-") as state,
     ):
         ending.check()
-        session = config.state_dir.resolve() / "up" / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
-        profile = embedded_profile(config_path, broker.bootstrap_servers, Path(state), session)
+        session = config.state_dir.resolve() / "up" / name
+        if isinstance(broker, OwnKafka):
+            profile = embedded_profile(config_path, None, Path(state), session, kafka=broker.changes)
+        else:
+            profile = embedded_profile(config_path, broker.bootstrap_servers, Path(state), session)
         running = load(profile.path)
         topics = config.kafka.topics
         labels = topics.labels if config.joins_labels else ()
         sources = dict.fromkeys((*topics.predictions, *topics.features, *labels), 3)
-        wiring.prepare_topics(running, sources)
+        wiring.prepare_topics(running, None if own_kafka else sources)
         ending.check()
         commands = role_commands(profile.path, running.destinations, 1, 1, int(running.joins))
         page = page_command(profile.path, running)
@@ -208,7 +213,7 @@ def up(config_path: Path, port: int) -> None:
             servers.enter_context(stopping(supervisor.stop))
             ending.check()  # from here on a signal calls `stop`
             with supervisor, noted_session(config.state_dir, profile):
-                _announce(running, broker.bootstrap_servers, commands, page[1] if page else None)
+                _announce(running, broker.bootstrap_servers, commands, page[1] if page else None, reads=own_kafka)
                 supervisor.run(_while(broker.check, *(server.check for server in profile.servers.values())))
             _expect_none_killed(supervisor)
 
@@ -237,10 +242,13 @@ def _while(*checks: Callable[[], None]) -> Callable[[], bool]:
     return tick
 
 
-def _announce(config: Config, bootstrap_servers: str, commands: list[RoleCommand], page: Address | None) -> None:
-    """Say where events go, where results and metrics are, and how to stop."""
+def _announce(
+    config: Config, bootstrap_servers: str, commands: list[RoleCommand], page: Address | None, *, reads: bool
+) -> None:
+    """Say where events go, or come from (`reads`), where results and metrics are, and how to stop."""
     lines = []
-    lines.append(f"Send events to topic {', '.join(config.kafka.topics.predictions)} at {bootstrap_servers}")
+    what = "Reads" if reads else "Send events to"
+    lines.append(f"{what} topic {', '.join(config.kafka.topics.predictions)} at {bootstrap_servers}")
     for name, destination in config.destinations.items():
         if where := destination.where():
             lines.append(f"Results of {name}: {where}")

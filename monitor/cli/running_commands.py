@@ -13,8 +13,14 @@ commands = typer.Typer()
 def up(
     config: ConfigArgument,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The embedded broker's port; 0 takes a free one.")] = 9092,
+    own_kafka: Annotated[
+        bool, typer.Option("--own-kafka", help="Read the Kafka that the configuration names, from its beginning on.")
+    ] = False,
 ) -> None:
     """Run all roles on the embedded broker and on this machine's own destinations until stopped.
+
+    With --own-kafka they read your topics; the session has topics and consumer groups of its own beside them, whose
+    names have `-up-` in them, and deletes them when it stops.
 
     Each session starts from nothing: the broker forgets, and results go to a folder of the session's own in state_dir,
     or to where the configuration says if that is on this machine already (a chdb:/// DSN), which must not hold any yet.
@@ -25,7 +31,7 @@ def up(
     """
     from monitor.cli.roles import up as start
 
-    start(config, port)
+    start(config, port, own_kafka=own_kafka)
 
 
 @commands.command()

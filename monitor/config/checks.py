@@ -5,12 +5,12 @@ import math
 from monitor.config.addresses import Address
 from monitor.config.concept_drift_checks import check_concept_drift
 from monitor.config.durations import format_duration
+from monitor.config.mapping_checks import check_mapping, check_places
 from monitor.config.methods import MAXIMA, looks_at_events
 from monitor.config.report import Report, check_repeats
 from monitor.config.schema import MATURE_AT, Config, Drift, Model
 from monitor.config.window_checks import check_windows
 from monitor.events.label_mapping import LabelMapping
-from monitor.events.mapping import Mapping
 
 LEAST_TOKEN = 16
 
@@ -23,9 +23,9 @@ def check(config: Config, report: Report) -> None:
     for i, model in enumerate(config.models):
         check_windows(model, f"models[{i}]", report)
         _check_times(model, f"models[{i}]", report)
-        _check_mapping(model.mapping, f"models[{i}].mapping", report)
+        check_mapping(model, f"models[{i}].mapping", report)
         _check_columns(model, f"models[{i}].columns", report)
-        _check_mapping(model.label_mapping, f"models[{i}].label_mapping", report)
+        check_places(model.label_mapping.places, f"models[{i}].label_mapping", report)
         _check_labels(model, f"models[{i}]", report)
         _check_decisions(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)
@@ -81,18 +81,9 @@ def _check_decisions(model: Model, path: str, report: Report) -> None:
         report(f"{path}.retraining.budget", "is over a shorter time than the cooldown, which already allows less")
 
 
-def _check_mapping(mapping: Mapping | LabelMapping, path: str, report: Report) -> None:
-    places: dict[str, str] = {}
-    for key, place in mapping.places.items():
-        if "" in place.split("."):
-            report(f"{path}.{key}", "expected names with single dots between, such as prediction.score")
-        elif (other := places.setdefault(place, key)) != key:
-            report(f"{path}.{key}", f"names the same place as {other}")
-
-
 def _check_columns(model: Model, path: str, report: Report) -> None:
     for name in model.columns:
-        if name in model.mapping.reserved:
+        if name in model.mapping.of_events.reserved:
             report(f"{path}.{name}", "is a field of the event, and no feature; rename it, or map the field elsewhere")
 
 

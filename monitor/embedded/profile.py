@@ -29,9 +29,9 @@ class EmbeddedProfile:
 
 
 def embedded_profile(
-    path: Path, bootstrap_servers: str, folder: Path, results: Path, **changes: dict[str, Any]
+    path: Path, bootstrap_servers: str | None, folder: Path, results: Path, **changes: dict[str, Any]
 ) -> EmbeddedProfile:
-    """Write the configuration at `path` into `folder`, changed for the embedded broker.
+    """Write the configuration at `path` into `folder`, changed for the embedded broker; None: the user's own stays.
 
     The broker's memory is gone when it stops, so the state of the score role must not outlive it: it goes into
     `folder`. Destinations that can live on this machine alone do so, each in its folder of `results`, an absolute path.
@@ -41,7 +41,7 @@ def embedded_profile(
     ports = {name: free_port() for name in config.destinations}
     found = {name: settings.embedded(results / name, ports[name]) for name, settings in config.destinations.items()}
     embedded = {name: one for name, one in found.items() if one is not None}
-    kafka = {
+    kafka: dict[str, Any] = {
         "bootstrap_servers": bootstrap_servers,
         "session_timeout": SESSION_TIMEOUT,
         "replication_factor": 1,
@@ -52,7 +52,8 @@ def embedded_profile(
         for model, loaded in zip(document["models"], config.models, strict=True):
             model["reference"] = literal(str(loaded.reference.resolve()))
         document["state_dir"] = literal(str(folder / "state"))
-        document["kafka"] = {**document.get("kafka", {}), **kafka}
+        if bootstrap_servers is not None:
+            document["kafka"] = {**document.get("kafka", {}), **kafka}
         destinations = document.setdefault("destinations", {name: {} for name in config.destinations})
         for name, own in embedded.items():
             for key, value in own.keys.items():

@@ -10,7 +10,9 @@ from monitor.events.arrow.decoder import FILE_MAGIC, ArrowDecoder
 from monitor.events.batch import Decoded
 from monitor.events.json.decoder import JsonDecoder, OtherFormat
 from monitor.events.models import Limits, ModelSpec, Role
+from monitor.events.origin import Origins
 from monitor.events.outcome import merge
+from monitor.events.placed import PlacedDecoder, known
 
 Format = Literal["auto", "json", "arrow"]
 """A topic's configured format; "auto" looks at the first bytes."""
@@ -80,6 +82,11 @@ class MessageDecoder:
     def __init__(self, models: Sequence[ModelSpec], limits: Limits | None = None, configured: Format = "auto") -> None:
         self.names = tuple(model.name for model in models)
         self._configured = configured
+        self._placed = None
+        if any(model.mapping.is_told_by_origin for model in models):
+            self._placed = PlacedDecoder(
+                models, lambda some: MessageDecoder([known(model) for model in some], limits, configured)
+            )
         self._json = JsonDecoder(models, limits)
         self._arrow = ArrowDecoder(models, limits)
 
@@ -89,28 +96,33 @@ class MessageDecoder:
         content_types: Sequence[bytes | str | None] | None,
         role: Role,
         now_ms: int,
+        origins: Origins | None = None,
     ) -> Decoded:
-        """Decode messages with their content-type headers (None: none of them has one)."""
+        """Decode messages with their content-type headers (None: none of them has one), and where they came from."""
+        if self._placed is not None and origins is not None:
+            return self._placed.decode_messages(messages, content_types, role, now_ms, origins)
         if content_types is None and messages and choose(None, self._configured, messages[0]) == "json":
             # The usual case is JSON alone, and to look at each message would take a tenth of the time to decode it.
             other = is_arrow if self._configured == "auto" else None
             with contextlib.suppress(OtherFormat):
-                return self._json.decode(messages, role, now_ms, other=other)
+                return self._json.decode(messages, role, now_ms, other=other, origins=origins)
         types = (None,) * len(messages) if content_types is None else content_types
         formats = [
             choose(content_type, self._configured, message)
             for content_type, message in zip(types, messages, strict=True)
         ]
         if "arrow" not in formats:
-            return self._json.decode(messages, role, now_ms)
+            return self._json.decode(messages, role, now_ms, origins=origins)
         if "json" not in formats:
             return self._arrow.decode(messages, role, now_ms)
         in_arrow = np.array(formats) == "arrow"
         arrow_places, json_places = (np.flatnonzero(where).astype(np.int32) for where in (in_arrow, ~in_arrow))
+        json_messages = [messages[i] for i in json_places.tolist()]
+        of_json = None if origins is None else origins.at(json_places.tolist())
         return merge(
             self.names,
             [
-                (self._json.decode([messages[i] for i in json_places.tolist()], role, now_ms), json_places),
+                (self._json.decode(json_messages, role, now_ms, origins=of_json), json_places),
                 (self._arrow.decode([messages[i] for i in arrow_places.tolist()], role, now_ms), arrow_places),
             ],
         )

@@ -5,6 +5,7 @@ import numpy as np
 from detectors.arrays import Codes, Floats
 from detectors.columns import CODE_INVALID, CODE_NULL, NULL, Column
 from monitor.events.lookup import ASK, CodeTable, column_table, dimension_codes, dimension_table, known_codes
+from monitor.events.mapping import MODEL
 from monitor.events.models import CLASS_SCORE, CLASSES, LABEL, SCORE, ModelSpec, Role
 
 
@@ -24,6 +25,10 @@ class Frame:
     classes
         class to row of its `@score.<class>`; empty where the reference has no such columns, no `@score`, or the role
         is "features".
+    model_path
+        where events name their model; empty where it is known already.
+    must_name
+        whether an event that does not is no event of the model.
     times
         how timestamps are read.
     bare_classes
@@ -74,6 +79,8 @@ class Frame:
         self.n_numeric = len(layout.numeric)
         self.n_categorical = len(layout.categorical)
         self.reserved = spec.mapping.reserved
+        self.model_path = spec.mapping.model_path
+        self.must_name = self.model_path not in ((), (MODEL,))
         self.times = spec.mapping.times
         dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
         tables: list[CodeTable] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]

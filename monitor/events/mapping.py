@@ -11,7 +11,13 @@ MODEL: Final = "model"
 SEGMENTS: Final = "segments"
 FLAT_SCORE: Final = "score"
 FLAT_LABEL: Final = "label"
+TARGET: Final = "target"
 PROBABILITIES: Final = "probabilities"
+
+TOPIC: Final = "topic"
+"""In the place of a path: the name of the topic that an event came by."""
+HEADER: Final = "header:"
+"""What a place begins with that is a header of the event's message; its name follows, in any case."""
 
 PLACES: Final = ("timestamp", "prediction_id", "version", "features", "score", "label", "target")
 """The keys that are paths."""
@@ -27,23 +33,35 @@ PRESETS: Final[ReadOnly[str, ReadOnly[str, str]]] = {
         "label": "data.prediction.label",
     },
 }
-"""By the name of an envelope: the paths that stand in for the defaults."""
+"""By the name of an envelope around one event of ours: the paths that stand in for the defaults."""
+
+_SERVING: Final = ("kserve", "mlflow", "sagemaker", "seldon", "tfserving")
+"""Envelopes of requests and responses, which are taken apart into events; see `monitor.events.serving.forms`."""
 
 _SCORE = "prediction.score"
 _LABEL = "prediction.label"
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Dotted paths into a JSON event; column names in Arrow and flat files. `model` and `segments` are fixed names.
+    """Dotted paths into a JSON event; column names in Arrow and flat files.
 
     With the default paths `prediction` may also be a bare number (the score; an integer is the label where the task is
-    binary or multiclass), or a bare text or boolean (the label); a `score` of a flat event comes before such a number.
-    Likewise for the object that any other score or label path ends in, and for a column of that object's name.
+    binary or multiclass), or a bare text or boolean (the label); a `score` at the event's top comes before such a
+    number. Likewise for the object that any other score or label path ends in, and for a column of its name.
 
     Attributes
     ----------
     preset
-        the envelope that events come in, whose places stand in for the defaults of the other keys; see `PRESETS`.
+        the envelope that events come in. `cloudevents`: its places stand in for the defaults of the other keys. Those
+        of serving systems hold requests and responses of several instances, each an event of its own: there
+        `timestamp`, `prediction_id`, `version`, `model`, `segments` and `target` are paths in the envelope, which has
+        each where the system puts it, `score` and `label` in what a response says of one instance.
+    model
+        a dotted path, `topic`, or `header:NAME`. Events without a value there are rejected, but for the default, whose
+        absence means the only model that is configured. A file has no headers and no topic: its models are named by
+        `model`.
+    segments
+        likewise, by dimension; those of the others lie in `segments`, else in the feature of their name.
     timestamp
         a number of `timestamp_unit` since 1970 UTC, or RFC 3339.
     feature_names
@@ -65,10 +83,10 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Arrow and flat files every column that no other key names is a feature; a struct column of this name is
         accepted too.
     score
-        the default path also stands for `score` at the top of a flat event, and for the column `score`, where the
+        the default path also stands for `score` at the top of the event, and for the column `score`, where the
         prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score; so
         is the largest of an object in its own place, which has a number a class. With the default path
-        `probabilities` may also lie at the top of a flat event. In flat files and Arrow a class may have a column
+        `probabilities` may also lie at the top of the event. In flat files and Arrow a class may have a column
         of its own: `prediction.probabilities.cat`, `probabilities.cat`, `score.cat`.
     label
         likewise, with `label`; of `probabilities`, the class of the largest.
@@ -77,7 +95,9 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         anywhere; None: no column has it.
     """
 
-    preset: Literal["none", "cloudevents"] = "none"
+    preset: Literal["none", "cloudevents", "kserve", "mlflow", "sagemaker", "seldon", "tfserving"] = "none"
+    model: str = MODEL
+    segments: dict[Annotated[str, msgspec.Meta(extra={"form": "segment"})], str] = {}
     timestamp: str = "timestamp"
     prediction_id: str = "prediction_id"
     version: str = "version"
@@ -98,6 +118,41 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             if getattr(self, key) == defaults[key]:
                 msgspec.structs.force_setattr(self, key, place)
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether the preset is an envelope of requests and responses."""
+        return self.preset in _SERVING
+
+    @property
+    def of_events(self) -> "Mapping":
+        """Where things lie in the events themselves: in the default places, where they come out of an envelope."""
+        if not self.is_serving:
+            return self
+        return Mapping(
+            model=self.model if is_origin(self.model) else MODEL,
+            segments={name: place for name, place in self.segments.items() if is_origin(place)},
+            target=None if self.target is None else TARGET,
+            feature_names=self.feature_names,
+            timestamp_unit=self.timestamp_unit,
+            timezone=self.timezone,
+            min_time_ms=self.min_time_ms,
+        )
+
+    @property
+    def is_told_by_origin(self) -> bool:
+        """Whether the model or a segment is a header or the topic."""
+        return any(map(is_origin, (self.model, *self.segments.values())))
+
+    @property
+    def model_path(self) -> tuple[str, ...]:
+        """Where an event names its model; empty where it is known already."""
+        return (MODEL,) if is_origin(self.model) else path(self.model) if self.model else ()
+
+    def segment_path(self, dimension: str) -> tuple[str, ...] | None:
+        """Where an event has its value of a dimension, if that is configured."""
+        place = self.segments.get(dimension)
+        return None if place is None or is_origin(place) else path(place)
+
     def feature_name(self, place: int) -> str:
         """The name of the feature at a place of a list."""
         return self.feature_names[place] if place < len(self.feature_names) else f"f{place}"
@@ -115,13 +170,13 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def flat_score(self) -> str | None:
-        """The key of a flat event, and the column, that stands in for a score. None: the score's path is configured."""
-        return FLAT_SCORE if self.score == _SCORE else None
+        """The key at the top, and the column, that stands in for a score. None: the score's path is configured."""
+        return FLAT_SCORE if self.score == _SCORE and self.target != FLAT_SCORE else None
 
     @property
     def flat_label(self) -> str | None:
-        """The key of a flat event, and the column, that stands in for a label. None: the label's path is configured."""
-        return FLAT_LABEL if self.label == _LABEL else None
+        """The key at the top, and the column, that stands in for a label. None: the label's path is configured."""
+        return FLAT_LABEL if self.label == _LABEL and self.target != FLAT_LABEL else None
 
     @property
     def probabilities(self) -> str:
@@ -130,7 +185,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def flat_probabilities(self) -> str | None:
-        """The key of a flat event, and the column, that stands in for them. None: the score's path is configured."""
+        """The key at the top, and the column, that stands in for them. None: the score's path is configured."""
         return PROBABILITIES if self.score == _SCORE else None
 
     @property
@@ -148,8 +203,14 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
         An event that has it speaks of its prediction, whatever it holds.
         """
-        others = (MODEL, SEGMENTS, self.timestamp, self.prediction_id, self.version, self.features)
-        return bool(above) and all(path(other)[: len(above)] != above for other in others)
+        others = [(SEGMENTS,), self.model_path, *(path(place) for place in self._event_places)]
+        return bool(above) and all(other[: len(above)] != above for other in others)
+
+    @property
+    def _event_places(self) -> list[str]:
+        """The paths of everything but the prediction, in an event."""
+        segments = [place for place in self.segments.values() if not is_origin(place)]
+        return [self.timestamp, self.prediction_id, self.version, self.features, *segments]
 
     @property
     def reserved(self) -> frozenset[str]:
@@ -158,12 +219,18 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Each path, and what it begins with. That a feature is called so is then seen at once, and not when the first
         event comes in another format.
         """
-        paths = [self.timestamp, self.prediction_id, self.version, self.features, self.score, self.label]
-        paths.append(self.probabilities)
+        paths = [*self._event_places, self.score, self.label, self.probabilities]
+        if self.model_path:
+            paths.append(".".join(self.model_path))
         if self.target is not None:
             paths.append(self.target)
         flat = (name for name in (self.flat_score, self.flat_label, self.flat_probabilities) if name is not None)
         return frozenset({MODEL, SEGMENTS, *flat, *paths, *(path(dotted)[0] for dotted in paths)})
+
+
+def is_origin(place: str) -> bool:
+    """Whether a place is none in the event, but where its message came from."""
+    return place == TOPIC or place.startswith(HEADER)
 
 
 def path(dotted: str) -> tuple[str, ...]:

@@ -39,6 +39,10 @@ class ModelSpec:
         with "regression", `probabilities` are ignored.
     mapping
         where things lie in an event.
+    envelope
+        where things lie in the envelope that events are taken out of; None: they come as they are.
+    positive
+        binary: the class that the score is the probability of, if that is configured.
     max_ahead_ms
         a timestamp later than now by more than this is rejected.
     with_ids
@@ -52,6 +56,8 @@ class ModelSpec:
     dimensions: MappingOf[str, tuple[str, ...]] = field(default_factory=dict)
     task: Task = "none"
     mapping: Mapping = field(default_factory=Mapping)
+    envelope: Mapping | None = None
+    positive: str | None = None
     max_ahead_ms: int = 86_400_000
     with_ids: bool = False
     feature_ids: bool = False

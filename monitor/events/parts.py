@@ -146,7 +146,9 @@ def fill_segments(frame: Frame, part: Part, codes: Codes) -> None:
         found = codes[frame.named_segment(dimension)]
         missing = found == MISSING
         if missing.any():
-            if name in frame.numeric:
+            if frame.spec.mapping.segment_path(name) is not None:
+                pass  # it lies there, or nowhere
+            elif name in frame.numeric:
                 numeric_segment(frame, part.numeric[frame.numeric[name]], dimension, found, missing)
             else:
                 np.copyto(found, codes[frame.feature_segment(dimension)], where=missing)

@@ -46,10 +46,11 @@ class CellMeanings:
         # themselves, which takes longer.
         apart = any(one.numeric & other.known.keys() for one in own for other in own)
         self._groups = own if apart else [_Meaning(models)]
+        self._places = tuple(dict.fromkeys(".".join(model.mapping.model_path) or MODEL for model in models))
 
     def __call__(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The batch, in one piece or one for each model; rows of no model are in the first."""
-        places = batch.schema.get_all_field_indices(MODEL)
+        places = [place for name in self._places for place in batch.schema.get_all_field_indices(name)]
         if len(self._groups) == 1 or not places:
             yield self._groups[0](batch)
             return

@@ -20,7 +20,8 @@ A first pass finds the keys and the types of their values; a key with values of 
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from heapq import nlargest
 from pathlib import Path
 from typing import IO, Any, Final
@@ -31,11 +32,13 @@ from detectors.columns import Column, Kind
 from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.frame import Frame
+from monitor.events.json.envelopes import envelope, no_object
 from monitor.events.json.forgiving import UNSET, Refused, has_prediction, named, parse, prediction, resolve
-from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, Mapping
+from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, TARGET, Mapping, is_origin
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.reasons import Reason
+from monitor.events.serving.events import Envelopes
 from monitor.events.values import MAX_TEXT, clean, number
 from monitor.files.source import open_lines
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
@@ -54,8 +57,7 @@ _NULL: Final = type(None)
 Event = dict[str, dict[str, Any] | None]
 """The leaves of one event, by struct; "" holds those at the top. None: the event says nothing of the struct."""
 
-TARGET: Final = "target"
-"""The column of what was true."""
+Lines = Callable[[Progress], Iterator[list[bytes]]]
 
 Key = tuple[str, ...]
 """A leaf of the table: `("model",)`, `("features", "distance")`."""
@@ -104,6 +106,8 @@ class JsonlTable:
         The model: its mapping and task say where things lie in an event. Its layout and dimensions do not matter.
     progress
         Of the first pass.
+    lines
+        Gives the file's lines; None: they are read from it.
 
     Attributes
     ----------
@@ -116,14 +120,18 @@ class JsonlTable:
         No such file, or a line that is no event.
     """
 
-    def __init__(self, path: Path, spec: ModelSpec, *, progress: Progress = unwatched) -> None:
+    def __init__(
+        self, path: Path, spec: ModelSpec, *, progress: Progress = unwatched, lines: Lines | None = None
+    ) -> None:
         self.path = path
+        self._lines = lines or partial(read_lines, path)
         self.n_rows = 0
         self.bad_time = ""
         columns = (Column(name=SCORE, kind=Kind.NUMERIC), Column(name=LABEL, kind=Kind.CATEGORICAL))
         bare = ModelSpec(name=spec.name, layout=Layout(columns), task=spec.task, mapping=spec.mapping)
         self._frame = Frame(bare, "predictions")
         self._mapping = spec.mapping
+        self._envelopes = None if spec.envelope is None else Envelopes([spec])
         self._paths = _Paths(spec.mapping, with_ids=spec.with_ids)
         found: dict[Key, set[type]] = {}
         order: tuple[str, ...] = ()
@@ -167,37 +175,47 @@ class JsonlTable:
 
     def _events(self, progress: Progress) -> Iterator[list[Event]]:
         n = 0
-        for lines in read_lines(self.path, progress):
+        for lines in self._lines(progress):
             events: list[Event] = []
             for line in lines:
                 n += 1
                 try:
                     value = parse(line)
-                    events += map(self._taken_apart, value if isinstance(value, list) else (value,))
+                    values = value if isinstance(value, list) else [value]
+                    if self._envelopes is not None:
+                        values = [event for one in values for event in self._envelopes.events(one, None)]
+                    events += map(self._taken_apart, values)
                 except Refused as refused:
                     raise InputError(f"{self.path}, line {n} (empty ones not counted): {refused.detail}") from refused
             yield events
 
     def _taken_apart(self, event: object) -> Event:
         if not isinstance(event, dict):
-            raise Refused(Reason.SCHEMA, "an event is an object")
+            raise Refused(Reason.SCHEMA, no_object(event) or "an event is an object")
         features = named(resolve(event, self._paths.features), self._mapping)
-        flat = not isinstance(features, dict)
         if not isinstance(features, dict):
             unspoken = features is UNSET or features is None
             features = {name: value for name, value in event.items() if name not in self._frame.reserved}
             features = None if unspoken and not features else features
+        at = resolve(event, self._paths.timestamp)
+        if at is UNSET and (known := envelope(event)):
+            raise Refused(Reason.SCHEMA, known)
         version = resolve(event, self._paths.version)
         segments = event.get(SEGMENTS)
+        placed = {name: resolve(event, place) for name, place in self._paths.segments.items()}
+        if placed:
+            found = {name: None if value is UNSET else value for name, value in placed.items()}
+            segments = {**(segments if isinstance(segments, dict) else {}), **found}
+        model = resolve(event, self._paths.model)
         top = {
-            MODEL: event.get(MODEL),
+            MODEL: None if model is UNSET else model,
             "version": None if version is UNSET else version,
-            "timestamp": self._time(resolve(event, self._paths.timestamp)),
+            "timestamp": self._time(at),
         }
         for name, place in self._paths.further.items():
             value = resolve(event, place)
             top[name] = None if value is UNSET else value
-        predicted, probabilities = self._prediction(event, flat)
+        predicted, probabilities = self._prediction(event)
         return {
             "": top,
             "features": features,
@@ -212,7 +230,7 @@ class JsonlTable:
             self.bad_time = self._frame.times.refusal(value, self._mapping.timestamp)
         return found
 
-    def _prediction(self, event: dict[str, Any], flat: bool) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    def _prediction(self, event: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Score and label: as they are where that is plain, which saves time, else as `prediction` finds them. And the
         probabilities of classes."""
         score: Any
@@ -224,15 +242,15 @@ class JsonlTable:
                 plain = score is not None and label is not None and not isinstance(score, dict)
                 if plain and PROBABILITIES not in above and PROBABILITIES not in event:
                     return {"score": score, "label": label}, None
-        if not has_prediction(event, self._frame, flat):
+        if not has_prediction(event, self._frame):
             return None, None
         probabilities: object = None
         plain = self._paths.together and above is UNSET and PROBABILITIES not in event
         if plain:
-            score, label = self._paths.flat(event) if flat else (None, None)
+            score, label = self._paths.flat(event)
             plain = not isinstance(score, dict)
         if not plain:
-            score, label, probabilities = prediction(event, self._frame, flat)
+            score, label, probabilities = prediction(event, self._frame)
         return {"score": None if score != score else score, "label": label}, _by_class(probabilities)
 
 
@@ -264,6 +282,8 @@ class _Paths:
         self.further = {"prediction_id": path_of(mapping.prediction_id)} if with_ids else {}
         if mapping.target is not None:
             self.further[TARGET] = path_of(mapping.target)
+        self.model = mapping.model_path or (MODEL,)
+        self.segments = {name: path_of(place) for name, place in mapping.segments.items() if not is_origin(place)}
         self.features = path_of(mapping.features)
         self.version = path_of(mapping.version)
         self.timestamp = path_of(mapping.timestamp)
@@ -273,7 +293,7 @@ class _Paths:
         self.together = len(self.score) > 1 and self.score[:-1] == self.label[:-1]
 
     def flat(self, event: dict[str, Any]) -> tuple[Any, Any]:
-        """What stands in for score and label in a flat event."""
+        """What stands in for score and label at the top of an event."""
         score = None if self._flat_score is None else event.get(self._flat_score)
         return score, None if self._flat_label is None else event.get(self._flat_label)
 

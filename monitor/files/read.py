@@ -15,6 +15,7 @@ import pyarrow as pa
 from detectors.layout import Layout
 from monitor.config.nearest import nearest
 from monitor.errors import InputError
+from monitor.events.arrow.decoder import FILE_MAGIC
 from monitor.events.arrow.table import TableDecoder, check_schema
 from monitor.events.batch import Decoded, Rejected
 from monitor.events.frame import Frame
@@ -25,7 +26,8 @@ from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
 from monitor.files.cells import CellMeanings
 from monitor.files.csv import CsvTable, NumericNames, no_names, retype
-from monitor.files.jsonl import JsonlTable, read_lines
+from monitor.files.enveloped import enveloped_lines
+from monitor.files.jsonl import JsonlTable, Lines, read_lines
 from monitor.files.parquet import ParquetTable
 from monitor.files.several import SeveralTables, expand
 from monitor.files.source import PARQUET_MAGIC, magic_of
@@ -81,6 +83,8 @@ def format_of(path: Path) -> FileFormat:
         if name.endswith(ending):
             return kind
     hint = "one JSON object a line, in a file named .jsonl, will do" if name.endswith(".json") else ""
+    if magic_of(path).startswith(FILE_MAGIC):
+        hint = "it is an Arrow file (Feather): write it as Parquet"
     raise InputError(f"{path}: a file must be named {', '.join(FORMATS)}", hint=hint)
 
 
@@ -118,6 +122,8 @@ def open_table(
         return SeveralTables(path, tables, retype if kinds == {"csv"} else None)
     (path,) = paths
     kind = format_of(path)
+    if spec is not None and (lines := enveloped_lines(path, kind, [spec])) is not None:
+        return JsonlTable(path, spec, progress=progress, lines=lines)
     if kind == "parquet":
         return ParquetTable(path)
     if kind == "csv":
@@ -169,7 +175,9 @@ def iter_decoded(
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", hint="name a file with predictions")
     if kind == "jsonl":
-        return _decoded_lines(path, JsonDecoder(models, limits), role, now_ms, rows, models)
+        return _decoded_lines(partial(read_lines, path), JsonDecoder(models, limits), role, now_ms, rows, models)
+    if (enveloped := enveloped_lines(path, kind, models)) is not None:
+        return _decoded_lines(enveloped, JsonDecoder(models, limits), role, now_ms, rows, models)
     frames = {model.name: Frame(model, role) for model in models}
     bad_rows: list[Rejected] = []
     if kind == "parquet":
@@ -185,11 +193,11 @@ def _decoded_all(paths: Sequence[Path], decode: Callable[[Path], Iterator[FilePa
 
 
 def _decoded_lines(
-    path: Path, decoder: JsonDecoder, role: Role, now_ms: int, rows: int, models: Sequence[ModelSpec]
+    read: Lines, decoder: JsonDecoder, role: Role, now_ms: int, rows: int, models: Sequence[ModelSpec]
 ) -> Iterator[FilePart]:
     unread: tuple[str, ...] | None = None
     fraction = [0.0]
-    for lines in read_lines(path, lambda done: fraction.__setitem__(0, done)):
+    for lines in read(lambda done: fraction.__setitem__(0, done)):
         for start in range(0, len(lines), rows):
             if unread is None:
                 unread = keys_unread(lines[:FIRST_LINES], models)

@@ -8,6 +8,7 @@ from typing import IO, Any, Final, Literal, NamedTuple
 import pyarrow as pa
 
 from monitor.errors import InputError
+from monitor.events.json.envelopes import undecodable
 
 Compression = Literal["gzip", "zstd", "bz2"]
 
@@ -63,6 +64,8 @@ def sniff(path: Path) -> Source:
             head = stream.read(_HEAD)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(codecs.BOM_UTF32_LE):
         return Source(compression, "utf-16")
+    if head.startswith(b"\0\0") and (framed := undecodable(head)):
+        raise InputError(f"{path}: {framed}", hint="write the events themselves as JSON lines")
     if b"\0" in head:
         hint = "save it as UTF-8 (in Excel: CSV UTF-8)"
         raise InputError(f"{path} is no UTF-8 text: it has null characters, as UTF-16 without a mark has", hint=hint)

@@ -1,6 +1,6 @@
 """Columns and keys of a file that no model reads: data that nobody would miss until they are looked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -9,6 +9,7 @@ from monitor.events.arrow.places import class_columns
 from monitor.events.json.forgiving import Refused, named, parse, resolve
 from monitor.events.mapping import path
 from monitor.events.models import ModelSpec
+from monitor.events.serving.events import Envelopes
 from monitor.files.table import FileColumn
 
 FIRST_LINES: Final = 100
@@ -36,17 +37,24 @@ def columns_unread(columns: Sequence[FileColumn], models: Sequence[ModelSpec]) -
 def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[str, ...]:
     """The keys of flat events, and of the features of nested ones, that are nothing to any model."""
     names: dict[str, None] = {}
-    for line in lines:
-        try:
-            event = parse(line)
-        except Refused:
-            continue
+    envelopes = Envelopes(models) if any(model.envelope is not None for model in models) else None
+    for event in _events(lines, envelopes):
         if not isinstance(event, dict):
             continue
         for model in models:
             features = named(resolve(event, path(model.mapping.features)), model.mapping)
             names.update(dict.fromkeys(features if isinstance(features, dict) else event))
     return _unknown(names, models)
+
+
+def _events(lines: Iterable[bytes], envelopes: Envelopes | None) -> Iterator[object]:
+    for line in lines:
+        try:
+            value = parse(line)
+            found = [value] if envelopes is None else envelopes.events(value, None)
+        except Refused:
+            continue
+        yield from found
 
 
 def _unknown(names: Iterable[str], models: Sequence[ModelSpec]) -> tuple[str, ...]:

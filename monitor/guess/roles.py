@@ -66,6 +66,8 @@ class Roles(msgspec.Struct, kw_only=True):
 
     Attributes
     ----------
+    preset
+        Of the envelope that the events come in: then paths are those of the events in it.
     unit
         of numbers in `timestamp`.
     local
@@ -82,6 +84,7 @@ class Roles(msgspec.Struct, kw_only=True):
         Features, by the names they will have.
     """
 
+    preset: str = "none"
     model: str | None = None
     model_names: Sequence[str] = ()
     timestamp: str | None = None
@@ -116,7 +119,8 @@ def guessed(sample: Sample) -> Roles:
             del left[found]
         return found
 
-    if "specversion" in left and any(path.startswith("data.") for path in left):
+    is_cloud_event = "specversion" in left and any(path.startswith("data.") for path in left)
+    if is_cloud_event:
         for path in _CONTEXT:
             left.pop(path, None)
     roles.timestamp, roles.unit, roles.local = _time(left)
@@ -127,6 +131,8 @@ def guessed(sample: Sample) -> Roles:
         roles.model_names = [name for name, _ in Counter(filter(None, left.pop("model"))).most_common()]
     roles.prediction_id = take(_IDS, are_ids) or _unique(left)
     left.pop(roles.prediction_id or "", None)
+    for path in ("id", "time") if is_cloud_event else ():
+        left.pop(path, None)  # the event in it has its own
     roles.version = take(_VERSIONS, are_versions)
     scores = {path: values for path, values in left.items() if are_numbers(values)}
     roles.score = _named(scores, _SCORES)
@@ -274,9 +280,9 @@ def _features(roles: Roles, sample: Sample, left: dict[str, list[Any]]) -> None:
     lists = [path for path, values in left.items() if isinstance(first(values), list)]
     parents = Counter(path.rpartition(".")[0] for path in left if path not in lists)
     best = max(parents, key=lambda parent: (parent == "features", parents[parent]), default="")
-    if sample.nested and not (parents[best] if parents else 0):
+    if sample.nested and (not (parents[best] if parents else 0) or "features" in lists):
         numbers = [path for path in lists if all(isinstance(one, int | float | str) for one in first(left[path]))]
-        best = max(numbers, key=lambda path: len(first(left[path])), default="")
+        best = max(numbers, key=lambda path: (path == "features", len(first(left[path]))), default="")
         if best:
             roles.features = best
             roles.names = [f"f{place}" for place in range(len(first(left[best])))]

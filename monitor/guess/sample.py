@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor.errors import InputError
+from monitor.events.json.envelopes import no_object
 from monitor.events.json.forgiving import Refused, parse
 from monitor.files.jsonl import read_lines
 from monitor.files.read import FORMATS, format_of, open_table
@@ -135,5 +136,6 @@ def _objects(path: Path, progress: Progress) -> Iterator[Event]:
             for event in value if isinstance(value, list) else (value,):
                 if not isinstance(event, dict):
                     hint = "one object a line, as your model logs its predictions"
-                    raise InputError(f"{path}, line {n}: an event is a JSON object", hint=hint)
+                    what = no_object(event) or "an event is a JSON object"
+                    raise InputError(f"{path}, line {n}: {what}", hint=hint)
                 yield event

@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
+from monitor.events.mapping import PRESETS
 from monitor.events.times import Unit
 from monitor.guess.roles import Roles, is_default
 from monitor.guess.windows import Rate
@@ -67,7 +70,9 @@ def told(name: str, roles: Roles, size: str, rate: Rate) -> list[str]:
     """The same in sentences, for the screen."""
     naive = ", of clocks in UTC (mapping.timezone)" if roles.local else ""
     unit = f" in {_UNITS[roles.unit]}" if roles.unit != "ms" else ""
+    envelope = f"envelope: {roles.preset}, each instance of a request an event of its own"
     lines = [
+        *([envelope] if roles.preset != "none" else ()),
         f"model {name}: {roles.task}, for {roles.why_task}"
         + (f"; the score is the probability of {roles.positive!r}" if roles.positive is not None else ""),
         f"time: {roles.timestamp}{unit}{naive}",
@@ -100,6 +105,11 @@ def told(name: str, roles: Roles, size: str, rate: Rate) -> list[str]:
 
 def _mapping(roles: Roles) -> list[str]:
     keys: dict[str, tuple[str, str]] = {}
+    if roles.preset != "none":
+        keys["preset"] = (roles.preset, "the envelope that the events come in")
+    elif _is_cloud_event(roles):
+        keys["preset"] = ("cloudevents", "the envelope that the events come in")
+        roles = msgspec.structs.replace(roles, **dict.fromkeys(PRESETS["cloudevents"]))
     if roles.timestamp is not None and not is_default("timestamp", roles.timestamp):
         keys["timestamp"] = (_quoted(roles.timestamp), "when the prediction was made")
     if roles.unit != "ms":
@@ -122,6 +132,13 @@ def _mapping(roles: Roles) -> list[str]:
     if not keys:
         return []
     return ["    mapping:", *(_line(6, f"{key}: {value}", why) for key, (value, why) in keys.items())]
+
+
+def _is_cloud_event(roles: Roles) -> bool:
+    """Whether everything that was found lies where the preset has it."""
+    preset = PRESETS["cloudevents"]
+    found = {role: path for role in preset if (path := getattr(roles, role)) is not None}
+    return found.items() <= preset.items() and {"timestamp", "features"} <= found.keys()
 
 
 def _positive(roles: Roles) -> list[str]:

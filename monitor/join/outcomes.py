@@ -18,6 +18,11 @@ OF_FEATURES: Final = {
 `duplicate_features`: events of a side that is there. `features_overdue`: pairs further apart than the horizon.
 `features_too_late`: what came after its horizon had passed. `features_not_recomputed`: predictions whose features were
 not computed again until then; `features_orphan`: ids that no prediction with features came for."""
+LEFT_OUT: Final = frozenset(
+    {DUPLICATE, EARLY, OVERDUE, TOO_LATE, ORPHAN, UNKNOWN_MODEL, DUPLICATE_FEATURES, FEATURES_OVERDUE,
+     FEATURES_TOO_LATE, RECOMPUTED_ORPHAN}
+)  # fmt: skip
+"""Outcomes that count in no performance and no comparison, although something came."""
 COUNTS: Final = (
     MATCHED, REPEATED, CORRECTED, SUPERSEDED, DUPLICATE, EARLY, OVERDUE, TOO_LATE, EXPIRED, ORPHAN, UNKNOWN_MODEL
 )  # fmt: skip

@@ -9,8 +9,9 @@ from monitor.events.batch import Decoded
 from monitor.events.decoder import MessageDecoder
 from monitor.events.labels import LabelDecoder
 from monitor.events.models import Role
+from monitor.events.origin import Headers, Origins
 from monitor.events.outcome import merge
-from monitor.sketching.received import Headers, Received
+from monitor.sketching.received import Received
 
 
 class KafkaDecoder:
@@ -49,10 +50,11 @@ class KafkaDecoder:
 
     def _events(self, received: Received, content_types: list[bytes | None] | None, now_ms: int) -> Decoded:
         # Nearly always the messages have one role between them.
+        origins = _origins(received)
         roles: list[Role] = [self._roles[topic] for topic, _partition in received.partitions]
         if len(set(roles)) <= 1:
             return self._decoder.decode_messages(
-                received.values, content_types, roles[0] if roles else "predictions", now_ms
+                received.values, content_types, roles[0] if roles else "predictions", now_ms, origins
             )
         role_of = np.array(roles)[received.partition_of]
         parts = []
@@ -60,8 +62,18 @@ class KafkaDecoder:
             mine = np.flatnonzero(role_of == role)
             values = [received.values[i] for i in mine.tolist()]
             types = None if content_types is None else [content_types[i] for i in mine.tolist()]
-            parts.append((self._decoder.decode_messages(values, types, role, now_ms), mine.astype(np.int32)))
+            decoded = self._decoder.decode_messages(values, types, role, now_ms, origins.at(mine.tolist()))
+            parts.append((decoded, mine.astype(np.int32)))
         return merge(self._decoder.names, parts)
+
+
+def _origins(received: Received) -> Origins:
+    headers = received.headers
+    return Origins(
+        topic=lambda message: received.source(message)[0],
+        headers=lambda message: None if headers is None else headers[message],
+        sent_ms=received.sent_ms,
+    )
 
 
 def _content_type(headers: Headers | None) -> bytes | None:

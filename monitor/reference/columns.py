@@ -12,7 +12,7 @@ from monitor.config.nearest import nearest
 from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.events.arrow.places import Place, class_columns, find, find_prediction
-from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS
+from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, is_origin
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import CLASS_SCORE, LABEL, SCORE
@@ -113,7 +113,16 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
         segments = {field.name: Leaf(path=(SEGMENTS, field.name), type=field.type) for field in named}
     dimensions = {}
     for name in model.segments:
-        dimensions[name] = tuple(leaves[name] for leaves in (segments, features) if name in leaves)
+        own = mapping.segment_path(name)
+        placed = None if own is None else _first(types, mapping.segments[name])
+        if own is None:
+            dimensions[name] = tuple(leaves[name] for leaves in (segments, features) if name in leaves)
+        else:
+            dimensions[name] = () if placed is None else (placed,)
+        if not dimensions[name] and is_origin(mapping.segments.get(name, "")):
+            place = mapping.segments[name]
+            hint = f"a file has no headers and no topic: give it a column {name!r}"
+            raise InputError(f"{table.path} has no segment {name!r}, which events have as {place}", hint=hint)
         if not dimensions[name]:
             raise _missing(table, name, f"a segment of model {model.name!r}", {*segments, *features})
     for name in model.columns:
@@ -130,7 +139,7 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
             [path_of(above) for above in (mapping.score.rpartition(".")[0], mapping.label.rpartition(".")[0])],
         ),
         version=_first(types, mapping.version),
-        model=_first(types, MODEL),
+        model=_first(types, ".".join(mapping.model_path) or MODEL),
         timestamp=_first(types, mapping.timestamp),
         prediction_id=_first(types, mapping.prediction_id),
         target=target,

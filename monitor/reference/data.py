@@ -7,9 +7,11 @@ from pathlib import Path
 from detectors.layout import Layout
 from monitor.config.schema import Model
 from monitor.events.arrow.places import class_columns
+from monitor.events.mapping import TARGET
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import ModelSpec
-from monitor.files.jsonl import TARGET, JsonlTable
+from monitor.files.enveloped import enveloped_lines
+from monitor.files.jsonl import JsonlTable
 from monitor.files.read import FORMATS, format_of, open_table
 from monitor.files.several import expand
 from monitor.files.staging import staged
@@ -35,23 +37,33 @@ def open_data(
     """
     paths = expand(path, tuple(FORMATS))
     kind = format_of(paths[0])
-    spec = ModelSpec(name=model.name, layout=Layout([]), task=model.task, mapping=model.mapping, with_ids=with_ids)
+    mapping = model.mapping.of_events
+    spec = ModelSpec(
+        name=model.name,
+        layout=Layout([]),
+        task=model.task,
+        mapping=mapping,
+        envelope=model.mapping if model.mapping.is_serving else None,
+        positive=model.positive,
+        with_ids=with_ids,
+    )
     numeric = {name for name, column_kind in model.columns.items() if column_kind == "numeric"}
-    numeric |= set(model.mapping.score_columns)
-    if model.task == "regression" and model.mapping.target is not None:
-        numeric.add(model.mapping.target)
+    numeric |= set(mapping.score_columns)
+    if model.task == "regression" and mapping.target is not None:
+        numeric.add(mapping.target)
 
     def numbers(names: Sequence[str]) -> set[str]:
-        by_class = class_columns(names, model.mapping, model.task)
+        by_class = class_columns(names, mapping, model.task)
         return numeric | {name for columns in by_class for name in columns.values()}
 
+    as_events = kind == "jsonl" or enveloped_lines(paths[0], kind, [spec]) is not None
     opened = open_table(path, spec, numeric=numbers, progress=partial(progress, "reading"))
-    table = unpacked_table(opened, model.mapping, partial(progress, "names of features"))
-    if kind == "parquet" and len(paths) == 1 and table is opened:
-        return in_one_place(table, model.mapping, model.task, partial(progress, "names of classes")), model.mapping, ""
+    table = unpacked_table(opened, mapping, partial(progress, "names of features"))
+    if kind == "parquet" and not as_events and len(paths) == 1 and table is opened:
+        return in_one_place(table, mapping, model.task, partial(progress, "names of classes")), mapping, ""
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file
-    if kind == "jsonl":  # each event's prediction has been found already
+    if as_events:  # each event's prediction has been found already
         why = opened.bad_time if isinstance(opened, JsonlTable) else ""
-        return copy, FieldMapping(min_time_ms=model.mapping.min_time_ms, target=TARGET), why
-    return in_one_place(copy, model.mapping, model.task, partial(progress, "names of classes")), model.mapping, ""
+        return copy, FieldMapping(min_time_ms=mapping.min_time_ms, target=TARGET), why
+    return in_one_place(copy, mapping, model.task, partial(progress, "names of classes")), mapping, ""

@@ -28,6 +28,7 @@ from monitor.kafka.waiting import StopRequest
 from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
 from monitor.roles.audit import Audit
+from monitor.roles.losses_said import LEVELS, LossesSaid
 from monitor.roles.outbox import Outbox
 from monitor.roles.undelivered import undelivered
 from sinks.destination import Destination, Dropped, Written
@@ -106,6 +107,7 @@ class Deliver:
         self._connected = False
         self._sent: deque[tuple[CommitOffsets, float | None]] = deque()  # commits that the broker has not answered
         self._failure: DriftlineError | None = None
+        self._losses = LossesSaid()
 
     def stop(self) -> None:
         """Write what is in hand, commit it, and return from `run`. Safe in a signal handler."""
@@ -134,6 +136,7 @@ class Deliver:
             telemetry.SINK_ERRORS.labels(self._name, "rejected").inc()
             raise StoppedError(f"{self._name}: {error}") from error
         finally:
+            self._say_losses(last=True)
             # To close would wait for the answer to a commit, a minute if the broker is frozen. A static member does not
             # leave its group by closing, so that nothing is lost by leaving it out.
             if not self._sent:
@@ -174,6 +177,7 @@ class Deliver:
 
     def _tell(self) -> None:
         """Say how it stands."""
+        self._say_losses()
         if self._step.obstacle:
             self._health.not_ready(f"{self._name} is out of reach: {self._step.obstacle}")
         elif not self._in_group:
@@ -218,12 +222,16 @@ class Deliver:
             raise problem
         log.warning(str(problem), destination=self._name)
 
+    def _say_losses(self, *, last: bool = False) -> None:
+        for line in self._losses.due(time.monotonic(), last=last):
+            log.log(LEVELS[line.level], line.text, destination=self._name, **line.fields)
+
     def _leave_out(self, problem: Unread) -> None:
         telemetry.BAD_MESSAGES.labels(problem.message.partition[0]).inc()
         telemetry.SINK_ERRORS.labels(self._name, "bad_record").inc()
-        log.error(
-            "a message of our own cannot be read and is left out", message=str(problem.message), because=problem.because
-        )
+        topic, partition = problem.message.partition
+        example = f"partition {partition}, offset {problem.message.offset}: {problem.because}"
+        self._losses.add("messages of our own cannot be read and are left out", 1, example, level="error", topic=topic)
 
     def _steer(self) -> None:
         """Read from all partitions, or from none while the destination is out of reach."""
@@ -289,14 +297,8 @@ class Deliver:
         """To `drift.undelivered`, before the offsets of these rows are committed."""
         topic = self._kafka.own_topic(topics.UNDELIVERED)
         telemetry.UNDELIVERED.labels(self._name).inc(rows.num_rows)
-        log.error(
-            "not delivered; the rows are in a topic of ours",
-            destination=self._name,
-            topic=topic,
-            record=record_of(rows).name,
-            n=rows.num_rows,
-            because=because,
-        )
+        text = f"not delivered; the rows are in {topic}"
+        self._losses.add(text, rows.num_rows, because, level="error", record=record_of(rows).name)
         self._outbox.put(undelivered(topic, self._name, rows, because))
 
     def _drop(self, dropped: Dropped) -> None:
@@ -305,13 +307,8 @@ class Deliver:
             self._put_aside(dropped.rows, dropped.reason)
             return
         # A destination that tries for ever drops only what breaks the contract: that is told, and lies nowhere else.
-        log.error(
-            "rows that the destination can never take are left out",
-            destination=self._name,
-            record=record_of(dropped.rows).name,
-            n=dropped.rows.num_rows,
-            because=dropped.reason,
-        )
+        text, n = "rows that the destination can never take are left out", dropped.rows.num_rows
+        self._losses.add(text, n, dropped.reason, level="error", record=record_of(dropped.rows).name)
 
     def _commit(self, commit: CommitOffsets) -> None:
         offsets = [TopicPartition(topic, number, at) for (topic, number), at in commit.offsets.items()]

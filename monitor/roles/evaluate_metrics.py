@@ -22,8 +22,9 @@ from monitor.evaluation.compare import Compare
 from monitor.evaluation.evaluator import Step
 from monitor.evaluation.feature_skew_rows import RECOMPUTED
 from monitor.kafka.topics import partition_of_model
+from monitor.roles.losses_said import LEVELS, LossesSaid
 from monitor.sketching.own_topics import SKETCHES
-from sinks.records import record_of
+from sinks.records import Source, record_of
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class EvaluateMetrics:
         self._waiting: dict[str, str] = {}
         self._said_s: dict[str, float] = {}
         self._open: set[str] = set()
+        self._losses = LossesSaid()
 
     def done(self, steps: Iterable[Step], partition: int, took_s: float) -> None:
         """What some messages of a partition led to is committed, together."""
@@ -59,6 +61,9 @@ class EvaluateMetrics:
             }
             _count(telemetry.WINDOWS_SCORED, step.n_windows)
             _count(telemetry.UNKNOWN_MODEL, step.n_unknown_model)
+            for model, n in step.n_unknown_model.items():
+                text = "events are of a model that is not configured, and not scored"
+                self._losses.add(text, n, f"model {model!r}", level="error", model=model)
             _count(telemetry.REST_VERSIONS, step.n_rest)
             _count(telemetry.PERFORMANCE_MEASURED, step.n_measured)
             for (model, outcome), n in step.n_labels.items():
@@ -76,8 +81,7 @@ class EvaluateMetrics:
             for batch in step.results:
                 record = record_of(batch).name
                 if record == "late_dropped":
-                    for model, n in zip(*_values(batch, "model", "n"), strict=True):
-                        telemetry.LATE_DROPPED.labels(model).inc(n)
+                    self._late(batch)
                 elif record == "drift_verdict":
                     self._show(batch)
         self.turned()
@@ -97,7 +101,8 @@ class EvaluateMetrics:
                 telemetry.OPEN_ALERTS.labels(model).set(n)
 
     def turned(self) -> None:
-        """Refresh the gauges that depend on time."""
+        """Refresh the gauges that depend on time, and say what was left out."""
+        self._say_losses()
         now_s = time.time()
         for model, watermark_ms in self._watermarks_ms.items():
             telemetry.WATERMARK_DELAY.labels(model).set(now_s - watermark_ms / 1000)
@@ -136,6 +141,25 @@ class EvaluateMetrics:
         for model in [model for model in self._waiting if self._partition(model) not in partitions]:
             del self._waiting[model]
             telemetry.WAITING_FOR_REFERENCE.remove(model)
+
+    def corrupt(self, source: Source, because: str) -> None:
+        """A message of our own cannot be read."""
+        telemetry.BAD_MESSAGES.labels(source.topic).inc()
+        example = f"partition {source.partition}, offset {source.offset}: {because}"
+        self._losses.add(
+            "messages of our own cannot be read and are left out", 1, example, level="error", topic=source.topic
+        )
+
+    def _late(self, batch: pa.RecordBatch) -> None:
+        names = ("model", "n", "pane_start_ms", "source_topic", "source_partition", "source_offset")
+        for model, n, start_ms, topic, partition, offset in zip(*_values(batch, *names), strict=True):
+            telemetry.LATE_DROPPED.labels(model).inc(n)
+            example = f"of the pane from {_utc(start_ms)}, by {topic}, partition {partition}, offset {offset}"
+            self._losses.add("events came later than the retention: not scored", n, example, level="error", model=model)
+
+    def _say_losses(self) -> None:
+        for line in self._losses.due(time.monotonic()):
+            log.log(LEVELS[line.level], line.text, **line.fields)
 
     def _say(self, about: str, at_level: Callable[..., object], text: str, **what: str) -> None:
         """Log, at most once a minute."""
@@ -193,7 +217,7 @@ class EvaluateMetrics:
         if drifted is (labels in self._drifted):
             return
         model, column = labels
-        at = f"{datetime.fromtimestamp(end_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        at = _utc(end_ms)
         if drifted:
             self._drifted.add(labels)
             log.info(
@@ -212,6 +236,10 @@ class EvaluateMetrics:
 
     def _partition(self, model: str) -> int:
         return partition_of_model(model, self._n_partitions)
+
+
+def _utc(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _values(batch: pa.RecordBatch, *names: str) -> list[list[Any]]:

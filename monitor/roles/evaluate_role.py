@@ -14,7 +14,6 @@ import structlog
 from confluent_kafka import KafkaException, TopicPartition
 from faust.types import EventT
 
-from monitor import telemetry
 from monitor.config.schema import Kafka
 from monitor.decisions.policy import Policy
 from monitor.decisions.stage import DecisionStage
@@ -164,8 +163,7 @@ class EvaluateRole:
             except (NewerSketchMessage, NewerState) as hindrance:
                 return n_taken, hindrance
             except BadSketchMessage as error:
-                telemetry.BAD_MESSAGES.labels(message.topic).inc()
-                log.error("a message of our own cannot be read and is left out", error=str(error), offset=source.offset)
+                self.metrics.corrupt(source, str(error))
                 batch.skip(source)
             if batch.full:
                 return n_taken + 1, None

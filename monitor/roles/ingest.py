@@ -29,8 +29,9 @@ from monitor.kafka.transactions import Transactions
 from monitor.kafka.waiting import StopRequest, sliced
 from monitor.process.garbage import gc_paused
 from monitor.process.health import Health
-from monitor.roles.rejects_said import RejectsSaid
+from monitor.roles.losses_said import LEVELS, LossesSaid
 from monitor.sketching.ingest_step import Commit, End, Grids, IngestStep, Now
+from monitor.sketching.own_topics import REJECTS
 from monitor.sketching.received import Received
 from sinks.retry import Backoff
 
@@ -98,7 +99,7 @@ class Ingest:
         self._rollbacks = 0
         self._in_group = False
         self._stop = StopRequest()
-        self._rejects = RejectsSaid()
+        self._losses = LossesSaid()
 
     def stop(self) -> None:
         """Finish the batch in hand, commit it, and return from `run`. Safe in a signal handler."""
@@ -125,7 +126,7 @@ class Ingest:
                 raise problem from error
             log.warning("stopped without the broker's answer; what was in hand is read again", because=str(problem))
         finally:
-            self._say_rejects(last=True)
+            self._say_losses(last=True)
             self._consumer.close()
 
     # Reading ----------------------------------------------------------------------------------------------------------
@@ -250,7 +251,7 @@ class Ingest:
             self._step.committed()
             self._rollbacks = 0
             self._count(commit, started_s)
-        self._say_rejects()
+        self._say_losses()
         self.lag.note(self._step.done, self._seen_ends())
         self._health.ready()
         return True
@@ -267,11 +268,13 @@ class Ingest:
             telemetry.EVENTS.labels(model).inc(n)
         for (model, reason), n in commit.n_rejects.items():
             telemetry.REJECTS.labels(model, reason).inc(n)
-        self._rejects.add(commit)
+        where = f"events rejected; they lie whole on {self._kafka.own_topic(REJECTS)}"
+        for (model, reason), n in commit.n_rejects.items():
+            self._losses.add(where, n, commit.reject_examples[model, reason], model=model, reason=reason)
 
-    def _say_rejects(self, *, last: bool = False) -> None:
-        for line in self._rejects.due(time.monotonic(), last=last):
-            log.warning("events rejected; they lie whole on drift.rejects", worker=self._worker, **line)
+    def _say_losses(self, *, last: bool = False) -> None:
+        for line in self._losses.due(time.monotonic(), last=last):
+            log.log(LEVELS[line.level], line.text, worker=self._worker, **line.fields)
 
     def _stand_by(self) -> None:
         """A worker to whom no partition is left commits nothing that would show that the broker is back: ask."""

@@ -84,6 +84,7 @@ def build_join_app(
     @app.timer(interval=TURN_S)  # type: ignore[untyped-decorator]  # Faust leaves it untyped
     async def measured() -> None:
         health.turned()
+        role.say_losses()
         consumer = consumer_of(app)
         if not consumer.is_restored:
             return

@@ -22,6 +22,7 @@ from monitor.join.batch import JoinBatch
 from monitor.join.block import BadJoinMessage, NewerJoinMessage
 from monitor.join.joiner import Joiner
 from monitor.join.outcome_rows import outcome_rows
+from monitor.join.outcomes import LEFT_OUT
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.state import NewerState, RowStore
 from monitor.join.step import JoinStep
@@ -29,6 +30,7 @@ from monitor.kafka import topics
 from monitor.kafka.faust.producers import TransactionMessage, refused
 from monitor.process.health import Health
 from monitor.roles.evaluate_role import COMMIT_S, PartitionProducer
+from monitor.roles.losses_said import LEVELS, LossesSaid
 from monitor.sketching.messages import encode
 from sinks.records import Source
 from sinks.records import encode as encode_rows
@@ -97,6 +99,7 @@ class JoinRole:
         self._outputs = outputs
         self._one_at_a_time: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._joins = kafka.own_topic(topics.JOINS)
+        self._losses = LossesSaid()
         self._changelog = topics.join_changelog_topic(kafka)
 
     async def process(self, events: Sequence[EventT[bytes]]) -> None:
@@ -125,7 +128,7 @@ class JoinRole:
                         event.ack()
                     events = events[n_taken:]
                     self._health.ready()
-                    self._count(batch.steps, time.monotonic() - started_s)
+                    self._count(batch.steps, partition, time.monotonic() - started_s)
                 if hindrance is not None:
                     message = events[0].message
                     place = f"{message.topic}, partition {message.partition}, offset {message.offset}"
@@ -149,7 +152,9 @@ class JoinRole:
                 return n_taken, hindrance
             except BadJoinMessage as error:
                 telemetry.BAD_MESSAGES.labels(event.message.topic).inc()
-                log.error("a message of our own cannot be read and is left out", error=str(error), offset=offset)
+                where = f"partition {partition}, offset {offset}: {error}"
+                text = "messages of our own cannot be read and are left out"
+                self._losses.add(text, 1, where, level="error", topic=event.message.topic)
                 batch.skip(offset)
             if batch.full:
                 return n_taken + 1, None
@@ -176,9 +181,18 @@ class JoinRole:
         if batch.steps:
             self._state_of(partition).apply(batch.steps, written[self._changelog, partition])
 
-    def _count(self, steps: Sequence[JoinStep], took_s: float) -> None:
+    def say_losses(self) -> None:
+        """Log what was left out, at most once a minute."""
+        for line in self._losses.due(time.monotonic()):
+            log.log(LEVELS[line.level], line.text, **line.fields)
+
+    def _count(self, steps: Sequence[JoinStep], partition: int, took_s: float) -> None:
         telemetry.COMMIT_SECONDS.labels("join").observe(took_s)
         for step in steps:
             for (model, what), n in step.counts.items():
                 if n > 0:
                     telemetry.LABELS.labels(model, what).inc(n)
+                if n > 0 and what in LEFT_OUT:
+                    where = f"by {self._joins}, partition {partition}, offset {step.offset}"
+                    self._losses.add("predictions or labels are not joined", n, where, model=model, reason=what)
+        self.say_losses()

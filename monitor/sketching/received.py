@@ -8,9 +8,8 @@ import numpy as np
 from detectors.arrays import Codes, Ints
 from monitor.events.batch import Batch
 from monitor.events.label_batch import LabelBatch
+from monitor.events.origin import Headers
 from monitor.eventtime.partitions import SourcePartition
-
-Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

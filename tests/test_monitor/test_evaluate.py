@@ -29,7 +29,7 @@ from monitor.roles.evaluate_metrics import EvaluateMetrics
 from monitor.roles.evaluate_role import EvaluateRole
 from monitor.sketching import messages
 from monitor.sketching.messages import SketchMessage, encode
-from sinks.records import RECORDS
+from sinks.records import RECORDS, Source
 
 REFERENCE = make_reference()
 CHANGELOG = changelog_topic(Kafka())
@@ -284,3 +284,29 @@ def test_a_watermark_is_told_of_where_the_model_lives() -> None:
     metrics, here = EvaluateMetrics(N), partition_of_model("lives", N)
     metrics.done([step("lives", 0)], (here + 1) % N, 0.1)
     assert gauge("driftline_watermark_delay_seconds", model="lives") is None
+
+
+def late(model: str, n: int, offset: int) -> pa.RecordBatch:
+    row = {"model": model, "version": "1", "pane_start_ms": 0, "source_topic": "s", "source_partition": 2, "n": n}
+    return batch_of(RECORDS["late_dropped"], [{**row, "source_offset": offset}])
+
+
+def test_what_comes_too_late_or_cannot_be_read_is_said_with_an_example_at_most_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_s = [1_000.0]
+    monkeypatch.setattr("monitor.roles.evaluate_metrics.time.monotonic", lambda: now_s[0])
+    metrics, here = EvaluateMetrics(N), partition_of_model("late", N)
+    for offset in (7, 8, 9):
+        metrics.done([Step(seal=(b"", b""), results=[late("late", 3, offset)])], here, 0.1)
+        metrics.corrupt(Source(topic="s", partition=2, offset=offset), "no sketch")
+        now_s[0] += 10.0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "later than the retention" in line]
+    assert "n=3" in line
+    assert "of the pane from 1970-01-01 00:00 UTC, by s, partition 2, offset 7" in line
+    now_s[0] += 60.0
+    metrics.turned()
+    said = capsys.readouterr().out.splitlines()
+    assert ["n=6" in line and "offset 8" in line for line in said if "later than" in line] == [True]
+    assert ["n=3" in line and "offset 7: no sketch" in line for line in said if "cannot be read" in line] == [True]
+    assert gauge("driftline_late_dropped_total", model="late") == 9

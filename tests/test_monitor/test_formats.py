@@ -209,3 +209,24 @@ def test_every_row_is_counted_or_rejected_with_a_reason(form: str, rows: list[di
         assert account.last_ms is not None
         assert SPEC.mapping.min_time_ms <= account.first_ms <= account.last_ms <= NOW_MS + SPEC.max_ahead_ms
         assert not math.isnan(account.first_ms)
+
+
+OUTSIDE: Final[dict[str, Sequence[Row]]] = {
+    "score and label": [
+        {"features": {"x": 1.5, "c": "a"}, "score": 0.25, "label": "cat"},
+        {"features": {"x": 2.5, "c": "b"}, "score": 0.75, "label": "dog"},
+    ],
+    "a class and its score": [{"features": {"x": 1.5, "c": "a"}, "prediction": 1, "score": 0.25}],
+    "probabilities": [{"features": {"x": 1.5, "c": "a"}, "probabilities": {"cat": 0.25, "dog": 0.75}}],
+}
+
+
+@pytest.mark.parametrize("form", ["JSON lines", "Parquet", "Arrow"])
+@pytest.mark.parametrize("kind", OUTSIDE)
+def test_a_prediction_beside_an_object_of_features_counts_in_every_format(kind: str, form: str, tmp_path: Path) -> None:
+    wanted, found = read("JSON", OUTSIDE[kind], tmp_path), read(form, OUTSIDE[kind], tmp_path)
+    (one,), (other,) = wanted.batches, found.batches
+    np.testing.assert_array_equal(one.numeric, other.numeric)
+    np.testing.assert_array_equal(one.codes, other.codes)
+    (score,) = (row for row, index in enumerate(SPEC.layout.numeric) if SPEC.layout.columns[index].name == "@score")
+    assert np.isfinite(one.numeric[score]).all()

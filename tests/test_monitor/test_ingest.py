@@ -23,8 +23,6 @@ from monitor.eventtime.watermark import Clock
 from monitor.kafka.waiting import StopRequest
 from monitor.process.health import Health
 from monitor.roles.ingest import Ingest
-from monitor.roles.rejects_said import RejectsSaid
-from monitor.sketching.ingest_step import Commit
 from monitor.sketching.messages import SketchMessage, decode
 
 SOURCE = "predictions"
@@ -246,22 +244,6 @@ def test_rejects_are_logged_by_reason_with_an_example_and_those_of_a_minute_toge
     assert [(line["reason"], line["n"]) for line in lines] == [("undecodable", 1), ("undecodable", 2)]
     assert "offset 5" in lines[0]["example"]
     assert "offset 6" in lines[1]["example"]
-
-
-def test_rejects_are_said_again_after_a_minute_and_never_twice() -> None:
-    said = RejectsSaid()
-
-    def commit(n: int, example: str) -> Commit:
-        key = ("m", "schema")
-        return Commit(outgoing=(), offsets={}, n_events={}, n_rejects={key: n}, reject_examples={key: example})
-
-    said.add(commit(3, "first"))
-    assert [(line["n"], line["example"]) for line in said.due(0.0)] == [(3, "first")]
-    assert said.due(100.0) == []
-    said.add(commit(1, "second"))
-    said.add(commit(1, "third"))
-    assert said.due(59.9) == []
-    assert [(line["n"], line["example"]) for line in said.due(60.0)] == [(2, "second")]
 
 
 def test_a_quiet_stream_is_committed_at_once_and_a_busy_one_no_more_than_ten_times_a_second(

@@ -74,7 +74,7 @@ def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(
 ) -> None:
     write(here / "january.csv", rows(6_000))
     write(here / "march.csv", rows(6_000, shift=10.0, month=3))
-    (block,) = (one for one in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "driftline init" in one)
+    (block,) = (one for one in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "driftline init --data" in one)
     commands = [shlex.split(line.partition("#")[0])[1:] for line in block.splitlines()]
     assert len(commands) == 3
     screens = []
@@ -243,7 +243,12 @@ def test_a_topic_is_looked_at_like_a_file(
     config = load(here / "driftline.yaml")
     assert config.models[0].name == "shop.predictions"
     assert (config.kafka.bootstrap_servers, config.kafka.topics.predictions) == ("broker:9092", ("shop.predictions",))
-    assert "Then: driftline run driftline.yaml" in capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()
+    assert "Next: driftline reference build driftline.yaml --data shop.predictions.jsonl" in said
+    assert "Then: driftline up driftline.yaml --own-kafka" in said
+    assert len((here / "shop.predictions.jsonl").read_text().splitlines()) == 500
+    assert run(["init", "--topic", "shop.predictions", "-o", "other.yaml"]) == 2
+    assert "shop.predictions.jsonl exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -287,3 +292,55 @@ def test_whatever_the_rows_hold_the_guesses_are_a_configuration(
     text = configuration("m", roles, "1d", Rate(n=2, first_ms=0, last_ms=DAY_MS), "rows", kafka=None)
     assert parse(text, environ={}).models[0].task == roles.task
     assert told("m", roles, "1d", Rate(n=2, first_ms=0, last_ms=DAY_MS))
+
+
+def served(preset: str, n: int) -> list[dict[str, Any]]:
+    """Rows of a serving system's log, one instance each."""
+    made: list[dict[str, Any]] = []
+    for i, one in enumerate(rows(n)):
+        at, sent = f"2026-01-0{1 + i * 5 // n}T{i % 24:02}:00:00Z", {"amount": one["amount"], "age": i % 50}
+        answer = {"predictions": [one["probability"]]}
+        if preset == "sagemaker":
+            sides = {
+                "endpointInput": {"observedContentType": "text/csv", "data": f"{sent['amount']},{i % 50}"},
+                "endpointOutput": {"observedContentType": "text/csv", "data": str(one["probability"])},
+            }
+            capture = {name: {**side, "encoding": "CSV"} for name, side in sides.items()}
+            made.append({"captureData": capture, "eventMetadata": {"eventId": str(i), "inferenceTime": at}})
+        elif preset == "kserve":
+            event = {"specversion": "1.0", "id": str(i), "time": at, "inferenceservicename": "shop"}
+            for kind, data in (("request", {"instances": [sent]}), ("response", answer)):
+                made.append({**event, "type": f"org.kubeflow.serving.inference.{kind}", "data": data})
+        elif preset == "seldon":
+            body = {"data": {"names": list(sent), "ndarray": [list(sent.values())]}}
+            made.append({"request": body, "response": {"data": {"ndarray": [[one["probability"]]]}}, "time": at})
+        elif preset == "mlflow":
+            asked = {"dataframe_records": [sent]}
+            made.append({"request_time": at, "databricks_request_id": str(i), "request": json.dumps(asked)})
+            made[-1]["response"] = json.dumps(answer)
+        else:
+            made.append({"request": {"instances": [sent]}, "response": answer, "timestamp": at, "id": str(i)})
+    return made
+
+
+@pytest.mark.parametrize("preset", ["kserve", "seldon", "sagemaker", "mlflow", "tfserving"])
+def test_what_serving_systems_log_is_recognised_and_read_by_its_preset(here: Path, preset: str) -> None:
+    write(here / "log.jsonl", served(preset, 2_000))
+    assert run(["init", "--data", "log.jsonl"]) == 0
+    (model,) = load(here / "driftline.yaml").models
+    assert (model.mapping.preset, model.task) == (preset, "binary")
+    assert model.name == ("shop" if preset == "kserve" else "log")
+    assert run(["reference", "build", "driftline.yaml", "--data", "log.jsonl"]) == 0
+    assert run(["replay", "driftline.yaml", "--predictions", "log.jsonl", "--out", "out", "--close"]) == 0
+    windows = pq.read_table(here / "out" / "windows.parquet").to_pylist()
+    assert sum(row["events"] for row in windows if row["segment"] == "") == (4_000 if preset == "kserve" else 2_000)
+    columns = {row["column"] for row in pq.read_table(here / "out" / "verdicts.parquet").to_pylist()}
+    assert {"f0", "f1", "@score"} <= columns if preset == "sagemaker" else {"amount", "age", "@score"} <= columns
+
+
+def test_init_writes_the_preset_of_cloud_events(here: Path) -> None:
+    write(here / "log.jsonl", cloud_events(2_000))
+    assert run(["init", "--data", "log.jsonl"]) == 0
+    mapping = load(here / "driftline.yaml").models[0].mapping
+    assert mapping.preset == "cloudevents"
+    assert "features:" not in (here / "driftline.yaml").read_text().partition("mapping:")[2].partition("positive")[0]

@@ -117,8 +117,12 @@ class SchemaPlaces:
         self.no_numbers = [row for row in range(frame.n_numeric) if row not in there]
         self.codes = {row: place for row, place in codes.items() if place is not None}
         self.no_codes = [row for row in range(frame.n_categorical) if row not in self.codes]
-        self.segments = tuple(find(schema, (SEGMENTS, name)) for name in frame.dimensions)
-        self.features = tuple(self._feature(name) for name in frame.dimensions)
+        placed = {name: mapping.segments[name] for name in frame.dimensions if mapping.segment_path(name) is not None}
+        self.segments = tuple(
+            mapped(schema, placed[name]) if name in placed else find(schema, (SEGMENTS, name))
+            for name in frame.dimensions
+        )
+        self.features = tuple(None if name in placed else self._feature(name) for name in frame.dimensions)
         self.unknown = self._unknown(frame)
         flat = self._features is None and any(self._feature(name) for name in (*frame.numeric, *frame.categorical))
         self.has_features = Spoken(flat, () if found is None else (found,))
@@ -163,13 +167,14 @@ class Seen:
     ----------
     schema
         as it came.
-    model
-        the column that names the models.
+    models
+        the columns that name models, by their path.
     """
 
-    def __init__(self, schema: Any) -> None:
+    def __init__(self, schema: Any, models: Iterable[tuple[str, ...]] = ((MODEL,),)) -> None:
         self.schema = schema
-        self.model = find(schema, (MODEL,))
+        found = {path: find(schema, (".".join(path),)) or find(schema, path) for path in models if path}
+        self.models = {path: place for path, place in found.items() if place is not None}
         self._places: dict[str, SchemaPlaces] = {}
 
     def places(self, frame: Frame) -> SchemaPlaces:

@@ -69,6 +69,7 @@ class TableDecoder:
         self._frames = frames
         self._mappings = tuple(frame.spec.mapping for frame in frames.values())
         self._only = next(iter(frames.values())) if len(frames) == 1 else None
+        self._model_paths = tuple(dict.fromkeys(frame.model_path for frame in frames.values()))
         self._seen: list[Seen] = []
 
     def see(self, schema: Any) -> Seen:
@@ -89,7 +90,7 @@ class TableDecoder:
         except UnicodeDecodeError as error:
             raise Refused(Reason.UNDECODABLE, f"a column's name is not UTF-8: {error}") from None
         check_schema(self._frames, schema)
-        self._seen.insert(0, Seen(schema))
+        self._seen.insert(0, Seen(schema, self._model_paths))
         del self._seen[_MOST_SEEN:]
         return self._seen[0]
 
@@ -143,31 +144,42 @@ class TableDecoder:
         n = piece.batch.num_rows
         if not n:
             return
-        index: Ints | None = None
-        names: Sequence[object] = ()
-        if piece.seen.model is None:
-            names = [piece.metadata(MODEL)]
-        else:
-            index, names = texts(piece.seen.model.of(piece.batch))
-        codes_of: dict[str | None, list[int]] = {}
-        for code, name in enumerate(names):
-            codes_of.setdefault(self._model(name), []).append(code)
-        for model, codes in codes_of.items():
-            rows = np.arange(n) if len(codes_of) == 1 or index is None else np.flatnonzero(np.isin(index, codes))
-            if model is not None:
+        left = np.ones(n, dtype=np.bool_)
+        told: list[tuple[Ints | None, Sequence[object]]] = []
+        for place in self._model_paths:
+            index: Ints | None = None
+            names: Sequence[object] = [piece.metadata(MODEL) if place == (MODEL,) else None]
+            if place in piece.seen.models:
+                index, names = texts(piece.seen.models[place].of(piece.batch))
+            told.append((index, names))
+            codes_of: dict[str, list[int]] = {}
+            for code, name in enumerate(names):
+                model = self._model(name, place)
+                if model is not None:
+                    codes_of.setdefault(model, []).append(code)
+            for model, codes in codes_of.items():
+                rows = np.flatnonzero(left if index is None else np.isin(index, codes) & left)
+                left[rows] = False
                 if rows.size:
                     yield piece, self._frames[model], rows
-                continue
-            for row in rows.tolist():
-                value = names[0 if index is None else int(index[row])]
-                what = f"model {value!r}" if isinstance(value, str) else "the row names no model"
-                outcome.rejects.append(rejected(piece, row, Refused(Reason.UNKNOWN_MODEL, what)))
+        for row in np.flatnonzero(left).tolist():
+            values = [names[0 if index is None else int(index[row])] for index, names in told]
+            value = next((value for value in values if value is not None), None)
+            outcome.rejects.append(rejected(piece, row, Refused(Reason.UNKNOWN_MODEL, self._no_model(value))))
 
-    def _model(self, name: object) -> str | None:
-        """The configured model that a row's `model` means."""
-        if name is None and self._only is not None:
-            return self._only.spec.name
-        return name if isinstance(name, str) and name in self._frames else None
+    def _model(self, name: object, place: tuple[str, ...]) -> str | None:
+        """The configured model that a row means with what lies in a place."""
+        only = self._only
+        if only is not None and (not place or (name is None and not only.must_name)):
+            return only.spec.name
+        frame = self._frames.get(name) if isinstance(name, str) else None
+        return None if frame is None or frame.model_path != place else frame.spec.name
+
+    def _no_model(self, value: object) -> str:
+        if value is not None:
+            return f"model {value!r}" if isinstance(value, str) else "the row names no model"
+        places = [".".join(place) for place in self._model_paths if place not in ((), (MODEL,))]
+        return f"no {places[0]}, where mapping.model says that it is named" if places else "the row names no model"
 
 
 def _read_names(fields: Any) -> None:

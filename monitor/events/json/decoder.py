@@ -14,11 +14,13 @@ import numpy as np
 from detectors.arrays import Ints
 from monitor.events.batch import Decoded, Rejected
 from monitor.events.frame import Frame
+from monitor.events.json.enveloped import Unwrapper
 from monitor.events.json.forgiving import Forgiving, Refused, bad_time, parse
 from monitor.events.json.scanner import Scanner
 from monitor.events.json.split import split
 from monitor.events.looked import rows_to_look_at
 from monitor.events.models import Limits, ModelSpec, Role
+from monitor.events.origin import Origins
 from monitor.events.outcome import Outcome
 from monitor.events.parts import Part, Row, rows_part
 from monitor.events.reasons import Reason
@@ -56,6 +58,8 @@ class JsonDecoder:
         self._limits = limits or Limits()
         self._scanned = not forgiving_only
         self._roles: dict[Role, _RoleDecoder] = {}
+        enveloped = any(model.envelope is not None for model in models)
+        self._unwrapper = Unwrapper(models, self._limits) if enveloped else None
 
     def decode(
         self,
@@ -64,8 +68,9 @@ class JsonDecoder:
         now_ms: int,
         *,
         other: Callable[[bytes], bool] | None = None,
+        origins: Origins | None = None,
     ) -> Decoded:
-        """Decode messages; see `Decoder`.
+        """Decode messages; see `Decoder`. `origins`: where they came from, if they did not come from a file.
 
         Raises
         ------
@@ -75,7 +80,12 @@ class JsonDecoder:
         decoder = self._roles.get(role)
         if decoder is None:
             decoder = self._roles[role] = _RoleDecoder(self._models, self._limits, role, scanned=self._scanned)
-        return decoder.decode(messages, now_ms, other)
+        if self._unwrapper is None:
+            return decoder.decode(messages, now_ms, other)
+        if other is not None and any(other(message or b"") for message in messages):
+            raise OtherFormat
+        taken = self._unwrapper.take(messages, origins)
+        return taken.placed(decoder.decode(taken.events, now_ms, None))
 
 
 @dataclass(frozen=True, kw_only=True)

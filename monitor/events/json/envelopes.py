@@ -2,11 +2,20 @@
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Final
 
 _FRAME: Final = 5  # a zero byte, and the schema's id in four
 _PYTHON: Final = re.compile(rb"\s*[{\[]\s*'")
 _BASE64: Final = re.compile(rb"\s*[A-Za-z0-9+/]{16,}={0,2}\s*")
+
+_SERVING: Final[Mapping[str, Callable[[dict[str, object]], bool]]] = {
+    "kserve": lambda event: str(event.get("type", "")).startswith("org.kubeflow.serving."),
+    "seldon": lambda event: str(event.get("type", "")).startswith("io.seldon.serving."),
+    "sagemaker": lambda event: "captureData" in event,
+    "mlflow": lambda event: "databricks_request_id" in event or "dataframe_split" in event,
+    "tfserving": lambda event: isinstance(event.get("instances", event.get("predictions")), list),
+}
 
 
 def undecodable(raw: bytes) -> str:
@@ -35,6 +44,9 @@ def no_object(event: object) -> str:
 
 def envelope(event: dict[str, object]) -> str:
     """What an object around an event seems to be; "" for nothing that is known."""
+    for preset, looks_like in _SERVING.items():
+        if looks_like(event):
+            return f"this is what serving systems log: `mapping: {{preset: {preset}}}`"
     if "specversion" in event and "data" in event:
         return "a CloudEvent: `mapping: {preset: cloudevents}`, or map its fields, such as `features: data`"
     if "schema" in event and "payload" in event:

@@ -89,6 +89,7 @@ class Forgiving:
         self._frames = frames
         self._role = role
         self._only = next(iter(frames.values())) if len(frames) == 1 else None
+        self._places = tuple(dict.fromkeys(frame.model_path for frame in frames.values()))
 
     def row(self, event: object) -> tuple[str, Row]:
         """The model of one event, and its row.
@@ -101,7 +102,7 @@ class Forgiving:
         if not isinstance(event, dict):
             known = no_object(event)
             raise Refused(Reason.SCHEMA, known or f"an event is an object, not {_kind(event)}")
-        frame = self._frame(event.get(MODEL))
+        frame = self._frame(event)
         mapping, name = frame.spec.mapping, frame.spec.name
         identity: object = None
         if frame.reads_ids:
@@ -123,7 +124,6 @@ class Forgiving:
         if not isinstance(version, str) or len(version) > MAX_TEXT:
             raise _dated(bad_version(mapping.version, name), time)
         features = named(resolve(event, path(mapping.features)), mapping)
-        flat = not isinstance(features, dict)
         has_features = features is not UNSET and features is not None
         if not isinstance(features, dict):
             features = {key: value for key, value in event.items() if key not in frame.reserved}
@@ -135,7 +135,7 @@ class Forgiving:
         for column, row in frame.categorical.items():
             texts[row] = category(features.get(column))
         if self._role == "predictions":
-            score, label, probabilities = prediction(event, frame, flat)
+            score, label, probabilities = prediction(event, frame)
             if frame.score is not None:
                 numeric[frame.score] = score
             if frame.label is not None:
@@ -148,7 +148,7 @@ class Forgiving:
             time_ms=time,
             version=version,
             has_features=has_features,
-            has_prediction=self._role == "predictions" and has_prediction(event, frame, flat),
+            has_prediction=self._role == "predictions" and has_prediction(event, frame),
             numeric=numeric,
             texts=texts,
             segments=segments,
@@ -164,17 +164,29 @@ class Forgiving:
         flat = not isinstance(features, dict)
         return unknown_features(frame, event if flat else features, flat=flat)  # type: ignore[arg-type]  # it is one
 
-    def _frame(self, name: object) -> Frame:
-        if name is None and self._only is not None:
-            return self._only
-        if name is None:
-            raise Refused(Reason.UNKNOWN_MODEL, "the event names no model, and several are configured")
-        frame = self._frames.get(name) if isinstance(name, str) else None
-        if frame is None:
+    def _frame(self, event: dict[str, Any]) -> Frame:
+        """The model that an event names, in the place where that model is named."""
+        only = self._only
+        if only is not None and not only.model_path:
+            return only
+        names = {place: resolve(event, place) for place in self._places}
+        for place, name in names.items():
+            frame = self._frames.get(name) if isinstance(name, str) else None
+            if frame is not None and frame.model_path == place:
+                return frame
+        place, named = next(
+            ((place, name) for place, name in names.items() if name is not UNSET and name is not None),
+            (self._places[0], None),
+        )
+        if named is not None:
             raise Refused(
-                Reason.UNKNOWN_MODEL, f"model {name!r}" if isinstance(name, str) else f"model is {_kind(name)}"
+                Reason.UNKNOWN_MODEL, f"model {named!r}" if isinstance(named, str) else f"model is {_kind(named)}"
             )
-        return frame
+        if only is not None and place == (MODEL,):
+            return only
+        if place != (MODEL,):
+            raise Refused(Reason.UNKNOWN_MODEL, f"no {'.'.join(place)}, where mapping.model says that it is named")
+        raise Refused(Reason.UNKNOWN_MODEL, "the event names no model, and several are configured")
 
 
 def resolve(event: object, keys: tuple[str, ...]) -> object:
@@ -193,7 +205,7 @@ def named(features: object, mapping: FieldMapping) -> object:
     return {mapping.feature_name(place): value for place, value in enumerate(features)}
 
 
-def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, Category, object]:
+def prediction(event: dict[str, Any], frame: Frame) -> tuple[float, Category, object]:
     """Score, label, and the probabilities of classes as they are: None where there are none, and of a regression."""
     mapping = frame.spec.mapping
     score_path, label_path = path(mapping.score), path(mapping.label)
@@ -205,7 +217,7 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
         label = above_label
     elif isinstance(above_label, list):
         label = INVALID_TEXT
-    if flat and mapping.flat_score is not None and score in EMPTY:
+    if mapping.flat_score is not None and score in EMPTY:
         score = event.get(mapping.flat_score)  # it says that it is the score, which a bare prediction does not
     if score in EMPTY:
         bare_class = is_class and score_path[:-1] == label_path[:-1]
@@ -213,7 +225,7 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
             score = above_score
         elif isinstance(above_score, list):
             score = INVALID_TEXT
-    if flat and mapping.flat_label is not None and label in EMPTY:
+    if mapping.flat_label is not None and label in EMPTY:
         label = event.get(mapping.flat_label)
     probabilities: object = None
     if frame.spec.task != "regression":
@@ -221,7 +233,7 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
             score, probabilities = UNSET, score
         else:
             probabilities = resolve(event, path(mapping.probabilities))
-            if flat and mapping.flat_probabilities is not None and probabilities in (UNSET, None):
+            if mapping.flat_probabilities is not None and probabilities in (UNSET, None):
                 probabilities = event.get(mapping.flat_probabilities)
         probabilities = None if probabilities is UNSET else probabilities
     score_value = number(None if score is UNSET else score)
@@ -233,13 +245,13 @@ def prediction(event: dict[str, Any], frame: Frame, flat: bool) -> tuple[float, 
     return score_value, label_value, probabilities
 
 
-def has_prediction(event: dict[str, Any], frame: Frame, flat: bool) -> bool:
+def has_prediction(event: dict[str, Any], frame: Frame) -> bool:
     """Whether an event speaks of its prediction: has a key of it, its object, or a value in the object's place."""
     mapping, task = frame.spec.mapping, frame.spec.task
     if task != "regression":
         if resolve(event, path(mapping.probabilities)) is not UNSET:
             return True
-        if flat and mapping.flat_probabilities is not None and mapping.flat_probabilities in event:
+        if mapping.flat_probabilities is not None and mapping.flat_probabilities in event:
             return True
     places = (
         (frame.score, path(mapping.score), mapping.flat_score),
@@ -248,7 +260,7 @@ def has_prediction(event: dict[str, Any], frame: Frame, flat: bool) -> bool:
     for row, keys, flat_key in places:
         if row is None:
             continue
-        if resolve(event, keys) is not UNSET or (flat and flat_key is not None and flat_key in event):
+        if resolve(event, keys) is not UNSET or flat_key in event:
             return True
         above = resolve(event, keys[:-1]) if len(keys) > 1 else None
         there = above is not UNSET and above is not None
@@ -258,6 +270,10 @@ def has_prediction(event: dict[str, Any], frame: Frame, flat: bool) -> bool:
 
 
 def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dimension: str) -> Category:
+    own = frame.spec.mapping.segment_path(dimension)
+    if own is not None:
+        value = resolve(event, own)
+        return None if value is UNSET else category(value)
     value = resolve(event, (SEGMENTS, dimension))
     if value is not UNSET and value is not None:
         return category(value)

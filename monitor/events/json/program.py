@@ -13,7 +13,7 @@ from monitor.events.frame import Frame
 from monitor.events.json.guesses import no_guesses
 from monitor.events.json.instant import clock_of
 from monitor.events.lookup import CodeTable, PackedTables, is_unicode
-from monitor.events.mapping import MODEL, SEGMENTS, path
+from monitor.events.mapping import SEGMENTS, path
 
 IGNORE: Final = 0
 NUMERIC: Final = 1
@@ -31,6 +31,7 @@ NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS, BARE_CLASS
 
 HAS_FEATURES: Final = 1
 HAS_PREDICTION: Final = 2
+HAS_NAME: Final = 4
 """Bits of what an event speaks of."""
 
 _MAX_OBJECTS: Final = 62  # a bit each
@@ -156,7 +157,8 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
     features = path(mapping.features)
     needed = predictions = 0
     try:
-        builder.put((MODEL,), NAME)
+        if frame.model_path:
+            builder.put(frame.model_path, NAME, says=HAS_NAME)
         builder.put(path(mapping.version), VERSION)
         if frame.reads_ids:
             builder.put(path(mapping.prediction_id), IDENTITY)
@@ -167,9 +169,10 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
             needed = 1 << (builder.branch(features) - 1)
         _put_features(builder, frame, () if flat else features, flat=flat)
         if frame.score is not None or frame.label is not None:
-            predictions = _put_prediction(builder, frame, flat=flat)
+            predictions = _put_prediction(builder, frame)
         for dimension, name in enumerate(frame.dimensions):
-            builder.put((SEGMENTS, name), CODE, frame.named_segment(dimension))
+            own = mapping.segment_path(name)
+            builder.put((SEGMENTS, name) if own is None else own, CODE, frame.named_segment(dimension))
     except _Conflict:
         return None
     if len(builder.objects) > _MAX_OBJECTS or not is_unicode(frame.spec.name):
@@ -180,7 +183,11 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
 
 def _put_features(builder: _Builder, frame: Frame, prefix: Path, *, flat: bool) -> None:
     """The columns, and dimensions that are no column."""
-    rows = {name: frame.feature_segment(dimension) for dimension, name in enumerate(frame.dimensions)}
+    rows = {
+        name: frame.feature_segment(dimension)
+        for dimension, name in enumerate(frame.dimensions)
+        if frame.spec.mapping.segment_path(name) is None
+    }
     for name, row in frame.numeric.items():
         if not (flat and name in frame.reserved):
             builder.put((*prefix, name), NUMERIC, row, says=HAS_FEATURES)
@@ -193,7 +200,7 @@ def _put_features(builder: _Builder, frame: Frame, prefix: Path, *, flat: bool) 
             builder.put((*prefix, name), CODE, row)
 
 
-def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> int:
+def _put_prediction(builder: _Builder, frame: Frame) -> int:
     """Score, label and probabilities; returns the bits of the objects that are the prediction's own."""
     mapping, own = frame.spec.mapping, 0
     score, label = path(mapping.score), path(mapping.label)
@@ -211,11 +218,11 @@ def _put_prediction(builder: _Builder, frame: Frame, *, flat: bool) -> int:
             own |= above.once if mapping.is_prediction(label[:-1]) else 0
     if frame.spec.task != "regression":
         builder.put(path(mapping.probabilities), PROBABILITIES, 0, says=HAS_PREDICTION)
-        if flat and mapping.flat_probabilities is not None:
+        if mapping.flat_probabilities is not None:
             builder.put((mapping.flat_probabilities,), PROBABILITIES, 2, says=HAS_PREDICTION)
-    if flat and frame.score is not None and mapping.flat_score is not None:
+    if frame.score is not None and mapping.flat_score is not None:
         builder.put((mapping.flat_score,), NUMERIC, frame.flat_score, says=HAS_PREDICTION)
-    if flat and frame.label is not None and mapping.flat_label is not None:
+    if frame.label is not None and mapping.flat_label is not None:
         builder.put((mapping.flat_label,), CODE, frame.flat_label, says=HAS_PREDICTION)
     return own
 

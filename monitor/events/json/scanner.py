@@ -12,7 +12,7 @@ from monitor.events.identity import hash_of, hash_texts
 from monitor.events.json import named, scan
 from monitor.events.json.forgiving import parse
 from monitor.events.json.gathered import Gathered
-from monitor.events.json.program import HAS_FEATURES, HAS_PREDICTION, Program, program_of
+from monitor.events.json.program import HAS_FEATURES, HAS_NAME, HAS_PREDICTION, Program, program_of
 from monitor.events.lookup import ASK, CodeTable, PackedTables
 from monitor.events.mapping import MODEL
 from monitor.events.parts import Part, fill_segments, segment_code, set_absent, set_code
@@ -37,6 +37,7 @@ class Scanner:
         programs = {name: [program_of(frame, flat=flat) for flat in (False, True)] for name, frame in frames.items()}
         self._programs = {name: [one for one in shapes if one is not None] for name, shapes in programs.items()}
         self._names = tuple(frames)
+        self._elsewhere = any(frame.model_path != (MODEL,) for frame in frames.values())
         codes = {name: code for code, name in enumerate(self._names)}
         self._models = PackedTables(
             CodeTable(codes=table, null=-1, invalid=-1, other=-1) for table in ({MODEL: 0}, codes)
@@ -74,6 +75,8 @@ class Scanner:
     def _by_model(self, gathered: Gathered, rows: Ints) -> list[tuple[str, Ints]]:
         if len(self._names) == 1:
             return [(self._names[0], rows)]
+        if self._elsewhere:
+            return []
         found = np.empty(rows.size, dtype=np.int64)
         known = self._models
         starts = gathered.starts[rows]
@@ -97,6 +100,8 @@ def _scan(program: Program, gathered: Gathered, positions: Ints) -> tuple[Part, 
         keys.info, keys.slots, keys.entries, keys.words, tables.info, tables.slots, tables.entries, tables.words,
         numeric, codes, times, versions, identities, probabilities, asks, said, status,
     )  # fmt: skip
+    if frame.must_name:
+        status[(status == scan.TAKEN) & (said & HAS_NAME == 0)] = scan.LEFT
     texts, version_codes = _versions(gathered, versions)
     part = Part(
         positions=positions,

@@ -1,0 +1,43 @@
+"""Tables whose rows are envelopes, such as an inference table in Parquet: each row as a line of JSON."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from monitor.events.models import ModelSpec
+from monitor.files.csv import CsvTable
+from monitor.files.jsonl import Lines
+from monitor.files.parquet import ParquetTable
+from monitor.files.table import Progress
+
+BODIES: Final = frozenset({"request", "response", "captureData"})
+"""Columns that hold requests and responses."""
+
+_ROWS: Final = 10_000
+
+
+def enveloped_lines(path: Path, kind: str, models: Sequence[ModelSpec]) -> Lines | None:
+    """What gives the rows of a Parquet or CSV file as lines; None where its columns are those of plain events.
+
+    Data to build a reference from often lie in a plain table, although live events come in envelopes.
+    """
+    if kind not in ("parquet", "csv") or all(model.envelope is None for model in models):
+        return None
+    table = ParquetTable(path) if kind == "parquet" else CsvTable(path)
+    if not BODIES & {column.name for column in table.columns}:
+        return None
+
+    def lines(progress: Progress) -> Iterator[list[bytes]]:
+        for batch in table.iter_batches(None, _ROWS, progress):
+            yield [json.dumps(row, default=_plain).encode() for row in batch.to_pylist()]
+
+    return lines
+
+
+def _plain(value: Any) -> Any:
+    """Times as RFC 3339, maps as objects, what has no JSON as its text."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)
