@@ -38,6 +38,7 @@ Page (1954), Continuous inspection schemes, Biometrika 41(1-2), 100-115.
 """
 
 import math
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -67,6 +68,13 @@ class Evidence(msgspec.Struct, frozen=True, array_like=True):
     def value(self) -> float:
         """The mean of R over the kappas: compare it, or its weighted sum over series, with `EDetector.level`."""
         return math.fsum(self.sums) / len(self.sums) if self.sums else 0.0
+
+
+@lru_cache(maxsize=1024)  # most cells do not move, p = 1, or are beyond the floor
+def _bets(kappas: tuple[float, ...], p: float) -> tuple[tuple[float, ...], float]:
+    """The e-value of each kappa, and the logarithm of their mean."""
+    bets = tuple([kappa * p ** (kappa - 1.0) for kappa in kappas])
+    return bets, math.log(math.fsum(bets) / len(bets))
 
 
 class EDetector(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,17 +117,13 @@ class EDetector(msgspec.Struct, frozen=True, kw_only=True):
 
     def advance(self, evidence: Evidence, p: float, start_ms: int) -> Evidence:
         """After one more pane, which starts at `start_ms` and gave `p`."""
-        p = 1.0 if p != p else min(max(p, self.floor), 1.0)
-        bets = [kappa * p ** (kappa - 1.0) for kappa in self.kappas]
+        bets, gain = _bets(self.kappas, 1.0 if p != p else min(max(p, self.floor), 1.0))
         sums = evidence.sums or (0.0,) * len(bets)
-        log_e = evidence.log_e + math.log(math.fsum(bets) / len(bets))
-        rising = log_e > 0.0
-        onset_ms = start_ms if evidence.onset_ms is None else evidence.onset_ms
-        return Evidence(
-            tuple(min((own + 1.0) * bet, _MOST) for own, bet in zip(sums, bets, strict=True)),
-            log_e if rising else 0.0,
-            onset_ms if rising else None,
-        )
+        after = tuple([min((own + 1.0) * bet, _MOST) for own, bet in zip(sums, bets, strict=True)])
+        log_e = evidence.log_e + gain
+        if log_e <= 0.0:
+            return Evidence(after)
+        return Evidence(after, log_e, start_ms if evidence.onset_ms is None else evidence.onset_ms)
 
     def values(self, p: Floats) -> Floats:
         """`Evidence.value` after each pane, for many series at once: of p (..., panes), the same shape."""

@@ -1,6 +1,6 @@
 """The counts of some segments as arrays over (segment, column): what comparisons are cut from."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -14,6 +14,9 @@ from detectors.plan import Grid, Plan
 from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
 from detectors.stack import Stack
+
+_ROUNDING: Final = 1e-12
+"""More than rounding leaves of a share, and less than a row of any reference is."""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,7 +214,8 @@ def null_proportions(counts: Ints, whole: Ints) -> Floats:
     dealt = np.divide(lacking * mass, held, out=np.zeros(counts.shape), where=held > 0.0)
     met = np.where(counts > 0, shares, 0.0) / np.maximum(1.0 - held, 1e-9)
     proportions: Floats = (1.0 - mass) * (weight * met + (1.0 - weight) * counts / n) + dealt
-    return proportions
+    # Where one cell has all, nothing is free to differ: what rounding leaves of 1 - 1 would be divided by.
+    return np.where(proportions > 1.0 - _ROUNDING, 1.0, proportions)
 
 
 def _weight_of_whole(counts: Ints, n: Ints, shares: Floats) -> Floats:

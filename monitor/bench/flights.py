@@ -24,6 +24,7 @@ from monitor.bench.size import Material
 from monitor.config.load import load
 from monitor.config.schema import Config
 from monitor.demo import flights
+from monitor.evaluation.results import BYTES_A_MESSAGE
 from monitor.events.batch import Decoded
 from monitor.files.read import iter_decoded
 from monitor.models import model_specs, watched
@@ -33,6 +34,7 @@ from monitor.reference.store import write_reference
 from monitor.replay.replay import Replay
 from monitor.sketching.batch import sketch_batch
 from sinks.records import Source, encode
+from sinks.records.split import split
 
 DAY_MS: Final = 86_400_000
 _SOURCE: Final = Source(topic="drift.sketches", partition=0, offset=0)
@@ -44,11 +46,10 @@ def end_to_end(material: Material) -> Callable[[], int]:
 
     def work() -> int:
         replay = Replay(watched(config, references), {name: own.current for name, own in references.items()})
-        for part in decoded:
-            for batch in replay.feed(part.batches):
-                encode(batch, _SOURCE)
-        for batch in replay.close():
-            encode(batch, _SOURCE)
+        results = [batch for part in decoded for batch in replay.feed(part.batches)] + replay.close()
+        for batch in results:
+            for message in split(batch, BYTES_A_MESSAGE):
+                encode(message, _SOURCE)
         return sum(part.n_events for part in decoded)
 
     return work

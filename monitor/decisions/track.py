@@ -57,7 +57,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     @property
     def place(self) -> tuple[str, str]:
         """Segment and column."""
-        return self.last.place
+        return self.last.segment, self.last.column
 
 
 class Pane(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -173,14 +173,15 @@ def _advance(track: Track, base: Evidence, cells: tuple[Cell, ...], pane: Pane) 
     after = DETECTOR.advance(base, 1.0, pane.start_ms)
     kept: dict[tuple[str, str], Cell] = {}
     for cell in cells:
-        if not open_after(cell.place):
+        place = cell.place
+        if not open_after(place):
             continue
-        own = moved.get(cell.place)
+        own = moved.get(place)
         evidence = DETECTOR.advance(cell.evidence, 1.0 if own is None else own.evidence, pane.start_ms)
         held = cell.last_end_ms is not None and cell.last_end_ms > pane.start_ms - track.hold_ms
         if own is None and not held and evidence.onset_ms is None and evidence.value <= _AT_BASE * after.value:
             continue
-        kept[cell.place] = _seen(cell, evidence, own, pane)
+        kept[place] = _seen(cell, evidence, own, pane)
     for place, own in moved.items():
         if place not in kept:
             # What a resolved alert has used up begins at nothing.

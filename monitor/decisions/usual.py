@@ -87,18 +87,20 @@ def silent(usual: Usual, tiling: Tiling, fewest: float) -> list[Silent]:
     lowest = min((min(counts) for counts in before.values() if counts), default=None)
     n_before = sum(map(len, before.values()))
     found = []
+    most = _most(tiling)
     for number, one in enumerate(usual.recent):
         own = before.setdefault(_slot(one.start_ms, tiling), [])
+        total = one.total
         if number >= len(usual.recent) - LOOKED_AT:
             expected = None
             if len(own) >= FEWEST_BEFORE:
-                expected = float(median(own[-_most(tiling) :]))
-            elif one.total == 0 and n_before >= _BEFORE and lowest is not None:
+                expected = float(median(own[-most:]))
+            elif total == 0 and n_before >= _BEFORE and lowest is not None:
                 expected = float(lowest)  # never before was there so little
-            if expected is not None and expected >= FEWEST_EVENTS and one.total < fewest * expected:
-                found.append(Silent(start_ms=one.start_ms, end_ms=one.end_ms, n=one.total, usual=expected))
-        own.append(one.total)
-        lowest = one.total if lowest is None else min(lowest, one.total)
+            if expected is not None and expected >= FEWEST_EVENTS and total < fewest * expected:
+                found.append(Silent(start_ms=one.start_ms, end_ms=one.end_ms, n=total, usual=expected))
+        own.append(total)
+        lowest = total if lowest is None else min(lowest, total)
         n_before += 1
     return found
 

@@ -21,7 +21,7 @@ from monitor.evaluation.overlay import Write
 from monitor.evaluation.panes import Panes
 from monitor.evaluation.parking import Brought, Progress, forgotten, progress
 from monitor.evaluation.performance_turn import expire_matched
-from monitor.evaluation.results import Results, Source
+from monitor.evaluation.results import BYTES_A_MESSAGE, Results, Source
 from monitor.evaluation.state import SEAL_KEY, STATE_VERSION, KeyValue, Parked, Seal, pack, read_seal
 from monitor.evaluation.watched import Watched
 from monitor.eventtime.watermark import advanced
@@ -53,10 +53,14 @@ class Step:
 
 
 class Evaluator:
-    """The score role's logic for a set of models."""
+    """The score role's logic for a set of models.
 
-    def __init__(self, models: Iterable[Watched]) -> None:
+    `message_bytes` is what a batch of results may take, a batch being a message; None where they are no messages.
+    """
+
+    def __init__(self, models: Iterable[Watched], message_bytes: int | None = BYTES_A_MESSAGE) -> None:
         self._models = {model.name: model for model in models}
+        self._message_bytes = message_bytes
 
     def take_up(self, state: KeyValue, topic: str, partition: int) -> Step | None:
         """Go on with models whose missing references have come, without a message; None if there is none."""
@@ -83,6 +87,7 @@ class Evaluator:
                 parked=outcome.parked,
                 label_ms=seal.label_ms | outcome.label_ms,
             ),
+            self._message_bytes,
         )
 
     def advance(self, state: KeyValue, message: SketchMessage, source: Source) -> Step:
@@ -143,6 +148,7 @@ class Evaluator:
                 label_clocks=label_clocks,
                 label_ms=outcome.label_ms,
             ),
+            self._message_bytes,
         )
 
 
@@ -210,10 +216,10 @@ class _Outcome:
         if n_rest := sum(turn.n_rest for turn in now.turns):
             self.n_rest[name] = n_rest
 
-    def step(self, seal: Seal) -> Step:
+    def step(self, seal: Seal, message_bytes: int | None) -> Step:
         """All of it, and the seal that says it is whole."""
         return Step(
-            results=self.results.batches(),
+            results=self.results.batches(message_bytes),
             writes=self.writes,
             seal=(SEAL_KEY, pack(seal)),
             watermarks_ms=self.watermarks_ms,

@@ -67,8 +67,9 @@ class Results:
         if rows:
             self.rows.setdefault(record, []).extend(rows)
 
-    def batches(self) -> list[pa.RecordBatch]:
-        """The rows, one kind a batch, in as few batches as the size of a message allows; none when there are no rows.
+    def batches(self, n_bytes: int | None = BYTES_A_MESSAGE) -> list[pa.RecordBatch]:
+        """The rows, one kind a batch, in as few batches as the size of a message, `n_bytes`, allows; none when there
+        are no rows.
 
         The split is a function of the rows alone, so a repeated message is repeated to the byte.
         """
@@ -80,7 +81,8 @@ class Results:
             _of_rows(_LATE, self.late),
             *(_of_rows(RECORDS[name], rows) for name, rows in sorted(self.rows.items())),
         ]
-        return [part for batch in whole if batch is not None for part in split(batch, BYTES_A_MESSAGE)]
+        told = [batch for batch in whole if batch is not None]
+        return told if n_bytes is None else [part for batch in told for part in split(batch, n_bytes)]
 
 
 def _verdicts(compared: Sequence[tuple[RowGroup, ComparedWindow]]) -> pa.RecordBatch | None:

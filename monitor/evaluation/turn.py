@@ -286,20 +286,25 @@ class Turn:
         return known
 
     def writes(self) -> list[tuple[bytes, bytes | None]]:
-        """What changed: the index and removed panes, then chunks. None removes a key.
+        """What changed: the index and removed panes, then chunks. None removes a key. Take them last: what was stacked
+        of panes that the message adds to is kept for the next one, beside the values that it is made from.
 
         A chunk that had absorbed the message before is written all the same: a crash may have left it on the local disk
         alone, and the changelog must have it before the message is sealed.
         """
         model = self._model
+        chunks = {
+            pane_key(model.name, *chunk_id): pack(chunk)
+            for chunk_id, chunk in self._chunks.items()
+            if chunk.absorbed == self._source.offset
+        }
+        for pane, stack in self._stacks.items():
+            values = tuple(chunks.get(key) or self._state.get(key) for key in pane_keys(model.name, pane))
+            model.cache.put((model.name, pane), values, stack)
         return [
             *self._trail.writes(),
             *self._panes.writes(lateness_ms=model.lateness_ms, horizon_ms=model.horizon_ms),
-            *(
-                (pane_key(model.name, *chunk_id), pack(chunk))
-                for chunk_id, chunk in self._chunks.items()
-                if chunk.absorbed == self._source.offset
-            ),
+            *chunks.items(),
         ]
 
 

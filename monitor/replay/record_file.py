@@ -1,13 +1,16 @@
 """A Parquet file of one record: what `replay` writes."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sinks.records import Record
+
+ROWS_A_GROUP: Final = 100_000
+"""Rows that are held until they are written together: many small groups take longer to write, and to read."""
 
 
 class RecordFile:
@@ -21,7 +24,8 @@ class RecordFile:
         self._record = record
         self._writer = pq.ParquetWriter(path, record.schema, compression="zstd")
         self._revised = False
-        self.n_rows = 0
+        self._waiting: list[pa.RecordBatch] = []
+        self.n_rows = self._n_waiting = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
@@ -29,8 +33,16 @@ class RecordFile:
             return
         if self._record.revised:
             self._revised = self._revised or pc.max(batch.column("revision")).as_py() > 1
-        self._writer.write_batch(batch.replace_schema_metadata(self._record.schema.metadata))
+        self._waiting.append(batch.replace_schema_metadata(self._record.schema.metadata))
         self.n_rows += batch.num_rows
+        self._n_waiting += batch.num_rows
+        if self._n_waiting >= ROWS_A_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting))
+        self._waiting, self._n_waiting = [], 0
 
     def abandon(self) -> None:
         """Let go of the file, whose rows do not count: a writer left open would write its end into the next one."""
@@ -38,6 +50,7 @@ class RecordFile:
 
     def close(self) -> None:
         """Finish the file."""
+        self._flush()
         self._writer.close()
         if not self._revised:
             return

@@ -69,7 +69,7 @@ class Replay:
     ) -> None:
         self._models = {model.name: model for model in models}
         self._references = references
-        self._evaluator = Evaluator(models)
+        self._evaluator = Evaluator(models, message_bytes=None)
         self._state: dict[bytes, bytes] = {}
         self._offset = 0
         self._features = features or {}

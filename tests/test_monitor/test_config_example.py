@@ -143,7 +143,7 @@ def test_the_example_tells_the_defaults() -> None:
         Drift(method="location", threshold=0.1),
         Drift(method="spread", threshold=0.1),
         Drift(method="ks", threshold=0.08),
-        Drift(method="js", threshold=0.08),
+        Drift(method="js", threshold=0.07),
         Drift(method="missing", threshold=0.01),
         Drift(method="invalid", threshold=0.01),
         Drift(method="unseen", threshold=0.005),

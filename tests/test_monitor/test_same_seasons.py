@@ -11,6 +11,8 @@ from support.flow import MINUTE_MS, Event, make_batch, make_reference, make_watc
 from support.machine import Machine, clock
 
 from detectors.baseline import Counts
+from detectors.cells_null import null_moments
+from detectors.methods.js import divergence_term
 from detectors.mixture import alike, mixture
 from detectors.reference import WHOLE, Reference
 from detectors.score import score_stack
@@ -121,6 +123,20 @@ def test_shares_of_a_hundred_categories_are_told_from_the_whole_as_far_as_a_part
     assert np.abs(different - other / 400).sum() < 0.2
     assert same.sum() == pytest.approx(1.0)
     assert different.sum() == pytest.approx(1.0)
+
+
+def test_where_a_few_hours_have_one_category_alone_nothing_is_free_to_differ_to_the_last_digit() -> None:
+    """What rounding left of one minus a share of one was divided by: panes of such hours showed a dispersion of 1e16,
+    or of -1e16, which the segments share, so that none of them was taken as dependent."""
+    rng = np.random.default_rng(5)
+    wholes = rng.integers(1, 10_000, size=(2_000, 4))
+    parts = np.zeros_like(wholes)
+    parts[np.arange(2_000), rng.integers(0, 4, 2_000)] = rng.integers(3, 50, 2_000)
+    shares = null_proportions(parts, wholes)
+    assert (shares == (parts > 0)).all()
+    sizes = parts.sum(axis=1)
+    null = null_moments(divergence_term, shares, sizes, sizes)
+    assert (null.mean == 0.0).all()
 
 
 def test_each_hour_counts_as_often_as_the_window_has_it() -> None:
