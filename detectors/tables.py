@@ -15,6 +15,7 @@ from detectors.reference import WHOLE, Reference
 from detectors.sketch import Sketch
 from detectors.stack import Stack
 
+_RULE_OF_THREE: Final = 3.0
 _ROUNDING: Final = 1e-12
 """More than rounding leaves of a share, and less than a row of any reference is."""
 
@@ -185,8 +186,8 @@ def null_proportions(counts: Ints, whole: Ints) -> Floats:
 
     And a cell that the segment's reference lacks and the whole has is not impossible. Good and Turing's estimate of
     what a sample has not met is the share of its cells with one row; such cells have together that much, at most a
-    row each, or by its weight what the whole says, up to two standard errors above the estimate; dealt by the whole's
-    shares.
+    row each, or by its weight what the whole says, up to two standard errors above the estimate, or up to three rows,
+    which is what a sample without any leaves possible (the rule of three); dealt by the whole's shares.
 
     Parameters
     ----------
@@ -201,6 +202,7 @@ def null_proportions(counts: Ints, whole: Ints) -> Floats:
     78(381), 47-55: the weight, which estimates that of a Dirichlet prior. Good (1953), The population frequencies of
     species and the estimation of population parameters, Biometrika 40(3-4), 237-264; Esty (1983), A normal limit law
     for a nonparametric estimator of the coverage of a random sample, Annals of Statistics 11(3), 905-912: its error.
+    Hanley & Lippman-Hand (1983), If nothing goes wrong, is everything all right?, JAMA 249(13), 1743-1745: the rule.
     """
     n = np.maximum(np.sum(counts, axis=1, keepdims=True), 1)
     shares = whole / np.maximum(np.sum(whole, axis=1, keepdims=True), 1)
@@ -209,7 +211,7 @@ def null_proportions(counts: Ints, whole: Ints) -> Floats:
     held = np.sum(lacking, axis=1, keepdims=True)
     once, twice = (np.sum(counts == k, axis=1, keepdims=True) for k in (1, 2))
     room = np.sum(lacking > 0.0, axis=1, keepdims=True) / n
-    by_whole = np.minimum(weight * held, (once + 2.0 * np.sqrt(once + 2.0 * twice)) / n)
+    by_whole = np.minimum(weight * held, np.maximum(once + 2.0 * np.sqrt(once + 2.0 * twice), _RULE_OF_THREE) / n)
     mass = np.maximum(np.minimum(np.minimum(once / n, held), room), by_whole)
     dealt = np.divide(lacking * mass, held, out=np.zeros(counts.shape), where=held > 0.0)
     met = np.where(counts > 0, shares, 0.0) / np.maximum(1.0 - held, 1e-9)
