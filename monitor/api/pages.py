@@ -10,7 +10,7 @@ from monitor.api.arrivals import with_reasons
 from monitor.api.queries import alerts, fleet, models, performance, profiles, rejects, verdicts
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, bars, beyond, pairs
-from monitor.api.views.fleet import SPARKS, fleet_lines, fleet_sentence
+from monitor.api.views.fleet import SPARKS, asked_hours, fleet_lines, fleet_sentence
 from monitor.api.views.moved import drifted_by_column, moved_columns
 from monitor.api.views.performance import METRIC_ORDER, performance_sentence, performance_view
 from monitor.api.wording import column_name, column_sentence, model_sentence, named_version, place, run_sentence
@@ -45,12 +45,14 @@ def fleet_page(site: Site, _query: Query) -> View:
     newest_ms = max(one.last_ms for one in sized)
     longest_s = max(one.size_s for one in sized)
     from_ms = newest_ms - SPARKS * min(1_000 * longest_s, _DAY_MS)
+    now_ms = site.now_ms()
     lines = fleet_lines(
         sized,
         fleet.changes(site.source, from_ms, newest_ms, longest_s),
         fleet.headlines(site.source, from_ms, newest_ms, longest_s) if site.has("performance") else [],
         alerts.open_alerts(site.source) if site.has("alerts") else {},
-        site.now_ms(),
+        now_ms,
+        fleet.earlier(site.source, asked_hours(sized, now_ms), newest_ms),
     )
     return "fleet.html", {"title": "Fleet", "sentence": fleet_sentence(lines), "lines": lines, **_rejected(site, 3)}
 
