@@ -11,8 +11,10 @@ from monitor.api.queries import alerts, fleet, models, performance, profiles, re
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, bars, beyond, pairs
 from monitor.api.views.fleet import SPARKS, asked_hours, fleet_lines, fleet_sentence
-from monitor.api.views.moved import drifted_by_column, moved_columns
+from monitor.api.views.heat import heat_cells, heat_lines
+from monitor.api.views.moved import moved_columns
 from monitor.api.views.performance import METRIC_ORDER, performance_sentence, performance_view
+from monitor.api.views.quality import quality_lines
 from monitor.api.wording import column_name, column_sentence, model_sentence, named_version, place, run_sentence
 
 Query = Mapping[str, str]
@@ -73,6 +75,7 @@ def model_page(site: Site, query: Query) -> View:
     runs = verdicts.runs(site.source, at.scope)
     found = moved_columns(runs)
     cells = verdicts.cells(site.source, at.scope)
+    heat = heat_cells(cells)
     windows = verdicts.volume(site.source, at.scope)
     figures = performance.figures(site.source, at.scope) if site.has("performance") else []
     lasting = [one for one in found if one.lasts]
@@ -92,9 +95,9 @@ def model_page(site: Site, query: Query) -> View:
         ),
         "lasting": lasting,
         "past": [one for one in found if not one.lasts and not one.top.segment][:20],
-        "heat": charts.heat_chart(cells, windows, links),
-        "heat_columns": charts.heat_columns(cells),
-        "drifted": drifted_by_column(cells),
+        "heat": charts.heat_chart(heat, windows, links),
+        "heat_columns": charts.heat_columns(heat),
+        "heat_lines": heat_lines(heat),
         "volume": charts.volume_chart(windows),
         "windows": windows,
         "score": _score(site, at),
@@ -148,7 +151,7 @@ def column_page(site: Site, query: Query) -> View:
         "now": _distribution(found) if found is not None else None,
         "bands": charts.bands_chart(bands(buckets, found.edges), found) if found is not None and found.edges else None,
         "buckets": buckets,
-        "quality": charts.lines_chart(_quality(buckets), "%"),
+        "quality": charts.lines_chart(quality_lines(buckets), "%"),
         "strength": charts.strength_chart([one for one in cells if one.compare == cells[0].compare]),
         "cells": cells,
         "small": [{"segment": part, **_distribution(known[part])} for part in parts if part in known and known[part].n],
@@ -160,26 +163,6 @@ def column_page(site: Site, query: Query) -> View:
 
 def _pane_ms(at: Chosen) -> int:
     return min(one.size_s for one in at.sizes) * 1000
-
-
-def _quality(buckets: list[profiles.Bucket]) -> list[tuple[str, list[tuple[int, float | None]]]]:
-    """Shares in per cent: null, invalid, and outside the reference's range or categories."""
-
-    def share(part: int, whole: int) -> float | None:
-        return 100 * part / whole if whole else None
-
-    rows = [(one, one.n + one.nulls + one.invalid) for one in buckets]
-    outside = [
-        (one.start_ms, share(one.counts[-1] + (one.counts[0] if one.minimum is not None else 0), one.n))
-        for one in buckets
-        if one.counts
-    ]
-    lines = [
-        ("null", [(one.start_ms, share(one.nulls, total)) for one, total in rows]),
-        ("invalid", [(one.start_ms, share(one.invalid, total)) for one, total in rows]),
-        ("out of range" if any(one.minimum is not None for one in buckets) else "not in the reference", outside),
-    ]
-    return [line for line in lines if line[0] == "null" or any(value for _, value in line[1])]
 
 
 def performance_page(site: Site, query: Query) -> View:

@@ -186,9 +186,15 @@
       const pen = hatch.getContext("2d");
       pen.strokeStyle = c.line;
       pen.beginPath(); pen.moveTo(0, 7); pen.lineTo(7, 0); pen.stroke();
+      const dots = document.createElement("canvas");
+      dots.width = dots.height = 5;
+      const dot = dots.getContext("2d");
+      dot.fillStyle = c.line; dot.fillRect(0, 0, 5, 5);
+      dot.fillStyle = c.soft; dot.fillRect(1, 1, 2, 2);
       const rows = chart.columns.slice().reverse();
       const n = rows.length;
       const shade = (cell) => {
+        if (cell[5]) return { image: dots, repeat: "repeat" };
         const strength = Math.min(cell[2] === null ? 0 : cell[2], 8);
         return cell[3] ? clear(c.changed, .45 + .55 * Math.sqrt(Math.max(strength - 1, 0) / 7)) : c.faint;
       };
@@ -197,6 +203,7 @@
         tooltip: Object.assign(base(c).tooltip, { trigger: "item", formatter(p) {
           const cell = p.data.cell;
           const head = [chart.columns[cell[1]], "window until " + when(chart.ends[cell[0]])];
+          if (cell[5]) return lines([...head, cell[4] + " beside the whole reference", "the season: not changed beside " + cell[5]]);
           return lines(cell[3] ? [...head, cell[4], number(cell[2]) + " times the smallest effect that counts"]
             : [...head, "not changed (" + number(cell[2]) + " of the smallest effect that counts)"]);
         } }),

@@ -85,6 +85,29 @@ def test_the_first_line_of_each_screen_answers_its_question(page_origin: str) ->
         assert words in first, path
 
 
+def test_the_season_has_a_word_and_a_count_beside_the_heat_map(tmp_path: Path) -> None:
+    address = f"/model?model={page.MODEL}&version=1"
+    pinned = page.rows()["drift_verdict"]
+    own = [{**one, "compare": "season hour_of_week", "drifted": False, "effect": 0.01} for one in pinned]
+    with page.made_database(tmp_path / "db") as dsn, page.served(page.site_of(dsn)) as origin:
+        before = get(origin + address)[1]
+        sink = ClickHouseSink(dsn)
+        sink.setup()
+        sink.write([batch_of(RECORDS["drift_verdict"], own)])
+        sink.close()
+        after = get(origin + address)[1]
+        alone = get(origin + address + "&compare=pinned")[1]
+    n_drifted = page.N_WINDOWS - page.DRIFTED_FROM
+    for text, counts in (
+        (before, [f"{n_drifted} of {page.N_WINDOWS}"]),
+        (after, [f"0 of {page.N_WINDOWS}", str(n_drifted)]),
+        (alone, [f"{n_drifted} of {page.N_WINDOWS}"]),
+    ):
+        row = next(one for one in text.split("<tr>") if ">temp</a>" in one and "times what counts" in one)
+        assert re.findall(r'class="n">(\d+(?: of \d+)?)<', row) == counts
+        assert ('<span class="season">season' in text) == (len(counts) == 2)
+
+
 def test_what_is_not_there_says_so(page_origin: str) -> None:
     for path in ("/model?model=none", "/model?model=flights&from=2020&to=2019", "/column?model=flights&column=none"):
         status, text, _ = get(page_origin + path)

@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from detectors.grid import quantile_grid
 from monitor.api.access import Access
 from monitor.api.charts import distribution_chart
-from monitor.api.queries.fleet import Earlier
-from monitor.api.queries.models import Sized
 from monitor.api.queries.profiles import Distribution
 from monitor.api.queries.verdicts import Run
 from monitor.api.rendering import environment
 from monitor.api.views.distribution import LEVELS, bars, pairs, quantiles
-from monitor.api.views.fleet import SPARKS, Spark, asked_hours, fleet_lines, spark_path
+from monitor.api.views.fleet import SPARKS, Spark, spark_path
 from monitor.api.views.moved import moved_columns
 from monitor.api.wording import clip, column_sentence, model_sentence, rate
 
@@ -205,44 +203,3 @@ def test_a_spark_has_the_newest_window_at_the_right_and_a_bar_for_each() -> None
 def test_values_that_reach_down_to_zero_have_a_bar() -> None:
     found = Distribution(**{**_fields(numeric([1.0, 2.0], [1, 0, 0], [1, 0, 0])), "minimum": 0.0, "maximum": 2.0})
     assert [(bar.low, bar.high, bar.live) for bar in bars(found) if bar.live] == [(0.0, 1.0, 1.0)]
-
-
-HOUR_MS = 3_600_000
-WEEK_MS = 168 * HOUR_MS
-
-
-def hourly(last_ms: int, written_ms: int, size_s: int = 3_600) -> Sized:
-    return Sized(
-        model="m", version="1", size_s=size_s, first_ms=0, last_ms=last_ms, written_ms=written_ms, windows=2_000,
-        last_events=1_200,
-    )  # fmt: skip
-
-
-def earlier(start_ms: int, hour: int, *events: int) -> list[Earlier]:
-    """Windows of the same hour of the week, the last week's first, after one that starts then."""
-    seen = [(start_ms - number * WEEK_MS, n) for number, n in enumerate([7, *events])]
-    return [Earlier(model="m", version="1", size_s=3_600, hour_of_week=hour, seen=seen)]
-
-
-def test_events_stand_beside_what_is_usual_at_their_hour_of_the_week() -> None:
-    """The window itself does not count, and two earlier ones say nothing."""
-    start_ms = 20 * WEEK_MS + 96 * HOUR_MS  # a Monday: 1970 began on a Thursday
-    now_ms = start_ms + HOUR_MS + 60_000
-    own = hourly(start_ms + HOUR_MS, start_ms + HOUR_MS)
-    assert asked_hours([own], now_ms) == [0]
-    said = [
-        fleet_lines([own], [], [], {}, now_ms, earlier(start_ms, hour, *events))[0].usual
-        for hour, events in ((0, (6_000, 60_000, 54_000)), (0, (6_000, 60_000)), (1, (6_000, 60_000, 54_000)))
-    ]
-    assert said == ["usually 900 events/min at this hour", "", ""]
-
-
-def test_a_silent_model_is_told_by_what_it_usually_has_now() -> None:
-    """Its newest window ended four hours ago: that hour's events say nothing of this one's."""
-    last_ms = 20 * WEEK_MS
-    own = hourly(last_ms, last_ms + 86_400_000)  # it reads a day late
-    now_ms = own.written_ms + 4 * HOUR_MS + 60_000
-    assert asked_hours([own], now_ms) == [76]
-    counts = earlier(last_ms + 4 * HOUR_MS, 76, 54_000, 54_000, 54_000)
-    (line,) = fleet_lines([own], [], [], {}, now_ms, counts)
-    assert (line.state, line.state_text) == ("silent", "silent for 4 h (usually 900 events/min at this hour)")
