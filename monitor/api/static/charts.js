@@ -65,16 +65,16 @@
     density(chart, c) {
       const bars = chart.bars;
       const density = (bar, share) => share / (bar[1] - bar[0]);
-      const draw = (at, colour, filled) => ({
-        type: "custom", data: bars.map((bar) => [bar[0], bar[1], density(bar, bar[at])]), clip: true, silent: true,
+      // A rectangle a bar, between two densities.
+      const draw = (name, between, style) => ({
+        type: "custom", name, data: bars.map((bar) => [bar[0], bar[1], ...between(bar)]), clip: true, silent: true,
         renderItem(_, api) {
-          const low = api.coord([api.value(0), api.value(2)]);
-          const high = api.coord([api.value(1), 0]);
-          const shape = { x: low[0], y: low[1], width: Math.max(high[0] - low[0], 1), height: high[1] - low[1] };
-          return { type: "rect", shape, style: filled
-            ? { fill: colour } : { fill: clear(c.live, .28), stroke: c.live, lineWidth: 1.2 } };
+          const ends = [api.coord([api.value(0), api.value(2)]), api.coord([api.value(1), api.value(3)])];
+          const top = Math.min(ends[0][1], ends[1][1]);
+          const shape = { x: ends[0][0], y: top, width: Math.max(ends[1][0] - ends[0][0], 1), height: Math.max(ends[0][1], ends[1][1]) - top };
+          return { type: "rect", shape, style };
         },
-        encode: { x: [0, 1], y: 2 },
+        encode: { x: [0, 1], y: [2, 3] },
       });
       const inRange = chart.range
         ? { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: c.soft, type: "dotted" },
@@ -91,8 +91,9 @@
             showMinLabel: false, showMaxLabel: false, formatter: number } }),
         yAxis: quietAxis(c, { type: "value", min: 0, axisLabel: { show: false }, splitLine: { show: false } }),
         series: [
-          Object.assign(draw(2, clear(c.reference, .45), true), { markLine: inRange }),
-          draw(3, c.live, false),
+          Object.assign(draw("reference", (bar) => [density(bar, bar[2]), 0], { fill: clear(c.reference, .45) }), { markLine: inRange }),
+          draw("difference", (bar) => [density(bar, bar[2]), density(bar, bar[3])], { fill: clear(c.live, .3) }),
+          draw("now", (bar) => [density(bar, bar[3]), 0], { fill: "none", stroke: c.live, lineWidth: 1.2 }),
           { type: "line", data: bars.map((bar) => [(bar[0] + bar[1]) / 2, 0]), symbol: "none", lineStyle: { opacity: 0 } },
         ],
       });

@@ -108,6 +108,17 @@ def test_the_season_has_a_word_and_a_count_beside_the_heat_map(tmp_path: Path) -
         assert ('<span class="season">season' in text) == (len(counts) == 2)
 
 
+def test_the_difference_from_the_reference_has_a_word_and_a_figure(page_origin: str) -> None:
+    """Since 07:00 three tenths of `temp` lie above 20 that were at most 10 before: a third of the span's windows."""
+    _, text, _ = get(page_origin + f"/column?model={page.MODEL}&version=1&column=temp")
+    assert '<span class="difference">difference</span>' in text
+    rows = re.findall(r'<tr><td>.*?(?:<td class="n">[^<]*</td>){2}<td class="n">([^<]*)</td></tr>', text)
+    assert rows[:3] == ["-10", "+0", "+10"]
+    _, text, _ = get(page_origin + f"/column?model={page.MODEL}&version=1&column=carrier")
+    assert '<span class="difference">difference</span>' not in text
+    assert '<td class="n">-10</td></tr>' in text  # UA: 60 % before, 50 % now
+
+
 def test_what_is_not_there_says_so(page_origin: str) -> None:
     for path in ("/model?model=none", "/model?model=flights&from=2020&to=2019", "/column?model=flights&column=none"):
         status, text, _ = get(page_origin + path)
