@@ -5,7 +5,6 @@ Debian's Chromium, driven by Playwright, which comes without a browser of its ow
 """
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from monitor.api import report
 from monitor.api.site import Site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
 AXE = Path(page.__file__).parent / "axe" / "axe.min.js"
 VERSION = {"model": page.MODEL, "version": "1"}
 HOSTILE = {"model": page.HOSTILE, "version": page.HOSTILE}
@@ -35,14 +32,6 @@ SCREENS = {
     "hostile model": "/model?" + urlencode(HOSTILE),
     "hostile column": "/column?" + urlencode({**HOSTILE, "column": page.LONG}),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield made
-        made.close()
 
 
 @pytest.fixture
@@ -137,48 +126,6 @@ def test_dragging_over_time_puts_the_span_into_the_address(page_origin: str, ope
     found.mouse.up()
     _wait(found, "location.search.includes('from=')")
     assert "to=" in found.url
-
-
-def _draw(found: Any, chart: dict[str, Any]) -> None:
-    """Draw this instead of the first chart."""
-    found.evaluate(
-        """(chart) => {
-            const figure = document.querySelector("figure[data-chart]");
-            figure.dataset.chart = JSON.stringify(chart);
-            driftlineCharts(document);
-            window.made = echarts.getInstanceByDom(figure.querySelector(".plot"));
-            window.shapes = (type) => made.getZr().storage.getDisplayList(true).filter((one) => one.type === type);
-        }""",
-        chart,
-    )
-
-
-def test_the_difference_between_now_and_the_reference_is_shaded(
-    page_origin: str, open_page: Callable[..., Any]
-) -> None:
-    """The second bar is twice as wide, and so its shares are half as dense."""
-    found = open_page(page_origin + SCREENS["column"])
-    _draw(found, {"kind": "density", "bars": [[0.0, 1.0, 0.4, 0.6], [1.0, 3.0, 0.6, 0.4]], "range": None})
-    shaded = found.evaluate(
-        """shapes("rect").filter((one) => String(one.style.fill).endsWith(",0.3)")).map((one) => {
-            const low = made.convertFromPixel({ gridIndex: 0 }, [one.shape.x, one.shape.y + one.shape.height]);
-            const high = made.convertFromPixel({ gridIndex: 0 }, [one.shape.x + one.shape.width, one.shape.y]);
-            return [low[0], high[0], low[1], high[1]];
-        })"""
-    )
-    assert shaded == [pytest.approx([0.0, 1.0, 0.4, 0.6], abs=0.01), pytest.approx([1.0, 3.0, 0.2, 0.3], abs=0.01)]
-
-
-def test_the_season_is_dotted_grey_and_what_changed_is_not(page_origin: str, open_page: Callable[..., Any]) -> None:
-    found = open_page(page_origin + SCREENS["model"])
-    cells = [[0, 0, 3.0, 1, "mean", ""], [1, 0, 3.0, 1, "mean", "season hour_of_week"], [2, 0, 0.2, 0, "", ""]]
-    chart = {"kind": "heat", "columns": ["temp"], "links": [""], "ends": [3_600_000, 7_200_000, 10_800_000]}
-    _draw(found, {**chart, "cells": cells})
-    fills = found.evaluate(
-        """shapes("rect").filter((one) => one.style.lineWidth === 1 && one.style.stroke)
-            .map(({ style }) => typeof style.fill === "string" ? style.fill.slice(0, 14) : style.fill.image.width)"""
-    )
-    assert fills == ["rgba(179,71,0,", 5, "#eef0f2"]
 
 
 def test_the_keyboard_alone_reaches_the_column(page_origin: str, open_page: Callable[..., Any]) -> None:
