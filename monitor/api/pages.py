@@ -7,7 +7,7 @@ from monitor.api import charts
 from monitor.api.address import Chosen, NoSuchPlaceError, chosen
 from monitor.api.alerts_page import alerts_page
 from monitor.api.arrivals import with_reasons
-from monitor.api.queries import alerts, fleet, models, performance, profiles, rejects, verdicts
+from monitor.api.queries import alerts, confusion, fleet, models, performance, profiles, rejects, verdicts
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, bars, beyond, pairs
 from monitor.api.views.fleet import SPARKS, asked_hours, fleet_lines, fleet_sentence
@@ -181,7 +181,7 @@ def performance_page(site: Site, query: Query) -> View:
     )
     by_part = {
         part: [one for one in newest if one.part == part and (part != "subgroup" or (one.contribution or 0.0) > 0)][:10]
-        for part in ("inputs by column", "relation by column", "subgroup", "confusion")
+        for part in ("inputs by column", "relation by column", "subgroup")
     }
     return "performance.html", {
         "title": f"Performance of {named_version(at.model, at.version)}",
@@ -193,6 +193,7 @@ def performance_page(site: Site, query: Query) -> View:
         "split_chart": charts.parts_chart(split, {"inputs": "moved inputs", "relation": "changed relation"}),
         "by_segment": by_segment,
         "by_part": by_part,
+        "confused": confusion.confusion(site.source, at.scope) if there else [],
         "parts_window": (newest[0].start_ms, newest[0].end_ms) if newest else None,
         "segments": models.segments(site.source, at.model, at.version),
     }

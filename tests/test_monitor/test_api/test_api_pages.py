@@ -119,6 +119,46 @@ def test_the_difference_from_the_reference_has_a_word_and_a_figure(page_origin: 
     assert '<td class="n">-10</td></tr>' in text  # UA: 60 % before, 50 % now
 
 
+def test_classes_taken_for_others_are_counted_of_two_and_of_several(tmp_path: Path) -> None:
+    """Of 100 rows 30 hits, 20 missed, 10 false alarms; an older window, and another segment, say something else."""
+    made = page.rows()
+    last = [one for one in made["performance"] if one["window_end_ms"] == page.NEWEST_MS and not one["estimated"]]
+    first = [one for one in made["performance"] if one["window_start_ms"] == page.START_MS and not one["estimated"]]
+    two = [
+        {**one, "metric": metric, "value": value, "segment": segment}
+        for own, segment, values in (
+            (last, "", (0.7, 0.75, 0.6)),
+            (first, "", (0.5, 0.5, 0.5)),
+            (last, "a=b", (0.6, 0.5, 0.5)),
+        )
+        for one in own
+        if (one["model"], one["version"]) == (page.MODEL, "1")
+        for metric, value in zip(("accuracy", "precision", "recall"), values, strict=True)
+    ]
+    of_several = {
+        **next(one for one in made["performance_part"] if one["model"] == page.HOSTILE), "part": "confusion",
+        "column": page.MARKUP, "cell": "early", "share": 0.25, "contribution": 0.07, "n_now": 7,
+    }  # fmt: skip
+    with page.made_database(tmp_path / "db") as dsn, page.served(page.site_of(dsn)) as origin:
+        two_of = f"{origin}/performance?model={page.MODEL}&version=1"
+        assert "Classes taken for others" not in get(two_of)[1]
+        sink = ClickHouseSink(dsn)
+        sink.setup()
+        sink.write([batch_of(RECORDS["performance"], two), batch_of(RECORDS["performance_part"], [of_several])])
+        sink.close()
+        texts = [get(two_of)[1], get(f"{origin}/performance?{urlencode(HOSTILE)}")[1]]
+    found = []
+    for text in texts:
+        assert_only_text(text)
+        card = text[text.index("Classes taken for others") :].partition("</table>")[0]
+        cells = [html.unescape(cell) for cell in re.findall(r"<td[^>]*>([^<]*)</td>", card)]
+        found.append([cells[at : at + 5] for at in range(0, len(cells), 5)])
+    assert found == [
+        [["positive", "negative", "40 %", "20 %", "20"], ["negative", "positive", "20 %", "10 %", "10"]],
+        [[page.MARKUP, "early", "25 %", "7 %", "7"]],
+    ]
+
+
 def test_what_is_not_there_says_so(page_origin: str) -> None:
     for path in ("/model?model=none", "/model?model=flights&from=2020&to=2019", "/column?model=flights&column=none"):
         status, text, _ = get(page_origin + path)
