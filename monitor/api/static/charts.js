@@ -201,7 +201,7 @@
       dots.width = dots.height = 5;
       const dot = dots.getContext("2d");
       dot.fillStyle = c.line; dot.fillRect(0, 0, 5, 5);
-      dot.fillStyle = c.soft; dot.fillRect(1, 1, 2, 2);
+      dot.fillStyle = c.reference; dot.fillRect(1, 1, 2, 2);
       const rows = chart.columns.slice().reverse();
       const n = rows.length;
       const shade = (cell) => {
