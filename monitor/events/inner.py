@@ -48,7 +48,7 @@ def opened(features: Mapping[str, Value], inside: Callable[[Value], Mapping[str,
         what an object holds; None: it is none.
     """
     values = dict(features)
-    paths = {key: (key,) for key in features}
+    paths: dict[str, tuple[str, ...]] = {key: (key,) for key in features}
     objects, hidden = set[str](), dict[str, Value]()
     level: list[tuple[tuple[str, ...], Value]] = [((key,), value) for key, value in features.items()]
     for _ in range(MAX_DEPTH - 1):

@@ -217,18 +217,18 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def reserved(self) -> frozenset[str]:
         """Names that are no features: in flat events at the top, in flat files and Arrow among the columns.
 
-        Each path, and what it begins with. That a feature is called so is then seen at once, and not when the first
-        event comes in another format. An object that has a segment may have features too.
+        Each path, and what those of features and prediction begin with. That a feature is called so is then seen at
+        once, and not when the first event comes in another format. An object that has the time, an id or a segment may
+        have features too.
         """
-        segments = {place for place in self.segments.values() if not is_origin(place)}
-        paths = [self.timestamp, self.prediction_id, self.version, self.features]
-        paths += [self.score, self.label, self.probabilities]
+        closed = [self.features, self.score, self.label, self.probabilities]
+        paths = [*self._event_places, *closed]
         if self.model_path:
             paths.append(".".join(self.model_path))
         if self.target is not None:
             paths.append(self.target)
         flat = (name for name in (self.flat_score, self.flat_label, self.flat_probabilities) if name is not None)
-        return frozenset({MODEL, SEGMENTS, *flat, *segments, *paths, *(path(dotted)[0] for dotted in paths)})
+        return frozenset({MODEL, SEGMENTS, *flat, *paths, *(path(dotted)[0] for dotted in closed)})
 
 
 def is_origin(place: str) -> bool:

@@ -194,11 +194,11 @@ class JsonlTable:
         if not isinstance(event, dict):
             raise Refused(Reason.SCHEMA, no_object(event) or "an event is an object")
         found = features_of(event, self._mapping, self._frame.reserved)
-        features = found.opened.values if found.spoken or found.opened.values else None
+        features: dict[str, Any] | None = dict(found.opened.values) if found.spoken or found.opened.values else None
         if features is not None and found.opened.objects:
-            # What is hidden is no value, and so its column is left out and said.
-            marked = dict.fromkeys(found.opened.objects, OPENED) | {name: [] for name in found.opened.hidden}
-            features = {**features, **marked}
+            features.update(dict.fromkeys(found.opened.objects, OPENED))
+            for name in found.opened.hidden:
+                features[name] = []  # no value: the column is left out, and said
         at = resolve(event, self._paths.timestamp)
         if at is UNSET and (known := envelope(event)):
             raise Refused(Reason.SCHEMA, known)
@@ -206,8 +206,8 @@ class JsonlTable:
         segments = event.get(SEGMENTS)
         placed = {name: resolve(event, place) for name, place in self._paths.segments.items()}
         if placed:
-            found = {name: None if value is UNSET else value for name, value in placed.items()}
-            segments = {**(segments if isinstance(segments, dict) else {}), **found}
+            there = {name: None if value is UNSET else value for name, value in placed.items()}
+            segments = {**(segments if isinstance(segments, dict) else {}), **there}
         model = resolve(event, self._paths.model)
         top = {
             MODEL: None if model is UNSET else model,

@@ -97,13 +97,13 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
     """
     types = {column.name: column.type for column in table.columns}
     nested = _type_at(types, path_of(mapping.features))
-    above = Leaf(path=path_of(mapping.features), type=nested)
-    inside = None if nested is None else _fields(above)
+    above = Leaf(path=path_of(mapping.features), type=pa.null() if nested is None else nested)
+    inside = _fields(above)
     if inside is not None:
         opened_features = opened(inside, _fields)
     else:
-        own = {name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in mapping.reserved}
-        opened_features = opened(own, _fields).without(mapping.reserved)
+        top = {name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in mapping.reserved}
+        opened_features = opened(top, _fields).without(mapping.reserved)
     features = opened_features.leaves
     target = None if mapping.target is None else _first(types, mapping.target)
     by_class = class_columns(types, mapping, model.task)

@@ -124,8 +124,8 @@ class SchemaPlaces:
         )
         self.features = tuple(None if name in placed else self._feature(name) for name in frame.dimensions)
         self.unknown = self._unknown(frame, flat=flat)
-        own = [self._feature(name) for name in (*frame.numeric, *frame.categorical)] if flat else []
-        steps = {place.steps[:-1] for place in own if place is not None}
+        features = [self._feature(name) for name in (*frame.numeric, *frame.categorical)] if flat else []
+        steps = {place.steps[:-1] for place in features if place is not None}
         around = tuple(at(schema, above) for above in sorted(steps) if above)
         self.has_features = Spoken(() in steps, around if found is None else (found, *around))
         self.has_prediction = Spoken(False, ())
@@ -136,9 +136,9 @@ class SchemaPlaces:
     def _unknown(self, frame: Frame, *, flat: bool) -> dict[str, Place]:
         places = self._opened.leaves
         if flat:
-            for columns in class_columns(places, frame.spec.mapping, frame.spec.task):
+            for columns in class_columns(list(places), frame.spec.mapping, frame.spec.task):
                 places = {name: place for name, place in places.items() if name not in columns.values()}
-        return {name: places[name] for name in unknown_features(frame, places, flat=flat)} | self._opened.hidden
+        return {name: places[name] for name in unknown_features(frame, places, flat=flat)} | dict(self._opened.hidden)
 
     def _feature(self, name: str) -> Place | None:
         return self._opened.values.get(name)
