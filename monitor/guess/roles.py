@@ -311,11 +311,12 @@ def _above(path: str, sample: Sample) -> tuple[str, ...]:
 def _object_of(around: Sequence[tuple[str, ...]]) -> str:
     """The object that holds the features, of the objects around each leaf: one that is called so, else the innermost
     that holds them all."""
-    counts = Counter[tuple[str, ...]](above[:n] for above in around for n in range(1, len(above) + 1))
-    called = [keys for keys in counts if _plain(keys[-1]) in _CONTAINERS]
-    if called:
-        return ".".join(min(called, key=lambda keys: (_CONTAINERS.index(_plain(keys[-1])), -counts[keys])))
-    return max((".".join(keys) for keys in counts if counts[keys] == len(around)), key=len, default="")
+    counts = Counter(".".join(above[:n]) for above in around for n in range(1, len(above) + 1))
+    for name in _CONTAINERS:
+        called = [path for path in counts if _plain(path.rpartition(".")[2]) == name]
+        if called:
+            return max(called, key=counts.__getitem__)
+    return max((path for path in counts if counts[path] == len(around)), key=len, default="")
 
 
 def _identifies(name: str, values: list[Any]) -> bool:

@@ -46,9 +46,11 @@ BY_ID: Final = spec(
     ["c"],
     prediction_id="customer.id",
     segments={"c": "customer.s"},
+    features="data.features",
 )
 FOUR: Final = spec(["k.l.m.n", "k.l.m.n.o", "k.c"])
-SPECS: Final = {"plain": SPEC, "by id": BY_ID, "deep": FOUR}
+CLEAN: Final = spec(["amount", "customer.age", "customer.c", "a.b.c"], ["customer.c", "a.d"])
+SPECS: Final = {"plain": SPEC, "by id": BY_ID, "deep": FOUR, "clean": CLEAN}
 FAST: Final = {name: JsonDecoder([one]) for name, one in SPECS.items()}
 SLOW: Final = {name: JsonDecoder([one], forgiving_only=True) for name, one in SPECS.items()}
 
@@ -85,6 +87,7 @@ EVENTS: Final = st.one_of(
     st.builds(lambda features: {"features": features}, OBJECT),
     st.builds(lambda features, customer: {"features": {**features, "customer": customer}}, OBJECT, CUSTOMER),
     st.builds(lambda top, customer: {**top, "customer": customer}, OBJECT, CUSTOMER),
+    st.builds(lambda features, data: {"data": {**data, "features": features}}, OBJECT, OBJECT),
     OBJECT,
 )
 
