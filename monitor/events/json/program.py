@@ -30,8 +30,11 @@ FEATURES: Final = 8
 LEAVE: Final = 9
 """Actions; `FEATURES` is where an object says that the event is not flat, `LEAVE` one that may be a feature's path."""
 
-NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS, BARE_CLASS, OPENS = range(11)
+NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS, BARE_CLASS = range(10)
 """Columns of `Program.entries`."""
+
+OTHER: Final = -2
+"""In the place of the object that a key may hold: one makes the event of another shape."""
 
 HAS_FEATURES: Final = 1
 HAS_PREDICTION: Final = 2
@@ -52,10 +55,10 @@ class Program:
     frame
         the model's columns.
     entries
-        (n_entries, 11) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
-        rows (-1: none), the rows of a bare number and a bare text in the object's place, the object's own bit, and what
-        an event with this key speaks of; with the key of an object, if it has another value than an object or null;
-        whether a bare integer there is a class; whether an object there is of another shape.
+        (n_entries, 10) int64, a key of an object each: the object it is in, the object it may hold (-1; `OTHER`), its
+        action and rows (-1: none), the rows of a bare number and a bare text in the object's place, the object's own
+        bit, and what an event with this key speaks of; with the key of an object, if it has another value than an
+        object or null; whether a bare integer there is a class.
     keys
         a table an object; the code of a key is its entry.
     tables
@@ -85,7 +88,7 @@ class Program:
             codes = {name: len(rows) + place for place, name in enumerate(names)}
             keys.append(CodeTable(codes=codes, null=_UNKNOWN, invalid=_UNKNOWN, other=_UNKNOWN))
             rows += [(position, *entry.fields()) for entry in names.values()]
-        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 11)
+        self.entries: Any = np.array(rows, dtype=np.int64).reshape(-1, 10)
         self.keys = PackedTables(keys)
         self.tables = PackedTables(tables)
         self.owners: Any = np.full(len(objects), -1, dtype=np.int64)
@@ -105,12 +108,11 @@ class _Entry(msgspec.Struct):
     bare_text: int = -1
     says: int = 0
     bare_class: bool = False
-    opens: bool = False
 
     def fields(self) -> tuple[int, ...]:
         return (
             self.child, self.action, self.row, self.second, self.bare_number, self.bare_text, self.once, self.says,
-            self.bare_class, self.opens,
+            self.bare_class,
         )  # fmt: skip
 
     @property
@@ -158,7 +160,7 @@ class _Builder:
         entry = self.objects[self.branch(keys[:-1])].setdefault(keys[-1], _Entry())
         if entry.child >= 0:
             raise _Conflict
-        entry.opens = True
+        entry.child = OTHER
 
     def above(self, keys: Path) -> _Entry | None:
         """The entry of the object that a path ends in; None at the top."""

@@ -34,7 +34,7 @@ from monitor.events.json.program import (
     NODE,
     NUMERIC,
     ONCE,
-    OPENS,
+    OTHER,
     PROBABILITIES,
     ROW,
     SAYS,
@@ -191,7 +191,7 @@ def scan(
                 continue
             else:
                 kind = _OBJECT if first == 0x7B else _ARRAY if first == 0x5B else _NULL if first == 0x6E else _BOOLEAN
-                if first == 0x7B and entry >= 0 and entries[entry, OPENS]:
+                if first == 0x7B and child == OTHER:
                     status[event] = OTHER_SHAPE
                     break
                 at = text.value(data, at)
