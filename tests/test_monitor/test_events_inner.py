@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from detectors.layout import Layout
 from detectors.reference import categorical_column, numeric_column
+from monitor.config.schema import Model
 from monitor.events.arrow.table import decode_table
 from monitor.events.batch import Batch, Decoded
 from monitor.events.inner import opened_object
@@ -22,6 +23,7 @@ from monitor.events.json.forgiving import Forgiving
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import ModelSpec
 from monitor.files.read import iter_decoded
+from monitor.reference.build import build_reference
 
 T: Final = 1_690_000_000_000
 
@@ -194,3 +196,27 @@ def test_what_no_column_reads_is_said_by_its_dotted_name(form: str, nested: bool
         pq.write_table(pa.Table.from_pylist([event]), path)
     (part,) = iter_decoded(path, [SPEC], T)
     assert sorted(part.unread) == ["customer > age", "customer.more.x", "customer.tags"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "a folder of jsonl", "a folder of parquet"])
+def test_a_reference_says_what_it_has_of_objects_and_what_it_leaves_out(form: str, tmp_path: Path) -> None:
+    inner = {"age": 3, "c": "DE", "tags": ["a"], "size": {"x": {"y": {"z": 1}}}}
+    events = [{"features": {"customer": {**inner, "age": i % 7}, "customer.c": "FR"}} for i in range(100)]
+    path = tmp_path / "parts"
+    path.mkdir()
+    ending = form.split()[-1]
+    for part, begin in enumerate(range(0, 100, 50)):
+        file, rows = path / f"{part}.{ending}", events[begin : begin + 50]
+        if ending == "jsonl":
+            file.write_text("\n".join(map(json.dumps, rows)))
+        else:
+            pq.write_table(pa.Table.from_pylist(rows), file)
+    if form == ending:
+        path = path / f"0.{ending}"
+    built = build_reference(Model(name="m", reference="r", segments=("customer.c",), min_samples=10), path)
+    kinds = {one.name: one.kind for one in built.inferred}
+    assert kinds == {
+        "customer.age": "numeric", "customer.c": "categorical", "customer.tags": "left out",
+        "customer.size.x.y": "left out", "customer > c": "left out",
+    }  # fmt: skip
+    assert built.reference.dimensions == {"customer.c": ("FR",)}
