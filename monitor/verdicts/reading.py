@@ -16,8 +16,8 @@ often as the window has it, which the rows of its panes tell, and the sum as man
 distribution of `js` was too narrow: it is told from the whole reference now, as far as the hours agree with it. Nor are
 categories impossible that such hours happen to lack: where they had one category alone, one other row had p = 0, a
 fifth of the false verdicts at 500 rows. What remains is the level of the family: where p-values are right,
-Benjamini-Hochberg at 5 % gives a false verdict in up to 5 % of windows, and 5 % is the bound. So a figure of some hundred
-windows may lie on either side of it by chance, by its standard error.
+Benjamini-Hochberg at 5 % gives a false verdict in up to 5 % of windows, and 5 % is the bound. So a figure of some
+hundred windows may lie on either side of it by chance, by its standard error.
 
 **Power beside the first release.** A mean shift of 0.2 sd at 200 rows comes nearest to the bound: nothing there is near
 a threshold; a column's p-value is joined from all its methods (Simes), and a shift that few of them see pays for the
