@@ -26,7 +26,7 @@ others. A share of 5 % that moves between two categories of six at 2,000 rows wa
 the effect has little noise and lies below the threshold, and is not meant to be. Where the first release has fewer
 windows than today's figure, the standard errors say what it is worth.
 
-**float32.** Of 2,000 rows it is one window in which the column has a verdict, and there it has it as float64 too.
+**float32.** One window of 300 at 200 and at 2,000 rows, as many as chance gives one column of 25.
 
 **Segments added.** What turns are windows without a verdict on the whole that get one in one of ten segments: the
 family is eleven times as large, and the share of all windows that have any false verdict is what the first table
