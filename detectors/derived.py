@@ -142,7 +142,7 @@ class Derived:
                 distance=record.distance,
                 residual=record.residual,
             )
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise MalformedReference(f"the weights of the derived columns are corrupt: {error}") from error
 
     def __eq__(self, other: object) -> bool:

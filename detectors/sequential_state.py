@@ -164,7 +164,7 @@ class SequentialState:
         try:
             stored = msgspec.msgpack.decode(data, type=_Stored)
             detector = sequential_detector(stored.detector, stored.parameters)
-        except (msgspec.DecodeError, DetectorError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DetectorError) as error:
             raise MalformedState(f"no state of a sequential detector: {error}") from error
         values = detector.initial()
         kept, rest = divmod(len(stored.values), 8)

@@ -7,6 +7,7 @@ from monitor.api.queries.performance import Figure, Part
 from monitor.api.queries.profiles import Distribution
 from monitor.api.queries.verdicts import Cell, Volume
 from monitor.api.views.distribution import bars, pairs, quantiles
+from monitor.api.views.heat import HeatCell
 from monitor.api.wording import column_name, moved
 from monitor.wording import instant
 
@@ -62,19 +63,20 @@ def volume_chart(windows: Sequence[Volume]) -> Chart:
     return {"kind": "bars", "points": [[one.start_ms, one.events] for one in windows], "brush": True}
 
 
-def heat_columns(cells: Sequence[Cell]) -> list[str]:
-    """Those that drifted most often and most strongly first."""
+def heat_columns(cells: Sequence[HeatCell]) -> list[str]:
+    """Those that drifted most often and most strongly first; what is only the season does not count."""
     weight: dict[str, float] = {}
     for one in cells:
-        weight[one.column] = weight.get(one.column, 0.0) + (min(one.strength or 0.0, 10.0) if one.drifted else 0.0)
+        name = one.cell.column
+        weight[name] = weight.get(name, 0.0) + (min(one.cell.strength or 0.0, 10.0) if one.drifted else 0.0)
     return sorted(weight, key=lambda name: (-weight[name], name.startswith("@"), name))
 
 
-def heat_chart(cells: Sequence[Cell], windows: Sequence[Volume], links: dict[str, str]) -> Chart:
+def heat_chart(cells: Sequence[HeatCell], windows: Sequence[Volume], links: dict[str, str]) -> Chart:
     """Columns by time; what is missing was not scored."""
     columns = heat_columns(cells)
     row = {name: number for number, name in enumerate(columns)}
-    ends = sorted({one.end_ms for one in cells} | {one.end_ms for one in windows})
+    ends = sorted({one.cell.end_ms for one in cells} | {one.end_ms for one in windows})
     at = {end_ms: number for number, end_ms in enumerate(ends)}
     return {
         "kind": "heat",
@@ -82,7 +84,14 @@ def heat_chart(cells: Sequence[Cell], windows: Sequence[Volume], links: dict[str
         "links": [links.get(name, "") for name in columns],
         "ends": ends,
         "cells": [
-            [at[one.end_ms], row[one.column], _round(one.strength), int(one.drifted), moved(one) if one.drifted else ""]
+            [
+                at[one.cell.end_ms],
+                row[one.cell.column],
+                _round(one.cell.strength),
+                int(one.cell.drifted),
+                moved(one.cell) if one.cell.drifted else "",
+                one.season,
+            ]
             for one in cells
         ],
     }

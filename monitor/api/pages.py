@@ -7,12 +7,14 @@ from monitor.api import charts
 from monitor.api.address import Chosen, NoSuchPlaceError, chosen
 from monitor.api.alerts_page import alerts_page
 from monitor.api.arrivals import with_reasons
-from monitor.api.queries import alerts, fleet, models, performance, profiles, rejects, verdicts
+from monitor.api.queries import alerts, confusion, fleet, models, performance, profiles, rejects, verdicts
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, bars, beyond, pairs
-from monitor.api.views.fleet import SPARKS, fleet_lines, fleet_sentence
-from monitor.api.views.moved import drifted_by_column, moved_columns
+from monitor.api.views.fleet import SPARKS, asked_hours, fleet_lines, fleet_sentence
+from monitor.api.views.heat import heat_cells, heat_lines
+from monitor.api.views.moved import moved_columns
 from monitor.api.views.performance import METRIC_ORDER, performance_sentence, performance_view
+from monitor.api.views.quality import quality_lines
 from monitor.api.wording import column_name, column_sentence, model_sentence, named_version, place, run_sentence
 
 Query = Mapping[str, str]
@@ -45,12 +47,14 @@ def fleet_page(site: Site, _query: Query) -> View:
     newest_ms = max(one.last_ms for one in sized)
     longest_s = max(one.size_s for one in sized)
     from_ms = newest_ms - SPARKS * min(1_000 * longest_s, _DAY_MS)
+    now_ms = site.now_ms()
     lines = fleet_lines(
         sized,
         fleet.changes(site.source, from_ms, newest_ms, longest_s),
         fleet.headlines(site.source, from_ms, newest_ms, longest_s) if site.has("performance") else [],
         alerts.open_alerts(site.source) if site.has("alerts") else {},
-        site.now_ms(),
+        now_ms,
+        fleet.earlier(site.source, asked_hours(sized, now_ms), newest_ms),
     )
     return "fleet.html", {"title": "Fleet", "sentence": fleet_sentence(lines), "lines": lines, **_rejected(site, 3)}
 
@@ -71,6 +75,7 @@ def model_page(site: Site, query: Query) -> View:
     runs = verdicts.runs(site.source, at.scope)
     found = moved_columns(runs)
     cells = verdicts.cells(site.source, at.scope)
+    heat = heat_cells(cells)
     windows = verdicts.volume(site.source, at.scope)
     figures = performance.figures(site.source, at.scope) if site.has("performance") else []
     lasting = [one for one in found if one.lasts]
@@ -90,9 +95,9 @@ def model_page(site: Site, query: Query) -> View:
         ),
         "lasting": lasting,
         "past": [one for one in found if not one.lasts and not one.top.segment][:20],
-        "heat": charts.heat_chart(cells, windows, links),
-        "heat_columns": charts.heat_columns(cells),
-        "drifted": drifted_by_column(cells),
+        "heat": charts.heat_chart(heat, windows, links),
+        "heat_columns": charts.heat_columns(heat),
+        "heat_lines": heat_lines(heat),
         "volume": charts.volume_chart(windows),
         "windows": windows,
         "score": _score(site, at),
@@ -146,7 +151,7 @@ def column_page(site: Site, query: Query) -> View:
         "now": _distribution(found) if found is not None else None,
         "bands": charts.bands_chart(bands(buckets, found.edges), found) if found is not None and found.edges else None,
         "buckets": buckets,
-        "quality": charts.lines_chart(_quality(buckets), "%"),
+        "quality": charts.lines_chart(quality_lines(buckets), "%"),
         "strength": charts.strength_chart([one for one in cells if one.compare == cells[0].compare]),
         "cells": cells,
         "small": [{"segment": part, **_distribution(known[part])} for part in parts if part in known and known[part].n],
@@ -158,26 +163,6 @@ def column_page(site: Site, query: Query) -> View:
 
 def _pane_ms(at: Chosen) -> int:
     return min(one.size_s for one in at.sizes) * 1000
-
-
-def _quality(buckets: list[profiles.Bucket]) -> list[tuple[str, list[tuple[int, float | None]]]]:
-    """Shares in per cent: null, invalid, and outside the reference's range or categories."""
-
-    def share(part: int, whole: int) -> float | None:
-        return 100 * part / whole if whole else None
-
-    rows = [(one, one.n + one.nulls + one.invalid) for one in buckets]
-    outside = [
-        (one.start_ms, share(one.counts[-1] + (one.counts[0] if one.minimum is not None else 0), one.n))
-        for one in buckets
-        if one.counts
-    ]
-    lines = [
-        ("null", [(one.start_ms, share(one.nulls, total)) for one, total in rows]),
-        ("invalid", [(one.start_ms, share(one.invalid, total)) for one, total in rows]),
-        ("out of range" if any(one.minimum is not None for one in buckets) else "not in the reference", outside),
-    ]
-    return [line for line in lines if line[0] == "null" or any(value for _, value in line[1])]
 
 
 def performance_page(site: Site, query: Query) -> View:
@@ -196,7 +181,7 @@ def performance_page(site: Site, query: Query) -> View:
     )
     by_part = {
         part: [one for one in newest if one.part == part and (part != "subgroup" or (one.contribution or 0.0) > 0)][:10]
-        for part in ("inputs by column", "relation by column", "subgroup", "confusion")
+        for part in ("inputs by column", "relation by column", "subgroup")
     }
     return "performance.html", {
         "title": f"Performance of {named_version(at.model, at.version)}",
@@ -208,6 +193,7 @@ def performance_page(site: Site, query: Query) -> View:
         "split_chart": charts.parts_chart(split, {"inputs": "moved inputs", "relation": "changed relation"}),
         "by_segment": by_segment,
         "by_part": by_part,
+        "confused": confusion.confusion(site.source, at.scope) if there else [],
         "parts_window": (newest[0].start_ms, newest[0].end_ms) if newest else None,
         "segments": models.segments(site.source, at.model, at.version),
     }

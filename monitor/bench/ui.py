@@ -162,6 +162,7 @@ def _ask(dsn: str, rounds: int) -> list[Asked]:
             300,
             lambda: fleet.changes(source, END_MS - 24 * HOUR_MS, END_MS, 3600),
         ),
+        ("fleet: usual events", 300, lambda: fleet.earlier(source, [0, 1], END_MS)),
         ("fleet: performance", 300, lambda: fleet.headlines(source, END_MS - 24 * HOUR_MS, END_MS, 3600)),
         ("model: cells of 60 windows", 300, lambda: verdicts.cells(source, scope)),
         ("model: runs of 60 windows", 300, lambda: verdicts.runs(source, scope)),

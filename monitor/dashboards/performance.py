@@ -1,9 +1,8 @@
 """Performance: how good the model is, how sure that is, and what explains a change."""
 
-from typing import Final
-
 from grafana_foundation_sdk.models import dashboard
 
+from monitor.api.queries.confusion import of_two_classes
 from monitor.dashboards.board import board
 from monitor.dashboards.parts import (
     BLUE,
@@ -19,27 +18,6 @@ from monitor.dashboards.parts import (
     unit,
 )  # fmt: skip
 from monitor.dashboards.sql import METRIC, MODEL, OF_SEGMENT, OF_WINDOW
-
-# Accuracy, precision and recall hold a matrix of two by two: of all rows, true positives are
-# (1 - accuracy) / (1 / precision + 1 / recall - 2), and the other three cells follow from them.
-_SAID: Final = "metric IN ('accuracy', 'precision', 'recall') AND NOT estimated AND isFinite(p.value)"
-_OF_TWO_CLASSES: Final = f"""
-SELECT cells.1 AS truth, cells.2 AS said, cells.3 AS share, cells.4 AS of_all, toUInt64(round(cells.4 * rows)) AS n
-FROM (
-    SELECT anyIf(p.value, metric = 'accuracy') AS accuracy, anyIf(p.value, metric = 'precision') AS precision,
-        anyIf(p.value, metric = 'recall') AS recall, anyIf(p.n, metric = 'accuracy') AS rows,
-        (1 - accuracy) / (1 / precision + 1 / recall - 2) AS hits,
-        hits * (1 / recall - 1) AS missed, hits * (1 / precision - 1) AS false_alarms
-    FROM performance_latest AS p
-    WHERE {OF_SEGMENT} AND {_SAID}
-        AND window_end = (SELECT max(window_end) FROM performance AS p WHERE {OF_SEGMENT} AND {_SAID})
-    HAVING precision > 0 AND recall > 0 AND precision + recall < 2
-)
-ARRAY JOIN [
-    ('positive', 'negative', 1 - recall, missed),
-    ('negative', 'positive', false_alarms / (1 - hits / recall), false_alarms)
-] AS cells
-"""
 
 
 def build() -> dashboard.Dashboard:
@@ -127,7 +105,7 @@ def build() -> dashboard.Dashboard:
             SELECT column AS truth, cell AS said, share, contribution AS of_all, n_now AS n
             FROM performance_parts_latest WHERE {OF_SEGMENT} AND part = 'confusion' AND column != '' AND {newest}
             UNION ALL
-            {_OF_TWO_CLASSES}
+            {of_two_classes(OF_SEGMENT)}
             ORDER BY n DESC, truth, said
             """,
             overrides={"share": [unit("percentunit")], "of_all": [unit("percentunit")]}, span=12,

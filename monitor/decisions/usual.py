@@ -116,9 +116,13 @@ def _gaps(start_ms: int, until_ms: int, tiling: Tiling) -> Iterable[Counted]:
     return gaps
 
 
+def hour_of_week(start_ms: int, length_ms: int) -> int:
+    """In [0, 168), from Monday 00:00 UTC on; -1 for all windows of a week and longer."""
+    return -1 if length_ms >= _WEEK * _HOUR_MS else (start_ms // _HOUR_MS + _MONDAY) % _WEEK
+
+
 def _slot(start_ms: int, tiling: Tiling) -> int:
-    """The hour of the week; one for all windows of a week and longer."""
-    return -1 if tiling.pane_ms >= _WEEK * _HOUR_MS else (start_ms // _HOUR_MS + _MONDAY) % _WEEK
+    return hour_of_week(start_ms, tiling.pane_ms)
 
 
 def _most(tiling: Tiling) -> int:

@@ -93,7 +93,7 @@ def _kept(state: bytes | None) -> dict[str, bytes]:
         return {}
     try:
         return {one.setup: one.state for one in _decoder.decode(state)}
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedState(f"no state of sequential detectors: {error}") from error
 
 

@@ -77,11 +77,12 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     version
         text or an integer; absent is the version "".
     features
-        the object that holds the features. An event with no object there is flat: its features lie at its top
-        level. One that has none of them there either says nothing of features: they are absent, which is no null. A
+        the object that holds the features. An event with no object there is flat: its features lie at its top level.
+        One that has none of them there either says nothing of features: they are absent, which is no null. What lies in
+        an object among the features, or in a struct column, is named by its dotted path: see `monitor.events.inner`. A
         list there holds the features of `feature_names`, or `f0`, `f1`...; in Arrow and Parquet it may be a map. In
-        Arrow and flat files every column that no other key names is a feature; a struct column of this name is
-        accepted too.
+        Arrow and flat files every column that no other key names is a feature; a struct column of this name is accepted
+        too.
     score
         the default path also stands for `score` at the top of the event, and for the column `score`, where the
         prediction has none. Where there is none at all, the largest of `probabilities` beside it is the score; so
@@ -216,16 +217,18 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def reserved(self) -> frozenset[str]:
         """Names that are no features: in flat events at the top, in flat files and Arrow among the columns.
 
-        Each path, and what it begins with. That a feature is called so is then seen at once, and not when the first
-        event comes in another format.
+        Each path, and what those of features and prediction begin with. That a feature is called so is then seen at
+        once, and not when the first event comes in another format. An object that has the time, an id or a segment may
+        have features too.
         """
-        paths = [*self._event_places, self.score, self.label, self.probabilities]
+        closed = [self.features, self.score, self.label, self.probabilities]
+        paths = [*self._event_places, *closed]
         if self.model_path:
             paths.append(".".join(self.model_path))
         if self.target is not None:
             paths.append(self.target)
         flat = (name for name in (self.flat_score, self.flat_label, self.flat_probabilities) if name is not None)
-        return frozenset({MODEL, SEGMENTS, *flat, *paths, *(path(dotted)[0] for dotted in paths)})
+        return frozenset({MODEL, SEGMENTS, *flat, *paths, *(path(dotted)[0] for dotted in closed)})
 
 
 def is_origin(place: str) -> bool:

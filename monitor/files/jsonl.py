@@ -9,7 +9,7 @@ the default mapping whatever the configured one is:
 | `timestamp` | milliseconds since 1970 UTC; null where it cannot be read |
 | `prediction_id` | as it is; only where the model's spec asks for ids |
 | `target` | what was true; only where the mapping says where it lies |
-| `features` | a struct: the features object of a nested event, what no other key names of a flat one |
+| `features` | a struct: the features object of a nested event, what no other key names of a flat one; by dotted names |
 | `prediction` | a struct of `score` and `label` |
 | `probabilities` | a struct of a number a class; of a list, a class is its position |
 | `segments` | a struct |
@@ -33,7 +33,7 @@ from detectors.layout import Layout
 from monitor.errors import InputError
 from monitor.events.frame import Frame
 from monitor.events.json.envelopes import envelope, no_object
-from monitor.events.json.forgiving import UNSET, Refused, has_prediction, named, parse, prediction, resolve
+from monitor.events.json.forgiving import UNSET, Refused, features_of, has_prediction, parse, prediction, resolve
 from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, TARGET, Mapping, is_origin
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
@@ -147,7 +147,8 @@ class JsonlTable:
         # comes first in the file; what it lacks follows by name.
         ranks = {name: rank for rank, name in enumerate(map(clean, order))}
         keys = sorted(found, key=lambda key: (ranks.get(key[-1], len(ranks)) if key[0] == "features" else -1, key))
-        self._types = {key: _arrow_type(found[key]) for key in keys}
+        kinds = {key: found[key] for key in keys if _Opened not in found[key] or found[key] - {_Opened, _NULL}}
+        self._types = {key: _arrow_type(own) for key, own in kinds.items()}
         self.columns = tuple(FileColumn(name=name, type=type_) for name, type_ in self._tree(list(self._types)).items())
 
     def iter_batches(
@@ -192,11 +193,12 @@ class JsonlTable:
     def _taken_apart(self, event: object) -> Event:
         if not isinstance(event, dict):
             raise Refused(Reason.SCHEMA, no_object(event) or "an event is an object")
-        features = named(resolve(event, self._paths.features), self._mapping)
-        if not isinstance(features, dict):
-            unspoken = features is UNSET or features is None
-            features = {name: value for name, value in event.items() if name not in self._frame.reserved}
-            features = None if unspoken and not features else features
+        found = features_of(event, self._mapping, self._frame.reserved)
+        features: dict[str, Any] | None = dict(found.opened.values) if found.spoken or found.opened.values else None
+        if features is not None and found.opened.objects:
+            features.update(dict.fromkeys(found.opened.objects, OPENED))
+            for name in found.opened.hidden:
+                features[name] = []  # no value: the column is left out, and said
         at = resolve(event, self._paths.timestamp)
         if at is UNSET and (known := envelope(event)):
             raise Refused(Reason.SCHEMA, known)
@@ -204,8 +206,8 @@ class JsonlTable:
         segments = event.get(SEGMENTS)
         placed = {name: resolve(event, place) for name, place in self._paths.segments.items()}
         if placed:
-            found = {name: None if value is UNSET else value for name, value in placed.items()}
-            segments = {**(segments if isinstance(segments, dict) else {}), **found}
+            there = {name: None if value is UNSET else value for name, value in placed.items()}
+            segments = {**(segments if isinstance(segments, dict) else {}), **there}
         model = resolve(event, self._paths.model)
         top = {
             MODEL: None if model is UNSET else model,
@@ -252,6 +254,13 @@ class JsonlTable:
         if not plain:
             score, label, probabilities = prediction(event, self._frame)
         return {"score": None if score != score else score, "label": label}, _by_class(probabilities)
+
+
+class _Opened:
+    """Stands for an object whose features have been taken out of it: no column, or no number and no text in one."""
+
+
+OPENED: Final = _Opened()
 
 
 class _Invalid(dict[str, Any]):

@@ -6,11 +6,12 @@ from typing import Final
 import pyarrow as pa
 
 from monitor.events.arrow.places import class_columns
-from monitor.events.json.forgiving import Refused, named, parse, resolve
-from monitor.events.mapping import path
+from monitor.events.inner import opened
+from monitor.events.json.forgiving import Refused, features_of, parse
 from monitor.events.models import ModelSpec
 from monitor.events.serving.events import Envelopes
 from monitor.files.table import FileColumn
+from monitor.files.values import fields_of
 
 FIRST_LINES: Final = 100
 """Lines of a JSON file whose keys are looked at."""
@@ -19,12 +20,18 @@ FIRST_LINES: Final = 100
 def columns_unread(columns: Sequence[FileColumn], models: Sequence[ModelSpec]) -> tuple[str, ...]:
     """The columns of a table, and the fields of its struct of features, that are nothing to any model."""
     structs = {model.mapping.features for model in models}
+    reserved = {name for model in models for name in model.mapping.reserved}
+    nested = any(column.name in structs and pa.types.is_struct(column.type) for column in columns)
     names: list[str] = []
     for column in columns:
         if column.name in structs and pa.types.is_struct(column.type):
-            names += [field.name for field in column.type]
-        else:
+            found = opened({field.name: field.type for field in column.type}, fields_of)
+            names += [*found.leaves, *found.hidden]
+        elif nested:
             names.append(column.name)
+    if not nested:
+        found = opened({column.name: column.type for column in columns if column.name not in reserved}, fields_of)
+        names += [*found.leaves, *found.hidden]
     of_classes = {
         name
         for model in models
@@ -42,8 +49,8 @@ def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[st
         if not isinstance(event, dict):
             continue
         for model in models:
-            features = named(resolve(event, path(model.mapping.features)), model.mapping)
-            names.update(dict.fromkeys(features if isinstance(features, dict) else event))
+            found = features_of(event, model.mapping, model.mapping.reserved).opened
+            names.update(dict.fromkeys((*found.leaves, *found.hidden)))
     return _unknown(names, models)
 
 

@@ -37,6 +37,13 @@ def is_mixed(type_: pa.DataType) -> bool:
     return pa.types.is_struct(type_) and type_ == MIXED and b"driftline" in (type_.field(0).metadata or {})
 
 
+def fields_of(type_: pa.DataType) -> dict[str, pa.DataType] | None:
+    """The types of an object's fields by name; None: the type is no object's."""
+    if not pa.types.is_struct(type_) or is_mixed(type_):
+        return None
+    return {field.name: field.type for field in type_}
+
+
 def is_number(type_: pa.DataType) -> bool:
     """Whether values of this type are numbers: integers, floats, decimals."""
     return pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from monitor.events.inner import MAX_DEPTH
 from monitor.events.mapping import PLACES, Mapping
 from monitor.events.times import SCALES, TimeRule, Unit
 from monitor.guess.sample import Sample
@@ -48,6 +49,7 @@ _TARGETS: Final = (
 )  # fmt: skip
 _CONTEXT: Final = ("specversion", "type", "source", "subject", "datacontenttype", "dataschema")  # of a CloudEvent
 _BARE: Final = ("prediction", "predictions", "output", "outputs", "result")
+_CONTAINERS: Final = ("features", "inputs", "input", "instance", "payload", "data", "record", "row")
 _SEGMENTS: Final = re.compile(
     r"country|region|market|state|origin|site|store|channel|device|platform|os|segment|tier|plan|carrier|language|"
     r"locale|source|gender|category|type|city"
@@ -278,9 +280,9 @@ def _features(roles: Roles, sample: Sample, left: dict[str, list[Any]]) -> None:
     of_segments = [path for path in left if path.startswith("segments.")]
     segments = {path.partition(".")[2]: left.pop(path) for path in of_segments}
     lists = [path for path, values in left.items() if isinstance(first(values), list)]
-    parents = Counter(path.rpartition(".")[0] for path in left if path not in lists)
-    best = max(parents, key=lambda parent: (parent == "features", parents[parent]), default="")
-    if sample.nested and (not (parents[best] if parents else 0) or "features" in lists):
+    leaves = [path for path in left if path not in lists]
+    best = _object_of([_above(path, sample) for path in leaves])
+    if sample.nested and (not leaves or "features" in lists):
         numbers = [path for path in lists if all(isinstance(one, int | float | str) for one in first(left[path]))]
         best = max(numbers, key=lambda path: (path == "features", len(first(left[path]))), default="")
         if best:
@@ -290,7 +292,7 @@ def _features(roles: Roles, sample: Sample, left: dict[str, list[Any]]) -> None:
         roles.features = best
     if not roles.names:
         inside = f"{best}." if best else ""
-        own = [path for path in left if path.startswith(inside) and "." not in path[len(inside) :]]
+        own = [path for path in left if path.startswith(inside) and path[len(inside) :].count(".") < MAX_DEPTH]
         if not sample.nested:  # every column is a feature, whatever lies beside a struct of this name
             own = [path for path in left if path in sample.flat or path.startswith(inside)]
         found = {path[len(inside) :] if path.startswith(inside) else path: left[path] for path in own}
@@ -299,6 +301,22 @@ def _features(roles: Roles, sample: Sample, left: dict[str, list[Any]]) -> None:
         roles.codes = [name for name, values in found.items() if _CODE.search(name) and are_codes(values)]
         segments = {**segments, **{n: v for n, v in found.items() if n not in roles.identifiers}}
     roles.segments = _segments(segments)
+
+
+def _above(path: str, sample: Sample) -> tuple[str, ...]:
+    """The keys of the objects around a leaf; a key that has the dots itself lies in none."""
+    return () if path in sample.flat else tuple(path.split("."))[:-1]
+
+
+def _object_of(around: Sequence[tuple[str, ...]]) -> str:
+    """The object that holds the features, of the objects around each leaf: one that is called so, else the innermost
+    that holds them all."""
+    counts = Counter(".".join(above[:n]) for above in around for n in range(1, len(above) + 1))
+    for name in _CONTAINERS:
+        called = [path for path in counts if _plain(path.rpartition(".")[2]) == name]
+        if called:
+            return max(called, key=counts.__getitem__)
+    return max((path for path in counts if counts[path] == len(around)), key=len, default="")
 
 
 def _identifies(name: str, values: list[Any]) -> bool:

@@ -242,7 +242,8 @@ def _first_bad_time(
 def _examine_all(
     table: TableFile, places: FilePlaces, model: Model, keep: Bools | None, n_rows: int, progress: BuildProgress
 ) -> list[Examined]:
-    examined = [left_out(name, why) for name in places.features if (why := _unfit(name, model))]
+    examined = [left_out(name, "another feature has its name") for name in places.hidden]
+    examined += [left_out(name, why) for name in places.features if (why := _unfit(name, model))]
     leaves = [(name, leaf) for name, leaf in places.features.items() if not _unfit(name, model)]
     classes, n_more = most_frequent(table, places.classes, keep, MAX_CLASSES, partial(progress, "classes"))
     predicted = [(SCORE, places.score), *((CLASS_SCORE + name, places.classes[name]) for name in classes)]

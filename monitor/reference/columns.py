@@ -12,12 +12,13 @@ from monitor.config.nearest import nearest
 from monitor.config.schema import Model
 from monitor.errors import InputError
 from monitor.events.arrow.places import Place, class_columns, find, find_prediction
+from monitor.events.inner import opened
 from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, is_origin
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.mapping import path as path_of
 from monitor.events.models import CLASS_SCORE, LABEL, SCORE
 from monitor.files.table import Progress, TableFile, unwatched
-from monitor.files.values import is_mixed
+from monitor.files.values import fields_of, is_mixed
 from monitor.reference.prediction import COLUMN as PREDICTION
 from monitor.reference.prediction import only_values, schema_of
 
@@ -54,7 +55,7 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     features
-        By name, in the file's order.
+        By name, in the file's order; hidden: inner paths that are left out, for a feature has their name.
     classes
         By class, in the order of their names: where its probability lies.
     score, label, version, model, timestamp, prediction_id, target
@@ -66,6 +67,7 @@ class FilePlaces(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     features: Mapping[str, Leaf]
+    hidden: tuple[str, ...]
     score: Leaf | None
     label: Leaf | None
     classes: Mapping[str, Leaf]
@@ -95,13 +97,14 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
     """
     types = {column.name: column.type for column in table.columns}
     nested = _type_at(types, path_of(mapping.features))
-    if nested is not None and pa.types.is_struct(nested) and not is_mixed(nested):
-        to_features = path_of(mapping.features)
-        features = {field.name: Leaf(path=(*to_features, field.name), type=field.type) for field in nested}
+    above = Leaf(path=path_of(mapping.features), type=pa.null() if nested is None else nested)
+    inside = _fields(above)
+    if inside is not None:
+        opened_features = opened(inside, _fields)
     else:
-        features = {
-            name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in mapping.reserved
-        }
+        top = {name: Leaf(path=(name,), type=type_) for name, type_ in types.items() if name not in mapping.reserved}
+        opened_features = opened(top, _fields).without(mapping.reserved)
+    features = opened_features.leaves
     target = None if mapping.target is None else _first(types, mapping.target)
     by_class = class_columns(types, mapping, model.task)
     no_features = {PREDICTION, *(name for columns in by_class for name in columns.values())}
@@ -133,7 +136,8 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
         score=score,
         label=label,
         classes=classes,
-        spoken_features=_spoken(features.values(), ()),
+        spoken_features=_spoken(features.values(), ()) if inside is None else (above,),
+        hidden=tuple(opened_features.hidden),
         spoken_prediction=_spoken(
             [leaf for leaf in (score, label) if leaf is not None],
             [path_of(above) for above in (mapping.score.rpartition(".")[0], mapping.label.rpartition(".")[0])],
@@ -145,6 +149,12 @@ def find_places(table: TableFile, model: Model, mapping: FieldMapping) -> FilePl
         target=target,
         dimensions=dimensions,
     )
+
+
+def _fields(leaf: Leaf) -> dict[str, Leaf] | None:
+    """The fields of an object by name; None: it is none."""
+    types = fields_of(leaf.type)
+    return None if types is None else {name: Leaf(path=(*leaf.path, name), type=types[name]) for name in types}
 
 
 def _spoken(leaves: Collection[Leaf], bare: Collection[tuple[str, ...]]) -> tuple[Leaf, ...] | None:

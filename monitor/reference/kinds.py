@@ -6,7 +6,7 @@
 | booleans | boolean: categorical with the categories "false" and "true" |
 | text, also together with numbers or booleans | categorical |
 | none at all | numeric, with no values: what comes later is then seen as above or below nothing, and counted |
-| dates and times, also as text; lists, objects, bytes | left out |
+| dates and times, also as text; lists, maps, bytes, objects below `inner.MAX_DEPTH` | left out |
 | text with more than 1,000,000 different values | left out |
 """
 

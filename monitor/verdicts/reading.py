@@ -20,12 +20,12 @@ Benjamini-Hochberg at 5 % gives a false verdict in up to 5 % of windows, and 5 %
 hundred windows may lie on either side of it by chance, by its standard error.
 
 **Power beside the first release.** A share of 10 % that moves between two categories of six, and a mean shift of 0.2
-sd, both at 200 rows, come nearest to the bound: nothing there is near a threshold; a column's p-value is joined from all
-its methods (Simes) and corrected over all columns and segments, and a change that few of them see pays for the others. A
-share of 5 % that moves at 2,000 rows was 10.5 points behind with a threshold of `js` of 0.08; with 0.07 more is found,
-and no more quiet windows have a verdict. It is not found at 20,000 rows, where the effect has little noise and lies
-below the threshold, and is not meant to be. Where the first release has fewer windows than today's figure, it was left
-when three standard errors no longer reached the bound.
+sd, both at 200 rows, come nearest to the bound: nothing there is near a threshold; a column's p-value is joined from
+all its methods (Simes) and corrected over all columns and segments, and a change that few of them see pays for the
+others. A share of 5 % that moves at 2,000 rows was 10.5 points behind with a threshold of `js` of 0.08; with 0.07
+more is found, and no more quiet windows have a verdict. It is not found at 20,000 rows, where the effect has little
+noise and lies below the threshold, and is not meant to be. Where the first release has fewer windows than today's
+figure, it was left when three standard errors no longer reached the bound.
 
 **float32.** One window of 300 at 200 and at 2,000 rows, as many as chance gives one column of 25.
 

@@ -21,6 +21,15 @@ def free_port() -> int:
     raise RuntimeError(f"no free port from {_FIRST} to {_LAST}")
 
 
+def free_ports(n: int) -> int:
+    """The first of `n` such ports in a row."""
+    while True:
+        first = free_port()
+        if all(_is_free(port) for port in range(first + 1, first + n)):
+            _given.update(range(first, first + n))
+            return first
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         try:

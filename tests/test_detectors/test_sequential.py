@@ -325,6 +325,8 @@ def test_parts_of_different_panes_are_not_merged():
 
 
 @given(st.binary(max_size=200))
+@example(b"\x81\xa8detector\xa1\x80")  # text that is none
+@example(b"\x81\xaaparameters\x81\xa1a" + b"\x91" * 2_000)
 def test_bytes_that_are_no_state_are_refused(data):
     with pytest.raises(MalformedState):
         SequentialState.from_bytes(data)

@@ -99,9 +99,10 @@ def test_the_state_is_bounded_for_every_detector() -> None:
     assert len(state) < 20_000
 
 
-def test_no_state_of_detectors_is_refused() -> None:
+@pytest.mark.parametrize("state", [b"\xffnothing", b"\x91\x81\xa5setup\xa1\x80", b"\x91" * 5_000])
+def test_no_state_of_detectors_is_refused(state: bytes) -> None:
     with pytest.raises(MalformedState):
-        advance_detectors(watched("adwin"), "1", b"\xffnothing", panes([0.2])[0], CONTEXT)
+        advance_detectors(watched("adwin"), "1", state, panes([0.2])[0], CONTEXT)
 
 
 def test_without_a_labelled_reference_detectors_take_losses_to_be_independent() -> None:

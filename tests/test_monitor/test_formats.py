@@ -36,12 +36,14 @@ SPEC: Final = ModelSpec(
             numeric_column("x", np.arange(9.0))[0],
             categorical_column("c", {"a": 3, "b": 2}),
             categorical_column("flag", {"true": 3, "false": 2}),
+            numeric_column("customer.age", np.arange(9.0))[0],
+            categorical_column("customer.home.country", {"DE": 3, "FR": 2}),
             numeric_column("@score", np.linspace(0, 1, 9))[0],
             *(numeric_column(f"@score.{name}", np.linspace(0, 1, 9))[0] for name in ("0", "1", "cat", "dog")),
             categorical_column("@label", {"1": 3, "0": 2, "cat": 1}),
         ]
     ),
-    dimensions={"c": ("a", "b")},
+    dimensions={"c": ("a", "b"), "customer.home.country": ("DE", "FR")},
 )
 
 Row = Mapping[str, Any]
@@ -57,6 +59,12 @@ KINDS: Final[dict[str, Sequence[Any]]] = {
     "a class": [{"prediction": 1}, {"prediction": 0}],
     "a score": [{"prediction": 0.5}, {"prediction": 0.25}],
     "a score of its own": [{"score": 0.5}, {"score": None}],
+    "objects inside": [
+        {"flag": True, "customer.age": 31, "customer.home.country": "DE"},
+        {"flag": None, "customer.age": None, "customer.home.country": "US"},
+        {"flag": False, "customer.age": 7, "customer.home.country": None},
+    ],
+    "objects alone": [{"customer.age": 31, "customer.home.country": "DE"}],
     "probabilities of classes": [
         {"probabilities.cat": 0.25, "probabilities.dog": 0.5, "probabilities.emu": 0.25},
         {"probabilities.cat": None, "probabilities.dog": None, "probabilities.emu": 1.0},
@@ -123,8 +131,8 @@ def read(form: str, rows: Sequence[Row], folder: Path, spec: ModelSpec = SPEC) -
 
 
 @pytest.mark.parametrize("form", ["nested Arrow", "nested Parquet"])
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "of classes" in kind or "probabilities" in kind])
-def test_a_struct_of_probabilities_means_what_the_object_means(kind: str, form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "classes" in kind or "probab" in kind or "object" in kind])
+def test_a_struct_means_what_the_object_means(kind: str, form: str, tmp_path: Path) -> None:
     rows = [nested(row) for row in KINDS[kind]]
     wanted, found = read("JSON", rows, tmp_path), read(form.removeprefix("nested "), rows, tmp_path)
     (one,), (other,) = wanted.batches, found.batches

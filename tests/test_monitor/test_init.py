@@ -21,6 +21,7 @@ from monitor.guess.roles import guessed
 from monitor.guess.sample import sampled
 from monitor.guess.windows import Rate, window_size
 from monitor.guess.written import configuration, told
+from monitor.reference.opened import open_references
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 HOUR_MS = 3_600_000
@@ -123,6 +124,37 @@ def test_nested_events_are_mapped_by_dotted_paths(here: Path) -> None:
     assert model.mapping.timestamp_unit == "s"
     assert (model.task, model.positive) == ("binary", "bad")
     assert run(["reference", "build", "driftline.yaml", "--data", "log.jsonl"]) == 0
+
+
+@pytest.mark.parametrize("nested", [True, False], ids=["in features", "at the top"])
+def test_features_in_objects_have_one_name_from_init_to_replay(here: Path, *, nested: bool) -> None:
+    events, flat = [], []
+    for i, row in enumerate(rows(1_500)):
+        top = {"timestamp": 1_767_225_600_000 + 60_000 * i, "score": row["probability"]}
+        customer = {"age": i % 60, "home": {"country": row["country"]}, "merchant_code": row["merchant_code"]}
+        features = {"amount": row["amount"], "customer": customer}
+        events.append({**top, **({"features": features} if nested else features)})
+        own = {"customer.age": i % 60, "customer.merchant_code": row["merchant_code"]}
+        flat.append({**top, "amount": row["amount"], **own, "customer.home.country": row["country"]})
+    forms = {"log.jsonl": events, "log.parquet": events, "flat.csv": flat, "flat.jsonl": flat, "flat.parquet": flat}
+    references = []
+    for name, data in forms.items():
+        write(here / name, data)
+        (here / "driftline.yaml").unlink(missing_ok=True)
+        assert run(["init", "--data", name, "--name", "m"]) == 0
+        (model,) = load(here / "driftline.yaml").models
+        assert model.mapping.features == "features"
+        assert model.segments == ("customer.home.country",)
+        assert model.columns == {"customer.merchant_code": "categorical"}
+        assert run(["reference", "build", "driftline.yaml", "--data", name]) == 0
+        references.append(open_references(load(here / "driftline.yaml"))["m"].current)
+        assert run(["check", "driftline.yaml", "--data", name]) == 0
+        out = f"out-{name}"
+        assert run(["replay", "driftline.yaml", "--predictions", name, "--out", out, "--close"]) == 0
+        scored = set(pq.read_table(here / out / "verdicts.parquet")["column"].to_pylist())
+        assert {"amount", "customer.age", "customer.home.country", "customer.merchant_code"} <= scored
+    assert {one.n for one in references} == {1_500}
+    assert len({one.digest for one in references}) == 1
 
 
 @pytest.mark.parametrize(

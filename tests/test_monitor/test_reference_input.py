@@ -84,6 +84,10 @@ def test_a_reference_that_is_to_be_the_root_is_refused(tmp_path: Path) -> None:
 def test_a_struct_that_looks_like_values_of_several_types_is_an_object(tmp_path: Path) -> None:
     twin = pa.array([{"number": 1.0, "boolean": True, "text": "a", "other": False}] * 3)
     built = build_reference(model(), parquet(tmp_path, twin=twin))
-    assert {one.name: one.kind for one in built.inferred} == {"x": "numeric", "twin": "left out"}
+    fields = {"number": "numeric", "boolean": "boolean", "text": "categorical", "other": "boolean"}
+    assert {one.name: one.kind for one in built.inferred} == {
+        "x": "numeric",
+        **{f"twin.{n}": fields[n] for n in fields},
+    }
     built = build_reference(model(), parquet(tmp_path, features=twin))
     assert [one.name for one in built.inferred] == ["number", "boolean", "text", "other"]

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.api.queries.sizes import IN_SPAN, reach_ms, size_of
+from monitor.api.queries.sizes import IN_SPAN, SIZE, reach_ms, size_of
 from monitor.api.source import Source
 
 METRICS: Final = ("roc_auc", "macro_f1", "accuracy", "mae", "rmse", "log_loss")
@@ -29,6 +29,25 @@ FROM performance_latest
 WHERE segment = '' AND metric IN {{metrics:Array(String)}} AND isFinite(value) AND {IN_SPAN}
 ORDER BY window_end DESC, window_start LIMIT 1 BY model, version, metric, estimated
 """  # noqa: S608
+
+# The hour of the week as `monitor.decisions.usual.hour_of_week` counts it.
+_EARLIER: Final = f"""
+SELECT model, version, size_s, hour_of_week, groupArray((start_ms, n)) AS seen
+FROM
+(
+    SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms, {SIZE} AS size_s,
+        if(size_s >= 604800, -1, toInt32((intDiv(start_ms, 3600000) + 72) % 168)) AS hour_of_week,
+        argMax(events, revision) AS n
+    FROM windows
+    WHERE segment = '' AND hour_of_week IN {{hours:Array(Int32)}}
+        AND window_start >= fromUnixTimestamp64Milli({{from_ms:Int64}}, 'UTC')
+        AND window_start < fromUnixTimestamp64Milli({{to_ms:Int64}}, 'UTC')
+    GROUP BY model, version, window_start, window_end
+)
+GROUP BY model, version, size_s, hour_of_week
+"""  # noqa: S608
+_WEEKS: Final = 8
+_WEEK_MS: Final = 604_800_000
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +76,16 @@ class _Seen(msgspec.Struct):
     start_ms: int
     end_ms: int
     seen: list[tuple[str, str, int, bool, float | None]]
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """Windows of one length of a version in one hour of the week: (start in ms, events) of each, in no order."""
+
+    model: str
+    version: str
+    size_s: int
+    hour_of_week: int
+    seen: list[tuple[int, int]]
 
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +138,12 @@ def _counted(window: _Window, seen: Sequence[tuple[str, str, int, bool, float | 
         n_drifted=len(strongest),
         worst=worst[:3],
     )
+
+
+def earlier(source: Source, hours: Sequence[int], to_ms: int) -> list[Earlier]:
+    """Windows of these hours of the week that start in the eight weeks before `to_ms`, of all rows."""
+    span = {"from_ms": to_ms - _WEEKS * _WEEK_MS, "to_ms": to_ms}
+    return source.rows(_EARLIER, Earlier, {**span, "hours": sorted(set(hours))})
 
 
 def headlines(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Headline]:

@@ -59,22 +59,33 @@
   // Draws nothing, but has the axis reach so far.
   const reach = (at, values) => ({ type: "line", silent: true, symbol: "none", lineStyle: { opacity: 0 }, tooltip: { show: false },
     data: values.filter((value) => value !== null && value !== undefined).map((value) => [at, value]) });
+  // Labels stand beside the plot, at the end of what they name, and make room for each other. The height of a line is
+  // told: ECharts measures a Chinese sign for it, which is low where no font has one.
+  const named = (name, colour) => ({ endLabel: { show: true, formatter: name, color: colour, fontSize: 11, lineHeight: 14, distance: 6 },
+    labelLayout: { moveOverlap: "shiftY" } });
+  const beside = { left: 8, right: 74, top: 16, bottom: 8, containLabel: true };
+  // A level line over all times, half an hour to both sides of a single one.
+  const level = (c, name, value, times, type) => {
+    const ends = times.length > 1 ? [times[0], times[times.length - 1]] : [times[0] - 1800000, times[0] + 1800000];
+    return Object.assign({ type: "line", silent: true, symbol: "none", lineStyle: { color: c.reference, type, width: 1 },
+      tooltip: { show: false }, data: ends.map((at) => [at, value]) }, named(name, c.soft));
+  };
   const timeAxis = (c) => quietAxis(c, { type: "time", splitLine: { show: false } });
 
   const kinds = {
     density(chart, c) {
       const bars = chart.bars;
       const density = (bar, share) => share / (bar[1] - bar[0]);
-      const draw = (at, colour, filled) => ({
-        type: "custom", data: bars.map((bar) => [bar[0], bar[1], density(bar, bar[at])]), clip: true, silent: true,
+      // A rectangle a bar, between two densities.
+      const draw = (name, between, style) => ({
+        type: "custom", name, data: bars.map((bar) => [bar[0], bar[1], ...between(bar)]), clip: true, silent: true,
         renderItem(_, api) {
-          const low = api.coord([api.value(0), api.value(2)]);
-          const high = api.coord([api.value(1), 0]);
-          const shape = { x: low[0], y: low[1], width: Math.max(high[0] - low[0], 1), height: high[1] - low[1] };
-          return { type: "rect", shape, style: filled
-            ? { fill: colour } : { fill: clear(c.live, .28), stroke: c.live, lineWidth: 1.2 } };
+          const ends = [api.coord([api.value(0), api.value(2)]), api.coord([api.value(1), api.value(3)])];
+          const top = Math.min(ends[0][1], ends[1][1]);
+          const shape = { x: ends[0][0], y: top, width: Math.max(ends[1][0] - ends[0][0], 1), height: Math.max(ends[0][1], ends[1][1]) - top };
+          return { type: "rect", shape, style };
         },
-        encode: { x: [0, 1], y: 2 },
+        encode: { x: [0, 1], y: [2, 3] },
       });
       const inRange = chart.range
         ? { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: c.soft, type: "dotted" },
@@ -91,8 +102,9 @@
             showMinLabel: false, showMaxLabel: false, formatter: number } }),
         yAxis: quietAxis(c, { type: "value", min: 0, axisLabel: { show: false }, splitLine: { show: false } }),
         series: [
-          Object.assign(draw(2, clear(c.reference, .45), true), { markLine: inRange }),
-          draw(3, c.live, false),
+          Object.assign(draw("reference", (bar) => [density(bar, bar[2]), 0], { fill: clear(c.reference, .45) }), { markLine: inRange }),
+          draw("difference", (bar) => [density(bar, bar[2]), density(bar, bar[3])], { fill: clear(c.live, .3) }),
+          draw("now", (bar) => [density(bar, bar[3]), 0], { fill: "none", stroke: c.live, lineWidth: 1.2 }),
           { type: "line", data: bars.map((bar) => [(bar[0] + bar[1]) / 2, 0]), symbol: "none", lineStyle: { opacity: 0 } },
         ],
       });
@@ -123,10 +135,10 @@
           areaStyle: { color: clear(c.live, alpha) }, silent: true, stackStrategy: "all" },
       ];
       const r = chart.reference;
-      const known = r ? { silent: true, symbol: "none", lineStyle: { color: c.reference, type: "dashed" },
-        label: { color: c.soft, fontSize: 11, position: "insideStartTop", formatter: (p) => p.name },
-        data: [[r[0], "reference 5 %"], [r[2], "reference median"], [r[4], "reference 95 %"]].map((one) => ({ yAxis: one[0], name: one[1] })) } : undefined;
+      const times = chart.points.map((p) => p[0]);
+      const known = r && times.length ? [[r[4], "ref. 95 %"], [r[2], "ref. median"], [r[0], "ref. 5 %"]] : [];
       return Object.assign(base(c), {
+        grid: known.length ? beside : base(c).grid,
         tooltip: Object.assign(base(c).tooltip, { formatter(points) {
           const p = chart.points[points[0].dataIndex];
           return lines([when(p[0]), "median " + number(p[3]), "half of them in " + number(p[2]) + " to " + number(p[4]),
@@ -135,8 +147,8 @@
         xAxis: timeAxis(c), yAxis: quietAxis(c, { type: "value", scale: true, axisLabel: { color: c.soft, formatter: number } }),
         series: [...band(1, 5, .16, "wide"), ...band(2, 4, .28, "narrow"),
           { type: "line", data: chart.points.map((p) => [p[0], p[3]]), symbol: chart.points.length > 1 ? "none" : "circle",
-            lineStyle: { color: c.live, width: 2 }, itemStyle: { color: c.live }, markLine: known },
-          ...(r && chart.points.length ? [reach(chart.points[0][0], [r[0], r[4]])] : [])],
+            lineStyle: { color: c.live, width: 2 }, itemStyle: { color: c.live } },
+          ...known.map((one) => level(c, one[1], one[0], times, "dashed"))],
       });
     },
 
@@ -152,23 +164,22 @@
         series: chart.lines.map((line, i) => ({
           type: "line", name: line.name, data: line.points, symbol: line.points.length > 1 ? "none" : "circle", connectNulls: false,
           lineStyle: { color: palette[i % 4], width: 1.8, type: ["solid", "dashed", "dotted", "solid"][i % 4] }, itemStyle: { color: palette[i % 4] },
-          endLabel: { show: chart.lines.length > 1, formatter: "{a}", color: palette[i % 4], fontSize: 12 },
-          labelLayout: { moveOverlap: "shiftY" },
+          ...(chart.lines.length > 1 ? named("{a}", palette[i % 4]) : {}),
         })),
       });
     },
 
     strength(chart, c) {
       return Object.assign(base(c), {
+        grid: chart.points.length ? beside : base(c).grid,
         tooltip: Object.assign(base(c).tooltip, { formatter(points) {
           const p = chart.points[points[0].dataIndex];
           return lines([when(p[0]), number(p[1]) + " times the smallest effect that counts", p[2] ? "changed" : "not changed: it may be chance"]);
         } }),
         xAxis: timeAxis(c), yAxis: quietAxis(c, { type: "value", min: 0, axisLabel: { color: c.soft, formatter: number } }),
         series: [{ type: "line", lineStyle: { color: c.reference, width: 1.2 }, symbol: "circle", symbolSize: 7, showAllSymbol: true,
-          data: chart.points.map((p) => ({ value: [p[0], p[1]], itemStyle: p[2] ? { color: c.changed } : { color: c.card, borderColor: c.reference, borderWidth: 1.2 } })),
-          markLine: { silent: true, symbol: "none", lineStyle: { color: c.reference, type: "dashed" },
-            label: { formatter: "counts from here", color: c.soft, fontSize: 11, position: "insideStartTop" }, data: [{ yAxis: 1 }] } }],
+          data: chart.points.map((p) => ({ value: [p[0], p[1]], itemStyle: p[2] ? { color: c.changed } : { color: c.card, borderColor: c.reference, borderWidth: 1.2 } })) },
+          ...(chart.points.length ? [level(c, "counts\nfrom here", 1, chart.points.map((p) => p[0]), "dashed")] : [])],
       });
     },
 
@@ -186,9 +197,15 @@
       const pen = hatch.getContext("2d");
       pen.strokeStyle = c.line;
       pen.beginPath(); pen.moveTo(0, 7); pen.lineTo(7, 0); pen.stroke();
+      const dots = document.createElement("canvas");
+      dots.width = dots.height = 5;
+      const dot = dots.getContext("2d");
+      dot.fillStyle = c.line; dot.fillRect(0, 0, 5, 5);
+      dot.fillStyle = c.reference; dot.fillRect(1, 1, 2, 2);
       const rows = chart.columns.slice().reverse();
       const n = rows.length;
       const shade = (cell) => {
+        if (cell[5]) return { image: dots, repeat: "repeat" };
         const strength = Math.min(cell[2] === null ? 0 : cell[2], 8);
         return cell[3] ? clear(c.changed, .45 + .55 * Math.sqrt(Math.max(strength - 1, 0) / 7)) : c.faint;
       };
@@ -197,6 +214,7 @@
         tooltip: Object.assign(base(c).tooltip, { trigger: "item", formatter(p) {
           const cell = p.data.cell;
           const head = [chart.columns[cell[1]], "window until " + when(chart.ends[cell[0]])];
+          if (cell[5]) return lines([...head, cell[4] + " beside the whole reference", "the season: not changed beside " + cell[5]]);
           return lines(cell[3] ? [...head, cell[4], number(cell[2]) + " times the smallest effect that counts"]
             : [...head, "not changed (" + number(cell[2]) + " of the smallest effect that counts)"]);
         } }),
@@ -215,11 +233,12 @@
 
     measured(chart, c) {
       const points = chart.points;
-      const known = chart.reference === null ? undefined : { silent: true, symbol: "none", lineStyle: { color: c.reference },
-        label: { formatter: "reference", color: c.soft, fontSize: 11, position: "insideStartTop" }, data: [{ yAxis: chart.reference }] };
+      const times = [...new Set([...points, ...chart.estimate].map((p) => p[0]))].sort((a, b) => a - b);
+      const last = (own) => own.length > 0 && own[own.length - 1][0] === times[times.length - 1];
       const usual = chart.spread && chart.spread[0] !== null ? { silent: true, itemStyle: { color: clear(c.reference, .14) },
         data: [[{ yAxis: chart.spread[0] }, { yAxis: chart.spread[1] }]] } : undefined;
       return Object.assign(base(c), {
+        grid: times.length ? beside : base(c).grid,
         tooltip: Object.assign(base(c).tooltip, { formatter(shown) {
           const at = shown[0].value[0];
           const p = points.find((one) => one[0] === at);
@@ -235,11 +254,11 @@
             return { type: "line", shape: { x1: low[0], y1: low[1], x2: high[0], y2: high[1] },
               style: { stroke: clear(c.live, .2 + .4 * (api.value(4) || 0)), lineWidth: 3 } };
           } },
-          { type: "line", name: "measured", symbol: "circle", symbolSize: 6, lineStyle: { color: c.live, width: 1.4 }, markLine: known, markArea: usual,
+          { type: "line", name: "measured", symbol: "circle", symbolSize: 6, lineStyle: { color: c.live, width: 1.4 }, markArea: usual, ...(last(points) ? named("measured", c.live) : {}),
             data: points.map((p) => ({ value: [p[0], p[1]], itemStyle: { color: p[5] ? c.card : c.live, borderColor: c.live, borderWidth: 1.5, opacity: .35 + .65 * (p[4] === null ? 1 : p[4]) } })) },
-          { type: "line", name: "estimated", data: chart.estimate, symbol: "none", lineStyle: { color: c.soft, type: "dashed", width: 1.4 } },
-          ...(points.length || chart.estimate.length
-            ? [reach((points[0] || chart.estimate[0])[0], [chart.reference, ...(chart.spread || [])])] : []),
+          { type: "line", name: "estimated", data: chart.estimate, symbol: "none", lineStyle: { color: c.soft, type: "dashed", width: 1.4 }, ...(last(chart.estimate) ? named("estimated", c.soft) : {}) },
+          ...(times.length && chart.reference !== null ? [level(c, "reference", chart.reference, times, "solid")] : []),
+          ...(times.length ? [reach(times[0], chart.spread || [])] : []),
         ],
       });
     },

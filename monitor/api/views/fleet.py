@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
-from monitor.api.queries.fleet import METRICS, Changes, Headline
+from monitor.api.queries.fleet import METRICS, Changes, Earlier, Headline
 from monitor.api.queries.models import Sized
 from monitor.api.queries.sizes import size_name
 from monitor.api.wording import metric_name, rate
+from monitor.decisions.usual import FEWEST_BEFORE, hour_of_week
 from monitor.wording import counted, figure, instant
 
 State = Literal["alerts", "changed", "quiet", "silent"]
@@ -39,6 +41,7 @@ class FleetLine:
     state_text: the state in words, for those who do not see its sign.
     size: the windows that the chart is of.
     events_per_min: in the newest window.
+    usual: ``usually 900 events/min at this hour``; "" where fewer than three earlier windows are of that hour.
     performance: in words, with what it is compared with; "" where there is none.
     worst: columns that changed most in the newest window.
     """
@@ -51,6 +54,7 @@ class FleetLine:
     newest_ms: int
     written_ms: int
     events_per_min: float
+    usual: str
     performance: str
     sparks: tuple[Spark, ...]
     worst: tuple[str, ...]
@@ -62,25 +66,65 @@ def main_size(sizes: Sequence[Sized]) -> Sized:
     return max(sizes, key=lambda one: (one.windows, one.size_s))
 
 
+def by_version(sized: Sequence[Sized]) -> dict[tuple[str, str], list[Sized]]:
+    """By model and version, its windows of each length."""
+    found: dict[tuple[str, str], list[Sized]] = defaultdict(list)
+    for one in sized:
+        found[one.model, one.version].append(one)
+    return found
+
+
+def asked_start_ms(own: Sequence[Sized], now_ms: int) -> int:
+    """The start of the window whose events are told: the newest, or, of a silent version, the one that should be open.
+
+    Event time is taken to have gone on, since the newest row came, as the clock has: so a late stream's hour is told.
+    """
+    main, age_ms = main_size(own), _age_ms(own, now_ms)
+    size_ms = 1_000 * main.size_s
+    return main.last_ms + (age_ms // size_ms * size_ms if _is_silent(own, now_ms) else -size_ms)
+
+
+def asked_hours(sized: Sequence[Sized], now_ms: int) -> list[int]:
+    """The hours of the week that the fleet's windows are compared with."""
+    return [
+        hour_of_week(asked_start_ms(own, now_ms), 1_000 * main_size(own).size_s) for own in by_version(sized).values()
+    ]
+
+
+def usual_words(main: Sized, start_ms: int, seen: Sequence[tuple[int, int]]) -> str:
+    """What earlier windows of the same hour of the week held, their median.
+
+    Parameters
+    ----------
+    start_ms: of the window to compare.
+    seen: start in ms and events of windows of that hour, in any order; those of its own hour do not count.
+    """
+    size_ms = 1_000 * main.size_s
+    before = [n for own_ms, n in seen if own_ms + max(size_ms, 3_600_000) <= start_ms]
+    if len(before) < FEWEST_BEFORE:
+        return ""
+    when = " at this hour" if main.size_s < 86_400 else " on this weekday" if main.size_s == 86_400 else ""
+    return f"usually {rate(median(before) / main.size_s * 60)}{when}"
+
+
 def fleet_lines(
     sized: Sequence[Sized],
     changes: Sequence[Changes],
     headlines: Sequence[Headline],
     alerts: Mapping[str, int],
     now_ms: int,
+    earlier: Sequence[Earlier] = (),
 ) -> list[FleetLine]:
     """Those that need somebody first, then by name. `alerts`: open ones by model."""
-    sizes: dict[tuple[str, str], list[Sized]] = defaultdict(list)
-    for one in sized:
-        sizes[one.model, one.version].append(one)
     changed: dict[tuple[str, str, int], list[Changes]] = defaultdict(list)
     for change in changes:
         changed[change.model, change.version, change.size_s].append(change)
     known: dict[tuple[str, str], list[Headline]] = defaultdict(list)
     for headline in headlines:
         known[headline.model, headline.version].append(headline)
+    before = {(one.model, one.version, one.size_s, one.hour_of_week): one.seen for one in earlier}
     lines = []
-    for (model, version), own in sizes.items():
+    for (model, version), own in by_version(sized).items():
         main = main_size(own)
         sparks = changed[model, version, main.size_s][-SPARKS:]
         newest = [
@@ -89,9 +133,12 @@ def fleet_lines(
             if (all_of := changed[model, version, one.size_s]) and all_of[-1].window_end_ms == one.last_ms
         ]
         n_changed = max((one.n_drifted for one in newest), default=0)
-        written_ms = max(one.written_ms for one in own)
         n_alerts = alerts.get(model, 0)
-        state, text = _state(n_alerts, n_changed, now_ms - written_ms, min(one.size_s for one in own))
+        start_ms = asked_start_ms(own, now_ms)
+        hour = hour_of_week(start_ms, 1_000 * main.size_s)
+        usual = usual_words(main, start_ms, before.get((model, version, main.size_s, hour), ()))
+        silent_ms = _age_ms(own, now_ms) if _is_silent(own, now_ms) else None
+        state, text = _state(n_alerts, n_changed, silent_ms, usual)
         longest = max(newest, key=lambda one: (one.n_drifted, one.size_s), default=None)
         lines.append(
             FleetLine(
@@ -101,8 +148,9 @@ def fleet_lines(
                 state_text=text,
                 size=size_name(main.size_s),
                 newest_ms=max(one.last_ms for one in own),
-                written_ms=written_ms,
+                written_ms=max(one.written_ms for one in own),
                 events_per_min=main.last_events / main.size_s * 60,
+                usual=usual,
                 performance=performance_words(known[model, version]),
                 sparks=tuple(
                     Spark(end_ms=one.window_end_ms, n_drifted=one.n_drifted, n_columns=one.n_columns) for one in sparks
@@ -115,14 +163,22 @@ def fleet_lines(
     return sorted(lines, key=lambda one: (order[one.state], one.model, one.version))
 
 
-def _state(n_alerts: int, n_changed: int, age_ms: int, shortest_s: int) -> tuple[State, str]:
+def _state(n_alerts: int, n_changed: int, silent_ms: int | None, usual: str) -> tuple[State, str]:
     if n_alerts:
         return "alerts", counted(n_alerts, "alert")
     if n_changed:
         return "changed", f"{counted(n_changed, 'column')} changed"
-    if age_ms > 3_000 * shortest_s:
-        return "silent", f"silent for {ago(age_ms)}"
+    if silent_ms is not None:
+        return "silent", f"silent for {ago(silent_ms)}" + (f" ({usual})" if usual else "")
     return "quiet", "quiet"
+
+
+def _age_ms(own: Sequence[Sized], now_ms: int) -> int:
+    return now_ms - max(one.written_ms for one in own)
+
+
+def _is_silent(own: Sequence[Sized], now_ms: int) -> bool:
+    return _age_ms(own, now_ms) > 3_000 * min(one.size_s for one in own)
 
 
 def spark_path(sparks: Sequence[Spark], drifted: bool) -> str:

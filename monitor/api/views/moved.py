@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.api.queries.verdicts import Cell, Run
+from monitor.api.queries.verdicts import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +43,3 @@ def moved_columns(runs: Sequence[Run]) -> list[MovedColumn]:
 
 def _order(run: Run) -> tuple[bool, bool, float]:
     return (not run.lasts, bool(run.segment), -(run.strength or 0.0))
-
-
-def drifted_by_column(cells: list[Cell]) -> list[tuple[str, int, int, float, int]]:
-    """Column, drifted windows, windows, the strongest effect and when that ended; the most drifted first."""
-    found: dict[str, list[Cell]] = {}
-    for one in cells:
-        found.setdefault(one.column, []).append(one)
-    lines = []
-    for column, own in found.items():
-        top = max(own, key=lambda one: one.strength or 0.0)
-        lines.append((column, sum(one.drifted for one in own), len(own), top.strength or 0.0, top.end_ms))
-    return sorted(lines, key=lambda line: (-line[1], -line[3], line[0]))

@@ -12,6 +12,7 @@ from monitor.events.arrow.arrays import present, value_type
 from monitor.events.arrow.dictionaries import Dictionaries
 from monitor.events.arrow.direct import KINDS, clock_for
 from monitor.events.frame import Frame
+from monitor.events.inner import Opened, opened
 from monitor.events.looked import unknown_features
 from monitor.events.mapping import MODEL, SEGMENTS, Mapping, path
 from monitor.events.models import CLASSES, Task
@@ -81,9 +82,8 @@ class SchemaPlaces:
     def __init__(self, frame: Frame, schema: Any) -> None:
         mapping = frame.spec.mapping
         found = find(schema, path(mapping.features))
-        self._schema = schema
-        self._features = found if found is not None and pa.types.is_struct(found.type) else None
-        self._reserved = frame.reserved
+        flat = found is None or not pa.types.is_struct(found.type)
+        self._opened = opened_columns(schema, frame.reserved) if found is None or flat else opened_fields(found)
         self.dictionaries = Dictionaries()
         self.timestamp = mapped(schema, mapping.timestamp)
         self.clock: Any = None
@@ -123,27 +123,25 @@ class SchemaPlaces:
             for name in frame.dimensions
         )
         self.features = tuple(None if name in placed else self._feature(name) for name in frame.dimensions)
-        self.unknown = self._unknown(frame)
-        flat = self._features is None and any(self._feature(name) for name in (*frame.numeric, *frame.categorical))
-        self.has_features = Spoken(flat, () if found is None else (found,))
+        self.unknown = self._unknown(frame, flat=flat)
+        features = [self._feature(name) for name in (*frame.numeric, *frame.categorical)] if flat else []
+        steps = {place.steps[:-1] for place in features if place is not None}
+        around = tuple(at(schema, above) for above in sorted(steps) if above)
+        self.has_features = Spoken(() in steps, around if found is None else (found, *around))
         self.has_prediction = Spoken(False, ())
         if frame.role == "predictions":
             score, label = frame.score is not None, frame.label is not None
             self.has_prediction = spoken_prediction(schema, mapping, frame.spec.task, score=score, label=label)
 
-    def _unknown(self, frame: Frame) -> dict[str, Place]:
-        flat = self._features is None
-        names = list(self._schema.names) if self._features is None else [one.name for one in self._features.type]
-        mapping, task = frame.spec.mapping, frame.spec.task
-        of_classes = {name for found in class_columns(names, mapping, task) for name in found.values()}
-        own = [name for name in names if not (flat and name in of_classes)]
-        places = {name: self._feature(name) for name in unknown_features(frame, dict.fromkeys(own, True), flat=flat)}
-        return {name: place for name, place in places.items() if place is not None}
+    def _unknown(self, frame: Frame, *, flat: bool) -> dict[str, Place]:
+        places = self._opened.leaves
+        if flat:
+            for columns in class_columns(list(places), frame.spec.mapping, frame.spec.task):
+                places = {name: place for name, place in places.items() if name not in columns.values()}
+        return {name: places[name] for name in unknown_features(frame, places, flat=flat)} | dict(self._opened.hidden)
 
     def _feature(self, name: str) -> Place | None:
-        if self._features is not None:
-            return _field(self._features, name)
-        return None if name in self._reserved else find(self._schema, (name,))
+        return self._opened.values.get(name)
 
 
 class Spoken(NamedTuple):
@@ -190,9 +188,7 @@ def find(schema: Any, keys: tuple[str, ...]) -> Place | None:
     positions = schema.get_all_field_indices(keys[0])
     if not positions:
         return None
-    kind = schema.field(positions[-1]).type
-    index = KINDS.get(kind.index_type) if pa.types.is_dictionary(kind) else None
-    place: Place | None = Place((positions[-1],), kind, KINDS.get(kind), index)
+    place: Place | None = at(schema, (positions[-1],))
     for key in keys[1:]:
         if place is None or not pa.types.is_struct(place.type):
             return None
@@ -203,6 +199,27 @@ def find(schema: Any, keys: tuple[str, ...]) -> Place | None:
 def mapped(schema: Any, dotted: str) -> Place | None:
     """The column of this name, or the field at this path of struct columns."""
     return find(schema, (dotted,)) or find(schema, path(dotted))
+
+
+def at(schema: Any, steps: Sequence[int]) -> Place:
+    """The place that steps lead to."""
+    kind = schema.field(steps[0]).type
+    index = KINDS.get(kind.index_type) if pa.types.is_dictionary(kind) else None
+    place = Place((steps[0],), kind, KINDS.get(kind), index)
+    for step in steps[1:]:
+        place = Place((*place.steps, step), place.type.field(step).type)
+    return place
+
+
+def opened_columns(schema: Any, reserved: frozenset[str]) -> Opened[Place]:
+    """The features of flat rows by name: of two columns with one name the last."""
+    columns = {name: at(schema, (place,)) for place, name in enumerate(schema.names) if name not in reserved}
+    return opened(columns, _fields).without(reserved)
+
+
+def opened_fields(features: Place) -> Opened[Place]:
+    """The features in a struct column, by name."""
+    return opened(_fields(features) or {}, _fields)
 
 
 class Probabilities(NamedTuple):
@@ -334,5 +351,12 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _field(place: Place, name: str) -> Place | None:
-    positions = [i for i in range(place.type.num_fields) if place.type.field(i).name == name]
-    return Place((*place.steps, positions[-1]), place.type.field(positions[-1]).type) if positions else None
+    return (_fields(place) or {}).get(name)
+
+
+def _fields(place: Place) -> dict[str, Place] | None:
+    """The fields of a struct by name, of two with one name the last; None: it is none."""
+    if not pa.types.is_struct(place.type):
+        return None
+    fields = enumerate(place.type)
+    return {field.name: Place((*place.steps, step), field.type) for step, field in fields}

@@ -5,13 +5,14 @@ It is the specification of the compiled scan, which takes only what it would rea
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from detectors.columns import NULL
 from monitor.events.batch import MAX_DETAIL
 from monitor.events.frame import Frame
+from monitor.events.inner import Opened, opened_object
 from monitor.events.json.envelopes import envelope, no_object, undecodable
 from monitor.events.looked import unknown_features
 from monitor.events.mapping import MODEL, SEGMENTS, path
@@ -123,11 +124,9 @@ class Forgiving:
         version = "" if version is UNSET else category(version) or ""
         if not isinstance(version, str) or len(version) > MAX_TEXT:
             raise _dated(bad_version(mapping.version, name), time)
-        features = named(resolve(event, path(mapping.features)), mapping)
-        has_features = features is not UNSET and features is not None
-        if not isinstance(features, dict):
-            features = {key: value for key, value in event.items() if key not in frame.reserved}
-            has_features = has_features or not features.keys().isdisjoint((*frame.numeric, *frame.categorical))
+        found = features_of(event, mapping, frame.reserved)
+        features = found.opened.values
+        has_features = found.spoken or not features.keys().isdisjoint((*frame.numeric, *frame.categorical))
         numeric = [NULL] * frame.n_numeric
         for column, row in frame.numeric.items():
             numeric[row] = number(features.get(column))
@@ -160,9 +159,9 @@ class Forgiving:
         if not isinstance(event, dict):
             return ()
         frame = self._frames[model]
-        features = named(resolve(event, path(frame.spec.mapping.features)), frame.spec.mapping)
-        flat = not isinstance(features, dict)
-        return unknown_features(frame, event if flat else features, flat=flat)  # type: ignore[arg-type]  # it is one
+        found = features_of(event, frame.spec.mapping, frame.reserved)
+        unknown = unknown_features(frame, found.opened.leaves, flat=found.flat)
+        return [*unknown, *found.opened.hidden] if found.opened.hidden else unknown
 
     def _frame(self, event: dict[str, Any]) -> Frame:
         """The model that an event names, in the place where that model is named."""
@@ -203,6 +202,25 @@ def named(features: object, mapping: FieldMapping) -> object:
     if not isinstance(features, list) or len(features) > MAX_LISTED:
         return features
     return {mapping.feature_name(place): value for place, value in enumerate(features)}
+
+
+class Features(NamedTuple):
+    """The features of an event; `flat`: they lie at its top; `spoken`: it has something in their object's place."""
+
+    opened: Opened[Any]
+    flat: bool
+    spoken: bool
+
+
+def features_of(event: Mapping[str, Any], mapping: FieldMapping, reserved: frozenset[str]) -> Features:
+    """Find the features. `reserved`: those of the mapping; of a flat event what is called so is none."""
+    features = named(resolve(event, path(mapping.features)), mapping)
+    if isinstance(features, dict):
+        return Features(opened_object(features), flat=False, spoken=True)
+    found = opened_object({key: value for key, value in event.items() if key not in reserved})
+    if found.objects:
+        found = found.without(reserved)
+    return Features(found, flat=True, spoken=features is not UNSET and features is not None)
 
 
 def prediction(event: dict[str, Any], frame: Frame) -> tuple[float, Category, object]:
@@ -269,7 +287,7 @@ def has_prediction(event: dict[str, Any], frame: Frame) -> bool:
     return False
 
 
-def _segment(event: dict[str, Any], features: dict[str, Any], frame: Frame, dimension: str) -> Category:
+def _segment(event: dict[str, Any], features: Mapping[str, Any], frame: Frame, dimension: str) -> Category:
     own = frame.spec.mapping.segment_path(dimension)
     if own is not None:
         value = resolve(event, own)

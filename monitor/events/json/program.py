@@ -1,7 +1,9 @@
 """What the compiled scan looks for in the events of one model and shape: keys, level by level, and what to do there.
 
-Two shapes: with the features in an object, or flat. Each takes bare predictions (a number or a text in the place of the
-object) as well. What no program can say (a mapping whose paths cross) is left to the forgiving path.
+Two shapes: with the features in an object, or flat. Where names have dots, each of these once more, for features that
+lie in objects inside (`inner`) and not under a key that has the dots itself. Each takes bare predictions (a number or a
+text in the place of the object) as well. What no program can say (a mapping whose paths cross) is left to the forgiving
+path.
 """
 
 from typing import Any, Final
@@ -10,6 +12,7 @@ import msgspec
 import numpy as np
 
 from monitor.events.frame import Frame
+from monitor.events.inner import MAX_DEPTH
 from monitor.events.json.guesses import no_guesses
 from monitor.events.json.instant import clock_of
 from monitor.events.lookup import CodeTable, PackedTables, is_unicode
@@ -24,10 +27,14 @@ IDENTITY: Final = 5
 NAME: Final = 6
 PROBABILITIES: Final = 7
 FEATURES: Final = 8
-"""Actions; `FEATURES` is where an object says that the event is not flat."""
+LEAVE: Final = 9
+"""Actions; `FEATURES` is where an object says that the event is not flat, `LEAVE` one that may be a feature's path."""
 
 NODE, CHILD, ACTION, ROW, SECOND, BARE_NUMBER, BARE_TEXT, ONCE, SAYS, BARE_CLASS = range(10)
 """Columns of `Program.entries`."""
+
+OTHER: Final = -2
+"""In the place of the object that a key may hold: one makes the event of another shape."""
 
 HAS_FEATURES: Final = 1
 HAS_PREDICTION: Final = 2
@@ -48,10 +55,10 @@ class Program:
     frame
         the model's columns.
     entries
-        (n_entries, 10) int64, a key of an object each: the object it is in, the object it may hold (-1), its action and
-        rows (-1: none), the rows of a bare number and a bare text in the object's place, the object's own bit, and what
-        an event with this key speaks of; with the key of an object, if it has another value than an object or null;
-        whether a bare integer there is a class.
+        (n_entries, 10) int64, a key of an object each: the object it is in, the object it may hold (-1; `OTHER`), its
+        action and rows (-1: none), the rows of a bare number and a bare text in the object's place, the object's own
+        bit, and what an event with this key speaks of; with the key of an object, if it has another value than an
+        object or null; whether a bare integer there is a class.
     keys
         a table an object; the code of a key is its entry.
     tables
@@ -143,6 +150,18 @@ class _Builder:
             at = entry.child
         return at
 
+    def leave(self, keys: Path) -> None:
+        """Leave events that have this key."""
+        if self.objects[self.branch(keys[:-1])].setdefault(keys[-1], _Entry(action=LEAVE)).action != LEAVE:
+            raise _Conflict
+
+    def open(self, keys: Path) -> None:
+        """Let an object at a path be of another shape. After all others: none of them may lie in it."""
+        entry = self.objects[self.branch(keys[:-1])].setdefault(keys[-1], _Entry())
+        if entry.child >= 0:
+            raise _Conflict
+        entry.child = OTHER
+
     def above(self, keys: Path) -> _Entry | None:
         """The entry of the object that a path ends in; None at the top."""
         if len(keys) < 2:
@@ -151,9 +170,16 @@ class _Builder:
         return self.objects[self.branch(keys[:-2])][keys[-2]]
 
 
-def program_of(frame: Frame, *, flat: bool) -> Program | None:
-    """The program of a shape, or None where every event takes the forgiving path."""
-    mapping, builder = frame.spec.mapping, _Builder()
+def programs_of(frame: Frame) -> list[Program]:
+    """The programs of all shapes; of the others every event takes the forgiving path."""
+    shapes = (_program_of(frame, flat=flat, inner=inner) for inner in (False, True) for flat in (False, True))
+    return [program for program in shapes if program is not None]
+
+
+def _program_of(frame: Frame, *, flat: bool, inner: bool) -> Program | None:
+    mapping, builder, dotted = frame.spec.mapping, _Builder(), _dotted(frame, flat=flat)
+    if inner and not dotted:
+        return None
     features = path(mapping.features)
     needed = predictions = 0
     try:
@@ -167,12 +193,21 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
             builder.put(features, FEATURES)
         else:
             needed = 1 << (builder.branch(features) - 1)
-        _put_features(builder, frame, () if flat else features, flat=flat)
+        above = () if flat else features
+        _put_features(builder, frame, above, dotted if inner else frozenset(), flat=flat)
         if frame.score is not None or frame.label is not None:
             predictions = _put_prediction(builder, frame)
         for dimension, name in enumerate(frame.dimensions):
             own = mapping.segment_path(name)
             builder.put((SEGMENTS, name) if own is None else own, CODE, frame.named_segment(dimension))
+        for keys in map(path, sorted(dotted)):
+            closed = frame.reserved if flat else frozenset()
+            if inner:
+                _leave_others(builder, above, keys, 1 if keys[0] in closed else MAX_DEPTH)
+                continue
+            for n in range(1, len(keys)):
+                if (key := ".".join(keys[:n])) not in closed:
+                    builder.open((*above, key))
     except _Conflict:
         return None
     if len(builder.objects) > _MAX_OBJECTS or not is_unicode(frame.spec.name):
@@ -181,23 +216,44 @@ def program_of(frame: Frame, *, flat: bool) -> Program | None:
     return Program(frame, builder.objects, needed, predictions, [*frame.tables, names])
 
 
-def _put_features(builder: _Builder, frame: Frame, prefix: Path, *, flat: bool) -> None:
-    """The columns, and dimensions that are no column."""
-    rows = {
+def _dotted(frame: Frame, *, flat: bool) -> frozenset[str]:
+    """The names of features that may be paths."""
+    names = (*frame.numeric, *frame.categorical, *_feature_dimensions(frame))
+    return frozenset(name for name in names if "." in name and not (flat and name in frame.reserved))
+
+
+def _feature_dimensions(frame: Frame) -> dict[str, int]:
+    """The dimensions that may lie in a feature, and their rows."""
+    return {
         name: frame.feature_segment(dimension)
         for dimension, name in enumerate(frame.dimensions)
         if frame.spec.mapping.segment_path(name) is None
     }
+
+
+def _put_features(builder: _Builder, frame: Frame, prefix: Path, inner: frozenset[str], *, flat: bool) -> None:
+    """The columns, and dimensions that are no column; those of `inner` at the path that their name is."""
+
+    def put(name: str, action: int, row: int, second: int = -1, says: int = 0) -> None:
+        keys = path(name) if name in inner else (name,)
+        if not (flat and {name, keys[0]} & frame.reserved) and len(keys) <= MAX_DEPTH:
+            builder.put((*prefix, *keys), action, row, second, says)
+
+    rows = _feature_dimensions(frame)
     for name, row in frame.numeric.items():
-        if not (flat and name in frame.reserved):
-            builder.put((*prefix, name), NUMERIC, row, says=HAS_FEATURES)
+        put(name, NUMERIC, row, says=HAS_FEATURES)
     for name, row in frame.categorical.items():
-        if not (flat and name in frame.reserved):
-            builder.put((*prefix, name), CODE, row, rows.get(name, -1), says=HAS_FEATURES)
+        put(name, CODE, row, rows.get(name, -1), says=HAS_FEATURES)
     for name, row in rows.items():
-        known = name in frame.numeric or name in frame.categorical
-        if not known and not (flat and name in frame.reserved):
-            builder.put((*prefix, name), CODE, row)
+        if name not in frame.numeric and name not in frame.categorical:
+            put(name, CODE, row)
+
+
+def _leave_others(builder: _Builder, prefix: Path, keys: Path, depth: int) -> None:
+    """Leave events that have a key with dots on any way to the name that `keys` spell, down to so many keys."""
+    for begin in range(min(len(keys) - 1, depth)):
+        for end in range(begin + 2, len(keys) + 1):
+            builder.leave((*prefix, *keys[:begin], ".".join(keys[begin:end])))
 
 
 def _put_prediction(builder: _Builder, frame: Frame) -> int:

@@ -29,10 +29,12 @@ from monitor.events.json.program import (
     HAS_PREDICTION,
     IDENTITY,
     IGNORE,
+    LEAVE,
     NAME,
     NODE,
     NUMERIC,
     ONCE,
+    OTHER,
     PROBABILITIES,
     ROW,
     SAYS,
@@ -189,6 +191,9 @@ def scan(
                 continue
             else:
                 kind = _OBJECT if first == 0x7B else _ARRAY if first == 0x5B else _NULL if first == 0x6E else _BOOLEAN
+                if first == 0x7B and child == OTHER:
+                    status[event] = OTHER_SHAPE
+                    break
                 at = text.value(data, at)
                 if at == _NONE:
                     break
@@ -303,6 +308,8 @@ def scan(
                 probabilities[event, row + 1] = _NONE if kind == _NULL else at
             elif action == FEATURES and kind != _NULL:
                 status[event] = OTHER_SHAPE if kind == _OBJECT else LEFT
+                break
+            elif action == LEAVE:
                 break
             if asked:
                 if n_asks == asks.shape[0]:

@@ -12,7 +12,7 @@ from monitor.events.identity import hash_of, hash_texts
 from monitor.events.json import named, scan
 from monitor.events.json.forgiving import parse
 from monitor.events.json.gathered import Gathered
-from monitor.events.json.program import HAS_FEATURES, HAS_NAME, HAS_PREDICTION, Program, program_of
+from monitor.events.json.program import HAS_FEATURES, HAS_NAME, HAS_PREDICTION, Program, programs_of
 from monitor.events.lookup import ASK, CodeTable, PackedTables
 from monitor.events.mapping import MODEL
 from monitor.events.parts import Part, fill_segments, segment_code, set_absent, set_code
@@ -34,8 +34,7 @@ class Scanner:
     """
 
     def __init__(self, frames: Mapping[str, Frame]) -> None:
-        programs = {name: [program_of(frame, flat=flat) for flat in (False, True)] for name, frame in frames.items()}
-        self._programs = {name: [one for one in shapes if one is not None] for name, shapes in programs.items()}
+        self._programs = {name: programs_of(frame) for name, frame in frames.items()}
         self._names = tuple(frames)
         self._elsewhere = any(frame.model_path != (MODEL,) for frame in frames.values())
         codes = {name: code for code, name in enumerate(self._names)}
@@ -59,7 +58,7 @@ class Scanner:
         parts = []
         for name, rows in self._by_model(gathered, unicode):
             shapes, todo = self._programs[name], rows
-            for position, program in enumerate(tuple(shapes)):
+            for program in tuple(shapes):
                 if not todo.size:
                     break
                 part, status = _scan(program, gathered, todo)
@@ -69,7 +68,7 @@ class Scanner:
                     left[todo[taken]] = False
                     if 2 * np.count_nonzero(taken) > rows.size:  # the shape of most events goes first next time
                         shapes.insert(0, shapes.pop(shapes.index(program)))
-                todo = todo[status == scan.OTHER_SHAPE] if position == 0 else todo[:0]
+                todo = todo[status == scan.OTHER_SHAPE]
         return parts, np.flatnonzero(left)
 
     def _by_model(self, gathered: Gathered, rows: Ints) -> list[tuple[str, Ints]]:

@@ -5,7 +5,6 @@ Debian's Chromium, driven by Playwright, which comes without a browser of its ow
 """
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from monitor.api import report
 from monitor.api.site import Site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
 AXE = Path(page.__file__).parent / "axe" / "axe.min.js"
 VERSION = {"model": page.MODEL, "version": "1"}
 HOSTILE = {"model": page.HOSTILE, "version": page.HOSTILE}
@@ -35,14 +32,6 @@ SCREENS = {
     "hostile model": "/model?" + urlencode(HOSTILE),
     "hostile column": "/column?" + urlencode({**HOSTILE, "column": page.LONG}),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield made
-        made.close()
 
 
 @pytest.fixture

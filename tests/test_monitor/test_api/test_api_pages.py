@@ -85,6 +85,80 @@ def test_the_first_line_of_each_screen_answers_its_question(page_origin: str) ->
         assert words in first, path
 
 
+def test_the_season_has_a_word_and_a_count_beside_the_heat_map(tmp_path: Path) -> None:
+    address = f"/model?model={page.MODEL}&version=1"
+    pinned = page.rows()["drift_verdict"]
+    own = [{**one, "compare": "season hour_of_week", "drifted": False, "effect": 0.01} for one in pinned]
+    with page.made_database(tmp_path / "db") as dsn, page.served(page.site_of(dsn)) as origin:
+        before = get(origin + address)[1]
+        sink = ClickHouseSink(dsn)
+        sink.setup()
+        sink.write([batch_of(RECORDS["drift_verdict"], own)])
+        sink.close()
+        after = get(origin + address)[1]
+        alone = get(origin + address + "&compare=pinned")[1]
+    n_drifted = page.N_WINDOWS - page.DRIFTED_FROM
+    for text, counts in (
+        (before, [f"{n_drifted} of {page.N_WINDOWS}"]),
+        (after, [f"0 of {page.N_WINDOWS}", str(n_drifted)]),
+        (alone, [f"{n_drifted} of {page.N_WINDOWS}"]),
+    ):
+        row = next(one for one in text.split("<tr>") if ">temp</a>" in one and "times what counts" in one)
+        assert re.findall(r'class="n">(\d+(?: of \d+)?)<', row) == counts
+        assert ('<span class="season">season' in text) == (len(counts) == 2)
+
+
+def test_the_difference_from_the_reference_has_a_word_and_a_figure(page_origin: str) -> None:
+    """Since 07:00 three tenths of `temp` lie above 20 that were at most 10 before: a third of the span's windows."""
+    _, text, _ = get(page_origin + f"/column?model={page.MODEL}&version=1&column=temp")
+    assert '<span class="difference">difference</span>' in text
+    rows = re.findall(r'<tr><td>.*?(?:<td class="n">[^<]*</td>){2}<td class="n">([^<]*)</td></tr>', text)
+    assert rows[:3] == ["-10", "+0", "+10"]
+    _, text, _ = get(page_origin + f"/column?model={page.MODEL}&version=1&column=carrier")
+    assert '<span class="difference">difference</span>' not in text
+    assert '<td class="n">-10</td></tr>' in text  # UA: 60 % before, 50 % now
+
+
+def test_classes_taken_for_others_are_counted_of_two_and_of_several(tmp_path: Path) -> None:
+    """Of 100 rows 30 hits, 20 missed, 10 false alarms; an older window, and another segment, say something else."""
+    made = page.rows()
+    last = [one for one in made["performance"] if one["window_end_ms"] == page.NEWEST_MS and not one["estimated"]]
+    first = [one for one in made["performance"] if one["window_start_ms"] == page.START_MS and not one["estimated"]]
+    two = [
+        {**one, "metric": metric, "value": value, "segment": segment}
+        for own, segment, values in (
+            (last, "", (0.7, 0.75, 0.6)),
+            (first, "", (0.5, 0.5, 0.5)),
+            (last, "a=b", (0.6, 0.5, 0.5)),
+        )
+        for one in own
+        if (one["model"], one["version"]) == (page.MODEL, "1")
+        for metric, value in zip(("accuracy", "precision", "recall"), values, strict=True)
+    ]
+    of_several = {
+        **next(one for one in made["performance_part"] if one["model"] == page.HOSTILE), "part": "confusion",
+        "column": page.MARKUP, "cell": "early", "share": 0.25, "contribution": 0.07, "n_now": 7,
+    }  # fmt: skip
+    with page.made_database(tmp_path / "db") as dsn, page.served(page.site_of(dsn)) as origin:
+        two_of = f"{origin}/performance?model={page.MODEL}&version=1"
+        assert "Classes taken for others" not in get(two_of)[1]
+        sink = ClickHouseSink(dsn)
+        sink.setup()
+        sink.write([batch_of(RECORDS["performance"], two), batch_of(RECORDS["performance_part"], [of_several])])
+        sink.close()
+        texts = [get(two_of)[1], get(f"{origin}/performance?{urlencode(HOSTILE)}")[1]]
+    found = []
+    for text in texts:
+        assert_only_text(text)
+        card = text[text.index("Classes taken for others") :].partition("</table>")[0]
+        cells = [html.unescape(cell) for cell in re.findall(r"<td[^>]*>([^<]*)</td>", card)]
+        found.append([cells[at : at + 5] for at in range(0, len(cells), 5)])
+    assert found == [
+        [["positive", "negative", "40 %", "20 %", "20"], ["negative", "positive", "20 %", "10 %", "10"]],
+        [[page.MARKUP, "early", "25 %", "7 %", "7"]],
+    ]
+
+
 def test_what_is_not_there_says_so(page_origin: str) -> None:
     for path in ("/model?model=none", "/model?model=flights&from=2020&to=2019", "/column?model=flights&column=none"):
         status, text, _ = get(page_origin + path)

@@ -1,5 +1,7 @@
 """What the page asks of the database, against what was written and what other code makes of it."""
 
+from pathlib import Path
+
 import msgspec
 import pyarrow as pa
 import pytest
@@ -11,7 +13,9 @@ from monitor.api.address import Chosen, chosen, read_instant, written
 from monitor.api.between import compared_cells
 from monitor.api.queries import alerts, fleet, models, performance, profiles, pulse, rejects, verdicts
 from monitor.api.site import Site
+from monitor.decisions.usual import hour_of_week
 from monitor.replay.drifted import drifted_columns
+from sinks.clickhouse.sink import ClickHouseSink
 from sinks.records import RECORDS
 
 
@@ -115,6 +119,33 @@ def test_the_fleets_last_windows_tell_what_changed(page_site: Site) -> None:
         (one.model, one.estimated): one.metric for one in fleet.headlines(page_site.source, 0, page.NEWEST_MS, 3600)
     }
     assert values[page.MODEL, False] == values[page.MODEL, True] == "roc_auc"
+
+
+def test_earlier_windows_of_an_hour_of_the_week_hold_their_last_revisions_events(tmp_path: Path) -> None:
+    first = page.rows()["window"][0]
+    week_ms = 168 * page.HOUR_MS
+    hour = hour_of_week(page.START_MS, page.HOUR_MS)
+    rows = []
+    for weeks, lengths, revision, events in (
+        (0, 1, 1, 50), (1, 1, 1, 10), (1, 1, 2, 70), (2, 1, 1, 80), (8, 1, 1, 90), (9, 1, 1, 60), (1, 168, 1, 700),
+    ):  # fmt: skip
+        start_ms = page.START_MS - weeks * week_ms
+        ends = {"window_start_ms": start_ms, "window_end_ms": start_ms + lengths * page.HOUR_MS}
+        rows.append({**first, **ends, "revision": revision, "events": events})
+    rows.append({**first, "window_start_ms": page.START_MS - page.HOUR_MS, "window_end_ms": page.START_MS})
+    rows.append({**rows[2], "segment": "origin=EWR"})
+    with page.made_database(tmp_path / "db", empty=True) as dsn:
+        sink = ClickHouseSink(dsn)
+        sink.setup()
+        sink.write([batch_of(RECORDS["window"], rows)])
+        sink.close()
+        site = page.site_of(dsn)
+        found = fleet.earlier(site.source, [hour, -1], page.START_MS)
+        site.source.close()
+    assert {(one.size_s, one.hour_of_week): sorted(n for _, n in one.seen) for one in found} == {
+        (3_600, hour): [70, 80, 90],
+        (604_800, -1): [700],
+    }
 
 
 def test_performance_and_its_parts_are_of_the_span(page_site: Site) -> None:
