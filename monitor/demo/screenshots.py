@@ -72,7 +72,7 @@ def take_boards(folder: Path, boards: Path, out: Path) -> list[Path]:
     """Draw what the dashboards in `boards` show of a kept demo; returns where the pictures are."""
     from playwright.sync_api import sync_playwright
 
-    client = connect(f"chdb://{folder / 'clickhouse'}")
+    client = connect(f"chdb://{(folder / 'clickhouse').resolve()}")
     pages = {
         name: board_page(json.loads((boards / f"{name}.json").read_text()), client, look)
         for name, look in LOOKS.items()
