@@ -132,7 +132,7 @@ def process_tree(pid: int) -> list[int]:
     return found
 
 
-def memory_of(pid: int) -> Mapping[str, float]:
+def memory_of(pid: int | str) -> Mapping[str, float]:
     """Bytes of a process that are resident: `rss`, all of them; `pss`, shared ones in equal parts. Linux only."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     kilobytes = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith(("Rss:", "Pss:"))}

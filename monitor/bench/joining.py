@@ -30,7 +30,7 @@ from monitor.sketching.messages import encode as encode_sketches
 MOST_ROWS: Final = 200_000
 BLOCK_ROWS: Final = 6_000
 """Of a micro-batch of 50,000 events over eight partitions."""
-_DAY_MS: Final = 86_400_000
+DAY_MS: Final = 86_400_000
 _SHAPE: Final = Shape(model="m", reference="r" * 64, pane_ms=3_600_000, n_scores=1, n_dimensions=1, n_columns=25)
 
 
@@ -73,7 +73,7 @@ def join(material: Material) -> Callable[[], Mapping[str, float]]:
     n = min(MOST_ROWS, material.size.events)
 
     def work() -> Mapping[str, float]:
-        joiner = Joiner([JoinModel(name="m", horizon_ms=30 * _DAY_MS)])
+        joiner = Joiner([JoinModel(name="m", horizon_ms=30 * DAY_MS)])
         with tempfile.TemporaryDirectory() as folder:
             database, log, disk = JoinDatabase.open(Path(folder) / "state"), list[list[tuple[bytes, bytes]]](), 0
             started_s, offset, n_matched = time.process_time(), 0, 0
@@ -153,7 +153,7 @@ def _labels_of(batch: Batch) -> LabelBatch:
     return LabelBatch(
         model=batch.model,
         ids=batch.ids,
-        timestamps_ms=batch.timestamps_ms + 5 * _DAY_MS,
+        timestamps_ms=batch.timestamps_ms + 5 * DAY_MS,
         numbers=np.full(batch.n, np.nan),
         class_codes=(rng.random(batch.n) < 1 / 3).astype(np.int32),
         classes=("0", "1"),
@@ -192,7 +192,11 @@ def store_alone(material: Material) -> Callable[[], Mapping[str, float]]:
                 put(some, longer)
             took_s = time.process_time() - started_s
             database.close()
-        return {"rate": n / took_s, "disk": 16.0 + len(row), "recovery": n / took_s}
+        rate = n / took_s
+        return {
+            "rate": rate, "disk": 16.0 + len(row), "recovery": rate, "memory": 16.0,
+            "seconds": material.size.pending / rate,
+        }  # fmt: skip
 
     return work
 
@@ -201,21 +205,33 @@ def _messages(n: int) -> tuple[list[bytes], list[bytes]]:
     """Blocks of predictions, and of their labels five days later, in random order."""
     rng = np.random.default_rng(data.SEED)
     ids = rng.integers(0, 256, (n, 16), dtype=np.uint8)
-    times = data.START_MS + np.arange(n) * (20 * _DAY_MS) // n
+    times = data.START_MS + np.arange(n) * (20 * DAY_MS) // n
     predictions, labels = [], []
     order = rng.permutation(n)
     for start in range(0, n, BLOCK_ROWS):
-        rows = np.arange(start, min(start + BLOCK_ROWS, n))
-        records = np.zeros(rows.size, dtype=_SHAPE.dtype)
-        set_times(records, times[rows])
-        records["scores"][:, 0], records["class"] = rng.random(rows.size), rng.integers(0, 2, rows.size)
-        records["cells"] = packed_cells(rng.integers(0, 10, (rows.size, 25)).astype(np.uint8))
-        block = Predictions(shape=_SHAPE, versions=("1",), ids=ids[rows].tobytes(), columns=columns_of(records))
-        predictions.append(encode(JoinMessage(predictions=[block])))
+        rows = slice(start, start + BLOCK_ROWS)
+        predictions.append(prediction_message(rng, ids[rows], times[rows]))
         some = order[rows]
-        records = np.zeros(rows.size, dtype=LABEL)
-        set_times(records, times[some] + 5 * _DAY_MS)
-        records["kind"], records["label"], records["value"] = CLASS, rng.integers(0, 2, rows.size), np.nan
-        of_labels = Labels(model="m", classes=("no", "yes"), ids=ids[some].tobytes(), columns=columns_of(records))
-        labels.append(encode(JoinMessage(labels=[of_labels])))
+        labels.append(label_message(rng, ids[some], times[some] + 5 * DAY_MS))
     return predictions, labels
+
+
+def prediction_message(rng: np.random.Generator, ids: Any, times_ms: Any) -> bytes:
+    """A block of predictions of 25 columns, with `ids` (n, 16) of bytes and `times_ms` (n,)."""
+    n = len(times_ms)
+    records = np.zeros(n, dtype=_SHAPE.dtype)
+    set_times(records, times_ms)
+    records["scores"][:, 0], records["class"] = rng.random(n), rng.integers(0, 2, n)
+    records["cells"] = packed_cells(rng.integers(0, 10, (n, 25)).astype(np.uint8))
+    block = Predictions(shape=_SHAPE, versions=("1",), ids=ids.tobytes(), columns=columns_of(records))
+    return encode(JoinMessage(predictions=[block]))
+
+
+def label_message(rng: np.random.Generator, ids: Any, times_ms: Any) -> bytes:
+    """A block of labels, of one of two classes."""
+    n = len(times_ms)
+    records = np.zeros(n, dtype=LABEL)
+    set_times(records, times_ms)
+    records["kind"], records["label"], records["value"] = CLASS, rng.integers(0, 2, n), np.nan
+    block = Labels(model="m", classes=("no", "yes"), ids=ids.tobytes(), columns=columns_of(records))
+    return encode(JoinMessage(labels=[block]))

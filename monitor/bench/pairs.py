@@ -21,13 +21,15 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Two pieces of work, each in a process of its own, that take turns.
 
-    `case` and `beside` are names in `monitor.bench.worker.CASES`, or that of a script for another Python.
+    `case` and `beside` are names in `monitor.bench.worker.CASES`, or that of a script for another Python. `most_rounds`
+    is fewer than are asked for where a round takes minutes.
     """
 
     title: str
     case: str
     beside: str
     figures: tuple[Figure, ...]
+    most_rounds: int = 50
 
 
 RATE: Final = "events/s"
@@ -136,6 +138,44 @@ LABELS: Final = (
             ),
             Figure(
                 name="rows of the join's state restored from its changelog",
+                unit=RATE,
+                yardstick=_STORE,
+                ours="recovery",
+                theirs="recovery",
+            ),
+        ),
+    ),
+    Pair(
+        title="labels, 10 million predictions that wait",
+        case="join_pending",
+        beside="join_store",
+        most_rounds=1,
+        figures=(
+            Figure(
+                name="labels joined while the predictions of 30 days wait, 10 million of them on disk",
+                unit=RATE,
+                yardstick=_STORE,
+                ours="rate",
+                theirs="rate",
+                target=Target(value=100_000.0, of="value"),
+            ),
+            Figure(
+                name="a pending prediction in memory, of 10 million, caches and all",
+                unit="B",
+                yardstick="its id alone",
+                ours="memory",
+                theirs="memory",
+                target=Target(value=30.0, of="value", less_is_better=True),
+            ),
+            Figure(
+                name="10 million pending predictions restored after the disk was lost",
+                unit="s",
+                yardstick=f"{_STORE}, as many",
+                ours="seconds",
+                theirs="seconds",
+            ),
+            Figure(
+                name="rows of 10 million pending predictions restored",
                 unit=RATE,
                 yardstick=_STORE,
                 ours="recovery",

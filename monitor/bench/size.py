@@ -33,6 +33,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
         events that `driftline up` has worked through when its memory is measured.
     flight_days
         days of the demo's flights, from February on.
+    pending
+        predictions that wait for their labels at once.
     round_s
         processor seconds that a round lasts at least; the work is repeated until then.
     """
@@ -46,6 +48,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     windows: int
     flight_days: int
     idle_events: int
+    pending: int
     round_s: float
 
 
@@ -59,6 +62,7 @@ FULL: Final = Size(
     windows=30,
     flight_days=28,
     idle_events=60_000,
+    pending=10_000_000,
     round_s=0.4,
 )
 TINY: Final = Size(
@@ -71,6 +75,7 @@ TINY: Final = Size(
     windows=2,
     flight_days=2,
     idle_events=300,
+    pending=20_000,
     round_s=0.0,
 )
 

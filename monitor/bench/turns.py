@@ -120,10 +120,11 @@ def take_turns(
         Worker(commands[0], cpus, folder / f"{pair.case}.log") as first,
         Worker(commands[1], cpus, folder / f"{pair.beside}.log") as second,
     ):
-        for number in range(rounds):
+        n = min(rounds, pair.most_rounds)
+        for number in range(n):
             ours.append(first.round())
             theirs.append(second.round())
-            progress((number + 1) / rounds)
+            progress((number + 1) / n)
     return [
         summarise(
             figure.name,

@@ -210,20 +210,9 @@ def send_one_of_each(ingested: Ingested) -> None:
 BATCHES: Final = st.lists(messages(), min_size=1, max_size=6)
 
 
-def test_every_event_of_a_topic_is_counted_rejected_or_late(ingested: Ingested) -> None:
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    @given(sent=BATCHES)
-    def batches(sent: list[Sent]) -> None:
-        ingested.send(sent)
-
-    send_one_of_each(ingested)
-    batches()
-    account(ingested)
-
-
-@pytest.mark.long
-def test_every_event_of_500_topics_is_counted_rejected_or_late(ingested: Ingested) -> None:
-    @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@pytest.mark.parametrize("n", [30, pytest.param(500, marks=pytest.mark.long)])
+def test_every_event_of_a_topic_is_counted_rejected_or_late(ingested: Ingested, n: int) -> None:
+    @settings(max_examples=n, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(sent=BATCHES)
     def batches(sent: list[Sent]) -> None:
         ingested.send(sent)
