@@ -13,6 +13,7 @@ from monitor.join.step import JoinStep
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
 """For the blocks, indices and filters of all partitions together."""
+BLOCK_BYTES: Final = 4 * 1024
 WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 """Of one partition; two at most. Rows wait there until a file of them is written."""
 OFFSET_KEY: Final = b"__faust\0offset__"
@@ -24,13 +25,15 @@ def options() -> Any:
     """How a database is opened."""
     global _cache  # one a process, made when the first database is opened
     if _cache is None:
-        _cache = Cache(CACHE_BYTES)
+        # The usual cache is cut into shards of 1 MB, which the filter of one file of rows does not fit into: at ten
+        # million rows every lookup read filters anew, and took 14 us rather than 6.
+        _cache = Cache.new_hyper_clock_cache(CACHE_BYTES, BLOCK_BYTES)
     table = BlockBasedOptions()
     table.set_block_cache(_cache)
     table.set_cache_index_and_filter_blocks(True)
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     table.set_bloom_filter(10, False)
-    table.set_block_size(4 * 1024)
+    table.set_block_size(BLOCK_BYTES)
     table.set_format_version(5)
     opened = Options(raw_mode=True)
     opened.create_if_missing(True)
