@@ -21,8 +21,14 @@ OFFSET_KEY: Final = b"__faust\0offset__"
 _cache: Any = None
 
 
-def options() -> Any:
-    """How a database is opened."""
+def open_database(path: Path) -> Any:
+    """The database in a folder, which is made if it is not there."""
+    # Named by column family, or one that is there already would be opened as its file of options says, which knows
+    # neither filters nor the shared cache.
+    return Rdict(str(path), options=_options(), column_families={"default": _options()})
+
+
+def _options() -> Any:
     global _cache  # one a process, made when the first database is opened
     if _cache is None:
         # The usual cache is cut into shards of 1 MB, which the filter of one file of rows does not fit into: at ten
@@ -58,7 +64,7 @@ class JoinDatabase:
     @classmethod
     def open(cls, path: Path) -> "JoinDatabase":
         """The database in a folder, which is made if it is not there."""
-        return cls(Rdict(str(path), options=options()))
+        return cls(open_database(path))
 
     def get_many(self, keys: list[bytes]) -> Sequence[bytes]:
         """The stored values; empty where there is none."""
