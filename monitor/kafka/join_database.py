@@ -11,7 +11,7 @@ from monitor.join.restore import restored
 from monitor.join.state import SEAL
 from monitor.join.step import JoinStep
 
-CACHE_BYTES: Final = 64 * 1024 * 1024
+CACHE_BYTES: Final = 128 * 1024 * 1024
 """For the blocks, indices and filters of all partitions together."""
 BLOCK_BYTES: Final = 4 * 1024
 WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
