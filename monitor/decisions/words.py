@@ -245,7 +245,7 @@ def _probably(alert: "Alert") -> str:
         said = "Probably one column upstream" if len(columns) == 1 else "Probably other customers, or the season"
     elif alert.cause == "prediction_drift":
         said = "Probably the model's own output, for its inputs stand still"
-    elif alert.cause == "subgroup":
+    elif alert.cause == "subgroup" and lead(alert).direction != "worse in part":
         said = "The whole stands still"
     elif lead(alert).direction == NAMELESS:
         said = "They may be another model's: every model is told to which they would be many"
