@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ from monitor.config.load import parse
 from monitor.config.schema import Config
 from monitor.decisions.calibration import alerts_on, without_counts
 from monitor.decisions.gather import closed_windows
-from monitor.decisions.moved import ClosedWindow
+from monitor.decisions.moved import ClosedWindow, Family
 from monitor.decisions.policy import Policy
 from monitor.events.arrow.table import decode_table
 from monitor.reference.build import build_reference
@@ -150,7 +150,7 @@ def _judged(
                 last[window.start_ms, window.family] = msgspec.structs.replace(window, version="", reference="")
     starts = sorted({start_ms for start_ms, _ in last})
     return [
-        tuple(last[start_ms, family] for family in ("inputs", "labels") if (start_ms, family) in last)
+        tuple(last[start_ms, family] for family in get_args(Family) if (start_ms, family) in last)
         for start_ms in starts
     ]
 

@@ -1,6 +1,6 @@
 """`driftline backtest`: a policy over the verdicts of a replay, and a second one beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,15 +8,18 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from detectors.reference import Reference
 from monitor.cli.progress import results
 from monitor.cli.query import asked
 from monitor.cli.stored import from_destination, from_folder, instant_of
 from monitor.config.load import load, load_policy
-from monitor.config.schema import Config, Model
+from monitor.config.schema import Model
 from monitor.decisions.backtest import Backtest, backtest, timeline
 from monitor.decisions.policy import Policy
-from monitor.decisions.stage import policy_of
 from monitor.decisions.words import safe
+from monitor.models import policy_with
+from monitor.process.logs import configure_logging
+from monitor.reference.opened import references_there
 from monitor.wording import counted, instant
 
 _AS_CONFIGURED: Final = "as configured"
@@ -27,6 +30,7 @@ _ALL_DAYS: Final = 36_500
 def run_backtest(config_path: Path, scores: str, *, since: str, until: str, policy: Path | None, as_json: bool) -> None:
     """Run the configured policy, and that of a file, over a folder that `driftline replay` wrote, or over what the
     database holds: `clickhouse`."""
+    configure_logging("backtest")
     config = load(config_path)
     since_ms, until_ms = instant_of(since, "--since"), instant_of(until, "--until")
     names = ("drift_verdict", "window", "performance")
@@ -39,14 +43,15 @@ def run_backtest(config_path: Path, scores: str, *, since: str, until: str, poli
             ]
     else:
         batches = from_folder(Path(scores), names, config_path, optional=("performance",))
-    runs = [backtest(_AS_CONFIGURED, _policies(config), batches, since_ms=since_ms, until_ms=until_ms)]
+    references = references_there(config.models)
+    configured = _policies(config.models, references)
+    runs = [backtest(_AS_CONFIGURED, configured, batches, since_ms=since_ms, until_ms=until_ms)]
     if policy is not None:
         other = load_policy(policy)
         models = [
             msgspec.structs.replace(model, alerts=other.alerts, retraining=other.retraining) for model in config.models
         ]
-        own = [policy_of(model) for model in models]
-        runs.append(backtest(policy.name, own, batches, since_ms=since_ms, until_ms=until_ms))
+        runs.append(backtest(policy.name, _policies(models, references), batches, since_ms=since_ms, until_ms=until_ms))
     console = results()
     if as_json:
         console.print(msgspec.json.encode({"policies": runs}, order="deterministic").decode())
@@ -54,9 +59,8 @@ def run_backtest(config_path: Path, scores: str, *, since: str, until: str, poli
     _show(console, runs, config_path)
 
 
-def _policies(config: Config) -> list[Policy]:
-    models: Sequence[Model] = config.models
-    return [policy_of(model) for model in models]
+def _policies(models: Sequence[Model], references: Mapping[str, Mapping[str, Reference]]) -> list[Policy]:
+    return [policy_with(model, references[model.name]) for model in models]
 
 
 def _show(console: Console, runs: Sequence[Backtest], config_path: Path) -> None:

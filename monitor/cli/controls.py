@@ -140,7 +140,7 @@ def _reference_of(config: Config, config_path: Path, model_name: str, version: s
         return f"Its reference is in place: {model.reference}; events are compared with it."
     return (
         f"Next: driftline reference build {config_path} --data FILE --version {safe(version)}, from what it was "
-        "trained on; running roles go on with it."
+        "trained on, once it answers most events: running roles compare all versions with it."
     )
 
 

@@ -21,9 +21,11 @@ from monitor.decisions.gather import closed_windows, of_record
 from monitor.decisions.moved import ClosedWindow
 from monitor.decisions.performance_found import MeasuredMetric, Part
 from monitor.decisions.policy import Policy
-from monitor.decisions.stage import policy_of
 from monitor.decisions.words import safe
 from monitor.errors import InputError
+from monitor.models import policy_with
+from monitor.process.logs import configure_logging
+from monitor.reference.opened import references_there
 from monitor.wording import counted, instant
 
 if TYPE_CHECKING:
@@ -46,9 +48,11 @@ def run_diagnosis(
     ------
     InputError: nothing is stored of the model in that time.
     """
+    configure_logging("diagnose")
     config = load(config_path)
     model = chosen_model(config, model_name)
-    policy, since_ms = policy_of(model), instant_of(since, "--since")
+    since_ms = instant_of(since, "--since")
+    policy = policy_with(model, references_there([model])[model.name])
     if scores is not None:
         batches = from_folder(scores, _NAMES, config_path, optional=("performance", "performance_part"))
         rejects = _rejects_in(scores / "rejects.jsonl", model.name)

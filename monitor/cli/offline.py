@@ -177,7 +177,7 @@ def replay_file(
             watched = [dataclasses.replace(model, labels_read=False) for model in watched]
         replay = Replay(watched, {name: r.current for name, r in references.items()}, join, skew)
         account, unread = Account({spec.name: spec.layout for spec in specs}), dict[str, None]()
-        of_labels: Iterable[DecodedLabels] = ()
+        of_labels: Iterable[DecodedLabels] | None = None
         if labels is not None:
             of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
         with bar(f"replaying {predictions.name}") as show:

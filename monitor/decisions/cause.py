@@ -20,6 +20,8 @@ _RATES: Final = frozenset(
 )
 SKEWED: Final = "skewed"
 """The direction of a feature whose served values are not those that are computed again."""
+NAMELESS: Final = "more without a model"
+"""The direction of rejects of which most name no model, where several are configured."""
 _SHARP: Final = frozenset({"more missing", "more invalid", "fewer features", "fewer predictions", SKEWED})
 _BETTER: Final = frozenset({"fewer missing", "fewer invalid", "better", "sooner"})
 _COVERAGE: Final = frozenset({"fewer features", "fewer predictions"})

@@ -28,7 +28,7 @@ from monitor.decisions.unread import close as close_unread
 from monitor.decisions.usual import MOST_RECENT, Usual, count, silent
 from monitor.sketching.messages import UnreadCounts
 
-MOST_TRACKS: Final = 20
+MOST_TRACKS: Final = 50
 
 
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,6 +77,23 @@ class _Live(msgspec.Struct, frozen=True, kw_only=True):
         return self.weight * self.cell.evidence.value
 
 
+class _Weights:
+    """Shares of the budget: as much for each version, reference and kind of verdict; of that half for the whole's
+    columns, half for those of segments."""
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        self._n: dict[tuple[str, str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+        for track in tracks:
+            n_whole, n_segments = self._n[track.shares_with]
+            self._n[track.shares_with] = n_whole + track.n_whole, n_segments + track.n_segments
+
+    def of(self, cell: Cell, track: Track) -> float:
+        n_whole, n_segments = self._n[track.shares_with]
+        whole = 0.5 if n_segments else 1.0
+        own = whole / max(n_whole, 1) if not cell.last.segment else 0.5 / max(n_segments, 1)
+        return own / len(self._n)
+
+
 def findings(
     tracks: Sequence[Track],
     settings: AlertSettings,
@@ -94,6 +111,7 @@ def findings(
     level = DETECTOR.level(budget_ms=settings.false_alarms.per_ms, n=settings.false_alarms.n, pane_ms=pane_ms)
     level *= settings.calibration
     by_cause: dict[Cause, list[_Live]] = defaultdict(list)
+    weight = _Weights(tracks)
     for track in tracks:
         at_whole = {
             cell.last.column: (cell.drifted or cell.last).cause
@@ -101,7 +119,7 @@ def findings(
             if not cell.last.segment and _is_live(cell, track, settings, end_ms)
         }
         for cell in track.cells:
-            live = _Live(cell=cell, track=track, weight=track.weight(cell) / len(tracks))
+            live = _Live(cell=cell, track=track, weight=weight.of(cell, track))
             by_cause[cause_now(cell, at_whole)].append(live)
     found = {}
     for cause, lives in by_cause.items():

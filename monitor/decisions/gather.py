@@ -6,7 +6,7 @@ else is.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -187,7 +187,12 @@ def _strongest(cells: Sequence[MovedCell]) -> tuple[MovedCell, ...]:
     return tuple(sorted(kept, key=lambda cell: cell.place))
 
 
+_EARLY: Final[Mapping[str, Family]] = {"@delay": "delays", "@labels_missing": "due"}
+"""Verdicts from labels that do not wait until most have come; each comes from an age of the window on."""
+
+
 def _key_of(row: dict[str, Any], family: Family | None = None) -> Key:
     if family is None:
-        family = "labels" if rests_on_labels(row.get("column", "")) else "inputs"
+        column = row.get("column", "")
+        family = _EARLY.get(column, "labels") if rests_on_labels(column) else "inputs"
     return row["version"], row["reference"], row["window_start_ms"], row["window_end_ms"], family

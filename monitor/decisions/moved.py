@@ -56,9 +56,9 @@ class MovedCell(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return self.segment, self.column
 
 
-Family = Literal["inputs", "labels", "skew"]
-"""Whose verdicts come together: those of the events, those that rest on labels, which come later, and those on features
-that were computed again, which come when these do."""
+Family = Literal["inputs", "labels", "delays", "due", "skew"]
+"""Verdicts that come at one time: of the events; once most labels of a window have come; how late they are; whether as
+many have come as are due; and of features that are computed again."""
 
 
 class ClosedWindow(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ class Policy:
 
     def lag_ms(self, family: Family) -> int:
         """By how much verdicts of a family may come later than those of the events."""
-        return {"inputs": 0, "labels": self.label_horizon_ms, "skew": self.skew_horizon_ms}[family]
+        return {"inputs": 0, "skew": self.skew_horizon_ms}.get(family, self.label_horizon_ms)
 
     def settings_on(self, reference: str) -> AlertSettings:
         """The alert settings where the reference of this digest is what is compared with."""

@@ -14,7 +14,9 @@ from detectors.edetector import EDetector, Evidence
 from monitor.decisions.moved import ClosedWindow, Family, MovedCell
 
 DETECTOR: Final = EDetector()
-MOST_PANES: Final[Mapping[Family, int]] = {"inputs": 96, "labels": 1_000, "skew": 96}
+MOST_PANES: Final[Mapping[Family, int]] = {
+    "inputs": 96, "labels": 1_000, "delays": 1_000, "due": 1_000, "skew": 96,
+}  # fmt: skip
 """Windows that can still be revised: of what rests on labels, which has few columns, as long as labels come. What comes
 for an earlier one is shown in its rows and moves no evidence."""
 FEWEST_PANES: Final = 8
@@ -112,10 +114,10 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
         """The end of its last window."""
         return self.panes[-1].end_ms if self.panes else self.first_ms
 
-    def weight(self, cell: Cell) -> float:
-        """Its share of the budget: half of it for the whole's columns, half for those of segments."""
-        whole = 0.5 if self.n_segments else 1.0
-        return whole / max(self.n_whole, 1) if not cell.last.segment else 0.5 / max(self.n_segments, 1)
+    @property
+    def shares_with(self) -> tuple[str, str, str]:
+        """Tracks of which this is the same share one part of the budget."""
+        return self.version, self.reference, "labels" if self.family in ("delays", "due") else self.family
 
 
 def absorb(

@@ -12,6 +12,7 @@ import msgspec
 
 from monitor.config.decisions import AlertSettings
 from monitor.decisions.alert import MovedColumn
+from monitor.decisions.cause import NAMELESS
 from monitor.decisions.finding import QUIET_PANES, Finding
 from monitor.decisions.moved import RejectCount
 from monitor.decisions.tiling import Tiling
@@ -40,6 +41,7 @@ class UnreadWindow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     rejects: dict[str, int] = {}
     n_looked: int = 0
     features: dict[str, int] = {}
+    nameless: dict[str, int] = {}
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -92,6 +94,7 @@ def take(unread: Unread, counts: Sequence[UnreadCounts], tiling: Tiling) -> Unre
             rejects=_sum(before.rejects, count.rejects),
             n_looked=before.n_looked + count.n_looked,
             features=_sum(before.features, count.features),
+            nameless=_sum(before.nameless, count.nameless),
         )
     windows = tuple(known[key] for key in sorted(known)[:MOST_WINDOWS])
     return msgspec.structs.replace(unread, windows=windows)
@@ -125,8 +128,12 @@ def close(unread: Unread, end_ms: int, tiling: Tiling) -> Unread:
         for name, own in features.items():
             if own.sure_ms is None and own.n >= FEWEST_EVENTS:
                 features[name] = msgspec.structs.replace(own, sure_ms=end_ms)
-        if window.rejects and window.end_ms > end_ms - LOOKED_AT * tiling.pane_ms:
-            windows.append(UnreadWindow(start_ms=window.start_ms, end_ms=window.end_ms, rejects=window.rejects))
+        if (window.rejects or window.nameless) and window.end_ms > end_ms - LOOKED_AT * tiling.pane_ms:
+            windows.append(
+                UnreadWindow(
+                    start_ms=window.start_ms, end_ms=window.end_ms, rejects=window.rejects, nameless=window.nameless
+                )
+            )
     return Unread(
         windows=tuple(windows),
         n_windows=n_windows,
@@ -178,7 +185,11 @@ def beside(found: Finding | None, new: Finding | None) -> Finding | None:
 
 
 def rejects_finding(unread: Unread, usual: Usual, settings: AlertSettings, end_ms: int) -> Finding | None:
-    """What the shares of rejected events come to, in the last windows that end by `end_ms`."""
+    """What the shares of rejected events come to, in the last windows that end by `end_ms`.
+
+    Those that name no model count as if all were this model's, where its own are not many by themselves: a warning, for
+    they may be another's.
+    """
 
     def much(one: RejectCount) -> bool:
         return (
@@ -187,39 +198,47 @@ def rejects_finding(unread: Unread, usual: Usual, settings: AlertSettings, end_m
             and one.n_rejected > settings.most_rejects * max(one.n_events, 1)
         )
 
-    reasons = {(one.start_ms, one.end_ms): one.rejects for one in unread.windows}
-    counts = []
+    known = {(one.start_ms, one.end_ms): one for one in unread.windows}
+    counts: list[RejectCount] = []
+    together: list[RejectCount] = []
     for window in usual.recent[-LOOKED_AT:]:
-        n = sum(reasons.get((window.start_ms, window.end_ms), {}).values())
         if window.end_ms <= end_ms:
-            counts.append(
-                RejectCount(start_ms=window.start_ms, end_ms=window.end_ms, n_rejected=n, n_events=window.total + n)
-            )
-    bad = [one for one in counts if much(one)]
-    if not bad or not any(map(much, counts[-2:])):
+            key = (window.start_ms, window.end_ms)
+            found = known.get(key, UnreadWindow(start_ms=key[0], end_ms=key[1]))
+            n = sum(found.rejects.values())
+            for n_rejected, into in ((n, counts), (n + sum(found.nameless.values()), together)):
+                into.append(
+                    RejectCount(
+                        start_ms=key[0], end_ms=key[1], n_rejected=n_rejected, n_events=window.total + n_rejected
+                    )
+                )
+    bad = [place for place, one in enumerate(together) if much(one)]
+    if not bad or not any(map(much, together[-2:])):
         return None
-    last = bad[-1]
-    share = last.n_rejected / last.n_events
-    most = reasons[last.start_ms, last.end_ms]
+    its_own = much(counts[bad[-1]])
+    last = (counts if its_own else together)[bad[-1]]
+    window_of_last = known[last.start_ms, last.end_ms]
+    reasons = window_of_last.rejects if its_own else _sum(window_of_last.rejects, window_of_last.nameless)
+    share, onset_ms = last.n_rejected / last.n_events, together[bad[0]].start_ms
     column = MovedColumn(
         column="@rejects",
         segment="",
-        direction="more rejected",
-        quantity=f"share rejected (most: {max(sorted(most), key=lambda reason: most[reason])})",
+        direction="more rejected" if its_own else NAMELESS,
+        quantity=f"share rejected (most: {max(sorted(reasons), key=lambda reason: reasons[reason])})",
         before=None,
         after=share,
         effect=share,
         threshold=max(settings.most_rejects, 1e-9),
         method="rejects",
-        since_ms=bad[0].start_ms,
+        since_ms=onset_ms,
     )
     return Finding(
         cause="rejects",
         columns=(column,),
-        onset_ms=bad[0].start_ms,
-        raises=much(counts[-1]),
+        onset_ms=onset_ms,
+        raises=much(together[-1]),
         at_once=True,
-        severity="critical" if share >= 0.5 else "warning",
+        severity="critical" if its_own and share >= 0.5 else "warning",
         n_windows=len(bad),
     )
 

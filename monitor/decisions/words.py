@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.decisions import Cause
-from monitor.decisions.cause import INPUTS, SKEWED, is_prediction, is_sharp, rests_on_labels
+from monitor.decisions.cause import INPUTS, NAMELESS, SKEWED, is_prediction, is_sharp, rests_on_labels
 from monitor.wording import counted, figure, instant
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def title(alert: "Alert") -> str:
     """What an alert is about, in a few words."""
     if alert.cause == "schema" and lead(alert).direction == "new feature":
         return "events have a feature that the reference does not know"
+    if lead(alert).direction == NAMELESS:
+        return "events that name no model are rejected"
     if alert.cause == "data_quality":
         return _QUALITY.get(lead(alert).direction, TITLES["data_quality"])
     return TITLES[alert.cause]
@@ -162,6 +164,8 @@ def to_do(cause: Cause, *, column: str = "", segment: str = "", since_ms: int = 
 def _what(one: "MovedColumn") -> str:
     """``share missing of temp 0.2 % -> 100 % in all rows``."""
     name = _OWN.get(one.column) or safe(one.column)
+    if one.direction == NAMELESS:
+        name += " and these"
     where = "" if one.column == "@events" else f" in {_where(one)}"
     if not one.quantity:
         return f"{name} moved{where}"
@@ -241,8 +245,10 @@ def _probably(alert: "Alert") -> str:
         said = "Probably one column upstream" if len(columns) == 1 else "Probably other customers, or the season"
     elif alert.cause == "prediction_drift":
         said = "Probably the model's own output, for its inputs stand still"
-    elif alert.cause == "subgroup":
+    elif alert.cause == "subgroup" and lead(alert).direction != "worse in part":
         said = "The whole stands still"
+    elif lead(alert).direction == NAMELESS:
+        said = "They may be another model's: every model is told to which they would be many"
     if said and predictions:
         said += "; the predictions moved with it"
     return f"{said}." if said else ""

@@ -98,11 +98,13 @@ class Rejected:
     detail
         for people; at most 200 characters.
     model
-        its model if it names one that is configured, else "".
+        its model if it, its header or its topic names one that is configured, else "".
     raw
         the event's own bytes where they can be told apart (a row of Arrow is given as JSON), else the message.
     time_ms
         the event's own time, where it could be read, and is not what it was rejected for.
+    foreign
+        it names a model that is not configured.
     """
 
     message: int
@@ -112,6 +114,7 @@ class Rejected:
     model: str
     raw: bytes
     time_ms: int | None = None
+    foreign: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

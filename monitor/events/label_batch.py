@@ -1,11 +1,12 @@
 """What decoding labels gives: columns for the join, and rejects for the dead letters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from detectors.arrays import Ints
 from monitor.events.batch import Rejected
 
 
@@ -37,6 +38,11 @@ class LabelBatch:
     def n(self) -> int:
         """How many."""
         return int(self.timestamps_ms.size)
+
+    def at(self, rows: Ints) -> "LabelBatch":
+        """Some rows, in the order given."""
+        arrays = ("ids", "timestamps_ms", "numbers", "class_codes", "values", "sources")
+        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
 
 
 @dataclass(frozen=True, kw_only=True)

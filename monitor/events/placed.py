@@ -79,7 +79,9 @@ class PlacedDecoder:
                 continue
             types = None if content_types is None else [content_types[message] for message in own]
             values = [messages[message] for message in own]
-            parts.append((decoder.decode_messages(values, types, role, now_ms, origins.at(own)), at))
+            decoded = decoder.decode_messages(values, types, role, now_ms, origins.at(own))
+            rejects = [one if one.model else replace(one, model=name) for one in decoded.rejects]
+            parts.append((replace(decoded, rejects=rejects), at))
         decoded = merge(self._names, parts)
         return replace(decoded, batches=[self._with_segments(batch, origins) for batch in decoded.batches])
 
@@ -100,6 +102,7 @@ class PlacedDecoder:
                     detail=f"{shown}: no model of this name (mapping.model)"[:200],
                     model="",
                     raw=messages[message] or b"",
+                    foreign=any(value is not None for value in told.values()),
                 )
             )
         return Decoded(batches=[], rejects=rejects, n_events=len(rejects))

@@ -1,12 +1,12 @@
 """The references of a configuration's models, opened and compared with what the configuration asks of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from detectors.columns import Kind
 from detectors.performance.classes import with_positive
 from detectors.reference import Reference
 from monitor.config.schema import Config, Model
-from monitor.errors import ConfigError, Problem
+from monitor.errors import ConfigError, InputError, Problem
 from monitor.events.models import LABEL, SCORE
 from monitor.eventtime.seasons import season_name
 from monitor.reference.folder import ReferencesOfModel
@@ -26,6 +26,22 @@ def open_references(config: Config) -> References:
     if problems:
         raise ConfigError(problems, hint="mend the configuration, or build the reference again from it")
     return references
+
+
+def references_there(models: Iterable[Model]) -> dict[str, Mapping[str, Reference]]:
+    """Each model's references, for who can do without: none where the configured one cannot be read, which is told."""
+    found: dict[str, Mapping[str, Reference]] = {}
+    for model in models:
+        try:
+            found[model.name] = ReferencesOfModel(model.name, model.reference)
+        except InputError as error:
+            import structlog  # a third of a second that `driftline check` need not wait
+
+            structlog.get_logger().warning(
+                "without the reference alerts go by the configuration alone", model=model.name, because=error.message
+            )
+            found[model.name] = {}
+    return found
 
 
 def _misfits(path: str, model: Model, reference: Reference) -> Iterable[Problem]:

@@ -1,13 +1,13 @@
 """The join in a replay: the blocks that ingest would have sent to one partition, and a dictionary for the state.
 
-What matches is handed on; the rest is counted. Predictions come first, then all labels by their time, so that label
-time goes on as they do and few matches wait for it: the files themselves may be in any order.
+What matches is handed on; the rest is counted. Labels come by their time, so that label time goes on as they do and few
+matches wait for it: the files themselves may be in any order.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -81,12 +81,12 @@ class JoinReplay:
         as anything came."""
         for part, until_ms in _by_time(labels):
             self.feed([], part)
-            self._pass(until_ms)
-        self._pass(self._latest_ms)
+            self.pass_to(until_ms)
+        self.pass_to(self._latest_ms)
 
     def close_label_time(self, after_ms: int) -> None:
         """Label time is complete this long after the latest event of all."""
-        self._pass(self._latest_ms + after_ms)
+        self.pass_to(self._latest_ms + after_ms)
 
     def close(self) -> None:
         """Let time go to the latest event of all: what no label can come to any more is counted as expired."""
@@ -107,7 +107,7 @@ class JoinReplay:
         """What is kept now."""
         return self._store.rows
 
-    def _pass(self, until_ms: int) -> None:
+    def pass_to(self, until_ms: int) -> None:
         """Tell how far label time is complete. The join itself need not know: no prediction expires before `close`, so
         that what comes of a label does not depend on where it stands."""
         self._advance(JoinMessage(), until_ms)
@@ -137,12 +137,5 @@ def _by_time(labels: Sequence[LabelBatch]) -> Iterator[tuple[list[LabelBatch], i
     order = np.argsort(times, kind="stable")
     for start in range(0, order.size, ROWS):
         rows = order[start : start + ROWS]
-        part = [
-            _rows(labels[place], row_of[rows[batch_of[rows] == place]]) for place in np.unique(batch_of[rows]).tolist()
-        ]
+        part = [labels[place].at(row_of[rows[batch_of[rows] == place]]) for place in np.unique(batch_of[rows]).tolist()]
         yield part, int(times[rows[-1]])
-
-
-def _rows(batch: LabelBatch, rows: Any) -> LabelBatch:
-    arrays = ("ids", "timestamps_ms", "numbers", "class_codes", "values", "sources")
-    return replace(batch, **{name: getattr(batch, name)[rows] for name in arrays})

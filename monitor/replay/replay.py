@@ -31,6 +31,7 @@ from monitor.join.outcome_rows import outcome_rows
 from monitor.join.outgoing import PredictionBlocks
 from monitor.join.performance_messages import PerformanceMessages
 from monitor.join.step import JoinModel, JoinStep
+from monitor.replay.in_time import InTime
 from monitor.replay.joining import JoinReplay
 from monitor.replay.live_events import LiveEvents
 from monitor.replay.record_file import RecordFile
@@ -74,6 +75,7 @@ class Replay:
         self._offset = 0
         self._features = features or {}
         self.latest_ms: int | None = None
+        self._clock_ms: int | None = None
         self.live = LiveEvents(models)
         self.watermarks_ms: Mapping[str, int] = {}
         self.join: JoinReplay | None = None
@@ -103,6 +105,27 @@ class Replay:
     def unread(self, decoded: Decoded) -> list[UnreadCounts]:
         """What of decoded rows is in no sketch; rejects that have a time of their own."""
         return unread_counts(decoded, self._models, lambda reject: reject.time_ms)
+
+    @property
+    def models(self) -> Sequence[Watched]:
+        """What is scored."""
+        return tuple(self._models.values())
+
+    @property
+    def clock_ms(self) -> int | None:
+        """How far event time has been said to be complete; None before any."""
+        return self._clock_ms
+
+    def pass_to(self, at_ms: int) -> list[pa.RecordBatch]:
+        """Say that event time is complete to this, and no row came since; returns what that led to."""
+        return self._advance([], at_ms)
+
+    def take_labels(self, labels: Sequence[LabelBatch], until_ms: int) -> list[pa.RecordBatch]:
+        """Join some labels; label time is complete to `until_ms` with them. Returns what they led to."""
+        assert self.join is not None
+        self.join.feed([], labels)
+        self.join.pass_to(until_ms)
+        return self._taken()
 
     def feed_labels(self, labels: Sequence[LabelBatch]) -> list[pa.RecordBatch]:
         """Join all labels there are, in any order, with the predictions, which have all been fed; returns what they led
@@ -142,6 +165,7 @@ class Replay:
     def _advance(self, deltas: list[Delta], complete_ms: int | None = None) -> list[pa.RecordBatch]:
         latest_ms = self.latest_ms if complete_ms is None else complete_ms
         clock = Clock(topic=_TOPIC, partition=0, max_event_ms=latest_ms)
+        self._clock_ms = latest_ms if self._clock_ms is None else max(latest_ms or 0, self._clock_ms)
         return self._absorb(SketchMessage(deltas=deltas, clocks=[clock], n_partitions={_TOPIC: 1}))
 
     def _absorb(self, message: SketchMessage) -> list[pa.RecordBatch]:
@@ -189,12 +213,12 @@ def run_replay(
     out: Path,
     *,
     close: bool,
-    labels: Iterable[DecodedLabels] = (),
+    labels: Iterable[DecodedLabels] | None = None,
     decisions: DecisionStage | None = None,
     controls: Sequence[Control] = (),
 ) -> ReplayReport:
-    """Replay predictions, then labels, into `out`, over what is there: a Parquet file for each record that has one, and
-    `rejects.jsonl`.
+    """Replay predictions, and labels as event time comes to them, into `out`, over what is there: a Parquet file for
+    each record that has one, and `rejects.jsonl`.
 
     With `decisions`, also `alerts.jsonl` and `retraining.jsonl`: what would have been told, a CloudEvent a line, with
     `controls` taken in when they say that they were said.
@@ -215,7 +239,7 @@ def _run(
     out: Path,
     *,
     close: bool,
-    labels: Iterable[DecodedLabels],
+    labels: Iterable[DecodedLabels] | None,
     decisions: DecisionStage | None,
     controls: Sequence[Control],
 ) -> ReplayReport:
@@ -265,21 +289,32 @@ def _run(
 
     try:
         with (out / REJECTS).open("wb") as rejects:
-            for part in decoded:
-                report.n_events += part.n_events
-                report.n_rejected += len(part.rejects)
-                report.n_recomputed += sum(batch.n for batch in part.batches)
-                rejects.writelines(_reject_lines(part.rejects))
-                take(replay.feed(part.batches, part.complete_ms), unread=replay.unread(part))
-            if not close:
-                take(replay.finish())
-            if replay.join is not None:
+            in_time = None
+            if labels is not None:
                 batches: list[LabelBatch] = []
                 for of_labels in labels:
                     batches += of_labels.batches
                     report.n_labels_rejected += len(of_labels.rejects)
                     rejects.writelines(_reject_lines(of_labels.rejects))
-                take(replay.feed_labels(batches))
+                in_time = InTime(replay, batches)
+            for part in decoded:
+                report.n_events += part.n_events
+                report.n_rejected += len(part.rejects)
+                report.n_recomputed += sum(batch.n for batch in part.batches)
+                rejects.writelines(_reject_lines(part.rejects))
+                if in_time is None:
+                    take(replay.feed(part.batches, part.complete_ms), unread=replay.unread(part))
+                    continue
+                for number, results in enumerate(in_time.feed(part.batches, part.complete_ms)):
+                    take(results, unread=() if number else replay.unread(part))
+            if in_time is not None:
+                for results in in_time.finish(close=close):
+                    take(results)
+            else:
+                if not close:
+                    take(replay.finish())
+                if replay.join is not None:
+                    take(replay.feed_labels([]))
             latest_ms = replay.latest_ms
             if close:
                 take(replay.close(), to_the_end=True)

@@ -141,6 +141,7 @@ class UnreadCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     n_looked: events that were looked at for features that the reference does not know, one in
         `monitor.events.looked.ONE_IN`.
     features: by name of such a feature, how many of them have it.
+    nameless: by reason, rejected events that name no model, where several models are configured: they may be any's.
     """
 
     model: str
@@ -148,6 +149,7 @@ class UnreadCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     rejects: dict[str, int] = {}
     n_looked: int = 0
     features: dict[str, int] = {}
+    nameless: dict[str, int] = {}
 
 
 class BlockName(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -23,16 +23,23 @@ def unread_counts(
     ----------
     cuts
         By model: how its events are cut into panes. A reject that names none of them is that of the only model; where
-        there are several it might be anybody's, and raises nobody's alert.
+        there are several it may be anybody's, and counts with each of them, apart from its own. One that names a model
+        that is not configured is then nobody's: others may share the topic.
     time_of
         When a reject counts, milliseconds since 1970; None, or not after 1970: nowhere.
     """
     only = next(iter(cuts)) if len(cuts) == 1 else ""
     rejects: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    nameless: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     for reject in decoded.rejects:
         model, at_ms = reject.model or only, time_of(reject)
-        if model in cuts and at_ms is not None and 0 < at_ms <= MAX_TIMESTAMP_MS:
+        if at_ms is None or not 0 < at_ms <= MAX_TIMESTAMP_MS:
+            continue
+        if model in cuts:
             rejects[model, _pane(cuts[model], at_ms)][str(reject.reason)] += 1
+        elif not (model or reject.foreign):
+            for name, cut in cuts.items():
+                nameless[name, _pane(cut, at_ms)][str(reject.reason)] += 1
     n_looked: Counter[tuple[str, int]] = Counter()
     features: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     for model, looked in decoded.looked.items():
@@ -47,8 +54,9 @@ def unread_counts(
             rejects=dict(sorted(rejects[key].items())) if key in rejects else {},
             n_looked=n_looked[key],
             features=dict(sorted(features[key].items())[:MOST_NAMES]) if key in features else {},
+            nameless=dict(sorted(nameless[key].items())) if key in nameless else {},
         )
-        for key in sorted({*rejects, *n_looked})
+        for key in sorted({*rejects, *n_looked, *nameless})
     ]
 
 

@@ -70,16 +70,16 @@ def model_section(folder: Path, **changes: Any) -> dict[str, Any]:
         **changes,
     }
     data = folder / "reference.jsonl"
-    data.write_bytes(_reference_data())
+    data.write_bytes(_reference_data(section["name"]))
     config = parse(msgspec.yaml.encode({"models": [section]}).decode(), folder=folder)
     write_reference(config.models[0].reference, _reference(section, data))
     return section
 
 
 @functools.cache
-def _reference_data() -> bytes:
+def _reference_data(model: str) -> bytes:
     encode = msgspec.json.Encoder().encode
-    return b"\n".join(encode(row) for row in rows(20_000, seed=0, hours=48))
+    return b"\n".join(encode({**row, "model": model}) for row in rows(20_000, seed=0, hours=48))
 
 
 def _reference(section: dict[str, Any], data: Path) -> Reference:

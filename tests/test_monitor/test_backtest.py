@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.batches import batch_of
 from support.decisions import DAY_MS
 
+from detectors.examples import reference_of
 from monitor.cli.app import run
 from monitor.config import parse
 from monitor.config.rates import RaiseRule
 from monitor.decisions.backtest import backtest, timeline
 from monitor.decisions.stage import DecisionStage, policies_of
 from monitor.decisions.wire import encode_alert
+from monitor.reference.store import write_reference
 from sinks.records import RECORDS
 
 VERDICT, WINDOW = RECORDS["drift_verdict"], RECORDS["window"]
@@ -26,15 +29,17 @@ CONFIG: dict[str, Any] = {"models": [{"name": "m", "reference": "r"}]}
 POLICY = {"alerts": {"raise": "verdicts"}, "retraining": {"require_confirmation": False}}
 
 
-def rows(days: Iterable[int], strong: Callable[[int], bool]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def rows(
+    days: Iterable[int], strong: Callable[[int], bool], reference: str = "ab", drifting: str = "x"
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     verdicts, windows = [], []
     for number in days:
         common = {
             "model": "m", "version": "1", "segment": "", "window_start_ms": number * DAY_MS,
-            "window_end_ms": (number + 1) * DAY_MS, "reference": "ab", "revision": 1,
+            "window_end_ms": (number + 1) * DAY_MS, "reference": reference, "revision": 1,
         }  # fmt: skip
-        for column in "xabcdefghi":  # of which one drifts
-            drifted = column == "x" and strong(number)
+        for column in "xabcdefghi":
+            drifted = column in drifting and strong(number)
             verdicts.append(
                 {
                     **common, "column": column, "compare": "pinned", "drifted": drifted,
@@ -111,6 +116,37 @@ def test_only_windows_of_the_time_that_is_asked_for_count(folder: Path, capsys: 
     assert "No window lies in that time" in said(capsys, folder, "--since", "2030-01-01")[1]
     code, _, err = said(capsys, folder, "--since", "soon")
     assert (code, "--since is no time" in err) == (2, True)
+
+
+@pytest.mark.parametrize(("kept", "first"), [({}, "a"), ({"x": 5.0}, "x")])
+def test_what_the_reference_keeps_of_importance_counts_as_it_does_on_the_stream(
+    folder: Path, capsys: pytest.CaptureFixture[str], kept: dict[str, float], first: str
+) -> None:
+    """In a backtest, beside a second policy that says otherwise, and in a diagnosis."""
+    reference = reference_of(np.arange(100.0)).with_importance(kept)
+    reference.model, reference.version = "m", "7"
+    write_reference(folder / "r", reference)
+    verdicts, windows = rows(range(40), strong, reference.digest, "xa")
+    pq.write_table(pa.Table.from_batches([batch_of(VERDICT, verdicts)]), folder / VERDICT.file)
+    pq.write_table(pa.Table.from_batches([batch_of(WINDOW, windows)]), folder / WINDOW.file)
+    (folder / "policy.yaml").write_bytes(msgspec.yaml.encode({"alerts": {"importance": {"a": 9.0}}}))
+    _, out, _ = said(capsys, folder, "--json", "--policy", str(folder / "policy.yaml"))
+    own, other = json.loads(out)["policies"]
+    told = [(one["column"], one["importance"]) for one in own["alerts"][0]["columns"]]
+    assert told == sorted({"a": 1.0, "x": 1.0, **kept}.items(), key=lambda one: one[0] != first)
+    assert [one["column"] for one in other["alerts"][0]["columns"]] == ["a", "x"]
+    assert [one["reference_version"] for one in own["requests"]] == ["7"]
+    assert run(["diagnose", str(folder / "driftline.yaml"), "--scores", str(folder), "--json"]) == 0
+    sentence = json.loads(capsys.readouterr().out)["steps"][2]["sentences"][0]
+    assert f"mean of {first} " in sentence
+
+
+def test_without_the_reference_it_says_so_and_goes_by_the_configuration(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = said(capsys, folder)
+    assert (code, "1 alert raised" in out) == (0, True)
+    assert "without the reference alerts go by the configuration alone" in err
 
 
 def test_a_folder_that_has_no_verdicts_is_told_what_writes_them(

@@ -12,6 +12,7 @@ from support.batches import batch_of
 from support.decisions import DAY_MS, policy
 
 from monitor.config import parse
+from monitor.config.decisions import AlertSettings
 from monitor.config.rates import RaiseRule
 from monitor.decisions.alert import Alert
 from monitor.decisions.controls import Silence
@@ -153,6 +154,33 @@ def test_what_rests_on_labels_is_a_window_of_its_own_though_it_is_of_the_same_ti
     (endless,) = closed_windows([batch_of(VERDICT, [verdict(0, "@loss", effect=np.inf)])], model="m",
                                 tiling=policy().tiling)  # fmt: skip
     assert np.isfinite(endless.moved[0].effect)
+
+
+@pytest.mark.parametrize("lag", [0, 1, 7, 20])
+@pytest.mark.parametrize("raise_when", [RaiseRule(), RaiseRule(k=2, n=2)])
+def test_a_loss_is_told_and_is_over_however_many_windows_labels_take(lag: int, raise_when: RaiseRule) -> None:
+    """The newest windows say at once whether labels are due, after a while how late they are, and last what is lost."""
+    alerts = AlertSettings(raise_when=raise_when, resolve_after_ms=2 * DAY_MS)
+    state: dict[bytes, bytes] = {}
+    own, told = DecisionStage([policy(alerts=alerts, label_horizon_ms=30 * DAY_MS)]), []
+    for number in range(50):
+        rows = [verdict(number, "@labels_missing", strength=0.0, p=0.5)]
+        if lag and number:
+            rows.append(verdict(number - 1, "@delay", strength=0.0, p=0.5))
+        if number >= lag:
+            lossy = 10 <= number - lag < 20
+            strength, p = (3.0, 1e-5) if lossy else (0.0, 0.5)
+            rows += [verdict(number - lag, "@loss", direction="worse", method="loss", strength=strength, p=p)]
+        step = own.advance(state, [*batches(number), batch_of(VERDICT, rows)], offset=number)
+        apply(state, step.writes)
+        told += step.alerts
+    assert [(one.state, one.cause) for one in told if one.state != "updated"] == [
+        ("raised", "performance"), ("resolved", "performance"),
+    ]  # fmt: skip
+    raised, resolved = told[0], told[-1]
+    assert raised.onset_ms == 10 * DAY_MS
+    assert raised.at_ms - (lag + 10) * DAY_MS <= 3 * DAY_MS
+    assert resolved.at_ms >= (lag + 20) * DAY_MS
 
 
 def test_a_silent_model_is_told_by_the_watermark_alone() -> None:

@@ -66,6 +66,25 @@ def test_few_rejects_and_a_small_share_of_them_are_none() -> None:
     assert never.alerts == []
 
 
+def nameless(number: int, n: int, own: int = 0) -> UnreadCounts:
+    return counts(number, nameless={"undecodable": n}, rejects={"schema": own} if own else {})
+
+
+def test_rejects_that_name_no_model_are_a_warning_that_becomes_critical_with_the_models_own() -> None:
+    run = Run().days(day(n) for n in range(3))
+    (alert,) = run.feed(day(3, n_events=100), unread=[nameless(3, 300, own=5)])
+    assert (alert.severity, alert.columns[0].direction) == ("warning", "more without a model")
+    assert alert.columns[0].after == pytest.approx(305 / 405)
+    (then,) = run.feed(day(4, n_events=100), unread=[nameless(4, 300, own=200)])
+    assert (then.state, then.severity, then.columns[0].direction) == ("updated", "critical", "more rejected")
+    assert then.columns[0].after == pytest.approx(200 / 300)
+    assert then.dedupe_key == alert.dedupe_key
+    run.days(day(n) for n in range(5, 8))
+    assert [one.state for one in run.alerts] == ["raised", "updated", "resolved"]
+    quiet = Run().days(day(n) for n in range(3))
+    assert quiet.feed(day(3), unread=[nameless(3, 40)]) == []
+
+
 def test_rejects_that_come_late_raise_the_alert_and_a_silence_keeps_it_back() -> None:
     run = Run().days(day(n) for n in range(4))
     (alert,) = run.feed(unread=[rejected(3, 300)])
@@ -143,7 +162,7 @@ def test_however_counts_are_divided_the_same_is_told(
         for first in range(0, 12, size):
             own = [one for one in order if first <= one[1] < first + size]
             unread = [
-                counts(number, hour, rejects={"schema": n}, n_looked=n, features={name: n})
+                counts(number, hour, rejects={"schema": n}, n_looked=n, features={name: n}, nameless={name: 2 * n})
                 for hour, number, name, n in own
             ]
             run.feed(*(day(number, n_events=100) for number in range(first, min(first + size, 12))), unread=unread)

@@ -135,8 +135,8 @@ def test_headers_name_models_and_segments_of_json_and_arrow() -> None:
     )
     decoded = KafkaDecoder(decoder, topics)(messages, NOW_MS)
     assert sites(decoded) == {"a": [1, 2], "b": [0, 0]}
-    assert [(one.message, one.reason) for one in decoded.rejects] == [
-        (3, "unknown_model"), (4, "unknown_model"), (5, "undecodable"),
+    assert [(one.message, one.reason, one.model, one.foreign) for one in decoded.rejects] == [
+        (3, "unknown_model", "", True), (4, "unknown_model", "", False), (5, "undecodable", "a", False),
     ]  # fmt: skip
     assert "header:Model-Name 'c'" in decoded.rejects[0].detail
     assert "no header:Model-Name" in decoded.rejects[1].detail

@@ -1,6 +1,7 @@
 """What of events is in no sketch: counted alike in every format and batch, and sent with the sketches."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +55,20 @@ def stream(*, new_from: float = 0.5, bad_from: float = 2.0, renamed: bool = Fals
     return found
 
 
-def received(config: Config, events: list[bytes], sent_ms: int = START_MS) -> Received:
+def received(config: Config, events: list[bytes], sent_ms: int | Sequence[int] = START_MS) -> Received:
+    """Messages sent a millisecond after each other, or when it says."""
     return Received(
         values=events,
         partitions=[(config.kafka.topics.predictions[0], 0)],
         partition_of=np.zeros(len(events), dtype=np.int64),
         offsets=np.arange(len(events)),
-        sent_ms=lambda message: sent_ms + message,
+        sent_ms=lambda message: sent_ms + message if isinstance(sent_ms, int) else sent_ms[message],
     )
 
 
-def messages_of(config: Config, events: list[bytes], size: int, sent_ms: int = START_MS) -> list[SketchMessage]:
+def messages_of(
+    config: Config, events: list[bytes], size: int, sent_ms: int | Sequence[int] = START_MS
+) -> list[SketchMessage]:
     """What ingest sends of these, `size` at a time."""
     step = wiring.ingest_step(config)
     step.assign([(config.kafka.topics.predictions[0], 0)], 0.0)
@@ -144,6 +148,71 @@ def test_a_reject_counts_at_its_own_time_else_at_that_of_its_message(config: Con
         START_MS: {"missing_id": 1}, sent_ms: {"undecodable": 1, "unknown_model": 1},
     }  # fmt: skip
     assert all(not one.rejects for message in messages_of(config, [b"{"], 1, -1) for one in message.unread)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration of two models."""
+    folder = tmp_path_factory.mktemp("two")
+    sections = [model_section(folder), model_section(folder / "n", name="n")]
+    document = {"models": sections, "kafka": {"sketch_partitions": 1}, "metrics": {"listen": "off"}}
+    (folder / "driftline.yaml").write_bytes(msgspec.yaml.encode(document))
+    return folder / "driftline.yaml"
+
+
+def of_two() -> list[dict[str, Any]]:
+    """Events of both models in turn, and in the last quarter a third of those of `m` without an id that is one."""
+    found = [{**row, "model": "mn"[i % 2]} for i, row in enumerate(stream(new_from=2.0))]
+    for row in found[3 * N // 4 :: 6]:
+        row["prediction_id"] = [1]
+    return found
+
+
+def test_what_names_no_model_counts_with_each_and_what_names_another_with_none(two: Path) -> None:
+    row = stream()[0]
+    nameless = {name: value for name, value in row.items() if name != "model"}
+    events = [encode({**row, "prediction_id": {}}), b"{", encode({**row, "model": "other"}), encode(nameless)]
+    unread = [one for message in messages_of(load(two), events, 4, START_MS) for one in message.unread]
+    assert {one.model: (one.rejects, one.nameless) for one in unread} == {
+        "m": ({"missing_id": 1}, {"undecodable": 1, "unknown_model": 1}),
+        "n": ({}, {"undecodable": 1, "unknown_model": 1}),
+    }
+
+
+@pytest.mark.parametrize("size", [N, 500])
+def test_many_that_name_no_model_warn_every_model_once_and_its_own_are_told_as_before(two: Path, size: int) -> None:
+    config, found = load(two), of_two()
+    end_ms = found[-1]["timestamp"]
+    events = [encode(row) for row in found]
+    own = alerts_of(config, messages_of(config, events, size), end_ms)
+    assert [(one.model, one.cause, one.columns[0].direction) for one in own if one.state == "raised"] == [
+        ("m", "rejects", "more rejected")
+    ]
+    broken = [event[: 2 + i % 9] if i >= N // 2 and i % 4 > 1 else event for i, event in enumerate(events)]
+    times = [row["timestamp"] for row in found]
+    told = alerts_of(config, messages_of(config, broken, size, times), end_ms)
+    raised = [one for one in told if one.cause == "rejects" and one.state == "raised"]
+    assert [(one.model, one.severity, one.onset_ms) for one in raised] == [
+        (name, "warning", START_MS + 12 * HOUR_MS) for name in "mn"
+    ]
+    for one in raised:
+        assert (
+            "events that name no model are rejected: share rejected (most: undecodable) of the model's events and "
+            in (one.summary)
+        )
+        assert "They may be another model's" in one.summary
+
+
+def test_in_a_replay_rejects_without_a_time_raise_nothing_and_a_models_own_are_told_as_on_the_stream(
+    two: Path, tmp_path: Path
+) -> None:
+    config, found = load(two), of_two()
+    events = [encode(row) for row in found]
+    (tmp_path / "events.jsonl").write_bytes(b"\n".join([*events, *[b"{"] * 2_000]))
+    replay_file(two, tmp_path / "events.jsonl", tmp_path / "out", close=False)
+    replayed = [decode_alert(line).data for line in (tmp_path / "out" / "alerts.jsonl").read_bytes().splitlines()]
+    assert replayed == alerts_of(config, messages_of(config, events, N), found[-1]["timestamp"])
+    assert [one.model for one in replayed if one.cause == "rejects" and one.state == "raised"] == ["m"]
 
 
 def alerts_of(config: Config, messages: list[SketchMessage], end_ms: int) -> list[Any]:

@@ -85,6 +85,7 @@ def rejected(piece: Piece, row: int, refused: Refused) -> Rejected:
         model=refused.model,
         raw=raw,
         time_ms=refused.time_ms,
+        foreign=refused.foreign,
     )
 
 

@@ -165,7 +165,8 @@ class TableDecoder:
         for row in np.flatnonzero(left).tolist():
             values = [names[0 if index is None else int(index[row])] for index, names in told]
             value = next((value for value in values if value is not None), None)
-            outcome.rejects.append(rejected(piece, row, Refused(Reason.UNKNOWN_MODEL, self._no_model(value))))
+            refused = Refused(Reason.UNKNOWN_MODEL, self._no_model(value), foreign=isinstance(value, str))
+            outcome.rejects.append(rejected(piece, row, refused))
 
     def _model(self, name: object, place: tuple[str, ...]) -> str | None:
         """The configured model that a row means with what lies in a place."""

@@ -117,6 +117,7 @@ class _Events:
             model=refused.model,
             raw=self.raws[place] or b"",
             time_ms=refused.time_ms,
+            foreign=refused.foreign,
         )
 
     def only(self, places: Ints) -> "_Events":

@@ -133,5 +133,6 @@ def context_of(headers: dict[str, str]) -> dict[str, str]:
 
 def _rejected(refused: Refused, message: int, index: int, raw: bytes) -> Rejected:
     return Rejected(
-        message=message, index=index, reason=refused.reason, detail=refused.detail, model=refused.model, raw=raw
-    )
+        message=message, index=index, reason=refused.reason, detail=refused.detail, model=refused.model, raw=raw,
+        foreign=refused.foreign,
+    )  # fmt: skip

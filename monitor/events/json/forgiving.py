@@ -37,11 +37,13 @@ _BAD_JSON: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionEr
 class Refused(Exception):  # noqa: N818 - a verdict on one event, not a fault of the program
     """The event becomes a reject: record it with its reason and go on with the next."""
 
-    def __init__(self, reason: Reason, detail: str, model: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str, model: str = "", *, foreign: bool = False) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = clean(detail)[:MAX_DETAIL]
         self.model = model
+        self.foreign = foreign
+        """It names a model that is not configured."""
         self.time_ms: int | None = None
         """The event's own time, where it could be read."""
 
@@ -178,9 +180,8 @@ class Forgiving:
             (self._places[0], None),
         )
         if named is not None:
-            raise Refused(
-                Reason.UNKNOWN_MODEL, f"model {named!r}" if isinstance(named, str) else f"model is {_kind(named)}"
-            )
+            shown = f"model {named!r}" if isinstance(named, str) else f"model is {_kind(named)}"
+            raise Refused(Reason.UNKNOWN_MODEL, shown, foreign=isinstance(named, str))
         if only is not None and place == (MODEL,):
             return only
         if place != (MODEL,):

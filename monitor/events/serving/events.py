@@ -117,7 +117,7 @@ def _model(record: dict[str, Any], form: Form, models: Sequence[ModelSpec]) -> t
         named = named or found
     if named is not None:
         shown = f"model {named[:80]!r}" if isinstance(named, str) else "its model is no text"
-        raise Refused(Reason.UNKNOWN_MODEL, shown)
+        raise Refused(Reason.UNKNOWN_MODEL, shown, foreign=isinstance(named, str))
     place = models[0].envelope.model if models[0].envelope is not None else _DEFAULT.model
     if len(models) > 1 or (place != _DEFAULT.model and not is_origin(place)):
         where = ", ".join(form.models) if place == _DEFAULT.model else place
