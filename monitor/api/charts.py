@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.api.queries.performance import Figure, Part
 from monitor.api.queries.profiles import Distribution
-from monitor.api.queries.verdicts import Cell, Volume
+from monitor.api.queries.verdicts import Volume
 from monitor.api.views.distribution import bars, pairs, quantiles
 from monitor.api.views.heat import HeatCell
 from monitor.api.wording import column_name, moved
@@ -49,11 +49,11 @@ def lines_chart(lines: Sequence[tuple[str, Sequence[tuple[int, float | None]]]],
     }
 
 
-def strength_chart(cells: Sequence[Cell]) -> Chart:
-    """Effect over threshold by window; those that drifted are marked."""
+def strength_chart(cells: Sequence[HeatCell]) -> Chart:
+    """Effect over threshold by window; those that changed are marked, and those that are only the season."""
     return {
         "kind": "strength",
-        "points": [[one.end_ms, _round(one.strength), int(one.drifted)] for one in cells],
+        "points": [[one.cell.end_ms, _round(one.cell.strength), int(one.drifted), one.season] for one in cells],
         "brush": True,
     }
 

@@ -15,7 +15,16 @@ from monitor.api.views.heat import heat_cells, heat_lines
 from monitor.api.views.moved import moved_columns
 from monitor.api.views.performance import METRIC_ORDER, performance_sentence, performance_view
 from monitor.api.views.quality import quality_lines
-from monitor.api.wording import column_name, column_sentence, model_sentence, named_version, place, run_sentence
+from monitor.api.wording import (
+    column_name,
+    column_sentence,
+    compare_words,
+    model_sentence,
+    named_version,
+    place,
+    run_sentence,
+    season_words,
+)
 
 Query = Mapping[str, str]
 View = tuple[str, dict[str, Any]]
@@ -78,7 +87,8 @@ def model_page(site: Site, query: Query) -> View:
     heat = heat_cells(cells)
     windows = verdicts.volume(site.source, at.scope)
     figures = performance.figures(site.source, at.scope) if site.has("performance") else []
-    lasting = [one for one in found if one.lasts]
+    lasting = [one for one in found if one.lasts and not one.top.season]
+    seasonal = [one for one in found if one.lasts and one.top.season]
     whole = [one.top for one in lasting if not one.top.segment]
     title = named_version(at.model, at.version)
     links = {column: "/column?" + at.query(column=column) for column in {one.column: None for one in cells}}
@@ -92,8 +102,10 @@ def model_page(site: Site, query: Query) -> View:
             whole,
             [one.top for one in lasting if one.top.segment],
             has_labels=any(not one.estimated and one.n_labelled for one in figures),
+            seasonal=[one.top for one in seasonal],
         ),
         "lasting": lasting,
+        "seasonal": seasonal,
         "past": [one for one in found if not one.lasts and not one.top.segment][:20],
         "heat": charts.heat_chart(heat, windows, links),
         "heat_columns": charts.heat_columns(heat),
@@ -131,17 +143,17 @@ def _distribution(found: profiles.Distribution) -> dict[str, Any]:
 def column_page(site: Site, query: Query) -> View:
     """Show me."""
     at, column = _chosen(site, query), query.get("column", "")
-    runs = sorted(verdicts.runs(site.source, at.scope, column), key=lambda run: (not run.lasts, -(run.strength or 0.0)))
+    runs = sorted(verdicts.runs(site.source, at.scope, column), key=_run_order)
     parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
     known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
     found = known.get(at.segment)
-    cells = verdicts.cells(site.source, at.scope, column) if column else []
+    cells = heat_cells(verdicts.cells(site.source, at.scope, column)) if column else []
     if not runs and found is None and not cells:
         raise NoSuchPlaceError("this column was not seen in that span")
     bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
     buckets = profiles.buckets(site.source, at.span, column, bucket_ms)
     own = [run for run in runs if run.segment == at.segment]
-    end_ms = own[0].top_end_ms if own else max((one.end_ms for one in cells), default=at.to_ms)
+    end_ms = own[0].top_end_ms if own else max((one.cell.end_ms for one in cells), default=at.to_ms)
     return "column.html", {
         "title": column_name(column),
         "at": at,
@@ -152,13 +164,18 @@ def column_page(site: Site, query: Query) -> View:
         "bands": charts.bands_chart(bands(buckets, found.edges), found) if found is not None and found.edges else None,
         "buckets": buckets,
         "quality": charts.lines_chart(quality_lines(buckets), "%"),
-        "strength": charts.strength_chart([one for one in cells if one.compare == cells[0].compare]),
+        "strength": charts.strength_chart(cells),
         "cells": cells,
+        "compared": len({one.cell.compare for one in cells} | {run.compare for run in runs}) > 1,
         "small": [{"segment": part, **_distribution(known[part])} for part in parts if part in known and known[part].n],
         "evidence": verdicts.evidence(site.source, at.scope, column, end_ms),
         "evidence_ms": end_ms,
         "psi": found.psi if found is not None else None,
     }
+
+
+def _run_order(run: verdicts.Run) -> tuple[bool, bool, float]:
+    return (not run.lasts, bool(run.season), -(run.strength or 0.0))
 
 
 def _pane_ms(at: Chosen) -> int:
@@ -280,5 +297,8 @@ PAGES: Final[Mapping[str, Callable[[Site, Query], View]]] = {
     "/compare": compare_page,
 }
 """By path."""
-HELPERS: Final = {"place": place, "column_name": column_name, "run_sentence": run_sentence}
+HELPERS: Final = {
+    "place": place, "column_name": column_name, "run_sentence": run_sentence, "season_words": season_words,
+    "compare_words": compare_words,
+}  # fmt: skip
 """Functions that templates call."""

@@ -174,11 +174,11 @@
         grid: chart.points.length ? beside : base(c).grid,
         tooltip: Object.assign(base(c).tooltip, { formatter(points) {
           const p = chart.points[points[0].dataIndex];
-          return lines([when(p[0]), number(p[1]) + " times the smallest effect that counts", p[2] ? "changed" : "not changed: it may be chance"]);
+          return lines([when(p[0]), number(p[1]) + " times the smallest effect that counts", p[3] ? "the season: not changed beside " + p[3] : p[2] ? "changed" : "not changed: it may be chance"]);
         } }),
         xAxis: timeAxis(c), yAxis: quietAxis(c, { type: "value", min: 0, axisLabel: { color: c.soft, formatter: number } }),
         series: [{ type: "line", lineStyle: { color: c.reference, width: 1.2 }, symbol: "circle", symbolSize: 7, showAllSymbol: true,
-          data: chart.points.map((p) => ({ value: [p[0], p[1]], itemStyle: p[2] ? { color: c.changed } : { color: c.card, borderColor: c.reference, borderWidth: 1.2 } })) },
+          data: chart.points.map((p) => ({ value: [p[0], p[1]], symbol: p[3] ? "diamond" : "circle", itemStyle: p[3] ? { color: c.reference } : p[2] ? { color: c.changed } : { color: c.card, borderColor: c.reference, borderWidth: 1.2 } })) },
           ...(chart.points.length ? [level(c, "counts\nfrom here", 1, chart.points.map((p) => p[0]), "dashed")] : [])],
       });
     },

@@ -13,7 +13,7 @@ class MovedColumn:
     Attributes
     ----------
     top: the run to tell.
-    others: runs in other segments that go on as `top` does, the strongest first.
+    others: runs in other segments that go on as `top` does, and are as much the season, the strongest first.
     """
 
     top: Run
@@ -26,7 +26,7 @@ class MovedColumn:
 
 
 def moved_columns(runs: Sequence[Run]) -> list[MovedColumn]:
-    """Those that go on first, those of all rows before those of segments, then by strength.
+    """Those that go on first, what is only the season last of them, all rows before segments, then by strength.
 
     Columns that changed once and went back are told once too, after the others.
     """
@@ -37,9 +37,14 @@ def moved_columns(runs: Sequence[Run]) -> list[MovedColumn]:
     for own in by_column.values():
         own.sort(key=_order)
         top = own[0]
-        found.append(MovedColumn(top=top, others=tuple(run for run in own[1:] if run.lasts == top.lasts)))
+        found.append(
+            MovedColumn(
+                top=top,
+                others=tuple(run for run in own[1:] if run.lasts == top.lasts and bool(run.season) == bool(top.season)),
+            )
+        )
     return sorted(found, key=lambda one: (*_order(one.top), one.top.column))
 
 
-def _order(run: Run) -> tuple[bool, bool, float]:
-    return (not run.lasts, bool(run.segment), -(run.strength or 0.0))
+def _order(run: Run) -> tuple[bool, bool, bool, float]:
+    return (not run.lasts, bool(run.season), bool(run.segment), -(run.strength or 0.0))
