@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, get_args
 
+from monitor.api import next_steps
 from monitor.api.access import Access
 from monitor.api.queries import alerts
 from monitor.api.site import Site
@@ -33,6 +34,7 @@ def alerts_page(site: Site, query: Query, **said: Any) -> tuple[str, dict[str, A
     return "alerts.html", {
         "title": "Alerts",
         "sentence": _sentence(site, found, in_hand),
+        "next_step": next_steps.of_alerts(found, wants_token=site.access.wants_token),
         "alerts": found,
         "in_hand": in_hand,
         "silences": _silences(site, controls.silences() if controls else [], model),

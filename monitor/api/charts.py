@@ -28,6 +28,16 @@ def distribution_chart(found: Distribution) -> Chart:
     }
 
 
+def distribution_parts(found: Distribution) -> dict[str, Any]:
+    """What a template shows of it: the chart, and the rows of the table behind it."""
+    return {
+        "of": found,
+        "chart": distribution_chart(found),
+        "bars": [] if found.kind == "categorical" else bars(found),
+        "pairs": pairs(found) if found.kind == "categorical" else [],
+    }
+
+
 def bands_chart(bands: Sequence[tuple[int, tuple[float, ...]]], found: Distribution) -> Chart:
     """Quantiles over time, beside the reference's."""
     known = quantiles(found.reference_counts, found.edges, None, None)

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from monitor.api import charts
+from monitor.api import charts, next_steps
 from monitor.api.address import Chosen, NoSuchPlaceError, chosen
 from monitor.api.alerts_page import alerts_page
 from monitor.api.arrivals import with_reasons
+from monitor.api.charts import distribution_parts
+from monitor.api.compare_page import compare_page
 from monitor.api.queries import alerts, confusion, fleet, models, performance, profiles, rejects, verdicts
 from monitor.api.site import Site
-from monitor.api.views.distribution import bands, bars, beyond, pairs
+from monitor.api.views.distribution import bands, beyond
 from monitor.api.views.fleet import SPARKS, asked_hours, fleet_lines, fleet_sentence
 from monitor.api.views.heat import heat_cells, heat_lines
 from monitor.api.views.moved import moved_columns
-from monitor.api.views.performance import METRIC_ORDER, performance_sentence, performance_view
+from monitor.api.views.performance import METRIC_ORDER, is_worse, performance_sentence, performance_view
 from monitor.api.views.quality import quality_lines
 from monitor.api.wording import (
     column_name,
@@ -65,7 +67,13 @@ def fleet_page(site: Site, _query: Query) -> View:
         now_ms,
         fleet.earlier(site.source, asked_hours(sized, now_ms), newest_ms),
     )
-    return "fleet.html", {"title": "Fleet", "sentence": fleet_sentence(lines), "lines": lines, **_rejected(site, 3)}
+    return "fleet.html", {
+        "title": "Fleet",
+        "sentence": fleet_sentence(lines),
+        "next_step": next_steps.of_fleet(lines),
+        "lines": lines,
+        **_rejected(site, 3),
+    }
 
 
 def _rejected(site: Site, n: int = _REJECTS, model: str = "") -> dict[str, Any]:
@@ -93,6 +101,8 @@ def model_page(site: Site, query: Query) -> View:
     title = named_version(at.model, at.version)
     links = {column: "/column?" + at.query(column=column) for column in {one.column: None for one in cells}}
     measured = performance_view(figures)
+    told = alerts.last_alerts(site.source, at.model, 10) if site.has("alerts") else []
+    has_labels = any(not one.estimated and one.n_labelled for one in figures)
     compares = sorted({one.compare for one in cells} | {run.compare for run in runs})
     return "model.html", {
         "title": title,
@@ -101,9 +111,10 @@ def model_page(site: Site, query: Query) -> View:
             title,
             whole,
             [one.top for one in lasting if one.top.segment],
-            has_labels=any(not one.estimated and one.n_labelled for one in figures),
+            has_labels=has_labels,
             seasonal=[one.top for one in seasonal],
         ),
+        "next_step": next_steps.of_model(at, told, lasting, has_labels=has_labels),
         "lasting": lasting,
         "seasonal": seasonal,
         "past": [one for one in found if not one.lasts and not one.top.segment][:20],
@@ -116,7 +127,7 @@ def model_page(site: Site, query: Query) -> View:
         "segments": models.segments(site.source, at.model, at.version),
         "compares": compares,
         "performance": measured,
-        "alerts": alerts.last_alerts(site.source, at.model, 10) if site.has("alerts") else [],
+        "alerts": told,
         "retraining": alerts.last_retraining(site.source, at.model, 10) if site.has("retraining") else [],
         "others": [version for version in at.versions if version != at.version],
         **_rejected(site, 1, at.model),
@@ -127,17 +138,8 @@ def _score(site: Site, at: Chosen) -> dict[str, Any] | None:
     for column in ("@score", "@label"):
         found = profiles.distribution(site.source, at.span, column)
         if found is not None and found.n:
-            return _distribution(found)
+            return distribution_parts(found)
     return None
-
-
-def _distribution(found: profiles.Distribution) -> dict[str, Any]:
-    return {
-        "of": found,
-        "chart": charts.distribution_chart(found),
-        "bars": [] if found.kind == "categorical" else bars(found),
-        "pairs": pairs(found) if found.kind == "categorical" else [],
-    }
 
 
 def column_page(site: Site, query: Query) -> View:
@@ -159,15 +161,18 @@ def column_page(site: Site, query: Query) -> View:
         "at": at,
         "column": column,
         "sentence": column_sentence(column, runs, beyond(found) if found is not None else None),
+        "next_step": next_steps.of_column(at, column, runs),
         "runs": runs,
-        "now": _distribution(found) if found is not None else None,
+        "now": distribution_parts(found) if found is not None else None,
         "bands": charts.bands_chart(bands(buckets, found.edges), found) if found is not None and found.edges else None,
         "buckets": buckets,
         "quality": charts.lines_chart(quality_lines(buckets), "%"),
         "strength": charts.strength_chart(cells),
         "cells": cells,
         "compared": len({one.cell.compare for one in cells} | {run.compare for run in runs}) > 1,
-        "small": [{"segment": part, **_distribution(known[part])} for part in parts if part in known and known[part].n],
+        "small": [
+            {"segment": part, **distribution_parts(known[part])} for part in parts if part in known and known[part].n
+        ],
         "evidence": verdicts.evidence(site.source, at.scope, column, end_ms),
         "evidence_ms": end_ms,
         "psi": found.psi if found is not None else None,
@@ -204,6 +209,7 @@ def performance_page(site: Site, query: Query) -> View:
         "title": f"Performance of {named_version(at.model, at.version)}",
         "at": at,
         "sentence": performance_sentence(named_version(at.model, at.version), view, split),
+        "next_step": next_steps.of_performance(at, view, worse=view is not None and is_worse(view)),
         "view": view,
         "metrics": [name for name in METRIC_ORDER if any(one.metric == name for one in figures)],
         "split": split,
@@ -232,58 +238,12 @@ def rejects_page(site: Site, query: Query) -> View:
     return "rejects.html", {
         "title": "Rejects",
         "sentence": sentence,
+        "next_step": next_steps.of_rejects(counts),
         "counts": counts,
         "rejects": found[:_REJECTS_A_PAGE],
         "next_offset": offset + _REJECTS_A_PAGE if len(found) > _REJECTS_A_PAGE else None,
         "model": model,
         "reason": reason,
-    }
-
-
-def compare_page(site: Site, query: Query) -> View:
-    """Two versions side by side, on the same sketches."""
-    at = _chosen(site, query)
-    others = [version for version in at.versions if version != at.version]
-    other = query.get("other", others[0] if others else "")
-    found = profiles.versus(site.source, at.span, other) if others else []
-    figures: dict[str, list[performance.Figure]] = {}
-    for version in (at.version, other):
-        own = next((one for one in at.known if (one.version, one.size_s) == (version, at.size.size_s)), None)
-        if own is not None and site.has("performance"):
-            scope = verdicts.Scope(
-                model=at.model, version=version, size_s=own.size_s, from_ms=at.from_ms, to_ms=at.to_ms,
-                segment=at.segment,
-            )  # fmt: skip
-            figures[version] = performance.figures(site.source, scope)
-    sides = {version: performance_view(own) for version, own in figures.items()}
-    score = {
-        version: profiles.distribution(
-            site.source,
-            profiles.Span(model=at.model, version=version, segment=at.segment, from_ms=at.from_ms, to_ms=at.to_ms),
-            "@score",
-        )
-        for version in (at.version, other)
-        if others
-    }
-    if not others:
-        sentence = f"{named_version(at.model, at.version)} is the only version."
-    elif not found:
-        sentence = f"No column of versions {at.version} and {other} was counted in the same cells in this span."
-    else:
-        top = found[0]
-        sentence = (
-            f"Versions {at.version} and {other} differ most in {column_name(top.column)}: "
-            f"Jensen-Shannon distance {top.js or 0.0:.3g} of at most 1."
-        )
-    return "compare.html", {
-        "title": f"Versions of {at.model}",
-        "at": at,
-        "other": other,
-        "others": others,
-        "sentence": sentence,
-        "columns": found,
-        "sides": sides,
-        "scores": {version: _distribution(one) for version, one in score.items() if one is not None and one.n},
     }
 
 

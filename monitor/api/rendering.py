@@ -33,7 +33,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
     made.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     made.filters.update(
         figure=_figure, share=_share, clip=clip, time=_time, count=lambda n: f"{n:,}", signed=_signed, p=_p,
-        twice=lambda name: (name, name), timed=_timed, interval=_interval,
+        coded=_coded, twice=lambda name: (name, name), timed=_timed, interval=_interval,
         named=lambda name: clip(column_name(name), 40),
     )  # fmt: skip
     made.globals.update(
@@ -63,6 +63,15 @@ def _p(value: float | None) -> str:
     if value is None or value != value:
         return _NOT_KNOWN
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _coded(text: str) -> Markup:
+    """A sentence in which what stands between backquotes is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a name that has one
+        return escape(text)
+    made = [Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)]
+    return Markup("").join(made)
 
 
 def _interval(of: Any) -> str:
