@@ -72,6 +72,7 @@ def fleet_page(site: Site, _query: Query) -> View:
         "sentence": fleet_sentence(lines),
         "next_step": next_steps.of_fleet(lines),
         "lines": lines,
+        "without_windows": sorted({one.name for one in site.config.models} - {one.model for one in sized}),
         **_rejected(site, 3),
     }
 
@@ -89,15 +90,19 @@ def _chosen(site: Site, query: Query) -> Chosen:
 def model_page(site: Site, query: Query) -> View:
     """What moved, since when, for whom? One version of a model."""
     at = _chosen(site, query)
-    runs = verdicts.runs(site.source, at.scope)
-    found = moved_columns(runs)
-    cells = verdicts.cells(site.source, at.scope)
-    heat = heat_cells(cells)
     windows = verdicts.volume(site.source, at.scope)
+    cells = verdicts.cells(site.source, at.scope)
+    if at.segment and not windows:
+        raise NoSuchPlaceError("no window of these rows lies in that span")
+    if at.compare and not cells:
+        raise NoSuchPlaceError("nothing was compared so in that span")
+    runs = [run for run in verdicts.runs(site.source, at.scope) if at.segment in ("", run.segment)]
+    found = moved_columns(runs)
+    heat = heat_cells(cells)
     figures = performance.figures(site.source, at.scope) if site.has("performance") else []
     lasting = [one for one in found if one.lasts and not one.top.season]
     seasonal = [one for one in found if one.lasts and one.top.season]
-    whole = [one.top for one in lasting if not one.top.segment]
+    whole = [one.top for one in lasting if one.top.segment == at.segment]
     title = named_version(at.model, at.version)
     links = {column: "/column?" + at.query(column=column) for column in {one.column: None for one in cells}}
     measured = performance_view(figures)
@@ -108,16 +113,16 @@ def model_page(site: Site, query: Query) -> View:
         "title": title,
         "at": at,
         "sentence": model_sentence(
-            title,
+            f"{title} in {place(at.segment)}" if at.segment else title,
             whole,
-            [one.top for one in lasting if one.top.segment],
+            [one.top for one in lasting if one.top.segment != at.segment],
             has_labels=has_labels,
             seasonal=[one.top for one in seasonal],
         ),
         "next_step": next_steps.of_model(at, told, lasting, has_labels=has_labels),
         "lasting": lasting,
         "seasonal": seasonal,
-        "past": [one for one in found if not one.lasts and not one.top.segment][:20],
+        "past": [one for one in found if not one.lasts and one.top.segment == at.segment][:20],
         "heat": charts.heat_chart(heat, windows, links),
         "heat_columns": charts.heat_columns(heat),
         "heat_lines": heat_lines(heat),
@@ -145,12 +150,14 @@ def _score(site: Site, at: Chosen) -> dict[str, Any] | None:
 def column_page(site: Site, query: Query) -> View:
     """Show me."""
     at, column = _chosen(site, query), query.get("column", "")
+    if not column:
+        raise NoSuchPlaceError("this address names no column")
     runs = sorted(verdicts.runs(site.source, at.scope, column), key=_run_order)
     parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
     known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
     found = known.get(at.segment)
-    cells = heat_cells(verdicts.cells(site.source, at.scope, column)) if column else []
-    if not runs and found is None and not cells:
+    cells = heat_cells(verdicts.cells(site.source, at.scope, column))
+    if found is None and not cells and (at.segment or not runs):
         raise NoSuchPlaceError("this column was not seen in that span")
     bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
     buckets = profiles.buckets(site.source, at.span, column, bucket_ms)
@@ -160,8 +167,8 @@ def column_page(site: Site, query: Query) -> View:
         "title": column_name(column),
         "at": at,
         "column": column,
-        "sentence": column_sentence(column, runs, beyond(found) if found is not None else None),
-        "next_step": next_steps.of_column(at, column, runs),
+        "sentence": column_sentence(column, runs, beyond(found) if found is not None else None, at.segment),
+        "next_step": next_steps.of_column(at, column, own if at.segment else runs),
         "runs": runs,
         "now": distribution_parts(found) if found is not None else None,
         "bands": charts.bands_chart(bands(buckets, found.edges), found) if found is not None and found.edges else None,
@@ -192,6 +199,8 @@ def performance_page(site: Site, query: Query) -> View:
     at = _chosen(site, query)
     there = site.has("performance")
     figures = performance.figures(site.source, at.scope) if there else []
+    if at.segment and not figures and not verdicts.volume(site.source, at.scope):
+        raise NoSuchPlaceError("no window of these rows lies in that span")
     view = performance_view(figures, query.get("metric", ""))
     found_parts = performance.parts(site.source, at.scope) if there else []
     newest = [one for one in found_parts if one.start_ms == found_parts[0].start_ms] if found_parts else []

@@ -184,15 +184,22 @@ def _labels(whole: Sequence[Run], *, has_labels: bool) -> str:
     return "labels show no loss" if has_labels else "no labels came, so the loss is not known"
 
 
-def column_sentence(column: str, runs: Sequence[Run], beyond: float | None) -> str:
-    """The first line of a column's screen. `beyond`: the share of rows outside the reference's range."""
-    name = column_name(column)
-    whole = next((run for run in runs if not run.segment and run.lasts and not run.season), None)
-    parts = [run for run in runs if run.segment and run.lasts and not run.season]
-    season = next((run for run in runs if not run.segment and run.lasts and run.season), None)
+def column_sentence(column: str, runs: Sequence[Run], beyond: float | None, segment: str = "") -> str:
+    """The first line of a column's screen.
+
+    Parameters
+    ----------
+    beyond: the share of rows outside the reference's range.
+    segment: the rows that were chosen; "" for all, of which segments are told too.
+    """
+    name, rows = column_name(column), place(segment)
+    own = [run for run in runs if run.segment == segment]
+    whole = next((run for run in own if run.lasts and not run.season), None)
+    parts = [] if segment else [run for run in runs if run.segment and run.lasts and not run.season]
+    season = next((run for run in own if run.lasts and run.season), None)
     more = f", {100 * beyond:.2g} % of rows beyond the reference's range" if beyond and beyond >= 0.001 else ""
     if whole is not None:
-        return f"{name}: {moved(whole)} ({whole.direction}) in all rows, {since(whole)}{more}; {times(whole.strength)}."
+        return f"{name}: {moved(whole)} ({whole.direction}) in {rows}, {since(whole)}{more}; {times(whole.strength)}."
     if parts:
         top = parts[0]
         where = f"in {place(top.segment)} only" if len(parts) == 1 else f"most of all in {place(top.segment)}"
@@ -200,8 +207,9 @@ def column_sentence(column: str, runs: Sequence[Run], beyond: float | None) -> s
         return f"{name}: {moved(top)} ({top.direction}) {where}, {since(top)}{more}; {whole_words}."
     if season is not None:
         what = f"{moved(season)} ({season.direction})"
-        return f"{name}: {what} in all rows, {since(season)}{more}, but {season_words(season)}."
-    past = next((run for run in runs if not run.segment), None)
+        return f"{name}: {what} in {rows}, {since(season)}{more}, but {season_words(season)}."
+    where = f" in {rows}" if segment else ""
+    past = next(iter(own), None)
     if past is not None:
-        return f"{name}: as in the reference now{more}; it had moved from {since(past)}: {moved(past)}."
-    return f"{name}: as in the reference{more}."
+        return f"{name}: as in the reference now{where}{more}; it had moved from {since(past)}: {moved(past)}."
+    return f"{name}: as in the reference{where}{more}."
