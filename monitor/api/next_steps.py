@@ -27,9 +27,14 @@ _REASONS: Final = {
 """By reason of a reject, what to look at."""
 
 
+def _plain(name: str) -> str:
+    """A name in a sentence whose backquotes mark code."""
+    return name.replace("`", "'")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """A sentence. `link` leads where `link_text` says; "" for nowhere."""
+    """A sentence; what stands between backquotes is code. `link` leads where `link_text` says; "" for nowhere."""
 
     text: str
     link: str = ""
@@ -41,7 +46,7 @@ def of_fleet(lines: Sequence[FleetLine]) -> NextStep:
     if not lines:
         return NextStep(text="Send events.")
     first = lines[0]
-    name, model = named_version(first.model, first.version), {"model": first.model, "version": first.version}
+    name, model = _plain(named_version(first.model, first.version)), {"model": first.model, "version": first.version}
     link = f"/model?{urlencode(model)}"
     if first.state == "alerts":
         open_ = "It has an open alert" if first.n_alerts == 1 else f"It has {first.n_alerts:,} open alerts"
@@ -68,15 +73,16 @@ def of_model(at: Chosen, alerts: Sequence[Alert], lasting: Sequence[MovedColumn]
     if is_open:
         said = is_open[0].recommendation or "read the alert, then open the column that it names"
         return NextStep(
-            text=f"{clip(said, 300)}{'' if said.endswith('.') else '.'}",
+            text=f"{_plain(clip(said, 300))}{'' if said.endswith('.') else '.'}",
             link=f"/alerts?{urlencode({'model': at.model})}", link_text="The alert",
         )  # fmt: skip
     if lasting:
         top = lasting[0].top
-        where = "" if not top.segment else f" in {place(top.segment)}"
+        where = "" if not top.segment else f" in {_plain(place(top.segment))}"
+        then = " Then see whether the model got worse." if has_labels else ""
         return NextStep(
-            text=f"No alert is open. See {column_name(top.column)}{where}, which comes first below: is it a fault of "
-            f"the data, or the world? {'Then whether the model got worse.' if has_labels else ''}".strip(),
+            text=f"No alert is open. See {_plain(column_name(top.column))}{where}, which comes first below: "
+            f"a fault of the data, or the world?{then}",
             link="/column?" + at.query(column=top.column, segment=top.segment), link_text=column_name(top.column),
         )  # fmt: skip
     if not has_labels:
@@ -99,7 +105,7 @@ def of_column(at: Chosen, column: str, runs: Sequence[Run]) -> NextStep:
         )  # fmt: skip
     one_place = {run.segment for run in lasting}
     only = (
-        f"It moved in {place(lasting[0].segment)} alone: ask who sends these rows. "
+        f"It moved in {_plain(place(lasting[0].segment))} alone: ask who sends these rows. "
         if len(one_place) == 1 and lasting[0].segment
         else ""
     )
@@ -136,7 +142,7 @@ def of_rejects(counts: Sequence[RejectCount]) -> NextStep:
     if not counts:
         return NextStep(text="Nothing to do. What cannot be used is kept whole, and would be here with its reason.")
     top = counts[0]
-    model = f" of {clip(top.model)}" if top.model else ""
+    model = f" of {_plain(clip(top.model))}" if top.model else ""
     return NextStep(
         text=f"Begin with {top.reason}{model}, {counted(top.n, 'event')}: {_REASONS.get(top.reason, top.reason)}."
     )

@@ -42,7 +42,7 @@ FROM
 ) AS d
 LEFT JOIN
 (
-    SELECT model, version, window_start, window_end, groupUniqArrayArray(columns) AS columns
+    SELECT model, version, window_start, window_end, groupArrayArray(columns) AS columns
     FROM season_windows WHERE {windows} GROUP BY model, version, window_start, window_end
 ) AS s USING (model, version, window_start, window_end)
 """  # noqa: S608 - our own words

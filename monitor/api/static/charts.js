@@ -204,6 +204,13 @@
       dot.fillStyle = c.reference; dot.fillRect(1, 1, 2, 2);
       const rows = chart.columns.slice().reverse();
       const n = rows.length;
+      // Windows shorter than a day are told by their time, and by the day where one begins.
+      const short = chart.ends.some((ms, i) => i > 0 && ms - chart.ends[i - 1] < 82800000);
+      const ends = (ms) => {
+        const at = new Date(ms);
+        return short && (at.getHours() || at.getMinutes()) ? at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })
+          : at.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+      };
       const shade = (cell) => {
         if (cell[5]) return { image: dots, repeat: "repeat" };
         const strength = Math.min(cell[2] === null ? 0 : cell[2], 8);
@@ -218,7 +225,7 @@
           return lines(cell[3] ? [...head, cell[4], number(cell[2]) + " times the smallest effect that counts"]
             : [...head, "not changed (" + number(cell[2]) + " of the smallest effect that counts)"]);
         } }),
-        xAxis: quietAxis(c, { type: "category", data: chart.ends.map((ms) => new Date(ms).toLocaleDateString(undefined, { day: "numeric", month: "short" })),
+        xAxis: quietAxis(c, { type: "category", data: chart.ends.map((ms) => ends(ms)),
           splitLine: { show: false }, axisLabel: { color: c.soft, hideOverlap: true, fontSize: 12 } }),
         yAxis: quietAxis(c, { type: "category", data: rows, splitLine: { show: false }, triggerEvent: true,
           axisLabel: { color: c.ink, fontSize: 12, width: window.innerWidth < 640 ? 96 : 190, overflow: "truncate", interval: 0 } }),

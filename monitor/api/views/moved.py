@@ -1,7 +1,7 @@
 """What moved, a line a column: of its runs in all segments the one to tell, and how many others there are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.api.queries.verdicts import Run
 
@@ -14,10 +14,12 @@ class MovedColumn:
     ----------
     top: the run to tell.
     others: runs in other segments that go on as `top` does, and are as much the season, the strongest first.
+    beside: what else it is compared with, and drifted from in the same way.
     """
 
     top: Run
     others: tuple[Run, ...]
+    beside: tuple[str, ...] = ()
 
     @property
     def lasts(self) -> bool:
@@ -43,7 +45,11 @@ def moved_columns(runs: Sequence[Run]) -> list[MovedColumn]:
                 others=tuple(run for run in own[1:] if run.lasts == top.lasts and bool(run.season) == bool(top.season)),
             )
         )
-    return sorted(found, key=lambda one: (*_order(one.top), one.top.column))
+    found.sort(key=lambda one: (*_order(one.top), one.top.column))
+    of_column: dict[tuple[str, bool, bool], list[MovedColumn]] = {}
+    for one in found:
+        of_column.setdefault((one.top.column, one.lasts, bool(one.top.season)), []).append(one)
+    return [replace(first, beside=tuple(one.top.compare for one in more)) for first, *more in of_column.values()]
 
 
 def _order(run: Run) -> tuple[bool, bool, bool, float]:

@@ -75,7 +75,10 @@ def test_hostile_names_are_text_in_it(page_origin: str) -> None:
     for path in (f"/model?{asked}", f"/column?{asked}&{urlencode({'column': page.HOSTILE})}", f"/compare?{asked}"):
         text = get(page_origin + path)
         assert "<img" not in text.replace('<img src="/static/icon.svg"', "")
-        said(text)
+        found, _ = said(text)
+        assert "<code>" not in found
+    (found,) = re.findall(r'<p class="next">(.*?)</p>', get(page_origin + "/"), re.DOTALL)
+    assert "<code>" not in found  # the backquotes of a name mark nothing
 
 
 def test_the_fleet_begins_with_the_model_that_needs_somebody() -> None:

@@ -186,6 +186,9 @@ def test_the_models_page_lists_it_apart_and_counts_a_column_once(origin: str) ->
     assert "temp" not in words(now.partition("What differs from the reference now")[2])
     assert "only the season: unchanged beside the same hour of week" in words(seasonal)
     assert words(seasonal).count("temp :") == 1
+    moved = words(now.partition("What differs from the reference now")[2])
+    assert moved.count("carrier :") == 1
+    assert "beside the whole reference , and the same hour of week" in moved.replace("reference,", "reference ,")
 
 
 def test_the_columns_page_says_it_in_its_sentence_chart_and_tables(origin: str) -> None:
