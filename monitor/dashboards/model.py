@@ -57,8 +57,10 @@ def build() -> dashboard.Dashboard:
             "change. No cell: not scored.",
             f"""
             SELECT window_end AS time, column,
-                max(if(drifted, greatest(effect / threshold, 1), least(effect / threshold, 0.99))) AS most,
-                if({ONLY_SEASON}, least(most, 0.99), most) AS strength
+                least(
+                    max(if(drifted, greatest(effect / threshold, 1), least(effect / threshold, 0.99))),
+                    if({ONLY_SEASON}, 0.99, inf)
+                ) AS strength
             FROM drift_verdicts_latest
             WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL} AND isFinite(effect) AND threshold > 0
             GROUP BY time, column ORDER BY time, column
@@ -72,10 +74,10 @@ def build() -> dashboard.Dashboard:
             "Before and after are of the quantity that moved most; q is the chance of it in unchanged data, "
             "corrected over columns.",
             f"""
-            SELECT column, drifted AND NOT only_season AS changed, only_season, effect / threshold AS strength,
-                direction, quantity, before, after, method, q_value, compare, n_current AS n, window_end AS newest
+            SELECT column, CAST(drifted AND NOT only_season AS Bool) AS changed, only_season,
+                effect / threshold AS strength, direction, quantity, before, after, method, q_value, compare, n_current AS n, window_end AS newest
             FROM (
-                SELECT *, compare = 'pinned' AND s.only_season AS only_season FROM (
+                SELECT *, CAST(compare = 'pinned' AND s.only_season AS Bool) AS only_season FROM (
                     SELECT * FROM drift_verdicts_latest WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL}
                     ORDER BY window_end DESC LIMIT 1 BY column, compare
                 ) AS v
