@@ -75,7 +75,8 @@ def build() -> dashboard.Dashboard:
             "corrected over columns.",
             f"""
             SELECT column, CAST(drifted AND NOT only_season AS Bool) AS changed, only_season,
-                effect / threshold AS strength, direction, quantity, before, after, method, q_value, compare, n_current AS n, window_end AS newest
+                effect / threshold AS strength, direction, quantity, before, after, method, q_value, compare,
+                n_current AS n, window_end AS newest
             FROM (
                 SELECT *, CAST(compare = 'pinned' AND s.only_season AS Bool) AS only_season FROM (
                     SELECT * FROM drift_verdicts_latest WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL}
