@@ -56,8 +56,7 @@ dist: $(STAMP)  ## build the wheel and the source archive of what is committed, 
 	.ci/release $(BIN)/python dist
 
 screenshots: $(STAMP)  ## run two months of the demo; pictures of the page and of the dashboards' panels: docs/screenshots
-	$(BIN)/driftline demo --months 2 --keep .driftline/screenshots
-	$(BIN)/python -m monitor.demo.screenshots .driftline/screenshots docs/screenshots
+	$(BIN)/python -m monitor.demo.screenshots .driftline/screenshots docs/screenshots $(ARGS)
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

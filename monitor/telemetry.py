@@ -40,6 +40,8 @@ A counter is of this process since it started: a crash between counting and comm
 are in ClickHouse.
 """
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a `_created` series beside each counter, which nothing here reads
@@ -81,3 +83,15 @@ UNDELIVERED = Counter(
     "driftline_undelivered", "Rows that went to drift.undelivered: refused, or tried in vain", ["destination"]
 )
 ROLE_RESTARTS = Counter("driftline_role_restarts", "Times the supervisor started a role again", ["role"])
+
+
+def begin_at_zero(role: str, models: Iterable[str]) -> None:
+    """Say 0 of what a role will count of the configured models.
+
+    Prometheus takes what a series has when it first sees it for its beginning: the first events after a start would be
+    in no rate.
+    """
+    counter = {"ingest": EVENTS, "evaluate": WINDOWS_SCORED}.get(role)
+    if counter is not None:
+        for model in models:
+            counter.labels(model)

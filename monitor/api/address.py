@@ -11,6 +11,7 @@ from monitor.api.queries.profiles import Span
 from monitor.api.queries.sizes import size_name
 from monitor.api.queries.verdicts import Scope
 from monitor.api.views.fleet import main_size
+from monitor.wording import instant
 
 SHOWN_WINDOWS: Final = 60
 RANGES: Final = (("24 h", 1), ("7 d", 7), ("30 d", 30), ("90 d", 90))
@@ -137,6 +138,8 @@ def chosen(query: Mapping[str, str], sized: Sequence[Sized]) -> Chosen:
     step_ms = max((size.last_ms - size.first_ms) // max(size.windows, 1), 1)
     to_ms = size.last_ms if to_ms is None else to_ms
     from_ms = max(size.first_ms, to_ms - SHOWN_WINDOWS * step_ms) if from_ms is None else from_ms
+    if query.get("to", "") == "" and from_ms >= to_ms:
+        raise NoSuchPlaceError(f"no window ends after {instant(from_ms)}: the newest ended at {instant(to_ms)}")
     if from_ms >= to_ms or to_ms > 10_413_791_999_999:
         raise NoSuchPlaceError("the span ends before it begins")
     return Chosen(

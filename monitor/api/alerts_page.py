@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, get_args
 
+from monitor.api import next_steps
 from monitor.api.access import Access
 from monitor.api.queries import alerts
 from monitor.api.site import Site
+from monitor.api.wording import clip
 from monitor.config.decisions import Cause
 from monitor.decisions.controls import Control, Removed, Silence
 from monitor.decisions.said import acknowledgement_of, expect_model, silence_of, silenced
@@ -32,7 +34,8 @@ def alerts_page(site: Site, query: Query, **said: Any) -> tuple[str, dict[str, A
     in_hand = {one.dedupe_key: by for one in found if controls and (by := controls.acknowledged_by(one.dedupe_key))}
     return "alerts.html", {
         "title": "Alerts",
-        "sentence": _sentence(site, found, in_hand),
+        "sentence": _sentence(site, found, in_hand, model),
+        "next_step": next_steps.of_alerts(found, wants_token=site.access.wants_token),
         "alerts": found,
         "in_hand": in_hand,
         "silences": _silences(site, controls.silences() if controls else [], model),
@@ -52,17 +55,21 @@ def alerts_page(site: Site, query: Query, **said: Any) -> tuple[str, dict[str, A
     }
 
 
-def _sentence(site: Site, found: list[alerts.Alert], in_hand: Mapping[str, str]) -> str:
+def _sentence(site: Site, found: list[alerts.Alert], in_hand: Mapping[str, str], model: str) -> str:
     if not site.has("alerts"):
         return "This database keeps no alerts: verdicts are on each model's page."
+    of_model = f" of {clip(model)}" if model else ""
     if not found:
-        return "No alert was raised."
+        return f"No alert{of_model} was raised."
     is_open = [one for one in found if one.state != "resolved"]
     n_in_hand = sum(one.dedupe_key in in_hand or bool(one.acknowledged_by) for one in is_open)
     somebody = f", {n_in_hand:,} of them in somebody's hand" if n_in_hand else ""
     if not is_open:
-        return "No alert is open."
-    return f"{len(is_open):,} {'alert is' if len(is_open) == 1 else 'alerts are'} open{somebody}."
+        return f"No alert{of_model} is open."
+    return (
+        f"{len(is_open):,} {'alert' if len(is_open) == 1 else 'alerts'}{of_model} "
+        f"{'is' if len(is_open) == 1 else 'are'} open{somebody}."
+    )
 
 
 def _silences(site: Site, found: list[Silence], model: str) -> list[dict[str, Any]]:

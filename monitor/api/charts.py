@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.api.queries.performance import Figure, Part
 from monitor.api.queries.profiles import Distribution
-from monitor.api.queries.verdicts import Cell, Volume
+from monitor.api.queries.verdicts import Volume
 from monitor.api.views.distribution import bars, pairs, quantiles
 from monitor.api.views.heat import HeatCell
 from monitor.api.wording import column_name, moved
@@ -25,6 +25,16 @@ def distribution_chart(found: Distribution) -> Chart:
         "kind": "density",
         "bars": [[_round(one.low), _round(one.high), _round(one.reference), _round(one.live)] for one in bars(found)],
         "range": [found.edges[0], found.edges[-1]] if found.edges else None,
+    }
+
+
+def distribution_parts(found: Distribution) -> dict[str, Any]:
+    """What a template shows of it: the chart, and the rows of the table behind it."""
+    return {
+        "of": found,
+        "chart": distribution_chart(found),
+        "bars": [] if found.kind == "categorical" else bars(found),
+        "pairs": pairs(found) if found.kind == "categorical" else [],
     }
 
 
@@ -49,11 +59,11 @@ def lines_chart(lines: Sequence[tuple[str, Sequence[tuple[int, float | None]]]],
     }
 
 
-def strength_chart(cells: Sequence[Cell]) -> Chart:
-    """Effect over threshold by window; those that drifted are marked."""
+def strength_chart(cells: Sequence[HeatCell]) -> Chart:
+    """Effect over threshold by window; those that changed are marked, and those that are only the season."""
     return {
         "kind": "strength",
-        "points": [[one.end_ms, _round(one.strength), int(one.drifted)] for one in cells],
+        "points": [[one.cell.end_ms, _round(one.cell.strength), int(one.drifted), one.season] for one in cells],
         "brush": True,
     }
 

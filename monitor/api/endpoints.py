@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from monitor.api import record_rows
-from monitor.api.queries import models, profiles, rejects, verdicts
+from monitor.api.queries import fleet, models, profiles, rejects, verdicts
 from monitor.api.source import Source
 from sinks.records import RECORDS, Record
 
@@ -125,6 +125,19 @@ class Runs(msgspec.Struct, frozen=True):
     items: list[verdicts.Run]
 
 
+class InTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Between two instants."""
+
+    from_ms: TimeMs
+    to_ms: TimeMs
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """Windows of all rows of all models, and how many columns changed in each, the season apart."""
+
+    items: list[fleet.Changes]
+
+
 class RejectCounts(msgspec.Struct, frozen=True):
     """Rejects by model and reason."""
 
@@ -151,6 +164,11 @@ def _runs(source: Source, asked: RunsOf) -> Runs:
         model=asked.model, version=asked.version, size_s=asked.size_s, from_ms=asked.from_ms, to_ms=asked.to_ms
     )
     return Runs(items=verdicts.runs(source, scope, asked.column))
+
+
+def _changes(source: Source, asked: InTime) -> Changed:
+    longest_s = max((one.size_s for one in models.sized_windows(source)), default=1)
+    return Changed(items=fleet.changes(source, asked.from_ms, asked.to_ms, longest_s))
 
 
 def _reject_counts(source: Source, _: NoParameters) -> RejectCounts:
@@ -213,6 +231,14 @@ def endpoints() -> Mapping[str, Endpoint]:
             parameters=RunsOf,
             result=Runs,
             call=_runs,
+        ),
+        Endpoint(
+            path="/changes",
+            summary="How many columns of each model's windows changed, how many differ only as the season does, and "
+            "which changed most.",
+            parameters=InTime,
+            result=Changed,
+            call=_changes,
         ),
         Endpoint(
             path="/distribution",

@@ -91,7 +91,7 @@ def model_card(site: Site, at: Chosen, limits: Sequence[str] = ()) -> ModelCard:
         performance_sentence=measured["sentence"],
         performance=tuple(map(_figure, view.others if view is not None else ())),
         by_segment=tuple(map(_figure, measured["by_segment"])),
-        drift=tuple(run_sentence(one.top, len(one.others)) for one in seen["lasting"]),
+        drift=tuple(run_sentence(one.top, len(one.others)) for one in (*seen["lasting"], *seen["seasonal"])),
         was=tuple(run_sentence(one.top, len(one.others)) for one in seen["past"]),
         limits=tuple(own),
     )

@@ -3,19 +3,30 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from monitor.api import charts
+from monitor.api import charts, next_steps
 from monitor.api.address import Chosen, NoSuchPlaceError, chosen
 from monitor.api.alerts_page import alerts_page
 from monitor.api.arrivals import with_reasons
+from monitor.api.charts import distribution_parts
+from monitor.api.compare_page import compare_page
 from monitor.api.queries import alerts, confusion, fleet, models, performance, profiles, rejects, verdicts
 from monitor.api.site import Site
-from monitor.api.views.distribution import bands, bars, beyond, pairs
+from monitor.api.views.distribution import bands, beyond
 from monitor.api.views.fleet import SPARKS, asked_hours, fleet_lines, fleet_sentence
 from monitor.api.views.heat import heat_cells, heat_lines
 from monitor.api.views.moved import moved_columns
-from monitor.api.views.performance import METRIC_ORDER, performance_sentence, performance_view
+from monitor.api.views.performance import METRIC_ORDER, is_worse, performance_sentence, performance_view
 from monitor.api.views.quality import quality_lines
-from monitor.api.wording import column_name, column_sentence, model_sentence, named_version, place, run_sentence
+from monitor.api.wording import (
+    column_name,
+    column_sentence,
+    compare_words,
+    model_sentence,
+    named_version,
+    place,
+    run_sentence,
+    season_words,
+)
 
 Query = Mapping[str, str]
 View = tuple[str, dict[str, Any]]
@@ -56,7 +67,14 @@ def fleet_page(site: Site, _query: Query) -> View:
         now_ms,
         fleet.earlier(site.source, asked_hours(sized, now_ms), newest_ms),
     )
-    return "fleet.html", {"title": "Fleet", "sentence": fleet_sentence(lines), "lines": lines, **_rejected(site, 3)}
+    return "fleet.html", {
+        "title": "Fleet",
+        "sentence": fleet_sentence(lines),
+        "next_step": next_steps.of_fleet(lines),
+        "lines": lines,
+        "without_windows": sorted({one.name for one in site.config.models} - {one.model for one in sized}),
+        **_rejected(site, 3),
+    }
 
 
 def _rejected(site: Site, n: int = _REJECTS, model: str = "") -> dict[str, Any]:
@@ -72,29 +90,39 @@ def _chosen(site: Site, query: Query) -> Chosen:
 def model_page(site: Site, query: Query) -> View:
     """What moved, since when, for whom? One version of a model."""
     at = _chosen(site, query)
-    runs = verdicts.runs(site.source, at.scope)
-    found = moved_columns(runs)
-    cells = verdicts.cells(site.source, at.scope)
-    heat = heat_cells(cells)
     windows = verdicts.volume(site.source, at.scope)
+    cells = verdicts.cells(site.source, at.scope)
+    if at.segment and not windows:
+        raise NoSuchPlaceError("no window of these rows lies in that span")
+    if at.compare and not cells:
+        raise NoSuchPlaceError("nothing was compared so in that span")
+    runs = [run for run in verdicts.runs(site.source, at.scope) if at.segment in ("", run.segment)]
+    found = moved_columns(runs)
+    heat = heat_cells(cells)
     figures = performance.figures(site.source, at.scope) if site.has("performance") else []
-    lasting = [one for one in found if one.lasts]
-    whole = [one.top for one in lasting if not one.top.segment]
+    lasting = [one for one in found if one.lasts and not one.top.season]
+    seasonal = [one for one in found if one.lasts and one.top.season]
+    whole = [one.top for one in lasting if one.top.segment == at.segment]
     title = named_version(at.model, at.version)
     links = {column: "/column?" + at.query(column=column) for column in {one.column: None for one in cells}}
     measured = performance_view(figures)
+    told = alerts.last_alerts(site.source, at.model, 10) if site.has("alerts") else []
+    has_labels = any(not one.estimated and one.n_labelled for one in figures)
     compares = sorted({one.compare for one in cells} | {run.compare for run in runs})
     return "model.html", {
         "title": title,
         "at": at,
         "sentence": model_sentence(
-            title,
+            f"{title} in {place(at.segment)}" if at.segment else title,
             whole,
-            [one.top for one in lasting if one.top.segment],
-            has_labels=any(not one.estimated and one.n_labelled for one in figures),
+            [one.top for one in lasting if one.top.segment != at.segment],
+            has_labels=has_labels,
+            seasonal=[one.top for one in seasonal],
         ),
+        "next_step": next_steps.of_model(at, told, lasting, has_labels=has_labels),
         "lasting": lasting,
-        "past": [one for one in found if not one.lasts and not one.top.segment][:20],
+        "seasonal": seasonal,
+        "past": [one for one in found if not one.lasts and one.top.segment == at.segment][:20],
         "heat": charts.heat_chart(heat, windows, links),
         "heat_columns": charts.heat_columns(heat),
         "heat_lines": heat_lines(heat),
@@ -104,7 +132,7 @@ def model_page(site: Site, query: Query) -> View:
         "segments": models.segments(site.source, at.model, at.version),
         "compares": compares,
         "performance": measured,
-        "alerts": alerts.last_alerts(site.source, at.model, 10) if site.has("alerts") else [],
+        "alerts": told,
         "retraining": alerts.last_retraining(site.source, at.model, 10) if site.has("retraining") else [],
         "others": [version for version in at.versions if version != at.version],
         **_rejected(site, 1, at.model),
@@ -115,50 +143,51 @@ def _score(site: Site, at: Chosen) -> dict[str, Any] | None:
     for column in ("@score", "@label"):
         found = profiles.distribution(site.source, at.span, column)
         if found is not None and found.n:
-            return _distribution(found)
+            return distribution_parts(found)
     return None
-
-
-def _distribution(found: profiles.Distribution) -> dict[str, Any]:
-    return {
-        "of": found,
-        "chart": charts.distribution_chart(found),
-        "bars": [] if found.kind == "categorical" else bars(found),
-        "pairs": pairs(found) if found.kind == "categorical" else [],
-    }
 
 
 def column_page(site: Site, query: Query) -> View:
     """Show me."""
     at, column = _chosen(site, query), query.get("column", "")
-    runs = sorted(verdicts.runs(site.source, at.scope, column), key=lambda run: (not run.lasts, -(run.strength or 0.0)))
+    if not column:
+        raise NoSuchPlaceError("this address names no column")
+    runs = sorted(verdicts.runs(site.source, at.scope, column), key=_run_order)
     parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
     known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
     found = known.get(at.segment)
-    cells = verdicts.cells(site.source, at.scope, column) if column else []
-    if not runs and found is None and not cells:
+    cells = heat_cells(verdicts.cells(site.source, at.scope, column))
+    if found is None and not cells and (at.segment or not runs):
         raise NoSuchPlaceError("this column was not seen in that span")
     bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
     buckets = profiles.buckets(site.source, at.span, column, bucket_ms)
     own = [run for run in runs if run.segment == at.segment]
-    end_ms = own[0].top_end_ms if own else max((one.end_ms for one in cells), default=at.to_ms)
+    end_ms = own[0].top_end_ms if own else max((one.cell.end_ms for one in cells), default=at.to_ms)
     return "column.html", {
         "title": column_name(column),
         "at": at,
         "column": column,
-        "sentence": column_sentence(column, runs, beyond(found) if found is not None else None),
+        "sentence": column_sentence(column, runs, beyond(found) if found is not None else None, at.segment),
+        "next_step": next_steps.of_column(at, column, own if at.segment else runs),
         "runs": runs,
-        "now": _distribution(found) if found is not None else None,
+        "now": distribution_parts(found) if found is not None else None,
         "bands": charts.bands_chart(bands(buckets, found.edges), found) if found is not None and found.edges else None,
         "buckets": buckets,
         "quality": charts.lines_chart(quality_lines(buckets), "%"),
-        "strength": charts.strength_chart([one for one in cells if one.compare == cells[0].compare]),
+        "strength": charts.strength_chart(cells),
         "cells": cells,
-        "small": [{"segment": part, **_distribution(known[part])} for part in parts if part in known and known[part].n],
+        "compared": len({one.cell.compare for one in cells} | {run.compare for run in runs}) > 1,
+        "small": [
+            {"segment": part, **distribution_parts(known[part])} for part in parts if part in known and known[part].n
+        ],
         "evidence": verdicts.evidence(site.source, at.scope, column, end_ms),
         "evidence_ms": end_ms,
         "psi": found.psi if found is not None else None,
     }
+
+
+def _run_order(run: verdicts.Run) -> tuple[bool, bool, float]:
+    return (not run.lasts, bool(run.season), -(run.strength or 0.0))
 
 
 def _pane_ms(at: Chosen) -> int:
@@ -170,6 +199,8 @@ def performance_page(site: Site, query: Query) -> View:
     at = _chosen(site, query)
     there = site.has("performance")
     figures = performance.figures(site.source, at.scope) if there else []
+    if at.segment and not figures and not verdicts.volume(site.source, at.scope):
+        raise NoSuchPlaceError("no window of these rows lies in that span")
     view = performance_view(figures, query.get("metric", ""))
     found_parts = performance.parts(site.source, at.scope) if there else []
     newest = [one for one in found_parts if one.start_ms == found_parts[0].start_ms] if found_parts else []
@@ -187,6 +218,7 @@ def performance_page(site: Site, query: Query) -> View:
         "title": f"Performance of {named_version(at.model, at.version)}",
         "at": at,
         "sentence": performance_sentence(named_version(at.model, at.version), view, split),
+        "next_step": next_steps.of_performance(at, view, worse=view is not None and is_worse(view)),
         "view": view,
         "metrics": [name for name in METRIC_ORDER if any(one.metric == name for one in figures)],
         "split": split,
@@ -215,58 +247,12 @@ def rejects_page(site: Site, query: Query) -> View:
     return "rejects.html", {
         "title": "Rejects",
         "sentence": sentence,
+        "next_step": next_steps.of_rejects(counts),
         "counts": counts,
         "rejects": found[:_REJECTS_A_PAGE],
         "next_offset": offset + _REJECTS_A_PAGE if len(found) > _REJECTS_A_PAGE else None,
         "model": model,
         "reason": reason,
-    }
-
-
-def compare_page(site: Site, query: Query) -> View:
-    """Two versions side by side, on the same sketches."""
-    at = _chosen(site, query)
-    others = [version for version in at.versions if version != at.version]
-    other = query.get("other", others[0] if others else "")
-    found = profiles.versus(site.source, at.span, other) if others else []
-    figures: dict[str, list[performance.Figure]] = {}
-    for version in (at.version, other):
-        own = next((one for one in at.known if (one.version, one.size_s) == (version, at.size.size_s)), None)
-        if own is not None and site.has("performance"):
-            scope = verdicts.Scope(
-                model=at.model, version=version, size_s=own.size_s, from_ms=at.from_ms, to_ms=at.to_ms,
-                segment=at.segment,
-            )  # fmt: skip
-            figures[version] = performance.figures(site.source, scope)
-    sides = {version: performance_view(own) for version, own in figures.items()}
-    score = {
-        version: profiles.distribution(
-            site.source,
-            profiles.Span(model=at.model, version=version, segment=at.segment, from_ms=at.from_ms, to_ms=at.to_ms),
-            "@score",
-        )
-        for version in (at.version, other)
-        if others
-    }
-    if not others:
-        sentence = f"{named_version(at.model, at.version)} is the only version."
-    elif not found:
-        sentence = f"No column of versions {at.version} and {other} was counted in the same cells in this span."
-    else:
-        top = found[0]
-        sentence = (
-            f"Versions {at.version} and {other} differ most in {column_name(top.column)}: "
-            f"Jensen-Shannon distance {top.js or 0.0:.3g} of at most 1."
-        )
-    return "compare.html", {
-        "title": f"Versions of {at.model}",
-        "at": at,
-        "other": other,
-        "others": others,
-        "sentence": sentence,
-        "columns": found,
-        "sides": sides,
-        "scores": {version: _distribution(one) for version, one in score.items() if one is not None and one.n},
     }
 
 
@@ -280,5 +266,8 @@ PAGES: Final[Mapping[str, Callable[[Site, Query], View]]] = {
     "/compare": compare_page,
 }
 """By path."""
-HELPERS: Final = {"place": place, "column_name": column_name, "run_sentence": run_sentence}
+HELPERS: Final = {
+    "place": place, "column_name": column_name, "run_sentence": run_sentence, "season_words": season_words,
+    "compare_words": compare_words,
+}  # fmt: skip
 """Functions that templates call."""

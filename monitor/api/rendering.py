@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from monitor.api.pages import HELPERS
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
-from monitor.api.views.fleet import ago, spark_path
+from monitor.api.views.fleet import ago, spark_path, spark_words
 from monitor.api.wording import clip, column_name, metric_name, moved, rate, since, times
 from monitor.wording import counted, figure, instant
 
@@ -33,11 +33,11 @@ def environment(site: Site | None = None) -> jinja2.Environment:
     made.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     made.filters.update(
         figure=_figure, share=_share, clip=clip, time=_time, count=lambda n: f"{n:,}", signed=_signed, p=_p,
-        twice=lambda name: (name, name), timed=_timed, interval=_interval,
+        coded=_coded, twice=lambda name: (name, name), timed=_timed, interval=_interval,
         named=lambda name: clip(column_name(name), 40),
     )  # fmt: skip
     made.globals.update(
-        spark_path=spark_path,
+        spark_path=spark_path, spark_words=spark_words,
         **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name,
         ago=ago, counted=counted, instant=instant, wants_token=site.access.wants_token if site is not None else False,
         report=site is None, layout="section.html" if site is None else "base.html", uid="",
@@ -63,6 +63,15 @@ def _p(value: float | None) -> str:
     if value is None or value != value:
         return _NOT_KNOWN
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _coded(text: str) -> Markup:
+    """A sentence in which what stands between backquotes is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a name that has one
+        return escape(text)
+    made = [Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)]
+    return Markup("").join(made)
 
 
 def _interval(of: Any) -> str:

@@ -103,23 +103,53 @@ def since(run: Run) -> str:
 
 def run_sentence(run: Run, n_other_segments: int = 0) -> str:
     """One line about a run: what moved, how far, where, since when."""
+    season = f"; {season_words(run)}" if run.n_season else ""
     other = f" and {counted(n_other_segments, 'segment')}" if n_other_segments else ""
     name = column_name(run.column)
     return (
         f"{name[:1].upper() + name[1:] if run.column.startswith('@') else name}: {moved(run)} ({run.direction}) in "
-        f"{place(run.segment)}{other}, {since(run)}; {times(run.strength)}"
+        f"{place(run.segment)}{other}, {since(run)}; {times(run.strength)}{season}"
     )
 
 
-def model_sentence(title: str, whole: Sequence[Run], in_segments: Sequence[Run], *, has_labels: bool) -> str:
+def compare_words(compare: str) -> str:
+    """What a comparison is with: ``the same hour of week``, ``the 28d before``, ``version 3``, ``the reference``."""
+    kind, _, rest = compare.partition(" ")
+    if kind == "season":
+        return f"the same {clip(rest.replace('_', ' '))}"
+    if kind == "trailing":
+        return f"the {clip(rest)} before"
+    return "the whole reference" if compare == "pinned" else clip(compare)
+
+
+def season_words(run: Run) -> str:
+    """``only the season: not beside the same hour of week``, and in how many windows; "" where it is not."""
+    beside = listed([compare_words(one) for one in run.season.split(", ")], 3) if run.season else ""
+    if not run.n_season:
+        return ""
+    if run.n_season == run.n_windows:
+        return f"only the season: unchanged beside {beside}"
+    part = f"in {run.n_season} of its {run.n_windows} windows only the season"
+    return f"{part}, now too: unchanged beside {beside}" if run.season else part
+
+
+def model_sentence(
+    title: str,
+    whole: Sequence[Run],
+    in_segments: Sequence[Run],
+    *,
+    has_labels: bool,
+    seasonal: Sequence[Run] = (),
+) -> str:
     """The first line of a model's screen.
 
     Parameters
     ----------
     whole: runs of all rows that last. in_segments: those of segments that last, of columns that are not in `whole`.
     has_labels: whether any performance was measured.
+    seasonal: runs that last and are only the season, which are not in the others.
     """
-    inputs = [run for run in whole if not run.column.startswith("@")]
+    inputs = list({run.column: run for run in whole if not run.column.startswith("@")}.values())
     outputs = [run for run in whole if run.column in ("@score", "@label")]
     parts = []
     if inputs:
@@ -127,13 +157,16 @@ def model_sentence(title: str, whole: Sequence[Run], in_segments: Sequence[Run],
         names = listed([clip(run.column, 40) for run in inputs], 3)
         parts.append(f"since {instant(first)}, {counted(len(inputs), 'input')} moved ({names})")
     if outputs:
-        who = " and ".join(column_name(run.column) for run in outputs)
+        who = " and ".join(dict.fromkeys(column_name(run.column) for run in outputs))
         parts.append(f"{who} moved too" if inputs else f"since {instant(outputs[0].first_ms)} {who} moved")
     elif inputs:
         parts.append("the score did not")
     if not parts and in_segments:
         places = len({run.segment for run in in_segments})
         parts.append(f"all rows taken together are as before, but columns moved in {counted(places, 'segment')}")
+    if not parts and seasonal:
+        names = listed(list(dict.fromkeys(column_name(run.column) for run in seasonal)), 3)
+        parts.append(f"nothing changed in the newest window: only the season moves {names}")
     if not parts:
         parts.append("nothing differs from the reference in the newest window")
     parts.append(_labels(whole, has_labels=has_labels))
@@ -151,19 +184,32 @@ def _labels(whole: Sequence[Run], *, has_labels: bool) -> str:
     return "labels show no loss" if has_labels else "no labels came, so the loss is not known"
 
 
-def column_sentence(column: str, runs: Sequence[Run], beyond: float | None) -> str:
-    """The first line of a column's screen. `beyond`: the share of rows outside the reference's range."""
-    name = column_name(column)
-    whole = next((run for run in runs if not run.segment and run.lasts), None)
-    parts = [run for run in runs if run.segment and run.lasts]
+def column_sentence(column: str, runs: Sequence[Run], beyond: float | None, segment: str = "") -> str:
+    """The first line of a column's screen.
+
+    Parameters
+    ----------
+    beyond: the share of rows outside the reference's range.
+    segment: the rows that were chosen; "" for all, of which segments are told too.
+    """
+    name, rows = column_name(column), place(segment)
+    own = [run for run in runs if run.segment == segment]
+    whole = next((run for run in own if run.lasts and not run.season), None)
+    parts = [] if segment else [run for run in runs if run.segment and run.lasts and not run.season]
+    season = next((run for run in own if run.lasts and run.season), None)
     more = f", {100 * beyond:.2g} % of rows beyond the reference's range" if beyond and beyond >= 0.001 else ""
     if whole is not None:
-        return f"{name}: {moved(whole)} ({whole.direction}) in all rows, {since(whole)}{more}; {times(whole.strength)}."
+        return f"{name}: {moved(whole)} ({whole.direction}) in {rows}, {since(whole)}{more}; {times(whole.strength)}."
     if parts:
         top = parts[0]
         where = f"in {place(top.segment)} only" if len(parts) == 1 else f"most of all in {place(top.segment)}"
-        return f"{name}: {moved(top)} ({top.direction}) {where}, {since(top)}{more}; all rows together are as before."
-    past = next((run for run in runs if not run.segment), None)
+        whole_words = f"all rows together move {season_words(season)}" if season else "all rows together are as before"
+        return f"{name}: {moved(top)} ({top.direction}) {where}, {since(top)}{more}; {whole_words}."
+    if season is not None:
+        what = f"{moved(season)} ({season.direction})"
+        return f"{name}: {what} in {rows}, {since(season)}{more}, but {season_words(season)}."
+    where = f" in {rows}" if segment else ""
+    past = next(iter(own), None)
     if past is not None:
-        return f"{name}: as in the reference now{more}; it had moved from {since(past)}: {moved(past)}."
-    return f"{name}: as in the reference{more}."
+        return f"{name}: as in the reference now{where}{more}; it had moved from {since(past)}: {moved(past)}."
+    return f"{name}: as in the reference{where}{more}."

@@ -282,6 +282,7 @@ def _role(name: str, config_path: Path, port_offset: int, *, verbose: bool) -> I
     check_files(config, state=name in ("evaluate", "join"))
     listen = _shifted(config.metrics.listen, port_offset)
     health = Health(name)
+    telemetry.begin_at_zero(name, (model.name for model in config.models))
     telemetry.ROLE_RESTARTS.labels(name).inc(int(os.environ.get(RESTARTS_VARIABLE) or 0))
     server = HealthServer(health, listen)
     try:

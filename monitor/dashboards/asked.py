@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+):percentencode\}")
+_LABEL: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _FILTER: Final = re.compile(r"\$__timeFilter_ms\((\w+)\)")
 
 
@@ -28,6 +29,11 @@ def expanded(statement: str, values: Mapping[str, str], from_ms: int, to_ms: int
     if "$" in text:
         raise ValueError(f"a macro is not known: {text[text.index('$') :][:60]}")
     return text
+
+
+def legend(format_: str, labels: Mapping[str, str]) -> str:
+    """What a series of Prometheus is called; Grafana puts nothing for a label that it has not."""
+    return _LABEL.sub(lambda match: labels.get(match[1], ""), format_)
 
 
 def variables(

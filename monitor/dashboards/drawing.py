@@ -19,6 +19,7 @@ _MOST_ROWS: Final = 8
 _MOST_SERIES: Final = 10
 _MOST_LANES: Final = 20
 _HOUR_MS: Final = 3_600_000
+_DAY_S: Final = 86_400
 _SHADES: Final = (0.0, 0.45, 0.2, 0.6, 0.1, 0.35, 0.7, 0.55)
 _NOT_KNOWN: Final = "\N{EN DASH}"
 _TEXT: Final = {"color": "#464c54", "fontSize": 11}
@@ -70,6 +71,10 @@ def _scale(unit: str, most: float) -> tuple[float, str]:
         return 100.0, "%"
     if unit == "ms" and most >= _HOUR_MS:
         return 1 / _HOUR_MS, "h"
+    if unit == "s" and most >= _DAY_S:
+        return 1 / _DAY_S, "days"
+    if unit == "cps":
+        return 1.0, "per s"
     return 1.0, "" if unit in ("none", "short", "string") else unit
 
 
@@ -82,8 +87,6 @@ def _shown(value: Any, unit: str = "") -> str:
         return f"{value:%Y-%m-%d %H:%M}"
     if _is_number(value) and unit != "string":
         factor, name = _scale(unit, abs(value))
-        if name == "s" and value >= 86_400:
-            factor, name = 1 / 86_400, "days"
         text = f"{value:,}" if isinstance(value, int) and factor == 1.0 else figure("", value * factor)
         return f"{text} {name}".strip()
     return str(value)

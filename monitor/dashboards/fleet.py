@@ -5,6 +5,7 @@ from typing import Final
 from grafana_foundation_sdk.models import dashboard
 
 from monitor.api.queries.fleet import METRICS
+from monitor.api.queries.season import drifted_columns
 from monitor.dashboards.board import address, board
 from monitor.dashboards.parts import ORANGE, VERMILION, colored, heat, lines, link, number, rows, steps, unit
 from monitor.dashboards.sql import SHORTEST
@@ -23,15 +24,13 @@ SELECT model, argMax(version, (window_end, window_start)) AS version, max(window
     argMax(columns_scored, (window_end, window_start)) AS columns_scored
 FROM windows_latest WHERE segment = '' AND $__timeFilter_ms(window_end) GROUP BY model
 """
-_WORST: Final = """
-SELECT v.model AS model, argMax(v.column, v.strength) AS worst_column, max(v.strength) AS strength,
-    uniqExact(v.column) AS n_changed
-FROM (
-    SELECT model, column, argMax(d.drifted, d.revision) AS drifted, argMax(d.strength, d.revision) AS strength
-    FROM drifted_windows AS d
-    WHERE (model, version, window_end) IN (SELECT model, version, newest FROM newest)
-    GROUP BY model, version, column, compare, window_start, window_end, reference
-) AS v WHERE v.drifted GROUP BY v.model
+_OF_NEWEST: Final = "(model, version, window_end) IN (SELECT model, version, newest FROM newest)"
+# Of a column that changed in one of the windows that end then, and is only the season in another, it has changed.
+_WORST: Final = f"""
+SELECT v.model AS model, argMaxIf(v.column, v.strength, NOT v.only_season) AS worst_column,
+    maxIf(v.strength, NOT v.only_season) AS strength, uniqExactIf(v.column, NOT v.only_season) AS n_changed,
+    uniqExact(v.column) - n_changed AS n_season
+FROM ({drifted_columns(_OF_NEWEST)}) AS v GROUP BY v.model
 """
 _METRICS: Final = ", ".join(f"'{metric}'" for metric in METRICS)
 _PERFORMANCE: Final = f"""
@@ -71,8 +70,8 @@ def build() -> dashboard.Dashboard:
         ),
         number(
             "Columns changed",
-            "Columns that drifted in the newest window of their model. A few of a hundred, for a while, is weather; "
-            "many at once is usually one source upstream.",
+            "Columns that drifted in the newest window of their model, without those that differ only as the season "
+            "does. A few of a hundred, for a while, is weather; many at once is usually one source upstream.",
             f"WITH newest AS ({_NEWEST}) SELECT sum(n_changed) AS columns FROM ({_WORST})",
             unit="none", thresholds=steps((1, ORANGE)),
         ),
@@ -86,14 +85,16 @@ def build() -> dashboard.Dashboard:
         rows(
             "Models",
             "One line a model, those that need you first. Strength: the worst column's effect over the smallest that "
-            "counts: below 1 is quiet. Value beside reference: worse by more than its usual spread wants a look. "
-            "Maturity: the share of predictions that have a label; a value of few labels may still move.",
+            "counts: below 1 is quiet. n_season columns differ from the whole reference, and not from the same season "
+            "of it or the weeks before: nothing to do. Value beside reference: worse by more than its usual spread "
+            "wants a look. Maturity: the share of predictions that have a label; a value of few labels may still move.",
             f"""
             WITH newest AS ({_NEWEST})
             SELECT newest.model AS model, newest.version AS version,
                 multiIf(alerts > 0, 'alert', n_changed > 0, 'changed', 'quiet') AS state, alerts, worst_column,
-                worst.strength AS strength, n_changed, newest.columns_scored AS columns, performance.metric AS metric,
-                performance.value AS value, performance.reference_value AS reference_value,
+                worst.strength AS strength, n_changed, n_season, newest.columns_scored AS columns,
+                performance.metric AS metric, performance.value AS value,
+                performance.reference_value AS reference_value,
                 performance.maturity AS maturity, newest.events AS events, newest.newest AS newest,
                 dateDiff('second', newest.newest, $__toTime_ms) AS age
             FROM newest
@@ -116,16 +117,15 @@ def build() -> dashboard.Dashboard:
         ),
         heat(
             "Share of columns changed",
-            "By model and window. Grey: at most one of a hundred columns. A model that stays coloured has a lasting "
-            "change; all models at once have a common source.",
+            "By model and window, the season apart. Grey: at most one of a hundred columns. A model that stays "
+            "coloured has a lasting change; all models at once have a common source.",
             f"""
             SELECT window_end AS time, concat(w.model, ' ', w.version) AS name,
                 max(n_changed / greatest(columns_scored, 1)) AS share
             FROM windows_latest AS w
             LEFT JOIN (
-                SELECT model, version, window_start, window_end, uniqExactIf(column, drifted) AS n_changed
-                FROM drift_verdicts_latest
-                WHERE segment = '' AND NOT startsWith(compare, 'sequential') AND $__timeFilter_ms(window_end)
+                SELECT model, version, window_start, window_end, countIf(NOT only_season) AS n_changed
+                FROM ({drifted_columns("$__timeFilter_ms(window_end)")})
                 GROUP BY model, version, window_start, window_end
             ) AS v USING (model, version, window_start, window_end)
             WHERE segment = '' AND {SHORTEST} AND $__timeFilter_ms(window_end)

@@ -4,6 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
+from monitor.api.queries.season import ONLY_SEASON
 from monitor.dashboards.board import address, board
 from monitor.dashboards.parts import (
     BLUE,
@@ -51,12 +52,15 @@ def build() -> dashboard.Dashboard:
     panels = [
         heat(
             "Verdicts by column",
-            "The effect over the smallest that counts, of the largest comparison. Grey, below 1: quiet. From 1 on it "
-            "is drift where it is also significant; a column that stays coloured has a lasting change. No cell: not "
-            "scored.",
+            "The effect over the smallest that counts, of the largest comparison. Grey, below 1: quiet, or only the "
+            "season. From 1 on it is drift where it is also significant; a column that stays coloured has a lasting "
+            "change. No cell: not scored.",
             f"""
             SELECT window_end AS time, column,
-                max(if(drifted, greatest(effect / threshold, 1), least(effect / threshold, 0.99))) AS strength
+                least(
+                    max(if(drifted, greatest(effect / threshold, 1), least(effect / threshold, 0.99))),
+                    if({ONLY_SEASON}, 0.99, inf)
+                ) AS strength
             FROM drift_verdicts_latest
             WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL} AND isFinite(effect) AND threshold > 0
             GROUP BY time, column ORDER BY time, column
@@ -65,15 +69,23 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "What moved",
-            "Each column's newest verdict, the strongest first. Strength below 1, or changed = false, is good. Before "
-            "and after are of the quantity that moved most; q is the chance of it in unchanged data, corrected over "
-            "columns.",
+            "Each column's newest verdict, the strongest first. Strength below 1, or changed = false, is good; "
+            "only_season: it differs from the whole reference, and not from the same season or the weeks before. "
+            "Before and after are of the quantity that moved most; q is the chance of it in unchanged data, "
+            "corrected over columns.",
             f"""
-            SELECT column, drifted AS changed, effect / threshold AS strength, direction, quantity, before, after,
-                method, q_value, compare, n_current AS n, window_end AS newest
+            SELECT column, CAST(drifted AND NOT only_season AS Bool) AS changed, only_season,
+                effect / threshold AS strength, direction, quantity, before, after, method, q_value, compare,
+                n_current AS n, window_end AS newest
             FROM (
-                SELECT * FROM drift_verdicts_latest WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL}
-                ORDER BY window_end DESC LIMIT 1 BY column, compare
+                SELECT *, CAST(compare = 'pinned' AND s.only_season AS Bool) AS only_season FROM (
+                    SELECT * FROM drift_verdicts_latest WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL}
+                    ORDER BY window_end DESC LIMIT 1 BY column, compare
+                ) AS v
+                LEFT JOIN (
+                    SELECT column, window_start, window_end, {ONLY_SEASON} AS only_season FROM drift_verdicts_latest
+                    WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL} GROUP BY column, window_start, window_end
+                ) AS s USING (column, window_start, window_end)
             )
             ORDER BY changed DESC, strength DESC
             """,
@@ -162,25 +174,32 @@ def build() -> dashboard.Dashboard:
         ),
         lines(
             "Share of columns changed",
-            "Columns with a drifted verdict over all scored, by window. Around 0 is good; a step that all columns take "
-            "together has one source.",
+            "Columns that changed over all scored, by window, the season apart. Around 0 is good; a step that all "
+            "columns take together has one source.",
             f"""
-            SELECT window_end AS time, uniqExactIf(column, drifted) / uniqExact(column) AS changed
-            FROM drift_verdicts_latest WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL} GROUP BY time ORDER BY time
+            SELECT time, countIf(is_changed) / count() AS changed FROM (
+                SELECT window_end AS time, column, max(drifted) AND NOT {ONLY_SEASON} AS is_changed
+                FROM drift_verdicts_latest WHERE {OF_SEGMENT} AND {NOT_SEQUENTIAL} GROUP BY time, column
+            ) GROUP BY time ORDER BY time
             """,
             unit="percentunit", minimum=0, maximum=1, overrides={"changed": [fixed(ORANGE)]},
         ),
         rows(
             "Segments that changed",
-            "Verdicts of the newest window by segment, the most changed first. A change in one segment alone is "
-            "usually one source of that segment; the whole may look quiet.",
+            "Verdicts of the newest window by segment, the most changed first, the season apart. A change in one "
+            "segment alone is usually one source of that segment; the whole may look quiet.",
             f"""
-            SELECT if(v.segment = '', '(all rows)', v.segment) AS name, uniqExactIf(v.column, v.drifted) AS n_changed,
-                uniqExact(v.column) AS columns, argMaxIf(v.column, v.effect / v.threshold, v.drifted) AS worst_column,
-                max(v.effect / v.threshold) AS strength
-            FROM drift_verdicts_latest AS v
-            WHERE {OF_WINDOW} AND {NOT_SEQUENTIAL} AND v.window_end = (
-                SELECT max(window_end) FROM windows WHERE {OF_WINDOW})
+            SELECT if(v.segment = '', '(all rows)', v.segment) AS name, countIf(v.is_changed) AS n_changed,
+                count() AS columns, argMaxIf(v.column, v.effect_over, v.is_changed) AS worst_column,
+                max(v.effect_over) AS strength
+            FROM (
+                SELECT segment, column, max(drifted) AND NOT {ONLY_SEASON} AS is_changed,
+                    if({ONLY_SEASON}, 0, max(effect / threshold)) AS effect_over
+                FROM drift_verdicts_latest
+                WHERE {OF_WINDOW} AND {NOT_SEQUENTIAL} AND window_end = (
+                    SELECT max(window_end) FROM windows WHERE {OF_WINDOW})
+                GROUP BY segment, column
+            ) AS v
             GROUP BY v.segment ORDER BY n_changed DESC, strength DESC
             """,
             overrides={"strength": colored((1, ORANGE), (3, VERMILION))}, span=12,

@@ -44,8 +44,11 @@ SOURCE_PARTITIONS = 3
 GIVE_UP_S = 900.0
 
 
-def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
-    """Run the demo over `months` months from February on, and show what was found. Leaves nothing behind but `keep`."""
+def run_demo(*, months: int, console: Console, keep: Path | None, metrics_listen: str = "off") -> None:
+    """Run the demo over `months` months from February on, and show what was found. Leaves nothing behind but `keep`.
+
+    Roles serve their metrics from `metrics_listen` on, each on the next port.
+    """
     with terminable() as ending, _folder(keep) as folder:
         with ending.at_once():
             rows = _prepare(folder, months, console)
@@ -60,7 +63,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None) -> None:
                     "sketch_partitions": 2,
                     "topics": {"predictions": ["predictions"], "features": [], "labels": ["labels"]},
                 },
-                metrics={"listen": "off"},
+                metrics={"listen": metrics_listen},
             )
             with contextlib.ExitStack() as servers:
                 for server in profile.servers.values():

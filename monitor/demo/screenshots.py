@@ -1,18 +1,21 @@
-"""`python -m monitor.demo.screenshots FOLDER`: pictures over a demo that was kept (`demo --keep FOLDER`).
+"""`python -m monitor.demo.screenshots FOLDER [OUT] [--kept]`: runs the demo into FOLDER and takes pictures over it.
 
-Of the page, and of what the panels of the dashboards answer.
+Of the page, and of what the panels of the dashboards answer. With `--kept` over the run that FOLDER has.
 
-It needs Playwright and Debian's Chromium, as the page's tests do, and writes into `docs/screenshots`.
+It needs Playwright, Debian's Chromium and Debian's Prometheus, as tests do, and writes into `docs/screenshots`.
 """
 
 import contextlib
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
+
+from rich.console import Console
 
 from monitor.api.background import served
 from monitor.api.queries.models import sized_windows
@@ -20,7 +23,8 @@ from monitor.api.serve import make_site
 from monitor.config.load import load
 from monitor.demo.board_pictures import DRAW, LOOKS, board_page
 from monitor.demo.board_pictures import WIDTH as BOARD_WIDTH
-from monitor.errors import InputError
+from monitor.demo.scraped import Prometheus, prometheus_program, scraped_demo, scraped_span
+from monitor.errors import DriftlineError, InputError
 from sinks.clickhouse.client import connect
 
 WIDTH: Final = 1280
@@ -73,10 +77,16 @@ def take_boards(folder: Path, boards: Path, out: Path) -> list[Path]:
     from playwright.sync_api import sync_playwright
 
     client = connect(f"chdb://{(folder / 'clickhouse').resolve()}")
-    pages = {
-        name: board_page(json.loads((boards / f"{name}.json").read_text()), client, look)
-        for name, look in LOOKS.items()
-    }
+    from_ms, to_ms = scraped_span(folder)
+
+    def board(name: str) -> Any:
+        return json.loads((boards / f"{name}.json").read_text())
+
+    pages = {name: board_page(board(name), client, look) for name, look in LOOKS.items()}
+    with Prometheus(folder / "prometheus") as prometheus:
+        pages["service"] = board_page(
+            board("service"), client, (from_ms, to_ms, {}), lambda asked: prometheus.over(asked, from_ms, to_ms)
+        )
     client.close()
     out.mkdir(parents=True, exist_ok=True)
     taken = []
@@ -102,7 +112,20 @@ def _browser() -> str:
     return found
 
 
-if __name__ == "__main__":
-    kept, pictures = Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/screenshots")
-    for path in [*take_boards(kept, Path("dashboards/grafana/dashboards"), pictures), *take(kept, pictures)]:
+def main(arguments: Sequence[str]) -> None:
+    """Print where each picture is. Raises `InputError` where a program is missing, before anything is run."""
+    folder, out = Path(arguments[0]), Path([*arguments[1:], "docs/screenshots"][0])
+    _browser()
+    prometheus_program()
+    if "--kept" not in arguments:
+        scraped_demo(folder, Console())
+    for path in [*take_boards(folder, Path("dashboards/grafana/dashboards"), out), *take(folder, out)]:
         print(path)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except DriftlineError as error:
+        print(f"error: {error}; {error.hint}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -105,6 +105,8 @@ class Deliver:
         self._reassigned = False
         self._paused = False
         self._connected = False
+        for record in destination.takes:
+            telemetry.SINK_ROWS.labels(name, record)  # 0 now: see `telemetry.begin_at_zero`
         self._sent: deque[tuple[CommitOffsets, float | None]] = deque()  # commits that the broker has not answered
         self._failure: DriftlineError | None = None
         self._losses = LossesSaid()

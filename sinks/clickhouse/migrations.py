@@ -22,7 +22,9 @@ from sinks.records import RECORDS
 
 # ClickHouse keeps the time of expiry in 32 bits, until 2106. Beyond that it wraps round, and rows expire at once.
 MAX_RETENTION_DAYS: Final = 20_000
-EXPIRING_TABLES: Final = (*(record.table for record in RECORDS.values() if record.expires), "drifted_windows")
+EXPIRING_TABLES: Final = (
+    *(record.table for record in RECORDS.values() if record.expires), "drifted_windows", "season_windows"
+)  # fmt: skip
 
 _FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _TTL_DAYS: Final = re.compile(r"\bTTL\b.*?toIntervalDay\((\d+)\)")

@@ -31,6 +31,7 @@ def needed(panel: dict[str, Any], types: dict[str, str]) -> None:
         assert numbers, types
     if panel["type"] == "status-history":
         assert any(TEXT.match(kind) for kind in kinds), types
+        assert len(numbers) == 1, types  # another would be a second lane of the same name
     if panel["type"] == "stat":
         assert len(numbers) == len(types) == 1, types
     if panel["type"] == "barchart":

@@ -1,9 +1,6 @@
 """Every panel over what `driftline demo` has found: none is empty but those whose rows something must happen for."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 from support.dashboards import needed
+from support.demo import kept_demo
 
 from monitor.dashboards.asked import expanded, variables
 from sinks.clickhouse.client import connect
@@ -51,10 +49,7 @@ LOOKS = {
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """The database of a demo that was run for this, and kept."""
-    folder = tmp_path_factory.mktemp("demo") / "kept"
-    command = [sys.executable, "-m", "monitor", "demo", "--months", "2", "--keep", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=os.environ)
-    assert done.returncode == 0, done.stderr
+    folder = kept_demo(tmp_path_factory.mktemp("demo") / "kept")
     client = connect(f"chdb://{folder / 'clickhouse'}")
     yield client
     client.close()

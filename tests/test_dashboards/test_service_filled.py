@@ -5,20 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-import yaml
 from support.brokers import Broker
 from support.events import encoded, model_section
 from support.installation import Installation
-from support.ports import free_port, free_ports
+from support.ports import free_ports
+
+from monitor.demo.scraped import Prometheus
 
 ROOT = Path(__file__).parents[2] / "dashboards"
 N_EVENTS = 2_000
@@ -34,52 +31,6 @@ def panels() -> dict[str, list[str]]:
         panel["title"]: [target["expr"] for target in panel["targets"] if "expr" in target] for panel in board["panels"]
     }
     return {title: expressions for title, expressions in asked.items() if expressions}
-
-
-class Prometheus:
-    """One that scrapes these ports twice a second, by the rules that are shipped."""
-
-    def __init__(self, folder: Path, ports: range) -> None:
-        self.address = f"127.0.0.1:{free_port()}"
-        document = {
-            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
-            "rule_files": [str(ROOT / "prometheus-rules.yml")],
-            "scrape_configs": [
-                {
-                    "job_name": "driftline",
-                    "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}],
-                }
-            ],
-        }
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(document))
-        self.log = (folder / "prometheus.log").open("wb")
-        self.process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'prometheus'}",
-                f"--web.listen-address={self.address}",
-            ],
-            stdout=self.log,
-            stderr=self.log,
-        )
-
-    def asked(self, expression: str) -> list[dict[str, Any]]:
-        """The series that it answers; none while it does not listen yet. An expression it cannot read is an error."""
-        query = urllib.parse.urlencode({"query": expression})
-        try:
-            with urllib.request.urlopen(f"http://{self.address}/api/v1/query?{query}", timeout=5) as answer:
-                found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-                return found
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{expression}: {error.read().decode()}") from error
-        except OSError:
-            return []
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-        self.log.close()
 
 
 @pytest.fixture
@@ -98,11 +49,11 @@ def running(kafka: Broker, tmp_path: Path) -> Iterator[tuple[Installation, Prome
         [sys.executable, "-m", "monitor", "run", str(installation.path)],
         stdin=subprocess.DEVNULL, stdout=installation.log, stderr=installation.log,
     )  # fmt: skip
-    prometheus = Prometheus(tmp_path, range(first, first + N_ROLES))
+    ports = range(first, first + N_ROLES)
     try:
-        yield installation, prometheus
+        with Prometheus(tmp_path / "prometheus", ports, ROOT / "prometheus-rules.yml") as prometheus:
+            yield installation, prometheus
     finally:
-        prometheus.close()
         installation.close()
 
 

@@ -176,3 +176,21 @@ def test_faust_lets_a_broker_wait_as_long_as_the_other_clients_do() -> None:
     assert transport(app, "127.0.0.1:1", {"fetch.wait.max.ms": 50}).fetch_wait_ms == 50
     with pytest.raises(StoppedError, match=r"fetch\.wait\.max\.ms is 'soon'"):
         transport(app, "127.0.0.1:1", {"fetch.wait.max.ms": "soon"})
+
+
+def test_a_partition_that_has_more_to_read_is_no_livelock(
+    consumer: CommittedConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust logs an error for one that it has not committed for five minutes: it never commits, transactions do."""
+    thread, said = consumer._thread, list[str]()
+    state = SimpleNamespace(highwater=10, position=5)
+    assignment = SimpleNamespace(state_value=lambda tp: state)
+    fetcher = SimpleNamespace(_subscriptions=SimpleNamespace(subscription=SimpleNamespace(assignment=assignment)))
+    monkeypatch.setattr(thread, "_ensure_consumer", lambda: SimpleNamespace(_fetcher=fetcher))
+    monkeypatch.setattr(thread, "_verify_aiokafka_event_path", lambda now, tp: False)
+    monkeypatch.setattr(thread, "_log_slow_processing", lambda text, *rest, **more: said.append(text))
+    thread.time_started = 0.0
+    week_s = 604_800.0
+    consumer.app.monitor.stream_inbound_time[SOURCE] = week_s - 1.0
+    thread.verify_event_path(week_s, SOURCE)
+    assert said == []

@@ -72,3 +72,18 @@ def test_a_process_of_ours_exports_the_table_and_what_the_client_says_of_the_pro
     ours = {name.removesuffix("_total") for name in exported()}
     assert {name for name in registered if not name.startswith(("python_", "process_"))} == ours
     assert "trying again" in ended.stderr
+
+
+def test_what_roles_count_of_configured_models_begins_at_zero() -> None:
+    """Prometheus has no rate of what a series holds when it is first seen."""
+
+    def value(name: str) -> float | None:
+        return prometheus_client.REGISTRY.get_sample_value(name, {"model": "begins"})
+
+    assert value("driftline_events_total") is None
+    telemetry.begin_at_zero("ingest", ["begins"])
+    assert value("driftline_events_total") == 0.0
+    assert value("driftline_windows_scored_total") is None
+    telemetry.begin_at_zero("evaluate", ["begins"])
+    assert value("driftline_windows_scored_total") == 0.0
+    telemetry.begin_at_zero("join", ["begins"])

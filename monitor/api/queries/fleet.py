@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from monitor.api.queries.season import drifted_columns
 from monitor.api.queries.sizes import IN_SPAN, SIZE, reach_ms, size_of
 from monitor.api.source import Source
 
@@ -12,8 +13,8 @@ METRICS: Final = ("roc_auc", "macro_f1", "accuracy", "mae", "rmse", "log_loss")
 """What a model's performance is told by, the first that there is."""
 _CHANGES: Final = f"""
 SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms,
-    groupArray((column, compare, revision, drifted, strength)) AS seen
-FROM drifted_windows WHERE {IN_SPAN}
+    groupArray((column, strength, only_season)) AS seen
+FROM ({drifted_columns(IN_SPAN)})
 GROUP BY model, version, window_start, window_end
 """  # noqa: S608 - our own words
 _WINDOWS: Final = f"""
@@ -51,7 +52,13 @@ _WEEK_MS: Final = 604_800_000
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one window of the whole: how many columns were looked at, how many changed, and the three that did most."""
+    """Of one window of the whole: how many columns were looked at, and how many changed.
+
+    Attributes
+    ----------
+    n_drifted: columns that changed, the season apart. n_season: those that differ only as the season does.
+    worst: the three that changed most.
+    """
 
     model: str
     version: str
@@ -59,6 +66,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     window_end_ms: int
     n_columns: int
     n_drifted: int
+    n_season: int
     worst: list[str]
 
 
@@ -75,7 +83,7 @@ class _Seen(msgspec.Struct):
     version: str
     start_ms: int
     end_ms: int
-    seen: list[tuple[str, str, int, bool, float | None]]
+    seen: list[tuple[str, float | None, bool]]
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,10 +115,7 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def changes(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Changes]:
-    """Windows that end in the span and are no longer than that, in order of time.
-
-    Rows of a revision that has been corrected may still be there; they are few, and sorted out here.
-    """
+    """Windows that end in the span and are no longer than that, in order of time."""
     span = {"from_ms": from_ms, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
     seen = {(one.model, one.version, one.start_ms, one.end_ms): one.seen for one in source.rows(_CHANGES, _Seen, span)}
     return [
@@ -119,23 +124,17 @@ def changes(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Ch
     ]
 
 
-def _counted(window: _Window, seen: Sequence[tuple[str, str, int, bool, float | None]]) -> Changes:
-    last: dict[tuple[str, str], tuple[int, bool, float]] = {}
-    for column, compare, revision, drifted, strength in seen:
-        if revision >= last.get((column, compare), (0, False, 0.0))[0]:
-            last[column, compare] = (revision, drifted, strength or 0.0)
-    strongest: dict[str, float] = {}
-    for (column, _), (_, drifted, strength) in last.items():
-        if drifted:
-            strongest[column] = max(strength, strongest.get(column, 0.0))
+def _counted(window: _Window, seen: Sequence[tuple[str, float | None, bool]]) -> Changes:
+    strongest = {column: strength or 0.0 for column, strength, only_season in seen if not only_season}
     worst = sorted(strongest, key=lambda column: (-strongest[column], column))
     return Changes(
         model=window.model,
         version=window.version,
         size_s=size_of((window.end_ms - window.start_ms) // 1_000),
         window_end_ms=window.end_ms,
-        n_columns=max(window.n_columns, len(strongest)),
+        n_columns=max(window.n_columns, len(seen)),
         n_drifted=len(strongest),
+        n_season=len(seen) - len(strongest),
         worst=worst[:3],
     )
 

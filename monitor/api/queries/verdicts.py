@@ -1,9 +1,11 @@
 """What moved: verdicts of one model, by window and as unbroken runs, and the evidence of each method."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from monitor.api.queries.season import LIKE_SEASONS, ONLY_SEASON
 from monitor.api.queries.sizes import IN_SPAN, SIZE, reach_ms
 from monitor.api.source import Source
 
@@ -55,6 +57,22 @@ FROM
 )
 ORDER BY lasts DESC, strength DESC, column, segment, compare LIMIT 2000
 """  # noqa: S608
+# The subquery is asked first: without seasons nothing else is read.
+_SEASONAL: Final = f"""
+SELECT column, segment, groupArray((start_ms, end_ms, beside)) AS windows
+FROM
+(
+    SELECT column, segment, toUnixTimestamp64Milli(window_start) AS start_ms,
+        toUnixTimestamp64Milli(window_end) AS end_ms,
+        arrayStringConcat(arraySort(groupUniqArrayIf(toString(compare), {LIKE_SEASONS})), ', ') AS beside
+    FROM drift_verdicts_latest
+    WHERE {_OF} AND NOT startsWith(compare, 'sequential')
+        AND (column = {{column:String}} OR {{column:String}} = '')
+        AND {{compare:String}} = '' AND (SELECT count() FROM season_windows WHERE {_OF}) > 0
+    GROUP BY column, segment, window_start, window_end HAVING {ONLY_SEASON}
+)
+GROUP BY column, segment
+"""  # noqa: S608
 _SCORES: Final = f"""
 SELECT method, compare, statistic, effect, threshold, p_value, calibration, n_reference, n_current, error_bound,
     revision
@@ -98,6 +116,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     n_windows, n_all: of the run, and of the span.
     lasts: whether the newest window is one of it.
     top_start_ms, top_end_ms and what follows: the window of the run with the largest `strength`.
+    season: what the last window of the run does not differ beside, where that is the season or the weeks before: it
+        differs only as the season does; else "".
+    n_season: windows of the run in which that is so.
     """
 
     column: str
@@ -122,6 +143,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     q_value: float | None
     n: int
+    season: str = ""
+    n_season: int = 0
+
+
+class _Seasonal(msgspec.Struct):
+    column: str
+    segment: str
+    windows: list[tuple[int, int, str]]
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +203,24 @@ def cells(source: Source, scope: Scope, column: str = "") -> list[Cell]:
 
 def runs(source: Source, scope: Scope, column: str = "") -> list[Run]:
     """Of all segments, those that last first, then by strength; of one column, or of all."""
-    return source.rows(_RUNS, Run, scope.parameters(column=column))
+    found = source.rows(_RUNS, Run, scope.parameters(column=column))
+    if not any(run.compare == "pinned" for run in found):
+        return found
+    seasonal = {
+        (one.column, one.segment): one.windows
+        for one in source.rows(_SEASONAL, _Seasonal, scope.parameters(column=column))
+    }
+    return [_marked(run, seasonal.get((run.column, run.segment), [])) for run in found] if seasonal else found
+
+
+def _marked(run: Run, windows: Sequence[tuple[int, int, str]]) -> Run:
+    if run.compare != "pinned":
+        return run
+    inside = [
+        (end_ms, beside) for start_ms, end_ms, beside in windows if run.first_ms <= start_ms and end_ms <= run.end_ms
+    ]
+    last = next((beside for end_ms, beside in inside if end_ms == run.end_ms), "")
+    return msgspec.structs.replace(run, season=last, n_season=len(inside))
 
 
 def evidence(source: Source, scope: Scope, column: str, end_ms: int) -> list[Evidence]:

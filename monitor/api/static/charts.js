@@ -95,7 +95,7 @@
           const x = points[0].axisValue;
           const bar = bars.find((one) => x >= one[0] && x <= one[1]);
           if (!bar) return "";
-          return lines([number(bar[0]) + " to " + number(bar[1]), "reference " + percent(bar[2]), "now " + percent(bar[3])]);
+          return lines([number(bar[0]) + " to " + number(bar[1]), "reference " + percent(bar[2]), "this span " + percent(bar[3])]);
         } }),
         xAxis: quietAxis(c, { type: "value", min: bars[0][0], max: bars[bars.length - 1][1], splitLine: { show: false },
           axisPointer: { show: true, label: { show: false } }, axisLabel: { color: c.soft, hideOverlap: true, fontSize: 12,
@@ -104,7 +104,7 @@
         series: [
           Object.assign(draw("reference", (bar) => [density(bar, bar[2]), 0], { fill: clear(c.reference, .45) }), { markLine: inRange }),
           draw("difference", (bar) => [density(bar, bar[2]), density(bar, bar[3])], { fill: clear(c.live, .3) }),
-          draw("now", (bar) => [density(bar, bar[3]), 0], { fill: "none", stroke: c.live, lineWidth: 1.2 }),
+          draw("this span", (bar) => [density(bar, bar[3]), 0], { fill: "none", stroke: c.live, lineWidth: 1.2 }),
           { type: "line", data: bars.map((bar) => [(bar[0] + bar[1]) / 2, 0]), symbol: "none", lineStyle: { opacity: 0 } },
         ],
       });
@@ -116,13 +116,13 @@
         height: null,
         tooltip: Object.assign(base(c).tooltip, { axisPointer: { type: "shadow" }, formatter(points) {
           const row = rows[points[0].dataIndex];
-          return lines([row[0] + (row[3] ? " (" + row[3] + ")" : ""), "reference " + percent(row[1]), "now " + percent(row[2])]);
+          return lines([row[0] + (row[3] ? " (" + row[3] + ")" : ""), "reference " + percent(row[1]), "this span " + percent(row[2])]);
         } }),
         xAxis: quietAxis(c, { type: "value", min: 0, axisLabel: { color: c.soft, hideOverlap: true, formatter: (v) => three.format(100 * v) + " %" } }),
         yAxis: quietAxis(c, { type: "category", data: rows.map((row) => row[0] + (row[3] ? " · " + row[3] : "")),
           axisLabel: { color: c.ink, fontSize: 12, width: 130, overflow: "truncate", interval: 0 } }),
         series: [
-          { type: "bar", name: "now", data: rows.map((row) => row[2]), itemStyle: { color: c.live }, barMaxWidth: 9, barGap: "10%" },
+          { type: "bar", name: "this span", data: rows.map((row) => row[2]), itemStyle: { color: c.live }, barMaxWidth: 9, barGap: "10%" },
           { type: "bar", name: "reference", data: rows.map((row) => row[1]), itemStyle: { color: clear(c.reference, .7) }, barMaxWidth: 9 },
         ],
       });
@@ -155,7 +155,7 @@
     lines(chart, c) {
       const palette = [c.live, c.changed, c.broken, c.soft];
       return Object.assign(base(c), {
-        grid: { left: 8, right: chart.lines.length > 1 ? 96 : 20, top: 16, bottom: 8, containLabel: true },
+        grid: { left: 8, right: chart.lines.length ? 96 : 20, top: 16, bottom: 8, containLabel: true },
         tooltip: Object.assign(base(c).tooltip, { formatter(points) {
           return lines([when(points[0].value[0]), ...points.map((p) => p.seriesName + " " + number(p.value[1]) + (chart.unit ? " " + chart.unit : ""))]);
         } }),
@@ -164,7 +164,7 @@
         series: chart.lines.map((line, i) => ({
           type: "line", name: line.name, data: line.points, symbol: line.points.length > 1 ? "none" : "circle", connectNulls: false,
           lineStyle: { color: palette[i % 4], width: 1.8, type: ["solid", "dashed", "dotted", "solid"][i % 4] }, itemStyle: { color: palette[i % 4] },
-          ...(chart.lines.length > 1 ? named("{a}", palette[i % 4]) : {}),
+          ...named("{a}", palette[i % 4]),
         })),
       });
     },
@@ -174,11 +174,11 @@
         grid: chart.points.length ? beside : base(c).grid,
         tooltip: Object.assign(base(c).tooltip, { formatter(points) {
           const p = chart.points[points[0].dataIndex];
-          return lines([when(p[0]), number(p[1]) + " times the smallest effect that counts", p[2] ? "changed" : "not changed: it may be chance"]);
+          return lines([when(p[0]), number(p[1]) + " times the smallest effect that counts", p[3] ? "the season: not changed beside " + p[3] : p[2] ? "changed" : "not changed: it may be chance"]);
         } }),
         xAxis: timeAxis(c), yAxis: quietAxis(c, { type: "value", min: 0, axisLabel: { color: c.soft, formatter: number } }),
         series: [{ type: "line", lineStyle: { color: c.reference, width: 1.2 }, symbol: "circle", symbolSize: 7, showAllSymbol: true,
-          data: chart.points.map((p) => ({ value: [p[0], p[1]], itemStyle: p[2] ? { color: c.changed } : { color: c.card, borderColor: c.reference, borderWidth: 1.2 } })) },
+          data: chart.points.map((p) => ({ value: [p[0], p[1]], symbol: p[3] ? "diamond" : "circle", itemStyle: p[3] ? { color: c.reference } : p[2] ? { color: c.changed } : { color: c.card, borderColor: c.reference, borderWidth: 1.2 } })) },
           ...(chart.points.length ? [level(c, "counts\nfrom here", 1, chart.points.map((p) => p[0]), "dashed")] : [])],
       });
     },
@@ -204,6 +204,13 @@
       dot.fillStyle = c.reference; dot.fillRect(1, 1, 2, 2);
       const rows = chart.columns.slice().reverse();
       const n = rows.length;
+      // Windows shorter than a day are told by their time, and by the day where one begins.
+      const short = chart.ends.some((ms, i) => i > 0 && ms - chart.ends[i - 1] < 82800000);
+      const ends = (ms) => {
+        const at = new Date(ms);
+        return short && (at.getHours() || at.getMinutes()) ? at.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })
+          : at.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+      };
       const shade = (cell) => {
         if (cell[5]) return { image: dots, repeat: "repeat" };
         const strength = Math.min(cell[2] === null ? 0 : cell[2], 8);
@@ -218,7 +225,7 @@
           return lines(cell[3] ? [...head, cell[4], number(cell[2]) + " times the smallest effect that counts"]
             : [...head, "not changed (" + number(cell[2]) + " of the smallest effect that counts)"]);
         } }),
-        xAxis: quietAxis(c, { type: "category", data: chart.ends.map((ms) => new Date(ms).toLocaleDateString(undefined, { day: "numeric", month: "short" })),
+        xAxis: quietAxis(c, { type: "category", data: chart.ends.map((ms) => ends(ms)),
           splitLine: { show: false }, axisLabel: { color: c.soft, hideOverlap: true, fontSize: 12 } }),
         yAxis: quietAxis(c, { type: "category", data: rows, splitLine: { show: false }, triggerEvent: true,
           axisLabel: { color: c.ink, fontSize: 12, width: window.innerWidth < 640 ? 96 : 190, overflow: "truncate", interval: 0 } }),

@@ -20,16 +20,16 @@ SPARKS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spark:
-    """One bar: the share of columns that changed in the window that ends then."""
+    """One bar: of the columns of the window that ends then how many changed, and how many differ only as the season."""
 
     end_ms: int
     n_drifted: int
+    n_season: int
     n_columns: int
 
-    @property
-    def share(self) -> float:
-        """In [0, 1]."""
-        return self.n_drifted / self.n_columns if self.n_columns else 0.0
+    def share(self, n: int) -> float:
+        """Of the columns, in [0, 1]."""
+        return n / self.n_columns if self.n_columns else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,8 @@ class FleetLine:
     events_per_min: in the newest window.
     usual: ``usually 900 events/min at this hour``; "" where fewer than three earlier windows are of that hour.
     performance: in words, with what it is compared with; "" where there is none.
-    worst: columns that changed most in the newest window.
+    worst: columns that changed most in the newest window, the season apart.
+    n_season: columns that differ from the whole reference in the newest window, and only as the season does.
     """
 
     model: str
@@ -58,6 +59,7 @@ class FleetLine:
     performance: str
     sparks: tuple[Spark, ...]
     worst: tuple[str, ...]
+    n_season: int
     n_alerts: int
 
 
@@ -153,9 +155,16 @@ def fleet_lines(
                 usual=usual,
                 performance=performance_words(known[model, version]),
                 sparks=tuple(
-                    Spark(end_ms=one.window_end_ms, n_drifted=one.n_drifted, n_columns=one.n_columns) for one in sparks
+                    Spark(
+                        end_ms=one.window_end_ms,
+                        n_drifted=one.n_drifted,
+                        n_season=one.n_season,
+                        n_columns=one.n_columns,
+                    )
+                    for one in sparks
                 ),
                 worst=tuple(longest.worst) if longest is not None else (),
+                n_season=max((one.n_season for one in newest), default=0),
                 n_alerts=n_alerts,
             )
         )
@@ -181,18 +190,38 @@ def _is_silent(own: Sequence[Sized], now_ms: int) -> bool:
     return _age_ms(own, now_ms) > 3_000 * min(one.size_s for one in own)
 
 
-def spark_path(sparks: Sequence[Spark], drifted: bool) -> str:
-    """Bars of windows in which columns changed, or in which none did, as the path of an SVG of 150 by 25.
+def spark_path(sparks: Sequence[Spark], kind: Literal["changed", "season", "quiet"]) -> str:
+    """Bars of what changed, above them what is only the season, or of windows with neither: the path of an SVG of 150
+    by 25.
 
     The newest is at the right; the highest is at least a quarter of all columns, so that one column is a low bar.
     """
-    most = max([0.25, *(one.share for one in sparks)])
+    most = max([0.25, *(one.share(one.n_drifted + one.n_season) for one in sparks)])
+
+    def tall(one: Spark, n: int) -> float:
+        return max(24 * one.share(n) / most, 2.5) if n else 0.0
+
     parts = []
     for number, one in enumerate(sparks, start=SPARKS - len(sparks)):
-        if (one.n_drifted > 0) == drifted:
-            tall = max(24 * one.share / most, 2.5) if drifted else 1.0
-            parts.append(f"M{6.2 * number:.1f} 25v-{tall:.1f}h5v{tall:.1f}z")
+        changed, season = tall(one, one.n_drifted), tall(one, one.n_season)
+        foot, height = {"changed": (25.0, changed), "season": (25.0 - changed, season)}.get(
+            kind, (25.0, 0.0 if changed or season else 1.0)
+        )
+        if height:
+            parts.append(f"M{6.2 * number:.1f} {foot:.4g}v-{height:.1f}h5v{height:.1f}z")
     return "".join(parts)
+
+
+def spark_words(line: FleetLine) -> str:
+    """What the small chart shows, for those who do not see it."""
+    if not line.sparks:
+        return "Columns that changed: no window is known"
+    last = line.sparks[-1]
+    season = f", and {last.n_season} more differ only as the season does" if last.n_season else ""
+    return (
+        f"Share of columns that changed in the last {counted(len(line.sparks), 'window')} of {line.size}: "
+        f"now {last.n_drifted} of {last.n_columns}{season}"
+    )
 
 
 def ago(age_ms: int) -> str:

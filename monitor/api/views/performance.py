@@ -77,6 +77,15 @@ def _words(metric: str, newest: Figure | None, estimate: Figure | None) -> str:
     return f"{text} ({', '.join(known)})" if known else text
 
 
+def is_worse(view: PerformanceView) -> bool:
+    """Whether the newest value is worse than the reference's beyond its interval."""
+    main = view.newest or view.estimate
+    if main is None or main.reference_value is None or main.ci_low is None:
+        return False
+    edge = main.ci_low if view.metric in LOSSES else main.ci_high
+    return edge is not None and (edge - main.reference_value) * (1 if view.metric in LOSSES else -1) > 0
+
+
 def performance_sentence(title: str, view: PerformanceView | None, split: Sequence[Part]) -> str:
     """The first line of the screen."""
     if view is None:
@@ -87,10 +96,8 @@ def performance_sentence(title: str, view: PerformanceView | None, split: Sequen
     if main.reference_value is None or main.value is None:
         return f"{title}: {view.words} in the window until {until}; no labelled reference to compare with."
     worse = (main.value - main.reference_value) * (1 if view.metric in LOSSES else -1)
-    edge = (main.ci_low if view.metric in LOSSES else main.ci_high) if main.ci_low is not None else None
-    clear = edge is not None and (edge - main.reference_value) * (1 if view.metric in LOSSES else -1) > 0
     verdict = "no worse than the reference"
-    if clear:
+    if is_worse(view):
         verdict = "worse than the reference"
     elif worse > 0:
         verdict = "within what chance allows of the reference"

@@ -20,6 +20,6 @@ def quality_lines(buckets: Sequence[Bucket]) -> list[tuple[str, list[tuple[int, 
     lines = [
         ("null", [(one.start_ms, share(one.nulls, total)) for one, total in rows]),
         ("invalid", [(one.start_ms, share(one.invalid, total)) for one, total in rows]),
-        ("out of range" if any(one.minimum is not None for one in buckets) else "not in the reference", outside),
+        ("out of range" if any(one.minimum is not None for one in buckets) else "unseen", outside),
     ]
     return [line for line in lines if line[0] == "null" or any(value for _, value in line[1])]

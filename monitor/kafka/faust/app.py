@@ -17,6 +17,7 @@ from monitor.kafka.faust.transport import brokers, transport
 
 BUFFER_MESSAGES: Final = 32
 """Messages that Faust keeps ahead of those in hand. Each may have megabytes, and by default it keeps 4,096."""
+_NEVER_S: Final = 1e12
 
 
 def transactional_app(kafka: Kafka, application_id: str, worker: str, state: Path) -> faust.App:
@@ -45,6 +46,8 @@ def transactional_app(kafka: Kafka, application_id: str, worker: str, state: Pat
         TableManager=TransactionalTables,
         # One message may score many windows; a watchdog that warns of slow streams is of no use here.
         stream_processing_timeout=3600.0,
+        # Offsets are committed by transactions that Faust does not see: after five minutes it would report a livelock.
+        broker_commit_livelock_soft_timeout=_NEVER_S,
     )
     app.transport = transport(app, kafka.bootstrap_servers, kafka.client_settings())
     return app

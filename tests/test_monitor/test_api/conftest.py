@@ -1,7 +1,7 @@
 """One database and one server for all tests of the page."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -40,3 +40,29 @@ def browser() -> Iterator[Any]:
         made = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield made
         made.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens pages; at the end none has complained, met a policy, or asked another host for anything."""
+    from support.browsing import own, wait
+
+    said: list[str] = []
+    contexts = []
+
+    def opened(url: str) -> Any:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        contexts.append(context)
+        found = context.new_page()
+        found.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+        found.on("pageerror", lambda error: said.append(str(error)))
+        found.on("dialog", lambda dialog: (said.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        found.on("request", lambda request: None if own(request.url, url) else said.append(f"asked {request.url}"))
+        found.goto(url)
+        wait(found, "[...document.querySelectorAll('.plot')].every((plot) => plot.classList.contains('done'))")
+        return found
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []

@@ -4,20 +4,19 @@ Debian's Chromium, driven by Playwright, which comes without a browser of its ow
 `tests/support/axe`.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from support import page
+from support.browsing import serious, wait
 
 from monitor.api import report
 from monitor.api.site import Site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-AXE = Path(page.__file__).parent / "axe" / "axe.min.js"
 VERSION = {"model": page.MODEL, "version": "1"}
 HOSTILE = {"model": page.HOSTILE, "version": page.HOSTILE}
 SCREENS = {
@@ -34,66 +33,15 @@ SCREENS = {
 }
 
 
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens pages; at the end none has complained, met a policy, or asked another host for anything."""
-    said: list[str] = []
-    contexts = []
-
-    def opened(url: str) -> Any:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        contexts.append(context)
-        found = context.new_page()
-        found.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-        found.on("pageerror", lambda error: said.append(str(error)))
-        found.on("dialog", lambda dialog: (said.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        found.on("request", lambda request: None if _own(request.url, url) else said.append(f"asked {request.url}"))
-        found.goto(url)
-        _wait(found, "[...document.querySelectorAll('.plot')].every((plot) => plot.classList.contains('done'))")
-        return found
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert said == []
-
-
-def _own(asked: str, url: str) -> bool:
-    return asked.startswith(("data:", "blob:", "/".join(url.split("/")[:3])))
-
-
-def _wait(found: Any, condition: str) -> None:
-    """Until it is so; `wait_for_function` would need what the page's policy forbids."""
-    for _ in range(200):
-        with contextlib.suppress(sync_api.Error):  # it is on its way to another page
-            if found.evaluate(condition):
-                return
-        found.wait_for_timeout(25)
-    raise AssertionError(f"never came to be: {condition}")
-
-
-def _serious(found: Any, *rules: str) -> list[str]:
-    """What axe finds that keeps people out; of all rules, or of these."""
-    if found.evaluate("typeof axe === 'undefined'"):
-        found.evaluate(AXE.read_text())
-    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
-    answer = found.evaluate("(options) => axe.run(document, options)", options)
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
-        for one in answer["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.mark.parametrize("name", SCREENS)
 def test_everybody_can_read_every_screen_on_a_laptop_and_a_phone(
     name: str, page_origin: str, open_page: Callable[..., Any]
 ) -> None:
     found = open_page(page_origin + SCREENS[name])
-    assert _serious(found) == []
+    assert serious(found) == []
     found.set_viewport_size({"width": 360, "height": 740})
     found.emulate_media(color_scheme="dark")
-    assert _serious(found, "color-contrast", "scrollable-region-focusable") == []
+    assert serious(found, "color-contrast", "scrollable-region-focusable") == []
     assert found.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -111,7 +59,7 @@ def test_a_click_on_the_heat_map_shows_the_column(page_origin: str, open_page: C
     plot = found.locator(".plot").first
     box = plot.bounding_box()
     found.mouse.click(box["x"] + box["width"] - 60, box["y"] + 18)  # the first row is what changed most
-    _wait(found, "location.pathname === '/column'")
+    wait(found, "location.pathname === '/column'")
     assert "column=temp" in found.url
 
 
@@ -124,7 +72,7 @@ def test_dragging_over_time_puts_the_span_into_the_address(page_origin: str, ope
     found.mouse.down()
     found.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 100, steps=4)
     found.mouse.up()
-    _wait(found, "location.search.includes('from=')")
+    wait(found, "location.search.includes('from=')")
     assert "to=" in found.url
 
 
@@ -191,7 +139,7 @@ def test_by_keyboard_an_alert_is_acknowledged_and_silenced(scripts: bool, browse
         for name in ("Acknowledge flights: temp moved", "Silence flights: temp moved"):
             _tab_to(found, name)
             found.keyboard.press("Enter")
-        assert _serious(found) == []
+        assert serious(found) == []
         assert found.evaluate("document.documentElement.scrollWidth") <= 360
         _tab_to(found, "who has it in hand")
         found.keyboard.type("ada")
@@ -204,7 +152,7 @@ def test_by_keyboard_an_alert_is_acknowledged_and_silenced(scripts: bool, browse
         found.keyboard.type("a new sensor")
         found.keyboard.press("Enter")
         found.get_by_text("silenced until").wait_for()
-        assert _serious(found) == []
+        assert serious(found) == []
         assert found.evaluate("location.pathname") == ("/alerts" if scripts else "/alerts/silence")
         _tab_to(found, "End it now")
         found.keyboard.press("Enter")
@@ -253,4 +201,4 @@ def test_a_report_opens_from_a_file_and_draws_itself(
     path.write_text(report.html_report(page_site, report.choose(page_site, page.HOSTILE, page.HOSTILE, None, None)))
     found = open_page(path.as_uri())
     assert found.locator(".plot.done").count() >= 4
-    assert _serious(found) == []
+    assert serious(found) == []

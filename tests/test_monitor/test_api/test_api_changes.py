@@ -99,7 +99,7 @@ def test_a_page_without_a_token_changes_nothing_and_says_what_does(page_dsn: str
         _, text, _ = get(origin + "/alerts")
     assert told.said == []
     assert "<form" not in text
-    assert "driftline acknowledge CONFIG KEY" in shown(text)
+    assert "driftline acknowledge CONFIG open-1 --by NAME" in shown(text)
 
 
 def test_nothing_is_changed_by_asking_for_a_page(noted: tuple[str, Site, page.Noted]) -> None:

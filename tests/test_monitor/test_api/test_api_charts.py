@@ -61,6 +61,20 @@ def test_the_season_is_dotted_grey_and_what_changed_is_not(draw: Callable[..., A
     assert fills == ["rgba(179,71,0,", 5, "#eef0f2"]
 
 
+def test_windows_shorter_than_a_day_are_told_by_their_time(draw: Callable[..., Any]) -> None:
+    labels = """made.getModel().getComponent("xAxis").axis.scale.getOrdinalMeta().categories.map(String)"""
+    hour_ms = 3_600_000
+
+    def chart(step_ms: int) -> dict[str, Any]:
+        ends = [1_700_000_000_000 // 86_400_000 * 86_400_000 + n * step_ms for n in range(1, 4)]
+        return {"kind": "heat", "columns": ["temp"], "links": [""], "ends": ends, "cells": []}
+
+    hours, days = (draw(chart(step_ms)).evaluate(labels) for step_ms in (hour_ms, 24 * hour_ms))
+    assert len(set(hours)) == len(set(days)) == 3
+    assert all(":" in one for one in hours)
+    assert not any(":" in one for one in days)
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize(
     ("chart", "names"),
@@ -73,7 +87,11 @@ def test_the_season_is_dotted_grey_and_what_changed_is_not(draw: Callable[..., A
             {"kind": "bands", "points": [[0, 1, 2, 3, 4, 5]], "reference": [1, 2, 3, 4, 5]},
             ["ref. 95 %", "ref. median", "ref. 5 %"],
         ),
-        ({"kind": "strength", "points": [[0, 0.9, 0], [3_600_000, 1.1, 1]]}, ["counts", "from here"]),
+        ({"kind": "strength", "points": [[0, 0.9, 0, ""], [3_600_000, 1.1, 1, ""]]}, ["counts", "from here"]),
+        (
+            {"kind": "lines", "unit": "%", "lines": [{"name": "out of range", "points": [[0, 1], [9, 2]]}]},
+            ["out of range"],
+        ),
         (
             {
                 "kind": "measured", "points": [[0, 0.7, 0.6, 0.8, 1, 0], [3_600_000, 0.71, 0.6, 0.8, 1, 0]],

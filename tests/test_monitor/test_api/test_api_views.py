@@ -190,13 +190,14 @@ def test_categories_that_neither_side_has_are_not_drawn() -> None:
 
 
 def test_a_spark_has_the_newest_window_at_the_right_and_a_bar_for_each() -> None:
-    sparks = [Spark(end_ms=n, n_drifted=n % 2, n_columns=4) for n in range(SPARKS)]
-    quiet, changed = (re.findall(r"M([\d.]+) 25v-([\d.]+)h5v([\d.]+)z", spark_path(sparks, of)) for of in (False, True))
+    sparks = [Spark(end_ms=n, n_drifted=n % 2, n_season=0, n_columns=4) for n in range(SPARKS)]
+    found = (spark_path(sparks, "quiet"), spark_path(sparks, "changed"))
+    quiet, changed = (re.findall(r"M([\d.]+) 25v-([\d.]+)h5v([\d.]+)z", path) for path in found)
     assert len(quiet) == len(changed) == SPARKS // 2
     assert max(float(x) for x, _, _ in changed) + 5 <= 150
     assert {up for _, up, down in changed if up == down} == {"24.0"}
     assert {up for _, up, down in quiet if up == down} == {"1.0"}
-    (only,) = re.findall(r"M([\d.]+) ", spark_path(sparks[-1:], True))
+    (only,) = re.findall(r"M([\d.]+) ", spark_path(sparks[-1:], "changed"))
     assert only == changed[-1][0]
 
 
