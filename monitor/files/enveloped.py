@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from monitor.events.models import ModelSpec
+from monitor.files.columnar import COLUMNAR
 from monitor.files.csv import CsvTable
 from monitor.files.jsonl import Lines
-from monitor.files.parquet import ParquetTable
 from monitor.files.table import Progress
 
 BODIES: Final = frozenset({"request", "response", "captureData"})
@@ -19,13 +19,13 @@ _ROWS: Final = 10_000
 
 
 def enveloped_lines(path: Path, kind: str, models: Sequence[ModelSpec]) -> Lines | None:
-    """What gives the rows of a Parquet or CSV file as lines; None where its columns are those of plain events.
+    """What gives the rows of a Parquet, Arrow or CSV file as lines; None where its columns are those of plain events.
 
     Data to build a reference from often lie in a plain table, although live events come in envelopes.
     """
-    if kind not in ("parquet", "csv") or all(model.envelope is None for model in models):
+    if kind == "jsonl" or all(model.envelope is None for model in models):
         return None
-    table = ParquetTable(path) if kind == "parquet" else CsvTable(path)
+    table = COLUMNAR[kind](path) if kind in COLUMNAR else CsvTable(path)
     if not BODIES & {column.name for column in table.columns}:
         return None
 

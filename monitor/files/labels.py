@@ -1,4 +1,4 @@
-"""Flat files of labels: Parquet, CSV and JSON lines, read a bounded number of rows at a time."""
+"""Flat files of labels: Parquet, Arrow, CSV and JSON lines, read a bounded number of rows at a time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from monitor.errors import InputError
 from monitor.events.label_batch import DecodedLabels
 from monitor.events.labels import LabelDecoder, LabelSpec
+from monitor.files.columnar import COLUMNAR
 from monitor.files.csv import CsvTable
 from monitor.files.jsonl import read_lines
-from monitor.files.parquet import ParquetTable
 from monitor.files.read import FORMATS, format_of
 from monitor.files.several import expand
 from monitor.files.table import ROWS
@@ -44,7 +44,7 @@ def iter_labels(path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_m
                     lines[start : start + ROWS], ["application/json"] * min(ROWS, len(lines) - start), now_ms
                 )
         return
-    table = ParquetTable(path) if kind == "parquet" else CsvTable(path, infer=False)
+    table = COLUMNAR[kind](path) if kind in COLUMNAR else CsvTable(path, infer=False)
     numeric = set()
     if kind == "csv":
         for spec in specs:

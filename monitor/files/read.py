@@ -1,4 +1,4 @@
-"""Flat files of predictions: Parquet, CSV and JSON lines, read a bounded number of rows at a time.
+"""Flat files of predictions: Parquet, Arrow, CSV and JSON lines, read a bounded number of rows at a time.
 
 `open_table` reads any of them as a table, for `driftline reference build`. `iter_decoded` reads them as events, for
 `driftline replay`: a JSON line is decoded as if it were a Kafka message, a row of a table as a row of Arrow.
@@ -15,7 +15,6 @@ import pyarrow as pa
 from detectors.layout import Layout
 from monitor.config.nearest import nearest
 from monitor.errors import InputError
-from monitor.events.arrow.decoder import FILE_MAGIC
 from monitor.events.arrow.table import TableDecoder, check_schema
 from monitor.events.batch import Decoded, Rejected
 from monitor.events.frame import Frame
@@ -25,20 +24,24 @@ from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
 from monitor.files.cells import CellMeanings
+from monitor.files.columnar import COLUMNAR
 from monitor.files.csv import CsvTable, NumericNames, no_names, retype
 from monitor.files.enveloped import enveloped_lines
 from monitor.files.jsonl import JsonlTable, Lines, read_lines
-from monitor.files.parquet import ParquetTable
 from monitor.files.several import SeveralTables, expand
-from monitor.files.source import PARQUET_MAGIC, magic_of
+from monitor.files.source import columnar_format, compression_of
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
 from monitor.files.unread import FIRST_LINES, columns_unread, keys_unread
 
-FileFormat = Literal["parquet", "csv", "jsonl"]
+FileFormat = Literal["parquet", "arrow", "csv", "jsonl"]
 
 FORMATS: Final[Mapping[str, FileFormat]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
     ".csv": "csv",
     ".csv.gz": "csv",
     ".jsonl": "jsonl",
@@ -49,7 +52,7 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
     ".jsonl.zst": "jsonl",
     ".ndjson.zst": "jsonl",
 }
-"""By the end of the file's name, in small letters."""
+"""By the end of the file's name, in small letters. Parquet and Arrow are also known by what the file begins with."""
 
 
 class FilePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,27 +67,27 @@ class FilePart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def format_of(path: Path) -> FileFormat:
-    """The format that a file's name stands for.
+    """The format of a file, by its first bytes where these tell, else by its name.
 
     Raises
     ------
     InputError
-        There is no such file, or its name ends in none of `FORMATS`.
+        There is no such file, its name ends in none of `FORMATS`, or it is of a format that is not read.
     """
     if not path.exists():
         close = nearest(path.name, (other.name for other in path.parent.glob("*"))) if path.parent.is_dir() else ""
         raise InputError(f"no such file: {path}", hint=f"did you mean {close!r}?" if close else "check the path")
     if not path.is_file():
-        raise InputError(f"{path} is not a file", hint="name one Parquet, CSV or JSONL file")
+        raise InputError(f"{path} is not a file", hint="name one Parquet, Arrow, CSV or JSONL file")
     name = path.name.lower()
-    if magic_of(path).startswith(PARQUET_MAGIC):
-        return "parquet"
+    if (known := columnar_format(path)) is not None:
+        return known
     for ending, kind in FORMATS.items():
         if name.endswith(ending):
+            if kind in COLUMNAR and (compression := compression_of(path)):
+                raise InputError(f"{path} is compressed with {compression} as a whole", hint="unpack it")
             return kind
     hint = "one JSON object a line, in a file named .jsonl, will do" if name.endswith(".json") else ""
-    if magic_of(path).startswith(FILE_MAGIC):
-        hint = "it is an Arrow file (Feather): write it as Parquet"
     raise InputError(f"{path}: a file must be named {', '.join(FORMATS)}", hint=hint)
 
 
@@ -124,8 +127,8 @@ def open_table(
     kind = format_of(path)
     if spec is not None and (lines := enveloped_lines(path, kind, [spec])) is not None:
         return JsonlTable(path, spec, progress=progress, lines=lines)
-    if kind == "parquet":
-        return ParquetTable(path)
+    if kind in COLUMNAR:
+        return COLUMNAR[kind](path)
     if kind == "csv":
         return CsvTable(path, numeric=numeric, progress=progress)
     return JsonlTable(path, spec or ModelSpec(name="", layout=Layout([])), progress=progress)
@@ -180,8 +183,8 @@ def iter_decoded(
         return _decoded_lines(enveloped, JsonDecoder(models, limits), role, now_ms, rows, models)
     frames = {model.name: Frame(model, role) for model in models}
     bad_rows: list[Rejected] = []
-    if kind == "parquet":
-        return _decoded_rows(ParquetTable(path), frames, bad_rows, now_ms, rows)
+    if kind in COLUMNAR:
+        return _decoded_rows(COLUMNAR[kind](path), frames, bad_rows, now_ms, rows)
     table = CsvTable(path, infer=False, on_bad_row=_reject_into(bad_rows))
     return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
 

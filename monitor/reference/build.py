@@ -111,7 +111,7 @@ def build_reference(
     labels: Path | None = None,
     progress: BuildProgress = _unwatched,
 ) -> BuiltReference:
-    """Build the reference of a model from a Parquet, CSV or JSON lines file.
+    """Build the reference of a model from a Parquet, Arrow, CSV or JSON lines file.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,8 @@ def write(path: Path, made: list[dict[str, Any]]) -> Path:
             writer.writerows(made)
     elif path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(made), path)
+    elif path.suffix == ".feather":
+        feather.write_feather(pa.Table.from_pylist(made), path)
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in made))
     return path
@@ -89,7 +92,7 @@ def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(
     assert run(["check", "driftline.yaml", "--data", "march.csv"]) == 0
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "jsonl"])
 def test_the_guesses_are_the_same_in_every_format(here: Path, ending: str) -> None:
     write(here / f"data.{ending}", rows(2_000))
     assert run(["init", "--data", f"data.{ending}", "--name", "fraud"]) == 0
