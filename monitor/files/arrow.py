@@ -16,6 +16,7 @@ import pyarrow as pa
 from monitor.errors import InputError
 from monitor.events.arrow.plain import plain, plain_type, with_plain_dictionaries
 from monitor.events.arrow.streams import REFUSALS, streams
+from monitor.files.report import FileReport
 from monitor.files.table import ROWS, FileColumn, Progress, require_unique, unwatched
 
 _ROOM_BYTES: Final = 256 * 1024 * 1024
@@ -36,6 +37,7 @@ class ArrowTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.report = FileReport()
         self._raw = _mapped(path)
         self._streams: list[tuple[int, int]] = []
         self.n_rows = 0

@@ -4,6 +4,7 @@
 `driftline replay`: a JSON line is decoded as if it were a Kafka message, a row of a table as a row of Arrow.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,12 +23,12 @@ from monitor.events.json.decoder import JsonDecoder
 from monitor.events.json.forgiving import Refused
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
-from monitor.events.reasons import Reason
 from monitor.files.cells import CellMeanings
 from monitor.files.columnar import COLUMNAR
-from monitor.files.csv import CsvTable, NumericNames, no_names, retype
+from monitor.files.csv import CsvTable, NumericNames, bad_row, no_names, retype
 from monitor.files.enveloped import enveloped_lines
 from monitor.files.jsonl import JsonlTable, Lines, read_lines
+from monitor.files.report import FileReport
 from monitor.files.several import SeveralTables, expand
 from monitor.files.source import columnar_format, compression_of
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
@@ -58,12 +59,13 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
 class FilePart(msgspec.Struct, frozen=True, kw_only=True):
     """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1.
 
-    `unread` are columns and keys of the file that are no feature of any model.
+    `unread` are columns and keys of the file that are no feature of any model; `notes` sentences for people.
     """
 
     decoded: Decoded
     fraction: float
     unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def format_of(path: Path) -> FileFormat:
@@ -126,7 +128,9 @@ def open_table(
     (path,) = paths
     kind = format_of(path)
     if spec is not None and (lines := enveloped_lines(path, kind, [spec])) is not None:
-        return JsonlTable(path, spec, progress=progress, lines=lines)
+        events = JsonlTable(path, spec, progress=progress, lines=lines)
+        events.report = FileReport([lines.report, events.report])
+        return events
     if kind in COLUMNAR:
         return COLUMNAR[kind](path)
     if kind == "csv":
@@ -179,20 +183,25 @@ def iter_decoded(
         raise InputError(f"{path} is empty", hint="name a file with predictions")
     if kind == "jsonl":
         return _decoded_lines(partial(read_lines, path), JsonDecoder(models, limits), role, now_ms, rows, models)
-    if (enveloped := enveloped_lines(path, kind, models)) is not None:
-        return _decoded_lines(enveloped, JsonDecoder(models, limits), role, now_ms, rows, models)
-    frames = {model.name: Frame(model, role) for model in models}
     bad_rows: list[Rejected] = []
+
+    def reject(expected: int, found: int, text: str) -> None:
+        bad_rows.append(bad_row(expected, found, text))
+
+    if (enveloped := enveloped_lines(path, kind, models, reject)) is not None:
+        lines = _decoded_lines(enveloped, JsonDecoder(models, limits), role, now_ms, rows, models)
+        return itertools.chain(lines, _rest(bad_rows, enveloped.report))
+    frames = {model.name: Frame(model, role) for model in models}
     if kind in COLUMNAR:
         return _decoded_rows(COLUMNAR[kind](path), frames, bad_rows, now_ms, rows)
-    table = CsvTable(path, infer=False, on_bad_row=_reject_into(bad_rows))
+    table = CsvTable(path, infer=False, on_bad_row=reject)
     return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
 
 
 def _decoded_all(paths: Sequence[Path], decode: Callable[[Path], Iterator[FilePart]]) -> Iterator[FilePart]:
     for number, path in enumerate(paths):
         for part in decode(path):
-            yield FilePart(decoded=part.decoded, fraction=(number + part.fraction) / len(paths), unread=part.unread)
+            yield msgspec.structs.replace(part, fraction=(number + part.fraction) / len(paths))
 
 
 def _decoded_lines(
@@ -241,22 +250,11 @@ def _decoded_rows(
                 looked=decoded.looked,
             )
         yield FilePart(decoded=decoded, fraction=fraction[0], unread=unread)
-    if bad_rows:
-        yield FilePart(decoded=Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows)), fraction=1.0)
+    yield from _rest(bad_rows, table.report)
 
 
-def _reject_into(rejects: list[Rejected]) -> Callable[[int, int, str], None]:
-    def reject(expected: int, found: int, text: str) -> None:
-        detail = f"{found} cells where the header has {expected}"
-        rejects.append(
-            Rejected(
-                message=0,
-                index=0,
-                reason=Reason.UNDECODABLE,
-                detail=detail,
-                model="",
-                raw=text.encode("utf-8", "surrogatepass"),
-            )
-        )
-
-    return reject
+def _rest(bad_rows: list[Rejected], report: FileReport) -> Iterator[FilePart]:
+    """What is known when all rows have been read."""
+    if bad_rows or report.notes:
+        decoded = Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows))
+        yield FilePart(decoded=decoded, fraction=1.0, notes=tuple(report.notes))

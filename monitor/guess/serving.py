@@ -1,6 +1,6 @@
 """Whether rows are what a serving system logs, and the events in them. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -30,15 +30,18 @@ class ServingForm(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     task: Task
 
-    def events(self, records: Iterable[Event]) -> Iterator[Event]:
-        """The events of records; nothing of those that cannot be taken apart, or are of other models."""
+    def events(
+        self, records: Iterable[Event], refuse: Callable[[Refused, Event], None] = lambda _refused, _record: None
+    ) -> Iterator[Event]:
+        """The events of records; those that cannot be taken apart, or are of other models, are refused."""
         mapping = Mapping(preset=self.preset)  # type: ignore[arg-type]  # of FORMS
         spec = ModelSpec(name=self.name or "model", layout=Layout([]), task=self.task, envelope=mapping)
         envelopes = Envelopes([spec])
         for record in records:
             try:
                 found = envelopes.events(record, record.get(SENT))
-            except Refused:
+            except Refused as refused:
+                refuse(refused, record)
                 continue
             yield from ({key: value for key, value in event.items() if key != MODEL} for event in found)
 
