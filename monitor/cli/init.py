@@ -142,7 +142,8 @@ def _from_topic(
 def _of_form(roles: "Roles", form: "ServingForm | None") -> "Roles":
     if form is None:
         return roles
-    return msgspec.structs.replace(roles, preset=form.preset, model_names=[form.name] if form.name else [])
+    names = [form.name] if form.name else []
+    return msgspec.structs.replace(roles, preset=form.preset, model_names=names, apart=form.apart)
 
 
 def _rows(columns: dict[str, list[Any]], n: int) -> Iterator[dict[str, Any]]:

@@ -24,11 +24,18 @@ Event = dict[str, Any]
 
 
 class ServingForm(msgspec.Struct, frozen=True, kw_only=True):
-    """A preset, the model that the first record names ("" for none), and how its predictions are read."""
+    """A preset, the model that the first record names ("" for none), and how its predictions are read.
+
+    Attributes
+    ----------
+    apart
+        Whether requests and responses are records of their own.
+    """
 
     preset: str
     name: str
     task: Task
+    apart: bool = False
 
     def events(
         self, records: Iterable[Event], refuse: Callable[[Refused, Event], None] = lambda _refused, _record: None
@@ -62,7 +69,9 @@ def serving_form(records: Iterable[Event]) -> ServingForm | None:
         of_two = [one["probabilities"] for one in predictions if one.get("probabilities")]
         if of_two and all(len(one) == 2 for one in of_two):
             found = msgspec.structs.replace(found, task="binary")
-        return found
+        sides = [("features" in event, "prediction" in event) for event in events]
+        apart = (True, True) not in sides and len(set(sides)) > 1
+        return msgspec.structs.replace(found, apart=apart)
     return None
 
 
