@@ -41,7 +41,7 @@ class EvaluateWorker(faust.Worker):
         super().__init__(app, loglevel="ERROR", redirect_stdouts=False, override_logging=False, quiet=True)
         self.spinner = None  # it draws on standard output also when nobody watches
 
-    def execute_from_commandline(self) -> None:
+    def execute_from_commandline(self) -> NoReturn:
         """Run until the end."""
         try:
             super().execute_from_commandline()
