@@ -110,14 +110,14 @@ class MissingLabels(msgspec.Struct, frozen=True, kw_only=True):
     p_value: float
 
 
-def missing_labels(curve: DelayCurve, ages_ms: Floats, n: Ints, n_labelled: int) -> MissingLabels:
+def missing_labels(curve: DelayCurve, ages_ms: Floats, n: Ints | Floats, n_labelled: int) -> MissingLabels:
     """Compare the labels of a window with what its age foretells.
 
     Parameters
     ----------
     curve: the reference's.
     ages_ms, n: (groups,) ages now of the window's predictions, and how many have each. One group of the window's middle
-        age is right to the width of the window.
+        age is right to the width of the window, parts of predictions spread over it to a part of that.
     n_labelled: labels that have come.
 
     Returns

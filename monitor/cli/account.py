@@ -1,10 +1,11 @@
 """What a command says of the rows it has read: of which time, what was refused and why, what was left out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
 
+from monitor.events.batch import Rejected
 from monitor.replay.account import Account
 from monitor.wording import counted, listed
 
@@ -17,10 +18,9 @@ def show_account(console: Console, account: Account, unread: Sequence[str], reje
     if account.first_ms is not None and account.last_ms is not None:
         span = time_range(account.first_ms, account.last_ms)
         console.print(f"read {counted(account.n_events, 'event')}; those counted are of {span}")
-    for reason, n in sorted(account.rejects.items(), key=lambda pair: -pair[1]):
-        example = account.examples[reason]
-        console.print(f"{n:,} rejected ({reason}): {example.detail}")
-        console.print(f"  such as {_shown(example.raw)}; all of them: {rejects_file}", style="dim")
+    show_rejects(console, account.rejects, account.examples, rejects_file)
+    for note in account.notes:
+        console.print(note)
     several = len({model for model, _, _ in account.empty_columns()}) > 1
     empty = [
         f"{f'{model}: ' if several else ''}{name}{f' ({n:,} invalid)' if n else ''}"
@@ -32,12 +32,27 @@ def show_account(console: Console, account: Account, unread: Sequence[str], reje
         console.print(f"left out, for the reference does not have {_them(unread)}: {listed(list(unread))}")
 
 
+def show_rejects(
+    console: Console, rejects: Mapping[str, int], examples: Mapping[str, Rejected], rejects_file: str = ""
+) -> None:
+    """Two lines a reason, the most frequent first; where all of them can be seen, if anywhere."""
+    for reason, n in sorted(rejects.items(), key=lambda pair: -pair[1]):
+        console.print(f"{n:,} rejected ({reason}): {examples[reason].detail}")
+        where = f"; all of them: {rejects_file}" if rejects_file else ""
+        console.print(f"  such as {_shown(examples[reason].raw)}{where}", style="dim")
+
+
+def rejects_object(rejects: Mapping[str, int], examples: Mapping[str, Rejected]) -> dict[str, object]:
+    """The same for machines."""
+    most = sorted(rejects.items(), key=lambda pair: -pair[1])
+    return {reason: {"n": n, "example": examples[reason].detail} for reason, n in most}
+
+
 def account_object(account: Account, unread: Sequence[str]) -> dict[str, object]:
     """The same for machines. Times are milliseconds since 1970 UTC."""
     return {
-        "rejects": {
-            reason: {"n": n, "example": account.examples[reason].detail} for reason, n in account.rejects.most_common()
-        },
+        "rejects": rejects_object(account.rejects, account.examples),
+        "notes": list(account.notes),
         "columns_without_a_value": [
             {"model": model, "column": column, "invalid": n} for model, column, n in account.empty_columns()
         ],

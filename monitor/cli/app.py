@@ -67,7 +67,8 @@ def demo(
 @app.command()
 def init(
     data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Parquet, CSV or JSONL with predictions, a folder or a pattern.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Parquet, Arrow, CSV or JSONL with predictions, a folder or a pattern."),
     ] = None,
     topic: Annotated[str, typer.Option(metavar="NAME", help="Or a topic of JSON events.")] = "",
     bootstrap_servers: Annotated[str, typer.Option(metavar="HOST:PORT", help="The topic's broker.")] = "localhost:9092",
@@ -92,12 +93,12 @@ def init(
 @reference_app.command("build")
 def reference_build(
     config: ConfigArgument,
-    data: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with the reference period's predictions.")],
+    data: Annotated[Path, typer.Option(help="Parquet, Arrow, CSV or JSONL with the reference period's predictions.")],
     version: Annotated[str, typer.Option(help="A label for this reference; default: the data's own version.")] = "",
     model: Annotated[str, typer.Option(help="Which model, when the configuration has several.")] = "",
     labels: Annotated[
         Path | None,
-        typer.Option(help="Parquet, CSV or JSONL with what was true of them, joined by prediction_id."),
+        typer.Option(help="Parquet, Arrow, CSV or JSONL with what was true of them, joined by prediction_id."),
     ] = None,
     importance: Annotated[
         Path | None,
@@ -154,16 +155,16 @@ def schema(
 @app.command()
 def replay(
     config: ConfigArgument,
-    predictions: Annotated[Path, typer.Option(help="Parquet, CSV or JSONL with predictions, in any order.")],
+    predictions: Annotated[Path, typer.Option(help="Parquet, Arrow, CSV or JSONL with predictions, in any order.")],
     out: Annotated[Path, typer.Option(help="The folder that drift.parquet and its like are written to.")],
     close: Annotated[
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
     ] = False,
     labels: Annotated[
-        Path | None, typer.Option(help="Parquet, CSV or JSONL with labels of the predictions, in any order.")
+        Path | None, typer.Option(help="Parquet, Arrow, CSV or JSONL with labels of the predictions, in any order.")
     ] = None,
     features: Annotated[
-        Path | None, typer.Option(help="Parquet, CSV or JSONL with features logged apart, in any order.")
+        Path | None, typer.Option(help="Parquet, Arrow, CSV or JSONL with features logged apart, in any order.")
     ] = None,
     controls: Annotated[
         Path | None,

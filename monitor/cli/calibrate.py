@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from monitor.cli.account import show_rejects
 from monitor.cli.progress import bar, results
 from monitor.cli.reference import chosen_model
 from monitor.config.load import load
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from monitor.events.batch import Batch
     from monitor.events.models import ModelSpec
     from monitor.reference.opened import References
+    from monitor.replay.account import Account
     from monitor.replay.shifts import Shift
 
 MOST_BYTES: Final = 512 * 1024 * 1024
@@ -52,6 +54,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     budget: false alarms in 30 days that are allowed.
     as_is, corrected: as configured, and with the factor that keeps the budget; null where none does.
     shifts: by description what was found.
+    rejected: rows that could not be counted, by reason.
     """
 
     model: str
@@ -66,6 +69,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     as_is: FalseAlarms
     corrected: FalseAlarms | None
     shifts: dict[str, Found]
+    rejected: dict[str, int]
 
 
 def calibrate(config_path: Path, data: Path, *, model_name: str, seed: int, months: int, as_json: bool) -> None:
@@ -84,7 +88,11 @@ def calibrate(config_path: Path, data: Path, *, model_name: str, seed: int, mont
     config = msgspec.structs.replace(config, models=(model,))
     references = open_references(config)
     with bar(f"replaying {data.name}") as show:
-        windows, held = _replayed(config, references, data, show)
+        windows, held, account = _replayed(config, references, data, show)
+    if not as_json:
+        show_rejects(results(), account.rejects, account.examples)
+        for note in account.notes:
+            results().print(note)
     policy = policy_with(model, references[model.name])
     version, own = _of_one_version(windows)
     if not own:
@@ -119,6 +127,7 @@ def calibrate(config_path: Path, data: Path, *, model_name: str, seed: int, mont
         as_is=as_is,
         corrected=corrected,
         shifts=found,
+        rejected=dict(account.rejects),
     )
     if as_json:
         results().print(msgspec.json.encode(result, order="deterministic").decode())
@@ -136,23 +145,27 @@ def _narrowed(model: "Model") -> "Model":
 
 def _replayed(
     config: "Config", references: "References", data: Path, show: Callable[[float], None]
-) -> "tuple[list[ClosedWindow], list[Batch]]":
-    """The data's windows, and the rows of its beginning in the order of time."""
+) -> "tuple[list[ClosedWindow], list[Batch], Account]":
+    """The data's windows, the rows of its beginning in the order of time, and what became of all rows."""
     import tempfile
     import time
 
     from monitor import models
     from monitor.files.read import iter_decoded
+    from monitor.replay.account import Account
     from monitor.replay.order import OutOfOrder, by_time, in_order
 
     specs, now_ms = models.model_specs(config, references), int(time.time() * 1000)
     lateness_ms = {model.name: model.lateness_ms for model in config.models}
 
-    def attempt(folder: Path | None) -> "tuple[list[ClosedWindow], list[Batch]]":
+    def attempt(folder: Path | None) -> "tuple[list[ClosedWindow], list[Batch], Account]":
         windows, held, n_bytes = _Windows(config, references), [], 0
+        account = Account({spec.name: spec.layout for spec in specs})
 
         def parts() -> Any:
             for part in iter_decoded(data, specs, now_ms, limits=models.limits(config.kafka)):
+                account.take(part.decoded)
+                account.notes.update(dict.fromkeys(part.notes))
                 yield part.decoded
                 show(part.fraction)
 
@@ -162,7 +175,7 @@ def _replayed(
                 if n_bytes <= MOST_BYTES:
                     n_bytes += batch.numeric.nbytes + batch.codes.nbytes + 64 * batch.n
                     held.append(batch)
-        return windows.finish(), held
+        return windows.finish(), held, account
 
     try:
         return attempt(None)

@@ -3,17 +3,21 @@
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from monitor.cli.account import show_rejects
 from monitor.cli.progress import bar, results
 from monitor.config.load import parse
 from monitor.errors import ConfigError, InputError
+from monitor.events.json.forgiving import Refused
 from monitor.events.times import TimeRule
+from monitor.files.report import FileReport, nothing_usable, rejected
 from monitor.wording import counted, listed
 
 if TYPE_CHECKING:
@@ -34,6 +38,8 @@ def init(
     ------
     InputError
         The output exists, neither or both of `data` and `topic` are given, or the rows cannot be used.
+    NothingScored
+        No row is an event.
     """
     if output.exists():
         raise InputError(f"{output} exists", hint="name another file with -o, or remove it")
@@ -42,31 +48,60 @@ def init(
     if (data is None) == (not topic):
         raise InputError("give one of --data FILE and --topic NAME", hint="driftline init --data january.csv")
     if data is not None:
-        _write(output, *_from_file(data, name), data=str(data), kafka=None)
+        report = FileReport()
+        _write(output, *_from_file(data, name, report), data=str(data), kafka=None, report=report)
     else:
         kept = keep or output.parent / f"{topic}.jsonl"
         if kept.exists():
             raise InputError(f"{kept} exists", hint="name another file with --keep, or remove it")
-        events, guessed = _from_topic(topic, servers, name, messages)
-        _write(output, *guessed, data=str(kept), kafka=(servers, topic))
+        report = FileReport()
+        events, guessed = _from_topic(topic, servers, name, messages, report)
+        _write(output, *guessed, data=str(kept), kafka=(servers, topic), report=report)
         _keep(events, kept)
 
 
-def _from_file(data: Path, name: str) -> "tuple[str, Roles, Rate, str]":
+def _from_file(data: Path, name: str, report: FileReport) -> "tuple[str, Roles, Rate, str]":
     from monitor.guess.roles import guessed
     from monitor.guess.sample import ROWS, events_of, sampled
     from monitor.guess.serving import serving_form
 
     with bar(f"looking at {data.name}") as show:
         form = serving_form(islice(events_of(data, show)[0], ROWS))
-        read = form.events if form is not None else lambda events: events
-        events, nested = events_of(data, show)
-        sample = sampled(read(events), nested=nested or form is not None, what=str(data))
+        read = _reader(form, report)
+        events, nested, found = events_of(data, show)
+        sample = sampled(_some(read(events), data, [found, report]), nested=nested or form is not None, what=str(data))
         roles = _expected(_of_form(guessed(sample), form), str(data), sample.columns)
-        again = read(events_of(data, show)[0]) if sample.n == ROWS else _rows(sample.columns, sample.n)
+        again: Iterable[dict[str, Any]] = _rows(sample.columns, sample.n)
+        if sample.n == ROWS:
+            report.clear()
+            again, _, found = events_of(data, show)
+            again = read(again)
         rate = _rate(again, roles, str(data))
+        report.add(found)
     stem = re.sub(r"(\.[A-Za-z]+)+$", "", data.resolve().name)
     return name or _model_name(roles, stem), roles, rate, f"{counted(sample.n, 'row')} of {data.name}"
+
+
+def _reader(
+    form: "ServingForm | None", report: FileReport
+) -> Callable[[Iterable[dict[str, Any]]], Iterable[dict[str, Any]]]:
+    """What takes records apart into events, and reports those that it cannot."""
+
+    def refuse(refused: Refused, record: dict[str, Any]) -> None:
+        report.reject(rejected(refused, json.dumps(record, default=str).encode()))
+
+    return (lambda events: events) if form is None else partial(form.events, refuse=refuse)
+
+
+def _some(events: Iterable[dict[str, Any]], what: Path | str, reports: list[FileReport]) -> Iterator[dict[str, Any]]:
+    """The same events. Raises `NothingScored` where there are none, but rows that are not."""
+    n = 0
+    for event in events:
+        n += 1
+        yield event
+    report = FileReport(reports)
+    if not n and report.rejects:
+        raise nothing_usable(what, report)
 
 
 def _keep(events: list[dict[str, Any]], path: Path) -> None:
@@ -81,7 +116,7 @@ def _keep(events: list[dict[str, Any]], path: Path) -> None:
 
 
 def _from_topic(
-    topic: str, servers: str, name: str, messages: int
+    topic: str, servers: str, name: str, messages: int, report: FileReport
 ) -> "tuple[list[dict[str, Any]], tuple[str, Roles, Rate, str]]":
     from monitor.guess.roles import guessed
     from monitor.guess.sample import sampled
@@ -89,13 +124,15 @@ def _from_topic(
     from monitor.kafka.peek import first_events
 
     where = f"topic {topic} at {servers}"
-    events = first_events(servers, topic, messages)
+    events = first_events(servers, topic, messages, report)
+    if not events and report.rejects:
+        raise nothing_usable(where, report)
     if not events:
         raise InputError(f"{where} has no message that is a JSON object", hint="send some, or use --data FILE")
     read = events
     form = serving_form(events)
     if form is not None:
-        events = list(form.events(events))
+        events = list(_reader(form, report)(events))
     sample = sampled(events, nested=True, what=where)
     roles = _expected(_of_form(guessed(sample), form), where, sample.columns)
     what = f"{sample.n:,} events of {where}"
@@ -105,7 +142,8 @@ def _from_topic(
 def _of_form(roles: "Roles", form: "ServingForm | None") -> "Roles":
     if form is None:
         return roles
-    return msgspec.structs.replace(roles, preset=form.preset, model_names=[form.name] if form.name else [])
+    names = [form.name] if form.name else []
+    return msgspec.structs.replace(roles, preset=form.preset, model_names=names, apart=form.apart)
 
 
 def _rows(columns: dict[str, list[Any]], n: int) -> Iterator[dict[str, Any]]:
@@ -149,7 +187,15 @@ def _model_name(roles: "Roles", otherwise: str) -> str:
 
 
 def _write(
-    output: Path, name: str, roles: "Roles", rate: "Rate", source: str, *, data: str, kafka: tuple[str, str] | None
+    output: Path,
+    name: str,
+    roles: "Roles",
+    rate: "Rate",
+    source: str,
+    *,
+    data: str,
+    kafka: tuple[str, str] | None,
+    report: FileReport,
 ) -> None:
     from monitor.guess.windows import window_size
     from monitor.guess.written import configuration, told
@@ -169,6 +215,9 @@ def _write(
     console.print(f"{source}:")
     for line in told(name, roles, size, rate):
         console.print(f"  {line}")
+    show_rejects(console, report.rejects, report.examples)
+    for note in report.notes:
+        console.print(note)
     console.print(f"written: {output}. It has a comment on every guess: read it, and mend what is wrong.")
     config, quoted = shlex.quote(str(output)), shlex.quote(data)
     if kafka is not None:

@@ -3,7 +3,7 @@
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -87,7 +87,7 @@ def _check_data(console: "Console", config: "Config", references: "References", 
     account, unread = Account({spec.name: spec.layout for spec in specs}, specs), dict[str, None]()
     with bar(f"reading {data.name}") as show:
         parts = iter_decoded(data, specs, int(time.time() * 1000), limits=models.limits(config.kafka))
-        for decoded in _watched(parts, show, unread):
+        for decoded in _watched(parts, show, unread, account):
             account.take(decoded)
     show_account(console, account, tuple(unread), "`driftline replay` writes them")
     if not account.n_counted:
@@ -178,17 +178,19 @@ def replay_file(
         replay = Replay(watched, {name: r.current for name, r in references.items()}, join, skew)
         account, unread = Account({spec.name: spec.layout for spec in specs}), dict[str, None]()
         of_labels: Iterable[DecodedLabels] | None = None
+        notes = list[str]()
         if labels is not None:
-            of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms)
+            of_labels = iter_labels(labels, models.label_specs(config), models.label_decoder(config), now_ms, notes)
         with bar(f"replaying {predictions.name}") as show:
             read = iter_decoded(predictions, specs, now_ms, limits=limits)
             if features is not None:
                 read = itertools.chain(read, iter_decoded(features, specs, now_ms, role="features", limits=limits))
-            parts = counted_in(_watched(read, show, unread), account)
+            parts = counted_in(_watched(read, show, unread, account), account)
             lateness_ms = {model.name: model.lateness_ms for model in config.models}
             ordered = in_order(parts, lateness_ms) if folder is None else by_time(parts, folder)
             stage = DecisionStage(models.policies(config, references))
             report = run_replay(ordered, replay, out, close=close, labels=of_labels, decisions=stage, controls=said)
+            account.notes.update(dict.fromkeys(notes))
             return report, replay, account, unread
 
     try:
@@ -235,9 +237,10 @@ def _join(config: "Config", references: "References", *, labels: bool) -> "Label
 
 
 def _watched(
-    parts: "Iterable[FilePart]", show: Callable[[float], None], unread: dict[str, None]
+    parts: "Iterable[FilePart]", show: Callable[[float], None], unread: dict[str, None], account: "Account"
 ) -> "Iterator[Decoded]":
     for part in parts:
+        account.notes.update(dict.fromkeys(part.notes))
         unread.update(dict.fromkeys(part.unread))
         yield part.decoded
         show(part.fraction)

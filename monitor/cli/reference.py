@@ -6,7 +6,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from monitor.cli.account import time_range
+from monitor.cli.account import rejects_object, show_rejects, time_range
 from monitor.cli.progress import bar, results
 from monitor.config.load import load
 from monitor.config.nearest import nearest
@@ -86,6 +86,9 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
     if built.bad_time or 0 < built.n_without_time < built.reference.n:
         why = f": {built.bad_time}" if built.bad_time else ""
         console.print(f"{built.n_without_time:,} rows have no time that can be read, and lie in no pane{why}")
+    show_rejects(console, built.report.rejects, built.report.examples)
+    for note in built.report.notes:
+        console.print(note)
     if built.n_other_models:
         console.print(f"{counted(built.n_other_models, 'row')} of other models left out")
     if built.labels is not None:
@@ -106,6 +109,8 @@ def built_object(model: Model, built: BuiltReference, digest: str) -> str:
         "path": str(model.reference),
         "digest": digest,
         "rows": reference.n,
+        "rejects": rejects_object(built.report.rejects, built.report.examples),
+        "notes": built.report.notes,
         "rows_without_time": built.n_without_time,
         "rows_of_other_models": built.n_other_models,
         "first_ms": first_ms,

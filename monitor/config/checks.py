@@ -5,7 +5,7 @@ import math
 from monitor.config.addresses import Address
 from monitor.config.concept_drift_checks import check_concept_drift
 from monitor.config.durations import format_duration
-from monitor.config.mapping_checks import check_mapping, check_places
+from monitor.config.mapping_checks import check_label_mapping, check_mapping
 from monitor.config.methods import MAXIMA, looks_at_events
 from monitor.config.report import Report, check_repeats
 from monitor.config.schema import MATURE_AT, Config, Drift, Model
@@ -25,7 +25,7 @@ def check(config: Config, report: Report) -> None:
         _check_times(model, f"models[{i}]", report)
         check_mapping(model, f"models[{i}].mapping", report)
         _check_columns(model, f"models[{i}].columns", report)
-        check_places(model.label_mapping.places, f"models[{i}].label_mapping", report)
+        check_label_mapping(model.label_mapping, f"models[{i}].label_mapping", report)
         _check_labels(model, f"models[{i}]", report)
         _check_decisions(model, f"models[{i}]", report)
         _check_drift(model.drift, f"models[{i}].drift", report)

@@ -5,6 +5,7 @@ from collections.abc import Mapping as ReadOnly
 from monitor.config.nearest import nearest
 from monitor.config.report import Report
 from monitor.config.schema import Model
+from monitor.events.label_mapping import LabelMapping
 from monitor.events.mapping import HEADER, MODEL, Mapping, is_origin
 
 _TWO_MESSAGES = ("kserve", "seldon")
@@ -16,8 +17,7 @@ def check_mapping(model: Model, path: str, report: Report) -> None:
     own = {} if mapping.model == MODEL else {"model": mapping.model}
     segments = {f"segments.{name}": place for name, place in mapping.segments.items()}
     for key, place in {**own, **segments}.items():
-        if place == HEADER:
-            report(f"{path}.{key}", "expected the header's name after `header:`, such as header:model-name")
+        _check_header(place, f"{path}.{key}", report)
     check_places({**mapping.places, **{key: place for key, place in own.items() if not is_origin(place)}}, path, report)
     for key, place in segments.items():
         if not is_origin(place):
@@ -29,6 +29,18 @@ def check_mapping(model: Model, path: str, report: Report) -> None:
             report(f"{path}.segments.{name}", f"is no dimension under `segments` of this model; {hint}")
     if mapping.is_serving:
         _check_serving(model, path, report)
+
+
+def check_label_mapping(mapping: LabelMapping, path: str, report: Report) -> None:
+    """Report what is wrong with where things lie in a label."""
+    _check_header(mapping.model, f"{path}.model", report)
+    own = {} if mapping.model == MODEL or is_origin(mapping.model) else {"model": mapping.model}
+    check_places({**mapping.places, **own}, path, report)
+
+
+def _check_header(place: str, path: str, report: Report) -> None:
+    if place == HEADER:
+        report(path, "expected the header's name after `header:`, such as header:model-name")
 
 
 def check_places(places: ReadOnly[str, str], path: str, report: Report) -> None:

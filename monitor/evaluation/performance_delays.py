@@ -18,6 +18,7 @@ from monitor.evaluation.performance_parts import segments_in
 from monitor.evaluation.performance_side import Labelled, live_classes, live_scores
 from monitor.evaluation.performance_window import PerformanceWindow
 
+_A_PANE: Final = 64  # ages of its predictions; a power of two, so that the shares add up to all
 QUANTILES: Final = (0.5, 0.95)
 """Of the delay; their metrics are named `label_delay_ms:0.5` and so on."""
 
@@ -82,9 +83,10 @@ def delays_of(window: PerformanceWindow, side: Labelled) -> Delays:
 def _missing(window: PerformanceWindow, side: Labelled) -> MissingLabels:
     assert window.reference.delay is not None
     panes = np.array(window.panes, dtype=np.int64).reshape(-1, 2)
-    # By the middle of its pane: right to half a pane.
-    ages_ms = np.maximum(window.label_ms - panes[:, 0] - window.pane_ms // 2, 0).astype(np.float64)
-    return missing_labels(window.reference.delay, ages_ms, panes[:, 1], side.n_labelled)
+    # Spread evenly over its pane: by its middle, what came at the end of a day would be taken for half a day old.
+    steps = (np.arange(_A_PANE) + 0.5) * (window.pane_ms / _A_PANE)
+    ages_ms = np.maximum(window.label_ms - panes[:, :1] - steps, 0.0).ravel()
+    return missing_labels(window.reference.delay, ages_ms, np.repeat(panes[:, 1] / _A_PANE, _A_PANE), side.n_labelled)
 
 
 def _selections(window: PerformanceWindow) -> Iterator[Selection]:

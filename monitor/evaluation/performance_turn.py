@@ -205,7 +205,7 @@ class PerformanceTurn:
         ]
         matched: dict[str, PerformanceSketch] = {}
         predicted: dict[str, Sketch] = {}
-        delays, events = [], []
+        delays, predictions = [], []
         label_ms = window.end_ms
         for pane in inside:
             for segment, own in self._matched.matches(pane).items():
@@ -214,7 +214,7 @@ class PerformanceTurn:
             for segment, sketch in said.items():
                 predicted[segment] = predicted[segment].merge(sketch) if segment in predicted else sketch
             if WHOLE in said:
-                events.append((pane.start_ms, said[WHOLE].n))
+                predictions.append((pane.start_ms, said[WHOLE].with_prediction))
             for number in range(pane.n_chunks):
                 chunk = self._matched.chunk((pane, number))
                 label_ms = max(label_ms, chunk.settled_ms)
@@ -243,7 +243,7 @@ class PerformanceTurn:
                 matched={segment: own for segment, own in sorted(matched.items()) if _has_matches(own)},
                 predicted=dict(sorted(predicted.items())),
                 delays=counts,
-                panes=tuple(events),
+                panes=tuple(predictions),
                 pane_ms=self._model.pane_ms,
                 revision=self._panes.revision(group, window, reopened=again),
             ),

@@ -30,7 +30,7 @@ class PerformanceWindow:
         counts of the prediction's own columns alone (`monitor.evaluation.performance_state.said_alone`), so that they
         are the same when labels come weeks later.
     delays: (N_DELAY_CELLS,) matches of the whole by the delay of their label (`detectors.performance.delay`).
-    panes: start of each pane in milliseconds and its events, of the whole; what is due follows from their ages.
+    panes: start of each pane in milliseconds and its predictions, of the whole; what is due follows from their ages.
     pane_ms: the length of these panes.
     revision: of the rows to come.
     """

@@ -6,7 +6,8 @@ from typing import Final, Literal, Protocol
 
 import numpy as np
 
-from monitor.events.arrow.decoder import FILE_MAGIC, ArrowDecoder
+from monitor.events.arrow.decoder import ArrowDecoder
+from monitor.events.arrow.streams import CONTINUATION, FILE_MAGIC
 from monitor.events.batch import Decoded
 from monitor.events.json.decoder import JsonDecoder, OtherFormat
 from monitor.events.models import Limits, ModelSpec, Role
@@ -17,7 +18,6 @@ from monitor.events.placed import PlacedDecoder, known
 Format = Literal["auto", "json", "arrow"]
 """A topic's configured format; "auto" looks at the first bytes."""
 
-_CONTINUATION: Final = b"\xff\xff\xff\xff"  # begins every message of an IPC stream since Arrow 0.15
 _TYPES: Final[dict[str, Literal["json", "arrow"]]] = {
     "application/json": "json",
     "application/x-ndjson": "json",
@@ -56,7 +56,7 @@ def choose(content_type: bytes | str | None, configured: Format, message: bytes 
 
 def is_arrow(message: bytes) -> bool:
     """Whether the first bytes are those of an Arrow stream or file, which no JSON begins with."""
-    return message.startswith((_CONTINUATION, FILE_MAGIC))
+    return message.startswith((CONTINUATION, FILE_MAGIC))
 
 
 class MessageDecoder:

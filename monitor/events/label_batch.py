@@ -1,12 +1,13 @@
 """What decoding labels gives: columns for the join, and rejects for the dead letters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.arrays import Ints
+from detectors.columns import NULL
 from monitor.events.batch import Rejected
 
 
@@ -43,6 +44,42 @@ class LabelBatch:
         """Some rows, in the order given."""
         arrays = ("ids", "timestamps_ms", "numbers", "class_codes", "values", "sources")
         return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
+
+
+@dataclass(kw_only=True)
+class LabelRows:
+    """Labels of a model in the making, row by row."""
+
+    classes: dict[str, int] = field(default_factory=dict)
+    ids: list[tuple[int, int]] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+
+    def add(self, source: int, identity: tuple[int, int], time_ms: int, label: float | str, value: float) -> None:
+        """One more; `label` is a number or a class."""
+        is_class = isinstance(label, str)
+        self.ids.append(identity)
+        self.times.append(time_ms)
+        self.numbers.append(NULL if is_class else float(label))
+        self.codes.append(self.classes.setdefault(label, len(self.classes)) if isinstance(label, str) else -1)
+        self.values.append(value)
+        self.sources.append(source)
+
+    def batch(self, model: str) -> LabelBatch:
+        """All of them."""
+        return LabelBatch(
+            model=model,
+            ids=np.array(self.ids, dtype=np.uint64).reshape(-1, 2),
+            timestamps_ms=np.array(self.times, dtype=np.int64),
+            numbers=np.array(self.numbers, dtype=np.float64),
+            class_codes=np.array(self.codes, dtype=np.int32),
+            classes=tuple(self.classes),
+            values=np.array(self.values, dtype=np.float64),
+            sources=np.array(self.sources, dtype=np.int32),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,19 @@ from typing import Annotated
 
 import msgspec
 
-from monitor.events.mapping import Mapping
+from monitor.events.mapping import MODEL, Mapping
 from monitor.events.times import TimeRule, Unit
 
 
 class LabelMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Dotted paths into a JSON label; column names in Arrow and flat files. `model` is a fixed name.
+    """Dotted paths into a JSON label; column names in Arrow and flat files.
 
     Attributes
     ----------
+    model
+        the name of its model: a path, `topic`, or `header:NAME`. Labels without a value there are rejected, but for the
+        default, whose absence means the only model that is configured. A file has no headers and no topic: its models
+        are named by `model`.
     id
         the id of the prediction it belongs to: text or an integer.
     timestamp
@@ -25,6 +29,7 @@ class LabelMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         as in `mapping`; None: as they are there.
     """
 
+    model: str = MODEL
     id: str = "prediction_id"
     timestamp: str = "timestamp"
     label: str = "label"

@@ -1,7 +1,7 @@
 """Labels: what was true of a prediction, some time later. JSON and Arrow to columns and rejects."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,10 +18,12 @@ from monitor.events.decoder import Format, choose
 from monitor.events.identity import hash_of
 from monitor.events.json.forgiving import UNSET, Refused, bad_time, no_time, parse, resolve
 from monitor.events.json.split import split
-from monitor.events.label_batch import DecodedLabels, LabelBatch
+from monitor.events.label_batch import DecodedLabels, LabelRows
 from monitor.events.label_mapping import LabelMapping
+from monitor.events.label_models import LabelModels
 from monitor.events.mapping import MODEL, path
 from monitor.events.models import Limits, Task
+from monitor.events.origin import Origins
 from monitor.events.reasons import Reason
 from monitor.events.times import TimeRule
 from monitor.events.values import MAX_TEXT, category, clean, number
@@ -52,40 +54,6 @@ class LabelSpec(msgspec.Struct, frozen=True, kw_only=True):
     untimed_ms: int | None = None
 
 
-@dataclass(kw_only=True)
-class _Rows:
-    """Labels of a model in the making, row by row."""
-
-    classes: dict[str, int] = field(default_factory=dict)
-    ids: list[tuple[int, int]] = field(default_factory=list)
-    times: list[int] = field(default_factory=list)
-    numbers: list[float] = field(default_factory=list)
-    codes: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    sources: list[int] = field(default_factory=list)
-
-    def add(self, source: int, identity: tuple[int, int], time_ms: int, label: float | str, value: float) -> None:
-        is_class = isinstance(label, str)
-        self.ids.append(identity)
-        self.times.append(time_ms)
-        self.numbers.append(NULL if is_class else float(label))
-        self.codes.append(self.classes.setdefault(label, len(self.classes)) if isinstance(label, str) else -1)
-        self.values.append(value)
-        self.sources.append(source)
-
-    def batch(self, model: str) -> LabelBatch:
-        return LabelBatch(
-            model=model,
-            ids=np.array(self.ids, dtype=np.uint64).reshape(-1, 2),
-            timestamps_ms=np.array(self.times, dtype=np.int64),
-            numbers=np.array(self.numbers, dtype=np.float64),
-            class_codes=np.array(self.codes, dtype=np.int32),
-            classes=tuple(self.classes),
-            values=np.array(self.values, dtype=np.float64),
-            sources=np.array(self.sources, dtype=np.int32),
-        )
-
-
 class LabelDecoder:
     """Decodes label messages in mixed formats. A bad label is rejected alone.
 
@@ -94,14 +62,23 @@ class LabelDecoder:
     specs
         of the models that have labels.
     n_models
-        how many models there are: with one, events need not name it.
+        how many models there are: with one, events need not name it where `model` would.
+    must_name
+        whether they must in another place (`label_mapping.model`).
     """
 
     def __init__(
-        self, specs: Iterable[LabelSpec], n_models: int, limits: Limits | None = None, configured: Format = "auto"
+        self,
+        specs: Iterable[LabelSpec],
+        n_models: int,
+        limits: Limits | None = None,
+        configured: Format = "auto",
+        *,
+        must_name: bool = True,
     ) -> None:
         self._models = {spec.name: _Model(spec) for spec in specs}
-        self._only = next(iter(self._models.values())) if n_models == 1 and self._models else None
+        places = {name: model.spec.mapping.model for name, model in self._models.items()}
+        self._names = LabelModels(places, n_models, must_name=must_name)
         self._limits = limits or Limits()
         self._configured = configured
         self._arrow = ArrowDecoder([], self._limits)
@@ -111,17 +88,19 @@ class LabelDecoder:
         messages: Sequence[bytes | None],
         content_types: Sequence[bytes | str | None] | None,
         now_ms: int,
+        origins: Origins | None = None,
     ) -> DecodedLabels:
-        """Decode messages with their content-type headers (None: none of them has one)."""
-        rows: dict[str, _Rows] = {}
+        """Decode messages with their content-type headers (None: none of them has one), and where they came from."""
+        rows: dict[str, LabelRows] = {}
         rejects: list[Rejected] = []
         n_events = 0
         types = (None,) * len(messages) if content_types is None else content_types
         for place, (message, content_type) in enumerate(zip(messages, types, strict=True)):
             raw = message or b""
             try:
+                told = self._names.told(place, origins)
                 if choose(content_type, self._configured, message) == "arrow":
-                    n_events += self._arrow_message(raw, place, now_ms, rows, rejects)
+                    n_events += self._arrow_message(raw, place, now_ms, rows, rejects, told, origins)
                     continue
                 events = self._events(raw)
             except Refused as refused:
@@ -131,7 +110,7 @@ class LabelDecoder:
             n_events += len(events)
             for index, event in enumerate(events):
                 try:
-                    self._event(parse(event), place, now_ms, rows)
+                    self._event(parse(event), place, now_ms, rows, told, origins)
                 except Refused as refused:
                     rejects.append(_reject(place, index, refused, event))
         batches = [rows[name].batch(name) for name in self._models if name in rows and rows[name].times]
@@ -139,7 +118,7 @@ class LabelDecoder:
 
     def decode_table(self, batch: Any, now_ms: int) -> DecodedLabels:
         """Decode the rows of a record batch of a file; all are of message 0."""
-        rows: dict[str, _Rows] = {}
+        rows: dict[str, LabelRows] = {}
         rejects: list[Rejected] = []
         self._table(batch, 0, 0, now_ms, rows, rejects)
         batches = [rows[name].batch(name) for name in self._models if name in rows]
@@ -152,20 +131,19 @@ class LabelDecoder:
             return (raw,)
         return split(raw, self._limits.max_events_a_message)
 
-    def _model(self, name: object) -> "_Model":
-        if name is UNSET or name is None:
-            if self._only is None:
-                raise Refused(Reason.UNKNOWN_MODEL, "the label names no model, and several are configured")
-            return self._only
-        found = self._models.get(name) if isinstance(name, str) else None
-        if found is None:
-            raise Refused(Reason.UNKNOWN_MODEL, f"model {str(name)[:80]!r} is not configured with a label_horizon")
-        return found
-
-    def _event(self, event: object, place: int, now_ms: int, rows: dict[str, _Rows]) -> None:
+    def _event(
+        self,
+        event: object,
+        place: int,
+        now_ms: int,
+        rows: dict[str, LabelRows],
+        told: str | None,
+        origins: Origins | None,
+    ) -> None:
         if not isinstance(event, dict):
             raise Refused(Reason.SCHEMA, "a label is an object")
-        model = self._model(event.get(MODEL))
+        name = told or self._names.named(partial(resolve, event), origins)
+        model = self._models[name]
         spec = model.spec
         identity = resolve(event, model.id)
         if identity is UNSET or identity is None or not isinstance(identity, str | int) or isinstance(identity, bool):
@@ -178,41 +156,53 @@ class LabelDecoder:
         label = _label(resolve(event, model.label), spec)
         value = _value(resolve(event, model.value), spec)
         hashed = hash_of(spec.name, clean(str(identity)))
-        rows.setdefault(spec.name, _Rows()).add(place, hashed, time_ms, label, value)
+        rows.setdefault(spec.name, LabelRows()).add(place, hashed, time_ms, label, value)
 
     def _arrow_message(
-        self, raw: bytes, place: int, now_ms: int, rows: dict[str, _Rows], rejects: list[Rejected]
+        self,
+        raw: bytes,
+        place: int,
+        now_ms: int,
+        rows: dict[str, LabelRows],
+        rejects: list[Rejected],
+        told: str | None,
+        origins: Origins | None,
     ) -> int:
         """Read all rows of an Arrow message; how many there are."""
         first = 0
         for batch in self._arrow.batches(raw):
-            self._table(batch, place, first, now_ms, rows, rejects)
+            self._table(batch, place, first, now_ms, rows, rejects, told, origins)
             first += batch.num_rows
         return first
 
     def _table(
-        self, batch: Any, place: int, first: int, now_ms: int, rows: dict[str, _Rows], rejects: list[Rejected]
+        self,
+        batch: Any,
+        place: int,
+        first: int,
+        now_ms: int,
+        rows: dict[str, LabelRows],
+        rejects: list[Rejected],
+        told: str | None = None,
+        origins: Origins | None = None,
     ) -> None:
-        for index, read in enumerate(self._arrow_rows(batch, now_ms)):
+        for index, read in enumerate(self._arrow_rows(batch, now_ms, told, origins)):
             if isinstance(read, Refused):
-                told = msgspec.json.encode(batch.slice(index, 1).to_pylist()[0], enc_hook=str)
-                rejects.append(_reject(place, first + index, read, told))
+                raw = msgspec.json.encode(batch.slice(index, 1).to_pylist()[0], enc_hook=str)
+                rejects.append(_reject(place, first + index, read, raw))
             else:
                 name, *row = read
-                rows.setdefault(name, _Rows()).add(place, *row)
+                rows.setdefault(name, LabelRows()).add(place, *row)
 
-    def _arrow_rows(self, batch: Any, now_ms: int) -> Iterable[Any]:
+    def _arrow_rows(self, batch: Any, now_ms: int, told: str | None, origins: Origins | None) -> Iterable[Any]:
         """Each row: model, hash, time, label and value; or why it is none."""
         n = batch.num_rows
-        place = mapped(batch.schema, MODEL)
-        names = [None] * n if place is None else categories(place.of(batch))
-        told = (batch.schema.metadata or {}).get(MODEL.encode())
-        if place is None and told is not None:
-            names = [told.decode(errors="replace")] * n
+        names = {} if told else {place: _names_at(batch, place) for place in self._names.paths}
         columns: dict[str, tuple[Any, ...]] = {}
         for row in range(n):
             try:
-                model = self._model(names[row])
+                own = {place: said[row] for place, said in names.items()}
+                model = self._models[told or self._names.named(own.get, origins)]
                 spec = model.spec
                 if spec.name not in columns:
                     columns[spec.name] = model.columns(batch)
@@ -229,6 +219,15 @@ class LabelDecoder:
                 yield spec.name, tuple(ids[row].tolist()), int(times[row]), label, value
             except Refused as refused:
                 yield refused
+
+
+def _names_at(batch: Any, steps: tuple[str, ...]) -> Sequence[object]:
+    """(n,) what the rows name as their model at a path; where there is no such column, what the schema says."""
+    place = mapped(batch.schema, ".".join(steps))
+    if place is not None:
+        return list(categories(place.of(batch)))
+    said = (batch.schema.metadata or {}).get(MODEL.encode()) if steps == (MODEL,) else None
+    return [None if said is None else said.decode(errors="replace")] * batch.num_rows
 
 
 class _Model:

@@ -1,1 +1,1 @@
-"""Flat files of predictions: Parquet, CSV and JSON lines, as tables or events, some rows at a time."""
+"""Flat files of predictions: Parquet, Arrow, CSV and JSON lines, as tables or events, some rows at a time."""

@@ -24,9 +24,13 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from monitor.errors import InputError
+from monitor.events.batch import Rejected
+from monitor.events.reasons import Reason
+from monitor.files.report import FileReport
 from monitor.files.source import Recoded, open_binary
 from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
 from monitor.files.utf8 import Utf8
+from monitor.wording import counted
 
 BadRow = Callable[[int, int, str], None]
 """Takes the number of cells expected, the number found, and the row's text."""
@@ -73,22 +77,22 @@ class CsvTable:
     Parameters
     ----------
     path
-        The file; UTF-8 or UTF-16 with a mark, comma-separated, names in the first row.
+        The file; UTF-8 or UTF-16 with a mark, comma-separated, names in the first row. Bytes that are no UTF-8 become
+        U+FFFD, which is noted.
     numeric
         Given the names of the columns, those that are float64 whatever they hold: a cell that is no number is
         infinity, which is counted as invalid.
     infer
         With False there is no first pass: all other columns are string, and `n_rows` is 0.
     on_bad_row
-        What to do with a row of too few or too many cells; bytes that are no UTF-8 then become U+FFFD. None: with
-        either the file is corrupt.
+        What to do with a row of too few or too many cells; None: the first pass reports it, and it is left out.
     progress
         Of the first pass.
 
     Raises
     ------
     InputError
-        No such file, empty, corrupt, not UTF-8.
+        No such file, empty, corrupt.
     """
 
     def __init__(
@@ -102,13 +106,15 @@ class CsvTable:
     ) -> None:
         self.path = path
         self.n_rows = 0
-        self._handler = None if on_bad_row is None else _handler(on_bad_row)
+        self.report = FileReport()
+        self._handler = _skip if on_bad_row is None else _handler(on_bad_row)
         names = self._names()
         require_unique(path, names)
         self._numeric = frozenset(numeric(names))
         ranks = [0 if infer else _TEXT] * len(names)
         if infer:
-            for batch in self._texts(names, None if on_bad_row is None else _skip, progress):
+            handler = _skip if on_bad_row is not None else _handler(lambda *row: self.report.reject(bad_row(*row)))
+            for batch in self._texts(names, handler, progress):
                 self.n_rows += batch.num_rows
                 ranks = [_rank(batch.column(position), rank) for position, rank in enumerate(ranks)]
         self.columns = tuple(
@@ -148,6 +154,15 @@ class CsvTable:
             found = pc.cast(undecorated(pc.utf8_trim_whitespace(without_missing(cells))), column.type)
         return _without_nan(found)
 
+    def _note(self, n: int) -> None:
+        """Say, once, that a pass met bytes that are no UTF-8."""
+        if not self.report.notes:
+            places = counted(n, "place")
+            self.report.notes.append(
+                f"{self.path.name} is no UTF-8 in {places}, read as U+FFFD: save it as UTF-8 "
+                f"(iconv -f latin1 -t utf-8, if it is Latin-1)"
+            )
+
     def _names(self) -> list[str]:
         with reading(self.path):
             if self.path.stat().st_size == 0:  # pyarrow's threads may outlive its own error, and end the process
@@ -185,13 +200,11 @@ class CsvTable:
 
     def _open(self, names: Sequence[str] | None, handler: Any) -> tuple[Any, Any]:
         stream, raw = open_binary(self.path)
-        if isinstance(stream, Recoded):
-            stream = pa.PythonFile(stream, mode="r")  # type: ignore[arg-type]  # it needs no more than `read`
-        elif handler is not None:
-            # pyarrow decodes a bad row before it hands it over, and does not survive that it cannot.
-            stream = pa.PythonFile(Utf8(stream), mode="r")  # type: ignore[arg-type]  # it needs no more than `read`
+        # pyarrow decodes a bad row before it hands it over, and does not survive that it cannot.
+        recoded = stream if isinstance(stream, Recoded) else Utf8(stream, self._note)
+        source: Any = pa.PythonFile(recoded, mode="r")  # type: ignore[arg-type]  # it needs no more than `read`
         reader = pa_csv.open_csv(
-            stream,
+            source,
             read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=handler),
             convert_options=pa_csv.ConvertOptions(
@@ -247,6 +260,13 @@ def undecorated(cells: Any) -> Any:
     if not pc.any(found).as_py():
         return cells
     return pc.if_else(found, pc.replace_substring_regex(cells, _DECORATION, ""), cells)
+
+
+def bad_row(expected: int, found: int, text: str) -> Rejected:
+    """A row of too few or too many cells."""
+    detail = f"{found} cells where the header has {expected}"
+    raw = text.encode("utf-8", "surrogatepass")
+    return Rejected(message=0, index=0, reason=Reason.UNDECODABLE, detail=detail, model="", raw=raw)
 
 
 def _skip(row: Any) -> str:  # noqa: ARG001 - what pyarrow calls

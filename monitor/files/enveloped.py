@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from monitor.events.models import ModelSpec
-from monitor.files.csv import CsvTable
-from monitor.files.jsonl import Lines
-from monitor.files.parquet import ParquetTable
-from monitor.files.table import Progress
+from monitor.files.columnar import COLUMNAR
+from monitor.files.csv import BadRow, CsvTable
+from monitor.files.table import Progress, TableFile
 
 BODIES: Final = frozenset({"request", "response", "captureData"})
 """Columns that hold requests and responses."""
@@ -18,22 +17,31 @@ BODIES: Final = frozenset({"request", "response", "captureData"})
 _ROWS: Final = 10_000
 
 
-def enveloped_lines(path: Path, kind: str, models: Sequence[ModelSpec]) -> Lines | None:
-    """What gives the rows of a Parquet or CSV file as lines; None where its columns are those of plain events.
+class EnvelopedLines:
+    """Gives the rows of a table as lines of JSON, some at a time, and has the table's `report`."""
 
-    Data to build a reference from often lie in a plain table, although live events come in envelopes.
-    """
-    if kind not in ("parquet", "csv") or all(model.envelope is None for model in models):
-        return None
-    table = ParquetTable(path) if kind == "parquet" else CsvTable(path)
-    if not BODIES & {column.name for column in table.columns}:
-        return None
+    def __init__(self, table: TableFile) -> None:
+        self._table = table
+        self.report = table.report
 
-    def lines(progress: Progress) -> Iterator[list[bytes]]:
-        for batch in table.iter_batches(None, _ROWS, progress):
+    def __call__(self, progress: Progress) -> Iterator[list[bytes]]:
+        """Read the table once."""
+        for batch in self._table.iter_batches(None, _ROWS, progress):
             yield [json.dumps(row, default=_plain).encode() for row in batch.to_pylist()]
 
-    return lines
+
+def enveloped_lines(
+    path: Path, kind: str, models: Sequence[ModelSpec], on_bad_row: BadRow | None = None
+) -> EnvelopedLines | None:
+    """What gives the rows of a Parquet, Arrow or CSV file as lines; None where its columns are those of plain events.
+
+    Data to build a reference from often lie in a plain table, although live events come in envelopes. `on_bad_row` is
+    that of `CsvTable`.
+    """
+    if kind == "jsonl" or all(model.envelope is None for model in models):
+        return None
+    table: TableFile = COLUMNAR[kind](path) if kind in COLUMNAR else CsvTable(path, on_bad_row=on_bad_row)
+    return EnvelopedLines(table) if BODIES & {column.name for column in table.columns} else None
 
 
 def _plain(value: Any) -> Any:

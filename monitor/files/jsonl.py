@@ -16,9 +16,11 @@ the default mapping whatever the configured one is:
 
 `features` and `prediction` are null where the event says nothing of them.
 
-A first pass finds the keys and the types of their values; a key with values of several types is `MIXED`.
+A first pass finds the keys and the types of their values; a key with values of several types is `MIXED`. What is no
+event is left out, and reported by the reason for which it would be a reject.
 """
 
+import json
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -31,15 +33,25 @@ import pyarrow as pa
 from detectors.columns import Column, Kind
 from detectors.layout import Layout
 from monitor.errors import InputError
+from monitor.events.batch import Rejected
 from monitor.events.frame import Frame
-from monitor.events.json.envelopes import envelope, no_object
-from monitor.events.json.forgiving import UNSET, Refused, features_of, has_prediction, parse, prediction, resolve
+from monitor.events.json.forgiving import (
+    UNSET,
+    Refused,
+    features_of,
+    has_prediction,
+    not_an_event,
+    parse,
+    prediction,
+    refuse_envelope,
+    resolve,
+)
 from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, TARGET, Mapping, is_origin
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
-from monitor.events.reasons import Reason
 from monitor.events.serving.events import Envelopes
 from monitor.events.values import MAX_TEXT, clean, number
+from monitor.files.report import FileReport, rejected
 from monitor.files.source import open_lines
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
@@ -109,15 +121,10 @@ class JsonlTable:
     lines
         Gives the file's lines; None: they are read from it.
 
-    Attributes
-    ----------
-    bad_time
-        Why the first time that is none is none; "" where all are some.
-
     Raises
     ------
     InputError
-        No such file, or a line that is no event.
+        No such file, or it is corrupt.
     """
 
     def __init__(
@@ -126,7 +133,7 @@ class JsonlTable:
         self.path = path
         self._lines = lines or partial(read_lines, path)
         self.n_rows = 0
-        self.bad_time = ""
+        self.report = FileReport()
         columns = (Column(name=SCORE, kind=Kind.NUMERIC), Column(name=LABEL, kind=Kind.CATEGORICAL))
         bare = ModelSpec(name=spec.name, layout=Layout(columns), task=spec.task, mapping=spec.mapping)
         self._frame = Frame(bare, "predictions")
@@ -135,7 +142,7 @@ class JsonlTable:
         self._paths = _Paths(spec.mapping, with_ids=spec.with_ids)
         found: dict[Key, set[type]] = {}
         order: tuple[str, ...] = ()
-        for events in self._events(progress):
+        for events in self._events(progress, self.report.reject):
             self.n_rows += len(events)
             order = max((order, *(tuple(event["features"] or ()) for event in events)), key=_rank_of_order)
             for key, values in _columns(events).items():
@@ -157,7 +164,7 @@ class JsonlTable:
         """Read the file once; see `TableFile`."""
         wanted = [key for key in self._types if columns is None or key[0] in columns or ".".join(key) in columns]
         schema = pa.schema(list(self._tree(wanted).items()))
-        for events in self._events(progress):
+        for events in self._events(progress, lambda _: None):
             for start in range(0, len(events), rows):
                 part = events[start : start + rows]
                 with reading(self.path):
@@ -174,25 +181,26 @@ class JsonlTable:
                 top[name] = pa.struct(fields)
         return top
 
-    def _events(self, progress: Progress) -> Iterator[list[Event]]:
-        n = 0
+    def _events(self, progress: Progress, reject: Callable[[Rejected], None]) -> Iterator[list[Event]]:
         for lines in self._lines(progress):
             events: list[Event] = []
             for line in lines:
-                n += 1
                 try:
                     value = parse(line)
-                    values = value if isinstance(value, list) else [value]
-                    if self._envelopes is not None:
-                        values = [event for one in values for event in self._envelopes.events(one, None)]
-                    events += map(self._taken_apart, values)
                 except Refused as refused:
-                    raise InputError(f"{self.path}, line {n} (empty ones not counted): {refused.detail}") from refused
+                    reject(rejected(refused, line))
+                    continue
+                for one in value if isinstance(value, list) else (value,):
+                    try:
+                        found = (one,) if self._envelopes is None else self._envelopes.events(one, None)
+                        events += [self._taken_apart(event) for event in found]
+                    except Refused as refused:
+                        reject(rejected(refused, line if one is value else json.dumps(one).encode()))
             yield events
 
     def _taken_apart(self, event: object) -> Event:
         if not isinstance(event, dict):
-            raise Refused(Reason.SCHEMA, no_object(event) or "an event is an object")
+            raise not_an_event(event)
         found = features_of(event, self._mapping, self._frame.reserved)
         features: dict[str, Any] | None = dict(found.opened.values) if found.spoken or found.opened.values else None
         if features is not None and found.opened.objects:
@@ -200,8 +208,8 @@ class JsonlTable:
             for name in found.opened.hidden:
                 features[name] = []  # no value: the column is left out, and said
         at = resolve(event, self._paths.timestamp)
-        if at is UNSET and (known := envelope(event)):
-            raise Refused(Reason.SCHEMA, known)
+        if at is UNSET:
+            refuse_envelope(event, self._mapping.timestamp)
         version = resolve(event, self._paths.version)
         segments = event.get(SEGMENTS)
         placed = {name: resolve(event, place) for name, place in self._paths.segments.items()}
@@ -228,8 +236,8 @@ class JsonlTable:
 
     def _time(self, value: object) -> int | None:
         found = self._frame.times.read(value)
-        if found is None and not self.bad_time and value is not UNSET and value is not None:
-            self.bad_time = self._frame.times.refusal(value, self._mapping.timestamp)
+        if found is None and not self.report.bad_time and value is not UNSET and value is not None:
+            self.report.bad_time = self._frame.times.refusal(value, self._mapping.timestamp)
         return found
 
     def _prediction(self, event: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

@@ -1,4 +1,4 @@
-"""Flat files of labels: Parquet, CSV and JSON lines, read a bounded number of rows at a time."""
+"""Flat files of labels: Parquet, Arrow, CSV and JSON lines, read a bounded number of rows at a time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,18 +8,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.errors import InputError
+from monitor.events.batch import Rejected
 from monitor.events.label_batch import DecodedLabels
 from monitor.events.labels import LabelDecoder, LabelSpec
-from monitor.files.csv import CsvTable
+from monitor.files.columnar import COLUMNAR
+from monitor.files.csv import CsvTable, bad_row
 from monitor.files.jsonl import read_lines
-from monitor.files.parquet import ParquetTable
 from monitor.files.read import FORMATS, format_of
 from monitor.files.several import expand
-from monitor.files.table import ROWS
+from monitor.files.table import ROWS, TableFile
 
 
-def iter_labels(path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_ms: int) -> Iterator[DecodedLabels]:
-    """Decode a file as labels, in the file's order.
+def iter_labels(
+    path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_ms: int, notes: list[str] | None = None
+) -> Iterator[DecodedLabels]:
+    """Decode a file as labels, in the file's order; `notes` takes sentences for people.
 
     In a CSV file what looks like a number is one where the task wants numbers, and in the value and the timestamp.
 
@@ -31,7 +34,7 @@ def iter_labels(path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_m
     paths = expand(path, tuple(FORMATS))
     if len(paths) > 1:
         for one in paths:
-            yield from iter_labels(one, specs, decoder, now_ms)
+            yield from iter_labels(one, specs, decoder, now_ms, notes)
         return
     (path,) = paths
     kind = format_of(path)
@@ -44,7 +47,12 @@ def iter_labels(path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_m
                     lines[start : start + ROWS], ["application/json"] * min(ROWS, len(lines) - start), now_ms
                 )
         return
-    table = ParquetTable(path) if kind == "parquet" else CsvTable(path, infer=False)
+    bad_rows: list[Rejected] = []
+    table: TableFile = (
+        COLUMNAR[kind](path)
+        if kind in COLUMNAR
+        else CsvTable(path, infer=False, on_bad_row=lambda *row: bad_rows.append(bad_row(*row)))
+    )
     numeric = set()
     if kind == "csv":
         for spec in specs:
@@ -52,6 +60,10 @@ def iter_labels(path: Path, specs: list[LabelSpec], decoder: LabelDecoder, now_m
             numeric |= {spec.mapping.label} if spec.task in ("regression", "none") else set()
     for batch in table.iter_batches():
         yield decoder.decode_table(_read(batch, numeric), now_ms)
+    if bad_rows:
+        yield DecodedLabels(batches=[], rejects=bad_rows, n_events=len(bad_rows))
+    if notes is not None:
+        notes += table.report.notes
 
 
 def _read(batch: Any, numeric: set[str]) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from monitor.files.report import FileReport
 from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
 
 # Pages are read through a buffer of this size a column: without it a column's whole row group lies in memory, and a
@@ -19,6 +20,7 @@ class ParquetTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.report = FileReport()
         with reading(path):
             self._file: Any = pq.ParquetFile(
                 path,

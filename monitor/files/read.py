@@ -1,9 +1,10 @@
-"""Flat files of predictions: Parquet, CSV and JSON lines, read a bounded number of rows at a time.
+"""Flat files of predictions: Parquet, Arrow, CSV and JSON lines, read a bounded number of rows at a time.
 
 `open_table` reads any of them as a table, for `driftline reference build`. `iter_decoded` reads them as events, for
 `driftline replay`: a JSON line is decoded as if it were a Kafka message, a row of a table as a row of Arrow.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,6 @@ import pyarrow as pa
 from detectors.layout import Layout
 from monitor.config.nearest import nearest
 from monitor.errors import InputError
-from monitor.events.arrow.decoder import FILE_MAGIC
 from monitor.events.arrow.table import TableDecoder, check_schema
 from monitor.events.batch import Decoded, Rejected
 from monitor.events.frame import Frame
@@ -23,22 +23,26 @@ from monitor.events.json.decoder import JsonDecoder
 from monitor.events.json.forgiving import Refused
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
-from monitor.events.reasons import Reason
 from monitor.files.cells import CellMeanings
-from monitor.files.csv import CsvTable, NumericNames, no_names, retype
+from monitor.files.columnar import COLUMNAR
+from monitor.files.csv import CsvTable, NumericNames, bad_row, no_names, retype
 from monitor.files.enveloped import enveloped_lines
 from monitor.files.jsonl import JsonlTable, Lines, read_lines
-from monitor.files.parquet import ParquetTable
+from monitor.files.report import FileReport
 from monitor.files.several import SeveralTables, expand
-from monitor.files.source import PARQUET_MAGIC, magic_of
+from monitor.files.source import columnar_format, compression_of
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
 from monitor.files.unread import FIRST_LINES, columns_unread, keys_unread
 
-FileFormat = Literal["parquet", "csv", "jsonl"]
+FileFormat = Literal["parquet", "arrow", "csv", "jsonl"]
 
 FORMATS: Final[Mapping[str, FileFormat]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
     ".csv": "csv",
     ".csv.gz": "csv",
     ".jsonl": "jsonl",
@@ -49,42 +53,43 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
     ".jsonl.zst": "jsonl",
     ".ndjson.zst": "jsonl",
 }
-"""By the end of the file's name, in small letters."""
+"""By the end of the file's name, in small letters. Parquet and Arrow are also known by what the file begins with."""
 
 
 class FilePart(msgspec.Struct, frozen=True, kw_only=True):
     """Some rows of a file, decoded, and how much of the file has been read by then, 0 to 1.
 
-    `unread` are columns and keys of the file that are no feature of any model.
+    `unread` are columns and keys of the file that are no feature of any model; `notes` sentences for people.
     """
 
     decoded: Decoded
     fraction: float
     unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def format_of(path: Path) -> FileFormat:
-    """The format that a file's name stands for.
+    """The format of a file, by its first bytes where these tell, else by its name.
 
     Raises
     ------
     InputError
-        There is no such file, or its name ends in none of `FORMATS`.
+        There is no such file, its name ends in none of `FORMATS`, or it is of a format that is not read.
     """
     if not path.exists():
         close = nearest(path.name, (other.name for other in path.parent.glob("*"))) if path.parent.is_dir() else ""
         raise InputError(f"no such file: {path}", hint=f"did you mean {close!r}?" if close else "check the path")
     if not path.is_file():
-        raise InputError(f"{path} is not a file", hint="name one Parquet, CSV or JSONL file")
+        raise InputError(f"{path} is not a file", hint="name one Parquet, Arrow, CSV or JSONL file")
     name = path.name.lower()
-    if magic_of(path).startswith(PARQUET_MAGIC):
-        return "parquet"
+    if (known := columnar_format(path)) is not None:
+        return known
     for ending, kind in FORMATS.items():
         if name.endswith(ending):
+            if kind in COLUMNAR and (compression := compression_of(path)):
+                raise InputError(f"{path} is compressed with {compression} as a whole", hint="unpack it")
             return kind
     hint = "one JSON object a line, in a file named .jsonl, will do" if name.endswith(".json") else ""
-    if magic_of(path).startswith(FILE_MAGIC):
-        hint = "it is an Arrow file (Feather): write it as Parquet"
     raise InputError(f"{path}: a file must be named {', '.join(FORMATS)}", hint=hint)
 
 
@@ -123,9 +128,11 @@ def open_table(
     (path,) = paths
     kind = format_of(path)
     if spec is not None and (lines := enveloped_lines(path, kind, [spec])) is not None:
-        return JsonlTable(path, spec, progress=progress, lines=lines)
-    if kind == "parquet":
-        return ParquetTable(path)
+        events = JsonlTable(path, spec, progress=progress, lines=lines)
+        events.report = FileReport([lines.report, events.report])
+        return events
+    if kind in COLUMNAR:
+        return COLUMNAR[kind](path)
     if kind == "csv":
         return CsvTable(path, numeric=numeric, progress=progress)
     return JsonlTable(path, spec or ModelSpec(name="", layout=Layout([])), progress=progress)
@@ -176,20 +183,25 @@ def iter_decoded(
         raise InputError(f"{path} is empty", hint="name a file with predictions")
     if kind == "jsonl":
         return _decoded_lines(partial(read_lines, path), JsonDecoder(models, limits), role, now_ms, rows, models)
-    if (enveloped := enveloped_lines(path, kind, models)) is not None:
-        return _decoded_lines(enveloped, JsonDecoder(models, limits), role, now_ms, rows, models)
-    frames = {model.name: Frame(model, role) for model in models}
     bad_rows: list[Rejected] = []
-    if kind == "parquet":
-        return _decoded_rows(ParquetTable(path), frames, bad_rows, now_ms, rows)
-    table = CsvTable(path, infer=False, on_bad_row=_reject_into(bad_rows))
+
+    def reject(expected: int, found: int, text: str) -> None:
+        bad_rows.append(bad_row(expected, found, text))
+
+    if (enveloped := enveloped_lines(path, kind, models, reject)) is not None:
+        lines = _decoded_lines(enveloped, JsonDecoder(models, limits), role, now_ms, rows, models)
+        return itertools.chain(lines, _rest(bad_rows, enveloped.report))
+    frames = {model.name: Frame(model, role) for model in models}
+    if kind in COLUMNAR:
+        return _decoded_rows(COLUMNAR[kind](path), frames, bad_rows, now_ms, rows)
+    table = CsvTable(path, infer=False, on_bad_row=reject)
     return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
 
 
 def _decoded_all(paths: Sequence[Path], decode: Callable[[Path], Iterator[FilePart]]) -> Iterator[FilePart]:
     for number, path in enumerate(paths):
         for part in decode(path):
-            yield FilePart(decoded=part.decoded, fraction=(number + part.fraction) / len(paths), unread=part.unread)
+            yield msgspec.structs.replace(part, fraction=(number + part.fraction) / len(paths))
 
 
 def _decoded_lines(
@@ -238,22 +250,11 @@ def _decoded_rows(
                 looked=decoded.looked,
             )
         yield FilePart(decoded=decoded, fraction=fraction[0], unread=unread)
-    if bad_rows:
-        yield FilePart(decoded=Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows)), fraction=1.0)
+    yield from _rest(bad_rows, table.report)
 
 
-def _reject_into(rejects: list[Rejected]) -> Callable[[int, int, str], None]:
-    def reject(expected: int, found: int, text: str) -> None:
-        detail = f"{found} cells where the header has {expected}"
-        rejects.append(
-            Rejected(
-                message=0,
-                index=0,
-                reason=Reason.UNDECODABLE,
-                detail=detail,
-                model="",
-                raw=text.encode("utf-8", "surrogatepass"),
-            )
-        )
-
-    return reject
+def _rest(bad_rows: list[Rejected], report: FileReport) -> Iterator[FilePart]:
+    """What is known when all rows have been read."""
+    if bad_rows or report.notes:
+        decoded = Decoded(batches=[], rejects=list(bad_rows), n_events=len(bad_rows))
+        yield FilePart(decoded=decoded, fraction=1.0, notes=tuple(report.notes))

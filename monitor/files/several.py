@@ -7,6 +7,7 @@ from typing import Final
 import pyarrow as pa
 
 from monitor.errors import InputError
+from monitor.files.report import FileReport
 from monitor.files.table import ROWS, FileColumn, Progress, TableFile, unwatched
 
 _PATTERN: Final = "*?["
@@ -60,6 +61,7 @@ class SeveralTables:
     ) -> None:
         self.path = path
         self.n_rows = sum(table.n_rows for table in tables)
+        self.report = FileReport(table.report for table in tables)
         self._tables = tables
         if retype is not None:
             retype(tables)

@@ -8,6 +8,7 @@ from typing import IO, Any, Final, Literal, NamedTuple
 import pyarrow as pa
 
 from monitor.errors import InputError
+from monitor.events.arrow.streams import CONTINUATION, FILE_MAGIC
 from monitor.events.json.envelopes import undecodable
 
 Compression = Literal["gzip", "zstd", "bz2"]
@@ -20,12 +21,16 @@ _COMPRESSIONS: Final[tuple[tuple[bytes, Compression], ...]] = (
 _OTHERS: Final = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV, or unpack the archive"),
     (b"\xfd7zXZ\x00", "compressed with xz", "unpack it, or compress it with gzip or zstd"),
-    (b"ARROW1", "an Arrow file", "save it as Parquet"),
     (b"SQLite format 3", "an SQLite database", "export the table as CSV"),
     (b"\x89HDF", "an HDF5 file", "save the table as Parquet"),
 )
 _HEAD: Final = 256
-PARQUET_MAGIC: Final = b"PAR1"
+_COLUMNAR: Final[tuple[tuple[bytes, Literal["parquet", "arrow"]], ...]] = (
+    (b"PAR1", "parquet"),
+    (FILE_MAGIC, "arrow"),
+    (CONTINUATION, "arrow"),
+)
+_FEATHER_1: Final = b"FEA1"
 
 
 class Source(NamedTuple):
@@ -46,6 +51,27 @@ def magic_of(path: Path) -> bytes:
         return file.read(_HEAD)
 
 
+def columnar_format(path: Path) -> Literal["parquet", "arrow"] | None:
+    """The format of columns that a file's first bytes are of; None: they are of none.
+
+    Raises
+    ------
+    InputError
+        It is the first version of Feather, which is not read.
+    """
+    head = magic_of(path)
+    if head.startswith(_FEATHER_1):
+        hint = "write it anew: `pyarrow.feather.write_feather(pyarrow.feather.read_table(old), new)`, or as Parquet"
+        raise InputError(f"{path} is a Feather file of version 1, which is not read", hint=hint)
+    return next((name for magic, name in _COLUMNAR if head.startswith(magic)), None)
+
+
+def compression_of(path: Path) -> Compression | None:
+    """How the whole file is compressed, by its first bytes; None: it is not."""
+    head = magic_of(path)
+    return next((name for magic, name in _COMPRESSIONS if head.startswith(magic)), None)
+
+
 def sniff(path: Path) -> Source:
     """How a text file is written.
 
@@ -58,7 +84,7 @@ def sniff(path: Path) -> Source:
     for magic, what, hint in _OTHERS:
         if head.startswith(magic):
             raise InputError(f"{path} is {what}", hint=hint)
-    compression = next((name for magic, name in _COMPRESSIONS if head.startswith(magic)), None)
+    compression = compression_of(path)
     if compression:
         with pa.OSFile(str(path), "r") as raw, pa.CompressedInputStream(raw, compression) as stream:
             head = stream.read(_HEAD)

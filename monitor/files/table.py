@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from monitor.errors import InputError
+from monitor.files.report import FileReport
 
 ROWS: Final = 10_000
 """Rows of a batch, where nobody asks for another number."""
@@ -41,12 +42,15 @@ class TableFile(Protocol):
     columns
         In the file's order; names are unique.
     n_rows
-        All rows of the file.
+        All rows of the file that can be some.
+    report
+        What was left out, and what else is to be said of the file.
     """
 
     path: Path
     columns: tuple[FileColumn, ...]
     n_rows: int
+    report: FileReport
 
     def iter_batches(
         self, columns: Sequence[str] | None = None, rows: int = ROWS, progress: Progress = unwatched

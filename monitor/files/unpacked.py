@@ -23,6 +23,7 @@ class _Unpacked:
     def __init__(self, table: TableFile, place: int, mapping: Mapping, progress: Progress) -> None:
         self.path = table.path
         self.n_rows = table.n_rows
+        self.report = table.report
         self._table = table
         self._mapping = mapping
         self._packed = table.columns[place]

@@ -1,7 +1,10 @@
 """A stream of bytes that is UTF-8 throughout, whatever the file holds."""
 
 import codecs
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
+
+_MARK: Final = "\ufffd".encode()
 
 
 class Utf8:
@@ -11,11 +14,16 @@ class Utf8:
     ----------
     stream
         Has `read(n)`.
+    note
+        Is given at the end how many times U+FFFD stands for something else, if it does.
     """
 
     closed = False
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, note: Callable[[int], None] = lambda _n: None) -> None:
+        self._note = note
+        self._n_replaced = 0
+        self._tail = b""
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._cut = False
@@ -25,15 +33,25 @@ class Utf8:
         """At most `n` bytes; none at the end."""
         while not self._ready:
             found: bytes = self._stream.read(n)
-            if not self._cut and found.isascii():
+            if found and not self._cut and found.isascii():
+                self._tail = b""
                 return found
             # A character may be cut in two here; the first half waits for the other.
-            self._ready = self._decoder.decode(found, final=not found).encode()
+            self._ready = self._decoded(found)
             self._cut = bool(self._decoder.getstate()[0])
             if not found:
                 break
         given, self._ready = self._ready[:n], self._ready[n:]
         return given
+
+    def _decoded(self, found: bytes) -> bytes:
+        text = self._decoder.decode(found, final=not found)
+        own = self._tail + found  # which may have U+FFFD itself, cut in two
+        self._n_replaced += text.count("\ufffd") - own.count(_MARK)
+        self._tail = own[-2:]
+        if not found and self._n_replaced:
+            self._note(self._n_replaced)
+        return text.encode()
 
     def close(self) -> None:
         """Close the other stream."""

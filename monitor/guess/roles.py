@@ -70,6 +70,8 @@ class Roles(msgspec.Struct, kw_only=True):
     ----------
     preset
         Of the envelope that the events come in: then paths are those of the events in it.
+    apart
+        Whether features and predictions come in events of their own.
     unit
         of numbers in `timestamp`.
     local
@@ -87,6 +89,7 @@ class Roles(msgspec.Struct, kw_only=True):
     """
 
     preset: str = "none"
+    apart: bool = False
     model: str | None = None
     model_names: Sequence[str] = ()
     timestamp: str | None = None

@@ -9,10 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from monitor.errors import InputError
-from monitor.events.json.envelopes import no_object
-from monitor.events.json.forgiving import Refused, parse
+from monitor.events.json.forgiving import Refused, not_an_event, parse
 from monitor.files.jsonl import read_lines
 from monitor.files.read import FORMATS, format_of, open_table
+from monitor.files.report import FileReport, rejected
 from monitor.files.several import expand
 from monitor.files.table import Progress, unwatched
 
@@ -47,19 +47,21 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     flat: frozenset[str]
 
 
-def events_of(path: Path, progress: Progress = unwatched) -> tuple[Iterator[Event], bool]:
-    """Every row of a file, a folder or a pattern as an object; and whether it is JSON.
+def events_of(path: Path, progress: Progress = unwatched) -> tuple[Iterator[Event], bool, FileReport]:
+    """Every row of a file, a folder or a pattern as an object; whether it is JSON; and what is left out of it, which
+    for JSON is known as far as it has been read.
 
     Raises
     ------
     InputError
-        No such file, of no format that is read, or corrupt. Of a line that is no JSON object, when it is reached.
+        No such file, of no format that is read, or corrupt.
     """
     paths = expand(path, tuple(FORMATS))
     if format_of(paths[0]) == "jsonl":
-        return itertools.chain.from_iterable(_objects(one, progress) for one in paths), True
+        report = FileReport()
+        return itertools.chain.from_iterable(_objects(one, progress, report) for one in paths), True, report
     table = open_table(path, progress=progress)
-    return (row for batch in table.iter_batches() for row in batch.to_pylist()), False
+    return (row for batch in table.iter_batches() for row in batch.to_pylist()), False, table.report
 
 
 def sampled(events: Iterable[Event], *, nested: bool, what: str) -> Sample:
@@ -124,18 +126,16 @@ def _leaves(value: Event, above: str = "", depth: int = 1) -> Iterator[tuple[str
             yield path, below
 
 
-def _objects(path: Path, progress: Progress) -> Iterator[Event]:
-    n = 0
+def _objects(path: Path, progress: Progress, report: FileReport) -> Iterator[Event]:
     for lines in read_lines(path, progress):
         for line in lines:
-            n += 1
             try:
                 value = parse(line)
             except Refused as refused:
-                raise InputError(f"{path}, line {n} (empty ones not counted): {refused.detail}") from refused
+                report.reject(rejected(refused, line))
+                continue
             for event in value if isinstance(value, list) else (value,):
-                if not isinstance(event, dict):
-                    hint = "one object a line, as your model logs its predictions"
-                    what = no_object(event) or "an event is a JSON object"
-                    raise InputError(f"{path}, line {n}: {what}", hint=hint)
-                yield event
+                if isinstance(event, dict):
+                    yield event
+                else:
+                    report.reject(rejected(not_an_event(event), line))

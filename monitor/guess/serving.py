@@ -1,6 +1,6 @@
 """Whether rows are what a serving system logs, and the events in them. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -24,21 +24,31 @@ Event = dict[str, Any]
 
 
 class ServingForm(msgspec.Struct, frozen=True, kw_only=True):
-    """A preset, the model that the first record names ("" for none), and how its predictions are read."""
+    """A preset, the model that the first record names ("" for none), and how its predictions are read.
+
+    Attributes
+    ----------
+    apart
+        Whether requests and responses are records of their own.
+    """
 
     preset: str
     name: str
     task: Task
+    apart: bool = False
 
-    def events(self, records: Iterable[Event]) -> Iterator[Event]:
-        """The events of records; nothing of those that cannot be taken apart, or are of other models."""
+    def events(
+        self, records: Iterable[Event], refuse: Callable[[Refused, Event], None] = lambda _refused, _record: None
+    ) -> Iterator[Event]:
+        """The events of records; those that cannot be taken apart, or are of other models, are refused."""
         mapping = Mapping(preset=self.preset)  # type: ignore[arg-type]  # of FORMS
         spec = ModelSpec(name=self.name or "model", layout=Layout([]), task=self.task, envelope=mapping)
         envelopes = Envelopes([spec])
         for record in records:
             try:
                 found = envelopes.events(record, record.get(SENT))
-            except Refused:
+            except Refused as refused:
+                refuse(refused, record)
                 continue
             yield from ({key: value for key, value in event.items() if key != MODEL} for event in found)
 
@@ -59,7 +69,9 @@ def serving_form(records: Iterable[Event]) -> ServingForm | None:
         of_two = [one["probabilities"] for one in predictions if one.get("probabilities")]
         if of_two and all(len(one) == 2 for one in of_two):
             found = msgspec.structs.replace(found, task="binary")
-        return found
+        sides = [("features" in event, "prediction" in event) for event in events]
+        apart = (True, True) not in sides and len(set(sides)) > 1
+        return msgspec.structs.replace(found, apart=apart)
     return None
 
 

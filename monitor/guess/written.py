@@ -41,8 +41,10 @@ def configuration(name: str, roles: Roles, size: str, rate: Rate, source: str, *
         *_positive(roles),
         *_columns(roles),
     ]
-    if roles.segments:
-        shown = ", ".join(map(_quoted, roles.segments))
+    shown = ", ".join(map(_quoted, roles.segments))
+    if roles.segments and roles.apart:
+        lines.append(f"    # segments: [{shown}]".ljust(_COMMENT_COLUMN) + "# of inputs alone: a response says none")
+    elif roles.segments:
         lines.append(_line(4, f"segments: [{shown}]", "their values are scored apart, beside the whole"))
     else:
         lines.append("    # segments: [country]               # no column has few values with rows enough for each")
@@ -71,8 +73,13 @@ def told(name: str, roles: Roles, size: str, rate: Rate) -> list[str]:
     naive = ", of clocks in UTC (mapping.timezone)" if roles.local else ""
     unit = f" in {_UNITS[roles.unit]}" if roles.unit != "ms" else ""
     envelope = f"envelope: {roles.preset}, each instance of a request an event of its own"
+    apart = (
+        "requests and responses come apart: features are counted of the one, predictions of the other, and neither "
+        "waits; labels find responses, but losses are not traced to features"
+    )
     lines = [
         *([envelope] if roles.preset != "none" else ()),
+        *([apart] if roles.apart else ()),
         f"model {name}: {roles.task}, for {roles.why_task}"
         + (f"; the score is the probability of {roles.positive!r}" if roles.positive is not None else ""),
         f"time: {roles.timestamp}{unit}{naive}",
@@ -95,7 +102,10 @@ def told(name: str, roles: Roles, size: str, rate: Rate) -> list[str]:
     if roles.identifiers:
         them = "it looks like an identifier" if len(roles.identifiers) == 1 else "they look like identifiers"
         lines.append(f"{listed(list(roles.identifiers))}: {them}; better left out of the data")
-    lines.append(f"segments: {listed(list(roles.segments)) or 'none'}")
+    if roles.apart and roles.segments:
+        lines.append(f"segments: none; {listed(list(roles.segments))} would split inputs alone")
+    else:
+        lines.append(f"segments: {listed(list(roles.segments)) or 'none'}")
     lines.append(f"windows of {size}: {rate.per_day:,.0f} events a day")
     others = [one for one in roles.model_names if one != name]
     if others:

@@ -37,7 +37,7 @@ class KafkaDecoder:
             (received.at(some), None if content_types is None else [content_types[i] for i in some.tolist()])
             for some in places
         )
-        labels = self._labels.decode(own[0].values, own[1], now_ms)
+        labels = self._labels.decode(own[0].values, own[1], now_ms, _origins(own[0]))
         decoded = merge(self._decoder.names, [(self._events(others[0], others[1], now_ms), places[0])])
         rejects = [replace(one, message=int(places[1][one.message])) for one in labels.rejects]
         return Decoded(

@@ -9,8 +9,9 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from monitor.config.schema import Kafka
 from monitor.errors import InputError
 from monitor.events.json.enveloped import context_of
-from monitor.events.json.forgiving import Refused, parse
+from monitor.events.json.forgiving import Refused, not_an_event, parse
 from monitor.events.serving.forms import FORMS
+from monitor.files.report import FileReport, rejected
 from monitor.guess.serving import SENT
 from monitor.kafka.clients import built, classify, consumer_settings, reach_broker
 from monitor.kafka.messages import headers, offset
@@ -19,8 +20,8 @@ SILENT_S = 5.0
 """A partition that brings nothing for so long has no more; its last offsets may be of markers."""
 
 
-def first_events(servers: str, topic: str, most: int) -> list[dict[str, Any]]:
-    """The JSON objects in at most so many messages of all partitions, from the first on.
+def first_events(servers: str, topic: str, most: int, report: FileReport) -> list[dict[str, Any]]:
+    """The JSON objects in at most so many messages of all partitions, from the first on; others are reported.
 
     Where a message's headers are the context of a CloudEvent, it is the `data` of an object of them. Each object that
     looks like an envelope of a serving system carries the message's own time under `monitor.guess.serving.SENT`.
@@ -46,7 +47,7 @@ def first_events(servers: str, topic: str, most: int) -> list[dict[str, Any]]:
         consumer.close()
     events: list[dict[str, Any]] = []
     for message in messages:
-        own = events_in(message.value(), _context(message))
+        own = events_in(message.value(), _context(message), report)
         if any(form.recognises(event) for event in own for form in FORMS.values()):
             own = [{**event, SENT: message.timestamp()[1]} for event in own]
         events += own
@@ -81,20 +82,28 @@ def _first(consumer: Consumer, partition: TopicPartition, low: int, high: int, m
     return messages
 
 
-def events_in(value: bytes | None, context: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    """The JSON objects of a message: one, an array of them, or one a line; none of what is no JSON."""
+def events_in(
+    value: bytes | None, context: dict[str, str] | None = None, report: FileReport | None = None
+) -> list[dict[str, Any]]:
+    """The JSON objects of a message: one, an array of them, or one a line; what is none is reported."""
+    raw = value or b""
+    report = FileReport() if report is None else report
     try:
-        parsed = [parse(value or b"")]
-    except Refused:
+        parsed = [parse(raw)]
+    except Refused as refused:
         parsed = []
-        for line in (value or b"").splitlines():
-            try:
-                parsed.append(parse(line))
-            except Refused:
-                return []
+        try:
+            parsed += map(parse, raw.splitlines())
+        except Refused:
+            parsed = []
+        if not parsed:
+            report.reject(rejected(refused, raw))
     if context:
         return [{**context, "data": one} for one in parsed]
     events = [one for item in parsed for one in (item if isinstance(item, list) else [item])]
+    for event in events:
+        if not isinstance(event, dict):
+            report.reject(rejected(not_an_event(event), raw))
     return [event for event in events if isinstance(event, dict)]
 
 

@@ -31,6 +31,7 @@ from monitor.errors import InputError
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import CLASS_SCORE, LABEL, SCORE
 from monitor.eventtime.seasons import season_name, seasons_of
+from monitor.files.report import FileReport, nothing_usable
 from monitor.files.table import TableFile
 from monitor.files.values import is_mixed
 from monitor.reference.classes import most_frequent
@@ -90,6 +91,8 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
         The earliest and the latest time; None where no row has one.
     bad_time
         Why a row has no time although the file has a column of times; "" for nothing.
+    report
+        What of the file is no row, and what else is to be said of it.
     """
 
     reference: Reference
@@ -101,6 +104,7 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
     labels: LabelReport | None = None
     times_ms: tuple[int, int] | None = None
     bad_time: str = ""
+    report: FileReport = msgspec.field(default_factory=FileReport)
 
 
 def build_reference(
@@ -111,7 +115,7 @@ def build_reference(
     labels: Path | None = None,
     progress: BuildProgress = _unwatched,
 ) -> BuiltReference:
-    """Build the reference of a model from a Parquet, CSV or JSON lines file.
+    """Build the reference of a model from a Parquet, Arrow, CSV or JSON lines file.
 
     Parameters
     ----------
@@ -131,6 +135,8 @@ def build_reference(
     ------
     InputError
         A file cannot be read, has no rows, lacks a column that the configuration names, or labels nothing.
+    NothingScored
+        None of its rows can be used.
     """
     labelled = labels is not None or model.mapping.target is not None
     if labelled and model.task == "none":
@@ -139,7 +145,9 @@ def build_reference(
             hint="say what it predicts: task: binary, multiclass or regression",
         )
     with tempfile.TemporaryDirectory(prefix="driftline-") as folder:
-        table, mapping, bad_time = open_data(model, path, Path(folder), progress, with_ids=labels is not None)
+        table, mapping, said = open_data(model, path, Path(folder), progress, with_ids=labels is not None)
+        if not table.n_rows and said.rejects:
+            raise nothing_usable(path, said)
         if not table.n_rows:
             raise InputError(f"{path} has no rows", hint="name a file with the reference period's predictions")
         places = find_places(table, model, mapping)
@@ -163,7 +171,7 @@ def build_reference(
         dimensions = {name: values for name, (values, _) in found.items()}
         derived = extra.derived if extra is not None else None
         times_ms = row_times(table, places.timestamp, mapping.times, keep, n_rows, partial(progress, "times"))
-        bad_time = bad_time or _first_bad_time(table, places, mapping, keep, times_ms)
+        bad_time = said.bad_time or _first_bad_time(table, places, mapping, keep, times_ms)
         plans = pane_plans(times_ms[times_ms >= 0], (window.shape.usual_ms for window in model.windows))
         panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
         seasons = wanted_seasons(model)
@@ -220,6 +228,7 @@ def build_reference(
         labels=report,
         times_ms=(int(known.min()), int(known.max())) if (known := times_ms[times_ms >= 0]).size else None,
         bad_time=bad_time,
+        report=said,
     )
 
 

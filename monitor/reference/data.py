@@ -11,8 +11,8 @@ from monitor.events.mapping import TARGET
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import ModelSpec
 from monitor.files.enveloped import enveloped_lines
-from monitor.files.jsonl import JsonlTable
 from monitor.files.read import FORMATS, format_of, open_table
+from monitor.files.report import FileReport
 from monitor.files.several import expand
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
@@ -25,8 +25,8 @@ BuildProgress = Callable[[str, float], None]
 
 def open_data(
     model: Model, path: Path, folder: Path, progress: BuildProgress, *, with_ids: bool
-) -> tuple[TableFile, FieldMapping, str]:
-    """The file as columns that can be read one by one, where things lie in it, and why a JSON event has no time.
+) -> tuple[TableFile, FieldMapping, FileReport]:
+    """The file as columns that can be read one by one, where things lie in it, and what else is to be said of it.
 
     Parameters
     ----------
@@ -60,10 +60,9 @@ def open_data(
     opened = open_table(path, spec, numeric=numbers, progress=partial(progress, "reading"))
     table = unpacked_table(opened, mapping, partial(progress, "names of features"))
     if kind == "parquet" and not as_events and len(paths) == 1 and table is opened:
-        return in_one_place(table, mapping, model.task, partial(progress, "names of classes")), mapping, ""
+        return in_one_place(table, mapping, model.task, partial(progress, "names of classes")), mapping, opened.report
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file
     if as_events:  # each event's prediction has been found already
-        why = opened.bad_time if isinstance(opened, JsonlTable) else ""
-        return copy, FieldMapping(min_time_ms=mapping.min_time_ms, target=TARGET), why
-    return in_one_place(copy, mapping, model.task, partial(progress, "names of classes")), mapping, ""
+        return copy, FieldMapping(min_time_ms=mapping.min_time_ms, target=TARGET), opened.report
+    return in_one_place(copy, mapping, model.task, partial(progress, "names of classes")), mapping, opened.report

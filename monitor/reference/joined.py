@@ -184,7 +184,7 @@ def _read(path: Path, model: Model, untimed_ms: int | None) -> list[DecodedLabel
         times=model.label_mapping.times(model.mapping),
         untimed_ms=untimed_ms,
     )
-    return list(iter_labels(path, [spec], LabelDecoder([spec], 1), MAX_TIMESTAMP_MS))
+    return list(iter_labels(path, [spec], LabelDecoder([spec], 1, must_name=False), MAX_TIMESTAMP_MS))
 
 
 def _targets(

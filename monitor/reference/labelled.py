@@ -19,7 +19,7 @@ from detectors.performance.model_space import said_counts_of, score_is_probabili
 from detectors.performance.reference import LEAST_PANES, performance_reference
 from detectors.performance.sketch import PerformanceSketch
 from detectors.performance.space import PerformanceSpace, Task
-from detectors.reference import REST, Reference, segment_name
+from detectors.reference import REST, WHOLE, Reference, segment_name
 from monitor.config.nearest import nearest
 from monitor.config.schema import Model
 from monitor.errors import InputError
@@ -37,7 +37,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    n_rows: of the reference.
+    n_rows: of the reference, that speak of their prediction.
     n_predictions: that could be joined: with an id, and a time where times matter.
     n_labelled: of those with a label.
     n_unusable: of those labelled with a label, or a prediction, that no metric can use: classes that are none of the
@@ -108,7 +108,7 @@ def with_labels(
         )
         delay = delay_curve(counts, joined.unlabelled_ages_ms())
     report = LabelReport(
-        n_rows=reference.n,
+        n_rows=reference.sketches[WHOLE].with_prediction,
         n_predictions=joined.n_predictions,
         n_labelled=joined.n_labelled,
         n_unusable=whole.n_invalid,

@@ -10,6 +10,7 @@ from detectors.reference import WHOLE, Reference
 from monitor.config.durations import format_duration
 from monitor.config.methods import looks_at_events
 from monitor.config.schema import Model
+from monitor.events.models import LABEL, SCORE
 from monitor.reference.performance import performance_limits
 from monitor.wording import counted, listed
 
@@ -18,6 +19,7 @@ def limits(model: Model, reference: Reference) -> list[str]:
     """One sentence a fact: what is never scored, how windows of each length are calibrated, what was not studied."""
     return [
         *_never_scored(model, reference),
+        *_apart(reference),
         *_calibrations(model, reference),
         *_not_studied(model, reference),
         *performance_limits(model, reference),
@@ -49,6 +51,18 @@ def _never_scored(model: Model, reference: Reference) -> Iterable[str]:
     if parts:
         n = counted(len(parts), "column")
         yield f"{n} of single segments can never be scored, for {why} {_them(parts)} there: {listed(parts)}"
+
+
+def _apart(reference: Reference) -> Iterable[str]:
+    """Of features and predictions that come in events of their own, as KServe and Seldon log them."""
+    layout, whole = reference.layout, reference.sketches[WHOLE]
+    spoken = whole.valid + whole.nulls + whole.invalid > 0
+    predictions = [index for index, column in enumerate(layout.columns) if column.name in (SCORE, LABEL)]
+    if not whole.n_both and spoken[list(layout.features)].any() and spoken[predictions].any():
+        yield (
+            "features and predictions come in events of their own: losses are not traced to features, and predictions "
+            "have no segment by a feature"
+        )
 
 
 def _calibrations(model: Model, reference: Reference) -> Iterable[str]:

@@ -36,7 +36,7 @@ def labels_told(report: "LabelReport", reference: Reference) -> Iterator[str]:
     elif report.n_unusable:
         yield f"  {counted(report.n_unusable, 'match', 'matches')} with a number that no metric can use"
     for warning in report.warnings:
-        yield f"  [yellow]look[/]: {warning}"
+        yield f"  look: {warning}"
 
 
 def metrics_told(reference: Reference) -> str:

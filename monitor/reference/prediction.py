@@ -63,6 +63,7 @@ class _Predicted:
     def __init__(self, table: TableFile, mapping: Mapping, task: Task, found: Prediction, progress: Progress) -> None:
         self.path: Path = table.path
         self.n_rows = table.n_rows
+        self.report = table.report
         self._table = table
         self._mapping = mapping
         self._task: Task = task

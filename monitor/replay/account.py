@@ -31,6 +31,8 @@ class Account:
         How many, by reason.
     examples
         By reason: the first.
+    notes
+        What else is to be said of the file, in sentences; each once.
     """
 
     def __init__(self, layouts: Mapping[str, Layout], models: Sequence[ModelSpec] = ()) -> None:
@@ -46,6 +48,7 @@ class Account:
         self.last_ms: int | None = None
         self.rejects = Counter[str]()
         self.examples: dict[str, Rejected] = {}
+        self.notes: dict[str, None] = {}
 
     def take(self, decoded: Decoded) -> None:
         """Count a part."""

@@ -8,6 +8,7 @@ what is committed.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -27,7 +28,7 @@ from monitor.kafka.faust.drain import drained
 from monitor.kafka.faust.ends import EndOffsets
 from monitor.kafka.faust.producers import Producers, refused
 from monitor.kafka.faust.recovery import TransactionalTables
-from monitor.kafka.faust.worker import end_process
+from monitor.kafka.faust.worker import at_the_end, end_process
 from monitor.process.health import Health
 from monitor.roles.evaluate_role import EvaluateRole
 
@@ -61,6 +62,7 @@ def build_app(
         state=lambda: cast("store.TransactionalStore", table.data),
         is_restored=lambda partition: consumer_of(app).is_restored and producers.hold(partition),
     )
+    at_the_end(partial(role.metrics.say_losses, last=True))
 
     @app.agent(sketches, name="score")
     async def score(stream: faust.StreamT[bytes]) -> None:

@@ -102,7 +102,7 @@ class EvaluateMetrics:
 
     def turned(self) -> None:
         """Refresh the gauges that depend on time, and say what was left out."""
-        self._say_losses()
+        self.say_losses()
         now_s = time.time()
         for model, watermark_ms in self._watermarks_ms.items():
             telemetry.WATERMARK_DELAY.labels(model).set(now_s - watermark_ms / 1000)
@@ -157,8 +157,9 @@ class EvaluateMetrics:
             example = f"of the pane from {_utc(start_ms)}, by {topic}, partition {partition}, offset {offset}"
             self._losses.add("events came later than the retention: not scored", n, example, level="error", model=model)
 
-    def _say_losses(self) -> None:
-        for line in self._losses.due(time.monotonic()):
+    def say_losses(self, *, last: bool = False) -> None:
+        """Log what was left out, at most once a minute; `last`: all of it."""
+        for line in self._losses.due(time.monotonic(), last=last):
             log.log(LEVELS[line.level], line.text, **line.fields)
 
     def _say(self, about: str, at_level: Callable[..., object], text: str, **what: str) -> None:

@@ -6,6 +6,7 @@ what is committed.
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -26,7 +27,7 @@ from monitor.kafka.faust.drain import drained
 from monitor.kafka.faust.ends import EndOffsets
 from monitor.kafka.faust.producers import Producers, refused
 from monitor.kafka.faust.recovery import TransactionalTables
-from monitor.kafka.faust.worker import end_process
+from monitor.kafka.faust.worker import at_the_end, end_process
 from monitor.process.health import Health
 from monitor.roles.join_role import JoinRole, role_outputs
 
@@ -60,6 +61,7 @@ def build_join_app(
         state_of=lambda partition: cast("block_store.BlockStore", table.data).partition(partition),
         outputs=role_outputs(kafka, messages),
     )
+    at_the_end(partial(role.say_losses, last=True))
 
     @app.agent(blocks, name="join")
     async def join(stream: faust.StreamT[bytes]) -> None:

@@ -181,9 +181,9 @@ class JoinRole:
         if batch.steps:
             self._state_of(partition).apply(batch.steps, written[self._changelog, partition])
 
-    def say_losses(self) -> None:
-        """Log what was left out, at most once a minute."""
-        for line in self._losses.due(time.monotonic()):
+    def say_losses(self, *, last: bool = False) -> None:
+        """Log what was left out, at most once a minute; `last`: all of it."""
+        for line in self._losses.due(time.monotonic(), last=last):
             log.log(LEVELS[line.level], line.text, **line.fields)
 
     def _count(self, steps: Sequence[JoinStep], partition: int, took_s: float) -> None:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
@@ -80,8 +81,12 @@ def files(draw: st.DrawFn) -> tuple[str, dict[str, bytes], int | None]:
         sink = io.BytesIO()
         pq.write_table(columns(rows), sink, row_group_size=draw(st.integers(1, 30)))
         data, n = sink.getvalue(), len(rows)
-    elif form == "arrow":  # no file of ours: refused with the names that are
-        return "f.arrow", {"f.arrow": b"ARROW1\0\0"}, None
+    elif form == "arrow":
+        table, out = columns(rows), pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression=draw(st.sampled_from([None, "lz4", "zstd"])))
+        with draw(st.sampled_from([pa.ipc.new_file, pa.ipc.new_stream]))(out, table.schema, options=options) as writer:
+            writer.write_table(table, max_chunksize=draw(st.integers(1, 30)))
+        data, n = out.getvalue().to_pybytes(), len(rows)
     elif form == "parts":
         parts = [json_lines(draw, part) for part in (rows, draw(ROWS))]
         return "d", {f"d/part-{i}.jsonl": data for i, (data, _) in enumerate(parts)}, sum(n for _, n in parts)

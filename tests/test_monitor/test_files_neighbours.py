@@ -15,7 +15,6 @@ from detectors.columns import CODE_INVALID
 from detectors.layout import Layout
 from detectors.reference import categorical_column
 from monitor.config.schema import Model
-from monitor.errors import InputError
 from monitor.events.mapping import Mapping
 from monitor.events.reasons import Reason
 from monitor.files.read import iter_decoded, open_table
@@ -65,12 +64,20 @@ def test_bytes_that_are_no_utf_8_cost_no_more_than_their_cell_and_row(
         b"timestamp,carrier\n" + time + b",UA\n" + time + b",\xff\xfe,zz\n" + time + b",Z\xfcrich\n" + time + b",UA"
     )
     path = write(tmp_path / f"f.{ending}", content if ending == "csv" else gzip.compress(content))
-    (part,) = iter_decoded(path, [spec()], NOW_MS)
+    part, end = iter_decoded(path, [spec()], NOW_MS)
     assert part.decoded.batches[0].unseen == {0: [(1, "Z\ufffdrich")]}
     assert [one.reason for one in part.decoded.rejects] == [Reason.UNDECODABLE]
-    with pytest.raises(InputError):
-        open_table(path)
+    table = open_table(path)
+    assert table.report.rejects == {Reason.UNDECODABLE: 1}
+    assert [len(batch) for batch in table.iter_batches()] == [table.n_rows] == [3]
+    assert list(end.notes) == table.report.notes
+    assert table.report.notes[0].startswith(f"f.{ending} is no UTF-8 in 3 places, read as U+FFFD")
     assert capfd.readouterr().err == ""
+
+
+def test_what_is_utf_8_is_not_noted_whatever_it_says(tmp_path: Path) -> None:
+    path = write(tmp_path / "f.csv", f"carrier\n{'é' * 700_000}\n\ufffd\n" * 4)
+    assert open_table(path).report.notes == []
 
 
 def test_a_character_may_be_cut_in_two_by_the_blocks_of_a_file() -> None:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -47,6 +49,37 @@ SPEC: Final = ModelSpec(
 )
 
 Row = Mapping[str, Any]
+NAMES: Final = {
+    "CSV": "f.csv",
+    "JSON lines": "f.jsonl",
+    "Parquet": "f.parquet",
+    "Feather": "f.feather",
+    "Arrow file": "f.arrow",
+    "Arrow stream": "f.arrows",
+}
+
+
+def write_arrow(table: Any, path: Path) -> None:
+    """As the file format, some rows a batch."""
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+
+
+def write_stream(table: Any, path: Path) -> None:
+    """As two streams, one after the other, compressed."""
+    with path.open("wb") as file:
+        for part in (table.slice(0, 1), table.slice(1)):
+            with pa.ipc.new_stream(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+                writer.write_table(part)
+
+
+COLUMNAR: Final[dict[str, Any]] = {
+    "Parquet": pq.write_table,
+    "Feather": partial(feather.write_feather, compression="lz4"),
+    "Arrow file": write_arrow,
+    "Arrow stream": write_stream,
+}
+FILES: Final = ("JSON lines", "CSV", *COLUMNAR)
 KINDS: Final[dict[str, Sequence[Any]]] = {
     "numbers": [{"x": 1.5}, {"x": -3.0}, {"x": 0.1}, {"x": None}, {"x": 1e300}],
     "whole numbers": [{"x": 1}, {"x": None}, {"x": 12345678901}],
@@ -119,18 +152,18 @@ def read(form: str, rows: Sequence[Row], folder: Path, spec: ModelSpec = SPEC) -
                 writer.write_table(table)
             messages = [sink.getvalue().to_pybytes()]
         return MessageDecoder([spec]).decode_messages(messages, None, "predictions", NOW_MS)
-    path = folder / {"CSV": "f.csv", "Parquet": "f.parquet", "JSON lines": "f.jsonl"}[form]
+    path = folder / NAMES[form]
     if form == "CSV":
         pd.DataFrame(rows, dtype=object).to_csv(path, index=False, na_rep="NA" if "x" in rows[0] else "")
-    elif form == "Parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif form in COLUMNAR:
+        COLUMNAR[form](pa.Table.from_pylist(rows), path)
     else:
         path.write_text("\n".join(map(json.dumps, map(nested, rows))))
     (part,) = iter_decoded(path, [spec], NOW_MS)
     return part.decoded
 
 
-@pytest.mark.parametrize("form", ["nested Arrow", "nested Parquet"])
+@pytest.mark.parametrize("form", ["nested Arrow", *(f"nested {form}" for form in COLUMNAR)])
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "classes" in kind or "probab" in kind or "object" in kind])
 def test_a_struct_means_what_the_object_means(kind: str, form: str, tmp_path: Path) -> None:
     rows = [nested(row) for row in KINDS[kind]]
@@ -151,7 +184,7 @@ def test_the_probabilities_of_an_event_are_columns_of_their_classes(tmp_path: Pa
     assert np.isnan(columns["@score.dog"][1:]).all()
 
 
-@pytest.mark.parametrize("form", ["JSON lines", "CSV", "Parquet", "Arrow"])
+@pytest.mark.parametrize("form", ["Arrow", *FILES])
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_mean_the_same_in_every_format(kind: str, form: str, tmp_path: Path) -> None:
     rows = KINDS[kind]
@@ -185,12 +218,12 @@ ROW: Final = st.fixed_dictionaries(
 
 def told(form: str, rows: Sequence[Row], folder: Path) -> Account:
     account = Account({SPEC.name: SPEC.layout})
-    path = folder / {"CSV": "f.csv", "Parquet": "f.parquet", "JSON lines": "f.jsonl"}[form]
+    path = folder / NAMES[form]
     if form == "CSV":
         pd.DataFrame(rows, dtype=object).to_csv(path, index=False)
-    elif form == "Parquet":
+    elif form in COLUMNAR:
         columns = {name: [None if name not in row else str(row[name]) for row in rows] for name in {*rows[0], "x"}}
-        pq.write_table(pa.table({name: clean(values) for name, values in columns.items()}), path)
+        COLUMNAR[form](pa.table({name: clean(values) for name, values in columns.items()}), path)
     else:
         path.write_text("\n".join(map(json.dumps, rows)))
     for part in iter_decoded(path, [replace(SPEC, mapping=FieldMapping())], NOW_MS, rows=7):
@@ -202,7 +235,7 @@ def clean(values: Sequence[str | None]) -> list[str | None]:
     return [None if value is None else value.encode("utf-8", "replace").decode() for value in values]
 
 
-@pytest.mark.parametrize("form", ["JSON lines", "CSV", "Parquet"])
+@pytest.mark.parametrize("form", FILES)
 @settings(max_examples=100, deadline=None)
 @given(rows=st.lists(ROW, min_size=1, max_size=25))
 def test_every_row_is_counted_or_rejected_with_a_reason(form: str, rows: list[dict[str, Any]]) -> None:
@@ -229,7 +262,7 @@ OUTSIDE: Final[dict[str, Sequence[Row]]] = {
 }
 
 
-@pytest.mark.parametrize("form", ["JSON lines", "Parquet", "Arrow"])
+@pytest.mark.parametrize("form", ["Arrow", *(form for form in FILES if form != "CSV")])
 @pytest.mark.parametrize("kind", OUTSIDE)
 def test_a_prediction_beside_an_object_of_features_counts_in_every_format(kind: str, form: str, tmp_path: Path) -> None:
     wanted, found = read("JSON", OUTSIDE[kind], tmp_path), read(form, OUTSIDE[kind], tmp_path)

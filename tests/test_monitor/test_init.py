@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,8 @@ def write(path: Path, made: list[dict[str, Any]]) -> Path:
             writer.writerows(made)
     elif path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(made), path)
+    elif path.suffix == ".feather":
+        feather.write_feather(pa.Table.from_pylist(made), path)
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in made))
     return path
@@ -89,7 +92,7 @@ def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(
     assert run(["check", "driftline.yaml", "--data", "march.csv"]) == 0
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "jsonl"])
 def test_the_guesses_are_the_same_in_every_format(here: Path, ending: str) -> None:
     write(here / f"data.{ending}", rows(2_000))
     assert run(["init", "--data", f"data.{ending}", "--name", "fraud"]) == 0
@@ -182,8 +185,12 @@ def test_forms_of_predictions_are_told_apart(here: Path, event: dict[str, Any], 
         ("a.csv", "a,b\n1,2\n", "no column of a.csv holds times; it has a, b"),
         ("a.csv", "", "a.csv is empty"),
         ("a.csv", "timestamp,score\n", "a.csv has no rows"),
-        ("a.jsonl", "[1, 2]\n", "a.jsonl, line 1: an event is a JSON object"),
-        ("a.jsonl", "{'a': 1}\n", "a.jsonl, line 1 (empty ones not counted): "),
+        (
+            "a.jsonl",
+            "[1, 2]\n",
+            "a.jsonl has no row that can be used, of 2 rows (schema): an event is an object",
+        ),
+        ("a.jsonl", "{'a': 1}\n", "a.jsonl has no row that can be used, of 1 row (undecodable): a printed Python"),
         ("a.csv", "timestamp\n2026-01-01\n", "a.csv has times and nothing else to watch"),
         ("a.txt", "a\n", "a.txt: a file must be named "),
     ],
@@ -192,7 +199,7 @@ def test_data_that_cannot_be_used_are_one_line_and_leave_no_file(
     here: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, told: str
 ) -> None:
     (here / name).write_text(text)
-    assert run(["init", "--data", name]) == 2
+    assert run(["init", "--data", name]) == (7 if "no row that" in told else 2)
     error = capsys.readouterr().err.splitlines()[0]
     assert error.startswith(f"error: {told}")
     assert not (here / "driftline.yaml").exists()

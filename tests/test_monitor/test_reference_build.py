@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,6 +67,11 @@ def rows(n: int = 3_000, seed: int = 0) -> list[dict[str, Any]]:
 
 def write_parquet(path: Path, data: list[dict[str, Any]], **options: Any) -> Path:
     pq.write_table(pa.Table.from_pylist(data), path, **options)
+    return path
+
+
+def write_arrow(path: Path, data: list[dict[str, Any]]) -> Path:
+    feather.write_feather(pa.Table.from_pylist(data), path, chunksize=97)
     return path
 
 
@@ -165,10 +171,16 @@ def test_any_json_values_in_any_order_make_one_reference(data: st.DataObject, tm
             assert column.n + column.nulls + column.invalid == len(events)
 
 
-@pytest.mark.parametrize("writer", [write_parquet, write_csv, write_flat, write_nested])
+@pytest.mark.parametrize("writer", [write_parquet, write_arrow, write_csv, write_flat, write_nested])
 def test_the_same_rows_seen_live_are_counted_as_the_reference_counted_them(writer: Any, tmp_path: Path) -> None:
     data = [*rows(500), {**rows(1)[0], "amount": float("nan")}, {**rows(1)[0], "amount": float("inf")}]
-    endings = {write_parquet: "parquet", write_csv: "csv", write_flat: "jsonl", write_nested: "ndjson"}
+    endings = {
+        write_parquet: "parquet",
+        write_arrow: "arrow",
+        write_csv: "csv",
+        write_flat: "jsonl",
+        write_nested: "ndjson",
+    }
     path = writer(tmp_path / f"data.{endings[writer]}", data)
     configured = model(segments=("origin", "steps"), columns={"big": "categorical"})
     reference = build_reference(configured, path).reference

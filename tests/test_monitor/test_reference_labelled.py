@@ -436,7 +436,7 @@ def test_rows_of_other_models_and_rows_that_predict_nothing_take_no_part(tmp_pat
     )
     assert result.labels is not None
     assert result.reference.performance is not None
-    assert result.labels.n_rows == 300
+    assert result.labels.n_rows == 240
     assert result.labels.n_predictions == result.labels.n_labelled == result.reference.performance.sketch.n == 240
 
 

@@ -1,15 +1,13 @@
 """Arrow IPC messages: streams, and files, of record batches. One message carries thousands of events."""
 
-import re
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from monitor.events.arrow.extent import Extent, extent
 from monitor.events.arrow.piece import Piece, Room
+from monitor.events.arrow.streams import REFUSALS, streams
 from monitor.events.arrow.table import TableDecoder
 from monitor.events.batch import Decoded, Rejected
 from monitor.events.frame import Frame
@@ -18,25 +16,8 @@ from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
 
-FILE_MAGIC: Final = b"ARROW1"
-_FILE_START: Final = 8  # the magic, padded
-_ZEROS: Final = re.compile(rb"\0*")
-
 _AT_ONCE_BYTES: Final = 64 * 1024 * 1024
 """Record batches held at a time, so that messages stay in bounded memory; one alone may hold more."""
-
-_REFUSALS: Final = (
-    pa.ArrowException,
-    struct.error,
-    ValueError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    OSError,
-    EOFError,
-    MemoryError,
-)
-"""What pyarrow raises on bytes that are no Arrow; it has no common base."""
 
 
 class ArrowDecoder:
@@ -100,14 +81,14 @@ class ArrowDecoder:
         try:
             source = pa.py_buffer(raw)
             n_rows = n_bytes = 0
-            for start, found in _extents(raw):
+            for start, found in streams(raw):
                 n_rows, n_bytes = n_rows + found.n_rows, n_bytes + found.n_bytes
                 self._check(n_rows, n_bytes)
                 with pa.ipc.open_stream(source.slice(start, found.stop - start)) as stream:
                     batches += stream
             for batch in batches:
                 batch.validate(full=True)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise Refused(Reason.UNDECODABLE, f"not Arrow IPC: {' '.join(str(error).split())}") from None
         return batches
 
@@ -121,34 +102,6 @@ class ArrowDecoder:
 def rows_of(raw: bytes) -> int:
     """How many rows a message says it has, before it is decoded; 0 for one that says nothing."""
     try:
-        return sum(found.n_rows for _, found in _extents(raw))
-    except _REFUSALS:
+        return sum(found.n_rows for _, found in streams(raw))
+    except REFUSALS:
         return 0
-
-
-def _extents(raw: bytes) -> Iterator[tuple[int, Extent]]:
-    """Where each stream begins, and its extent: one after another, as whoever appends to a file writes them."""
-    start, end = _streams(raw)
-    while start < end:
-        found = extent(raw, start, end)
-        yield start, found
-        start = _after_zeros(raw, found.stop, end)
-
-
-def _after_zeros(raw: bytes, start: int, end: int) -> int:
-    """Where the next stream may begin: zeros are padding, four at a time as an old stream's first length may be."""
-    stop = _ZEROS.match(raw, start, end).end()  # type: ignore[union-attr]  # it always matches
-    return stop if stop == end else start + (stop - start) // 4 * 4
-
-
-def _streams(raw: bytes) -> tuple[int, int]:
-    """Where the streams of a message begin and end. A file is a stream between its magic and its footer."""
-    if not raw.startswith(FILE_MAGIC):
-        return 0, len(raw)
-    end = len(raw) - len(FILE_MAGIC) - 4
-    if not raw.endswith(FILE_MAGIC) or end < _FILE_START:
-        raise ValueError("a file that is cut off")
-    end -= int.from_bytes(raw[end : end + 4], "little", signed=True)
-    if not _FILE_START <= end < len(raw):
-        raise ValueError("a file whose footer is not where it says")
-    return _FILE_START, end

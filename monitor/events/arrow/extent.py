@@ -7,6 +7,7 @@ Source: Apache Arrow Columnar Format, "Serialization and Interprocess Communicat
 below are those of FlatBuffers, and of the fields in the order of that file.
 """
 
+import mmap
 import struct
 from collections import Counter
 from functools import lru_cache
@@ -20,6 +21,9 @@ _LENGTH, _NODES, _BUFFERS, _COMPRESSION = 0, 1, 2, 3  # of a record batch
 _OLD_COMPRESSION: Final = b"ARROW:experimental_compression"  # of Arrow 0.17 alone, told elsewhere
 _MOST_KEPT: Final = 16 * 1024  # bytes of metadata
 
+Raw = bytes | mmap.mmap
+"""The bytes of a message, or of a file that stays where it is."""
+
 
 class Extent(NamedTuple):
     """Of one stream.
@@ -32,14 +36,18 @@ class Extent(NamedTuple):
         of all its record batches.
     n_bytes
         of its buffers once they are decoded, and one for each value: some have no buffer.
+    n_unpacked
+        the most that must be made at once: a record batch's values, its compressed buffers once they are not, and
+        likewise all dictionaries.
     """
 
     stop: int
     n_rows: int
     n_bytes: int
+    n_unpacked: int
 
 
-def extent(raw: bytes, start: int, end: int) -> Extent:
+def extent(raw: Raw, start: int, end: int) -> Extent:
     """Measure the stream that begins at `start`; nothing from `end` on is part of it.
 
     Raises
@@ -47,14 +55,14 @@ def extent(raw: bytes, start: int, end: int) -> Extent:
     ValueError, struct.error
         These are no frames of Arrow, or they are cut off.
     """
-    at, n_rows, n_bytes = start, 0, 0
-    dictionaries = Counter[int]()
+    at, n_rows, n_bytes, n_unpacked = start, 0, 0, 0
+    dictionaries, unpacked = Counter[int](), Counter[int]()
     while at < end:
         begin, size = at + 4, _int32(raw, at)
         if size == _CONTINUATION:
             begin, size = at + 8, _int32(raw, at + 4)
         if size == 0:
-            return Extent(begin, n_rows, n_bytes)
+            return Extent(begin, n_rows, n_bytes, n_unpacked)
         body = begin + size
         if size < 0 or body > end:
             raise ValueError("a message that is cut off")
@@ -66,15 +74,20 @@ def extent(raw: bytes, start: int, end: int) -> Extent:
         if not body <= stop <= end:
             raise ValueError("a body that is cut off")
         if frame.kind == _BATCH:
+            own = _unpacked(frame, raw, body)
             n_rows += frame.n_rows
-            n_bytes += _decoded(frame, raw, body, stop)
+            n_bytes += own + _in_place(frame, body, stop)
+            n_unpacked = max(n_unpacked, unpacked.total() + own)
         elif frame.kind == _DICTIONARY:
-            own = _decoded(frame, raw, body, stop)
+            own = _unpacked(frame, raw, body)
+            unpacked[frame.name] = own + (unpacked[frame.name] if frame.is_delta else 0)
+            n_unpacked = max(n_unpacked, unpacked.total())
             # What is added to a dictionary makes a new one; the batches before it keep the old.
+            own += _in_place(frame, body, stop)
             dictionaries[frame.name] = own + (dictionaries[frame.name] if frame.is_delta else 0)
             n_bytes += dictionaries[frame.name]
         at = stop
-    return Extent(at, n_rows, n_bytes)
+    return Extent(at, n_rows, n_bytes, n_unpacked)
 
 
 class _Frame(NamedTuple):
@@ -128,12 +141,16 @@ _kept_frame: Final = lru_cache(maxsize=64)(_frame)
 """A producer sends one schema and the same dictionaries with every message; to read them takes longer than the rows."""
 
 
-def _decoded(frame: _Frame, raw: bytes, body: int, stop: int) -> int:
-    """The bytes and the values of a record batch whose body is [body, stop)."""
-    if frame.buffers is None:
-        return frame.n_values + stop - body  # Arrow reads it where it lies
+def _in_place(frame: _Frame, body: int, stop: int) -> int:
+    """The bytes of a body [body, stop) that Arrow reads where they lie."""
+    return stop - body if frame.buffers is None else 0
+
+
+def _unpacked(frame: _Frame, raw: Raw, body: int) -> int:
+    """The values of a record batch whose body begins at `body`, and the bytes that must be made of it."""
     n_bytes = frame.n_values
-    for offset, length in zip(frame.buffers[::2], frame.buffers[1::2], strict=True):
+    buffers = frame.buffers or ()
+    for offset, length in zip(buffers[::2], buffers[1::2], strict=True):
         if length:
             (plain,) = struct.unpack_from("<q", raw, body + offset)
             n_bytes += max(plain, length)  # -1: not compressed
@@ -188,5 +205,5 @@ def _follow(data: bytes, at: int) -> int:
     return at + int(struct.unpack_from("<I", data, at)[0])
 
 
-def _int32(data: bytes, at: int) -> int:
+def _int32(data: Raw, at: int) -> int:
     return int(struct.unpack_from("<i", data, at)[0])

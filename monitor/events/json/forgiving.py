@@ -70,6 +70,23 @@ def parse(raw: bytes) -> Any:
         raise _no_json(raw, error) from None
 
 
+def not_an_event(value: object) -> Refused:
+    """A JSON value that is no object, as a reject."""
+    return Refused(Reason.SCHEMA, no_object(value) or f"an event is an object, not {_kind(value)}")
+
+
+def refuse_envelope(event: dict[str, Any], timestamp: str, model: str = "") -> None:
+    """Refuse an object without a time that looks like a known envelope around an event.
+
+    Raises
+    ------
+    Refused
+        with what would read it.
+    """
+    if known := envelope(event):
+        raise Refused(Reason.BAD_TIMESTAMP, f"no {timestamp}; {known}", model)
+
+
 def _no_json(raw: bytes, error: ValueError) -> Refused:
     if isinstance(error, UnicodeDecodeError):
         return Refused(Reason.UNDECODABLE, f"not UTF-8: {error.reason} at byte {error.start}")
@@ -103,8 +120,7 @@ class Forgiving:
             it is no event that can be counted.
         """
         if not isinstance(event, dict):
-            known = no_object(event)
-            raise Refused(Reason.SCHEMA, known or f"an event is an object, not {_kind(event)}")
+            raise not_an_event(event)
         frame = self._frame(event)
         mapping, name = frame.spec.mapping, frame.spec.name
         identity: object = None
@@ -118,9 +134,8 @@ class Forgiving:
         at = resolve(event, path(mapping.timestamp))
         time = frame.times.read(at)
         if time is None:
-            known = envelope(event) if at is UNSET else ""
-            if known:
-                raise Refused(Reason.BAD_TIMESTAMP, f"no {mapping.timestamp}; {known}", name)
+            if at is UNSET:
+                refuse_envelope(event, mapping.timestamp, name)
             raise no_time(at, mapping.timestamp, frame.times, name)
         version = resolve(event, path(mapping.version))
         version = "" if version is UNSET else category(version) or ""

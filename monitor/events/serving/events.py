@@ -14,6 +14,8 @@ from monitor.events.serving.predictions import prediction_of, reading
 from monitor.events.serving.tensors import refused
 
 _DEFAULT: Final = Mapping()
+_STATUSES: Final = ("status_code", "statusCode", "response.status_code", "response.statusCode")
+"""Where a record may say how the request ended; of one that failed there is no prediction."""
 
 
 class Envelopes:
@@ -62,6 +64,10 @@ class Envelopes:
 
 
 def _events(record: dict[str, Any], form: Form, models: Sequence[ModelSpec], sent_ms: int | None) -> list[Any]:
+    for key in _STATUSES:
+        code = str(_first(record, (key,)))[:20]
+        if code.isdecimal() and not 200 <= int(code) < 300:
+            raise refused(f"{key} {code}: the request failed")
     opened = form.opened(record)
     if opened.request is NOTHING and opened.response is NOTHING:
         raise refused(f"neither a request nor a response: expected {form.example}")

@@ -131,9 +131,9 @@ def _decoded(part: dict[str, Any], key: str) -> Any:
         encoding = "CSV" if "csv" in kind else "JSON" if "json" in kind else _looks(data)
     if not isinstance(data, str):
         raise refused(f"{key} has no data")
-    if encoding == "CSV":
+    if encoding == "CSV" and (key == "endpointInput" or not data.lstrip().startswith("{")):  # an error is JSON
         return csv_rows(data)
-    if encoding == "JSON":
+    if encoding in ("CSV", "JSON"):
         return json_rows(data)
     raise refused(f"{key} is {kind or 'of no content type'} in encoding {encoding or 'none'}: CSV and JSON are read")
 
@@ -151,14 +151,6 @@ def _text(data: Any, what: str) -> str:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, ValueError, TypeError):
         raise refused(f"{what} is no base64 of text") from None
-
-
-def _served(record: dict[str, Any]) -> Opened:
-    """A row of an inference table; of a request that failed there is no prediction."""
-    status = record.get("status_code")
-    if status is not None and str(status) != "200":
-        raise refused(f"status_code {str(status)[:20]}: the request failed")
-    return _plain(record)
 
 
 def _is_logged(prefix: str) -> Callable[[dict[str, Any]], bool]:
@@ -224,7 +216,7 @@ FORMS: Final[Mapping[str, Form]] = {
         example="a line of data capture, with captureData",
     ),
     "mlflow": Form(
-        opened=_served,
+        opened=_plain,
         recognises=lambda record: (
             "databricks_request_id" in record
             or any(name in side for side in _sides(record) for name in ("dataframe_split", "dataframe_records"))

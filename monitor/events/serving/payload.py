@@ -22,6 +22,10 @@ from monitor.events.serving.tensors import MOST_VALUES, columns_of, named_tensor
 
 _BESIDE: Final = ("probabilities", "scores", "labels", "classes")
 """Lists that may stand beside `predictions`, of as many entries."""
+_OF_ERRORS: Final = frozenset(
+    ("title", "detail", "message", "errors", "type", "status", "code", "instance", "path", "timestamp", "request_id")
+)
+"""What bodies of errors have beside what they tell (RFC 9457, FastAPI, gateways), and no prediction has alone."""
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MOST_DIGITS: Final = 300
 
@@ -46,13 +50,23 @@ def answered(body: Any) -> list[Any]:
         It is none that is known, or an error.
     """
     if isinstance(body, dict):
-        error = body.get("error") or body.get("error_code")
-        if error:
-            raise refused(f"the response is an error: {str(error)[:120]}")
+        if error := _error(body):
+            raise refused(f"the response is an error: {error[:120]}")
         for key in ("results", "result"):  # of classify and regress
             if isinstance(body.get(key), list):
                 return [_classified(row) for row in body[key]]
     return _rows(body, "predictions", "outputs")
+
+
+def _error(body: dict[str, Any]) -> str:
+    """What a response says that failed; "" for one that did not."""
+    if error := body.get("error") or body.get("error_code"):
+        return str(error)
+    status = body.get("status")  # Seldon's, beside which there may be data
+    if isinstance(status, dict) and str(status.get("status")).upper() == "FAILURE":
+        return " ".join(str(status[key]) for key in ("code", "reason", "info") if status.get(key))
+    told = [body[key] for key in ("title", "detail", "message", "errors") if body.get(key)]
+    return " ".join(map(str, told)) if told and body.keys() <= _OF_ERRORS else ""
 
 
 def csv_rows(text: str) -> list[list[Any]]:

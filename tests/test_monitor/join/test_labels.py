@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -100,7 +101,7 @@ def test_arrow_rows_are_read_as_json_is():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["labels.csv", "labels.parquet", "labels.jsonl"])
+@pytest.mark.parametrize("name", ["labels.csv", "labels.parquet", "labels.feather", "labels.jsonl"])
 def test_files_of_every_format_hold_the_same_labels(tmp_path: Path, name):
     rows = {"prediction_id": ["007", "b"], "timestamp": [1_000, 2_000], "label": [1.5, 2.0], "value": [None, 3.0]}
     path = tmp_path / name
@@ -108,6 +109,8 @@ def test_files_of_every_format_hold_the_same_labels(tmp_path: Path, name):
         path.write_text("prediction_id,timestamp,label,value\n007,1000,1.5,\nb,2000,2.0,3.0\n")
     elif name.endswith("parquet"):
         pq.write_table(pa.table(rows), path)
+    elif name.endswith("feather"):
+        feather.write_feather(pa.table(rows), path)
     else:
         lines = [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)]
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
