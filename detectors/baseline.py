@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from detectors.arrays import Floats
+from detectors.arrays import Floats, Ints
 from detectors.layout import Layout
 from detectors.plan import Grid, Plan
 from detectors.reference import Reference
@@ -42,25 +42,30 @@ class Baseline:
     events: (segments, 4) as `Stack.events`.
     """
 
-    def __init__(self, reference: Reference, stack: Stack, rare: Floats, own: bool) -> None:
-        self.names = stack.names
-        self.events = stack.events
-        self.table: Table = tabulate(reference.layout, stack)
+    def __init__(self, reference: Reference, table: Table, events: Ints, rare: Floats, own: bool) -> None:
+        self.names = table.names
+        self.events = events
+        self.table = table
         self.rare = rare
         self._reference, self._own = reference, own
         self._pinned: dict[Any, Pinned] = {}
+        self._parts: dict[bytes, Baseline] = {}
+
+    @classmethod
+    def _of_stack(cls, reference: Reference, stack: Stack, rare: Floats, own: bool) -> "Baseline":
+        return cls(reference, tabulate(reference.layout, stack), stack.events, rare, own)
 
     @classmethod
     def pinned(cls, reference: Reference, names: Sequence[str]) -> "Baseline":
         """The reference's own segments of these names."""
         empty = Sketch.empty(reference.layout)
         stack = stacked(reference.layout, {name: reference.sketches.get(name, empty) for name in names})
-        return cls(reference, stack, _rare(reference, stack.names), own=True)
+        return cls._of_stack(reference, stack, _rare(reference, stack.names), own=True)
 
     @classmethod
     def of(cls, reference: Reference, stack: Stack, names: tuple[str, ...]) -> "Baseline":
         """A sum of live panes in the reference's cells; segments that it lacks are empty."""
-        return cls(
+        return cls._of_stack(
             reference,
             _aligned(reference.layout, stack, names),
             np.zeros((2, len(names), len(reference.layout.columns))),
@@ -88,6 +93,16 @@ class Baseline:
                 kept[names] = cls.pinned(reference, names)
             return kept[names]
         return (cls.of if counts.live else cls.part_of)(reference, counts.stack, names)
+
+    def part(self, segments: Ints) -> "Baseline":
+        """Those of the segments at these places; kept for the next window."""
+        key = segments.tobytes()
+        if key not in self._parts:
+            if len(self._parts) >= _MOST_SIDES:
+                self._parts.clear()
+            table, events, rare = self.table.part(segments), self.events[segments], self.rare[:, segments]
+            self._parts[key] = Baseline(self._reference, table, events, rare, self._own)
+        return self._parts[key]
 
     def pin(self, key: Any, plan: Plan, grid: Grid) -> Pinned:
         """The side of a comparison that this is, made once."""

@@ -53,6 +53,11 @@ class Evidence:
         self.scored = self.scorable & enough & (self._live.spoken >= _few(min_samples))
         few = window.events[:, 0] < _few(min_samples)
         self.reason = np.where(~(self.scorable & ~self.scored).any(axis=1), 0, np.where(few | ~enough[:, 0], 1, 2))
+        # What is not scored is not compared. The whole is: its shares say what those of segments are expected to be.
+        self._places = np.flatnonzero(self.scored.any(axis=1) | [name == WHOLE for name in self.names])
+        self._compared, self._side = self._live, baseline
+        if self._places.size < len(self.names):
+            self._compared, self._side = self._live.part(self._places), baseline.part(self._places)
         self._comparisons: dict[PlanKey, Comparison] = {}
         self.blocks = [block for setting in settings for block in self._setting(setting, window, min_samples)]
 
@@ -68,18 +73,19 @@ class Evidence:
             key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
             if key not in self._comparisons:
                 plan = plan_of(self._reference, key)
-                pinned = self._baseline.pin(key, plan, method.grid)
+                pinned = self._side.pin(key, plan, method.grid)
                 few = 1 if method.grid == "rates" else MIN_VALUES
-                self._comparisons[key] = compare(pinned, plan, method.grid, self._live, few)
+                self._comparisons[key] = compare(pinned, plan, method.grid, self._compared, few)
             comparison = self._comparisons[key]
             chosen = np.array(columns, dtype=np.int64)
-            stands = self.scored[:, chosen].reshape(-1)
+            stands = self.scored[np.ix_(self._places, chosen)].reshape(-1)
             if method.grid != "rates":
                 stands &= (comparison.n_reference >= MIN_VALUES) & (comparison.n_current >= MIN_VALUES)
             design = DesignEffect.none(stands.size)
             if self._study is not None:
-                design = self._study.design(setting.method, self.names, chosen, comparison.n_current)
-            blocks.append(Block(setting, chosen, comparison, method.score(comparison, design), stands, self._study))
+                design = self._study.design(setting.method, self._compared.names, chosen, comparison.n_current)
+            scores = method.score(comparison, design)
+            blocks.append(Block(setting, self._places, chosen, comparison, scores, stands, self._study))
         return blocks
 
     def _events(self, setting: Setting, window: Stack, min_samples: int) -> "list[Block]":
@@ -90,31 +96,31 @@ class Evidence:
         comparison = compare_events(self._baseline.events[whole], window.events[whole], min_samples)
         scores = get(setting.method).score(comparison, DesignEffect.none(1))
         column = np.array([len(layout.columns)], dtype=np.int64)
-        return [Block(setting, column, comparison, scores, comparison.testable, None, segment=whole)]
+        place = np.array([whole], dtype=np.int64)
+        return [Block(setting, place, column, comparison, scores, comparison.testable, None)]
 
 
 class Block:
-    """One setting's results on the columns of one kind, (segments * columns,), and which of them stand."""
+    """One setting's results on the columns of one kind in some segments, (segments * columns,), and which of them
+    stand."""
 
     def __init__(
         self,
         setting: Setting,
+        segments: Ints,
         columns: Ints,
         comparison: Comparison,
         scores: Scores,
         stands: Bools,
         study: PaneStudy | None,
-        *,
-        segment: int | None = None,
     ) -> None:
         rows = np.flatnonzero(stands & ~scores.silent & np.isfinite(scores.p_value))
-        segments = rows // columns.size if segment is None else np.full(rows.size, segment)
         theory, panes = scores.p_value[rows], scores.p_panes[rows]
         by_panes = panes > theory  # NaN compares as False
         code = CALIBRATIONS.index("extrapolated" if study is not None and study.extrapolated else "panes")
         self.setting = setting
         self.arrays: dict[str, NDArray[Any]] = {
-            "segment": segments,
+            "segment": segments[rows // columns.size],
             "column": columns[rows % columns.size],
             "statistic": scores.statistic[rows],
             "effect": scores.effect[rows],

@@ -50,6 +50,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         spoken: Ints = self.valid + self.nulls + self.invalid
         return spoken
 
+    def part(self, segments: Ints) -> "Table":
+        """Those of the segments at these places."""
+        names = tuple(self.names[place] for place in segments.tolist())
+        tallies = {name: getattr(self, name)[segments] for name in self.__struct_fields__ if name != "names"}
+        return Table(names=names, **tallies)
+
     def side(self, plan: Plan, grid: Grid) -> Side:
         """The rows of a plan, segment by segment."""
         columns = plan.columns
