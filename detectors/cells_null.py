@@ -159,10 +159,15 @@ def _table(term: CellTerm) -> Floats:
 def poisson(expected: float) -> tuple[Floats, Floats]:
     """Counts and their probabilities; beyond some hundred, Gauss-Hermite places with a Cornish-Fisher correction."""
     if expected >= _QUADRATURE_FROM:
-        place, weight = np.polynomial.hermite_e.hermegauss(24)
+        place, weight = _quadrature()
         return expected + np.sqrt(expected) * place + (place**2 - 1.0) / 6.0, weight / weight.sum()
     from scipy import special  # and not `stats`, which takes a second to import
 
     reach = 9.0 * np.sqrt(expected) + 12.0
     counts = np.arange(max(0.0, np.floor(expected - reach)), np.ceil(expected + reach) + 1.0)
     return counts, np.exp(special.xlogy(counts, expected) - expected - special.gammaln(counts + 1.0))
+
+
+@functools.cache
+def _quadrature() -> tuple[Floats, Floats]:
+    return np.polynomial.hermite_e.hermegauss(24)

@@ -1,5 +1,7 @@
 """What a method gets: the counts of many (segment, column) pairs as matrices, both sides in the same cells."""
 
+import functools
+
 import msgspec
 import numpy as np
 
@@ -41,7 +43,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
         return shares
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+class Comparison(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Many rows, each one column in one segment: reference against current.
 
     Attributes
@@ -88,6 +90,15 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     def n_current(self) -> Ints:
         """(rows,) what the live window's proportions are of."""
         return self.current.n
+
+    @functools.cached_property
+    def rank_moments(self) -> Floats:
+        """(4, rows), see `detectors.ranks`; made once for all methods that look at ranks."""
+        from detectors.ranks import rank_moments  # loads Numba, which only what computes needs
+
+        out = np.empty((4, self.reference.n.size))
+        rank_moments(self.reference.counts, self.reference.n, self.current.counts, self.current.n, out)
+        return out
 
     @property
     def empty(self) -> Bools:

@@ -26,11 +26,13 @@ CALIBRATIONS: Final[tuple[Calibration, ...]] = ("theory", "panes", "extrapolated
 
 
 class Evidence:
-    """Of some segments.
+    """Of some segments, of one window or of several one below the other.
+
+    `baseline` has the same segments, each once, sorted.
 
     Attributes
     ----------
-    names: (segments,) sorted.
+    names: (segments,) as the stack's.
     scorable: (segments, n_columns) whether the other side has rows enough; `scored`: and the window has.
     reason: (segments,) int, why not all that is scorable is scored, into `detectors.score.REASONS`.
     blocks: each setting's results, by kind of column.
@@ -46,13 +48,20 @@ class Evidence:
         study: PaneStudy | None,
     ) -> None:
         self.names = window.names
-        self._reference, self._baseline, self._study = reference, baseline, study
-        self._live = tabulate(reference.layout, window)
-        enough = _enough(self._live, min_samples, study)
-        self.scorable = (baseline.table.spoken >= min_samples) & (window.events[:, :1] > 0)
-        self.scored = self.scorable & enough & (self._live.spoken >= _few(min_samples))
+        self._reference, self._study = reference, study
+        live = tabulate(reference.layout, window)
+        place = {name: position for position, name in enumerate(baseline.names)}
+        beside = np.array([place[name] for name in self.names], dtype=np.int64)
+        enough = _enough(live, min_samples, study)
+        self.scorable = (baseline.table.spoken[beside] >= min_samples) & (window.events[:, :1] > 0)
+        self.scored = self.scorable & enough & (live.spoken >= _few(min_samples))
         few = window.events[:, 0] < _few(min_samples)
         self.reason = np.where(~(self.scorable & ~self.scored).any(axis=1), 0, np.where(few | ~enough[:, 0], 1, 2))
+        # What is not scored is not compared. The whole is: its shares say what those of segments are expected to be.
+        is_whole = np.array([name == WHOLE for name in self.names], dtype=np.bool_)
+        self._wholes = np.flatnonzero(is_whole)
+        self._places = np.flatnonzero(self.scored.any(axis=1) | is_whole)
+        self._live, self._side = live.part(self._places), baseline.part(beside[self._places])
         self._comparisons: dict[PlanKey, Comparison] = {}
         self.blocks = [block for setting in settings for block in self._setting(setting, window, min_samples)]
 
@@ -68,53 +77,53 @@ class Evidence:
             key = (kind, method.grid, columns, setting.bins if method.grid == "bins" else 0)
             if key not in self._comparisons:
                 plan = plan_of(self._reference, key)
-                pinned = self._baseline.pin(key, plan, method.grid)
+                pinned = self._side.pin(key, plan, method.grid)
                 few = 1 if method.grid == "rates" else MIN_VALUES
                 self._comparisons[key] = compare(pinned, plan, method.grid, self._live, few)
             comparison = self._comparisons[key]
             chosen = np.array(columns, dtype=np.int64)
-            stands = self.scored[:, chosen].reshape(-1)
+            stands = self.scored[np.ix_(self._places, chosen)].reshape(-1)
             if method.grid != "rates":
                 stands &= (comparison.n_reference >= MIN_VALUES) & (comparison.n_current >= MIN_VALUES)
             design = DesignEffect.none(stands.size)
             if self._study is not None:
-                design = self._study.design(setting.method, self.names, chosen, comparison.n_current)
-            blocks.append(Block(setting, chosen, comparison, method.score(comparison, design), stands, self._study))
+                design = self._study.design(setting.method, self._live.names, chosen, comparison.n_current)
+            scores = method.score(comparison, design)
+            blocks.append(Block(setting, self._places, chosen, comparison, scores, stands, self._study))
         return blocks
 
     def _events(self, setting: Setting, window: Stack, min_samples: int) -> "list[Block]":
         layout = self._reference.layout
-        if WHOLE not in self.names or not (layout.features and layout.prediction):
+        if not (self._wholes.size and layout.features and layout.prediction):
             return []
-        whole = self.names.index(WHOLE)
-        comparison = compare_events(self._baseline.events[whole], window.events[whole], min_samples)
-        scores = get(setting.method).score(comparison, DesignEffect.none(1))
+        before = self._side.events[np.searchsorted(self._places, self._wholes)]
+        comparison = compare_events(before, window.events[self._wholes], min_samples)
+        scores = get(setting.method).score(comparison, DesignEffect.none(self._wholes.size))
         column = np.array([len(layout.columns)], dtype=np.int64)
-        return [Block(setting, column, comparison, scores, comparison.testable, None, segment=whole)]
+        return [Block(setting, self._wholes, column, comparison, scores, comparison.testable, None)]
 
 
 class Block:
-    """One setting's results on the columns of one kind, (segments * columns,), and which of them stand."""
+    """One setting's results on the columns of one kind in some segments, (segments * columns,), and which of them
+    stand."""
 
     def __init__(
         self,
         setting: Setting,
+        segments: Ints,
         columns: Ints,
         comparison: Comparison,
         scores: Scores,
         stands: Bools,
         study: PaneStudy | None,
-        *,
-        segment: int | None = None,
     ) -> None:
         rows = np.flatnonzero(stands & ~scores.silent & np.isfinite(scores.p_value))
-        segments = rows // columns.size if segment is None else np.full(rows.size, segment)
         theory, panes = scores.p_value[rows], scores.p_panes[rows]
         by_panes = panes > theory  # NaN compares as False
         code = CALIBRATIONS.index("extrapolated" if study is not None and study.extrapolated else "panes")
         self.setting = setting
         self.arrays: dict[str, NDArray[Any]] = {
-            "segment": segments,
+            "segment": segments[rows // columns.size],
             "column": columns[rows % columns.size],
             "statistic": scores.statistic[rows],
             "effect": scores.effect[rows],

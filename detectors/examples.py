@@ -87,4 +87,4 @@ def compare_coverage(reference: tuple[int, int, int], current: tuple[int, int, i
         sketch.nulls[:] = both + features, both + predictions
         sides.append(sketch)
     events = stacked(sides[0].layout, {"before": sides[0], "now": sides[1]}).events
-    return get("coverage").score(compare_events(events[0], events[1]), DesignEffect.none(1))
+    return get("coverage").score(compare_events(events[:1], events[1:]), DesignEffect.none(1))

@@ -4,6 +4,7 @@ Pure and deterministic: the same counts give the same scores to the bit, in the 
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import msgspec
@@ -21,10 +22,19 @@ from detectors.plan import Grid, plan_of
 from detectors.reference import Reference
 from detectors.settings import Setting, check_settings
 from detectors.sketch import Sketch
-from detectors.stack import Stack, stacked
+from detectors.stack import Stack, below, stacked
 from detectors.tables import compare, tabulate
 
-__all__ = ["CALIBRATIONS", "MIN_SAMPLES", "ScoreColumns", "Setting", "comparison_of", "score", "score_stack"]
+__all__ = [
+    "CALIBRATIONS",
+    "MIN_SAMPLES",
+    "ScoreColumns",
+    "Setting",
+    "comparison_of",
+    "score",
+    "score_stack",
+    "score_stacks",
+]
 
 MIN_SAMPLES: Final = 50
 EVENTS: Final = "@coverage"
@@ -129,15 +139,30 @@ def score_stack(
     study: what panes of the window's length show of dependence; None: rows are taken as independent.
     baseline: what to compare with in the reference's place.
     """
+    return score_stacks(reference, [window], settings, min_samples, study=study, baseline=baseline)[0]
+
+
+def score_stacks(
+    reference: Reference,
+    windows: Sequence[Stack],
+    settings: Sequence[Setting],
+    min_samples: int = MIN_SAMPLES,
+    *,
+    study: PaneStudy | None = None,
+    baseline: Counts | None = None,
+) -> list[ScoreColumns]:
+    """`score_stack` of each of the windows, beside the same baseline: a few are scored in little more time than one, as
+    long as what is compared at once fits into a processor's cache."""
     layout = reference.layout
     check_settings(layout, settings)
-    n, at_once = len(window.names), max(1, _CELLS_AT_ONCE // max(1, layout.n_cells))
+    everything = below(windows)
+    n, at_once = len(everything.names), max(1, _CELLS_AT_ONCE // max(1, layout.n_cells))
     parts = []
     for start in range(0, max(n, 1), at_once):
-        part = window.part(start, start + at_once)
-        side = Baseline.matching(reference, baseline, part.names)
+        part = everything.part(start, start + at_once)
+        side = Baseline.matching(reference, baseline, tuple(sorted(set(part.names))))
         parts.append(Evidence(reference, part, side, settings, min_samples, study))
-    return _joined(reference, settings, window.names, parts)
+    return _joined(reference, settings, [window.names for window in windows], parts)
 
 
 def comparison_of(
@@ -153,9 +178,9 @@ def comparison_of(
 
 
 def _joined(
-    reference: Reference, settings: Sequence[Setting], names: tuple[str, ...], parts: Sequence[Evidence]
-) -> ScoreColumns:
-    """All rows by segment, then setting, then column."""
+    reference: Reference, settings: Sequence[Setting], names: Sequence[tuple[str, ...]], parts: Sequence[Evidence]
+) -> list[ScoreColumns]:
+    """All rows of each window, whose segments `names` has, by segment, then setting, then column."""
     methods = tuple(dict.fromkeys(setting.method for setting in settings))
     orders = {id(setting): position for position, setting in enumerate(settings)}
     starts = np.cumsum([0, *(len(part.names) for part in parts)])
@@ -172,24 +197,37 @@ def _joined(
     setting = repeated([orders[id(block.setting)] for _, block in blocks], np.int64)
     column = joined("column", np.int32)
     order = np.lexsort((column, setting, segment))
-    floats = {name: joined(name, np.float64)[order] for name in ("statistic", "effect", "p_value", "error_bound")}
     none = np.zeros((0, len(reference.layout.columns)), dtype=np.bool_)
     scorable = np.concatenate([none, *(part.scorable for part in parts)])
     scored = np.concatenate([none, *(part.scored for part in parts)])
-    return ScoreColumns(
-        segments=names,
-        columns=(*(one.name for one in reference.layout.columns), EVENTS),
-        methods=methods,
-        segment=segment[order].astype(np.int32),
-        column=column[order],
-        method=repeated([methods.index(block.setting.method) for _, block in blocks], np.int32)[order],
-        calibration=joined("calibration", np.int32)[order],
-        threshold=repeated([block.setting.threshold for _, block in blocks], np.float64)[order],
-        in_verdict=repeated([block.setting.verdict for _, block in blocks], np.bool_)[order],
-        n_reference=joined("n_reference", np.int64)[order],
-        n_current=joined("n_current", np.int64)[order],
-        scored=scored.sum(axis=1).astype(np.int64),
-        not_scored=(scorable & ~scored).sum(axis=1).astype(np.int64),
-        reason=np.concatenate([np.empty(0), *(part.reason for part in parts)]).astype(np.int32),
-        **floats,
-    )
+    segment = segment[order].astype(np.int32)
+    rows = {
+        "column": column[order],
+        "method": repeated([methods.index(block.setting.method) for _, block in blocks], np.int32)[order],
+        "calibration": joined("calibration", np.int32)[order],
+        "threshold": repeated([block.setting.threshold for _, block in blocks], np.float64)[order],
+        "in_verdict": repeated([block.setting.verdict for _, block in blocks], np.bool_)[order],
+        "n_reference": joined("n_reference", np.int64)[order],
+        "n_current": joined("n_current", np.int64)[order],
+        **{name: joined(name, np.float64)[order] for name in ("statistic", "effect", "p_value", "error_bound")},
+    }
+    segments = {
+        "scored": scored.sum(axis=1).astype(np.int64),
+        "not_scored": (scorable & ~scored).sum(axis=1).astype(np.int64),
+        "reason": np.concatenate([np.empty(0), *(part.reason for part in parts)]).astype(np.int32),
+    }
+    ends = np.cumsum([0, *(len(own) for own in names)])
+    row_ends = np.searchsorted(segment, ends)
+    return [
+        ScoreColumns(
+            segments=own,
+            columns=(*(one.name for one in reference.layout.columns), EVENTS),
+            methods=methods,
+            segment=segment[first_row:row_end] - np.int32(first),
+            **{name: array[first_row:row_end] for name, array in rows.items()},
+            **{name: array[first:end] for name, array in segments.items()},
+        )
+        for own, (first, end), (first_row, row_end) in zip(
+            names, pairwise(ends.tolist()), pairwise(row_ends.tolist()), strict=True
+        )
+    ]

@@ -19,7 +19,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    names: (segments,) sorted.
+    names: (segments,) sorted; of several windows one below the other each has its own.
     counts: (segments, n_cells) int64.
     nulls, invalid: (segments, n_columns) int64.
     minimum, maximum: (segments, n_numeric) float64; +inf and -inf without values.
@@ -74,6 +74,14 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         return Stack(names=self.names[own], **{name: getattr(self, name)[own] for name in _ARRAYS})
 
 
+def below(stacks: Sequence[Stack]) -> Stack:
+    """One below the other: all segments of the first, then all of the next."""
+    if len(stacks) == 1:
+        return stacks[0]
+    arrays = {name: np.concatenate([getattr(stack, name) for stack in stacks]) for name in _ARRAYS}
+    return Stack(names=tuple(name for stack in stacks for name in stack.names), **arrays)
+
+
 def stacked(layout: Layout, sketches: Mapping[str, Sketch]) -> Stack:
     """Sketches by segment name as a stack."""
     names = tuple(sorted(sketches))
@@ -83,13 +91,22 @@ def stacked(layout: Layout, sketches: Mapping[str, Sketch]) -> Stack:
         return np.array([getattr(part, attribute) for part in parts], dtype=kind).reshape(len(parts), width)
 
     n_columns, n_numeric = len(layout.columns), len(layout.numeric)
-    events = [(part.n, part.with_features, part.with_prediction, part.n_both) for part in parts]
+    counts, nulls, invalid = (
+        array(name, width, np.int64)
+        for name, width in (("kept", layout.n_cells), ("nulls", n_columns), ("invalid", n_columns))
+    )
+    # As `Sketch.with_features` and `Sketch.with_prediction`, of all segments at once.
+    there = nulls + invalid + (np.add.reduceat(counts, layout.offsets[:-1], axis=1) if n_columns else 0)
+    events = np.empty((len(parts), 4), dtype=np.int64)
+    events[:, 0], events[:, 3] = [part.n for part in parts], [part.n_both for part in parts]
+    for place, spoken in ((1, layout.features), (2, layout.prediction)):
+        events[:, place] = there[:, list(spoken)].max(axis=1, initial=0)
     return Stack(
         names=names,
-        events=np.array(events, dtype=np.int64).reshape(len(parts), 4),
-        counts=array("counts", layout.n_cells, np.int64),
-        nulls=array("nulls", n_columns, np.int64),
-        invalid=array("invalid", n_columns, np.int64),
+        events=events,
+        counts=counts,
+        nulls=nulls,
+        invalid=invalid,
         minimum=array("minimum", n_numeric, np.float64),
         maximum=array("maximum", n_numeric, np.float64),
         mean=array("mean", n_numeric, np.float64),

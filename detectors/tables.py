@@ -25,7 +25,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    names: (segments,) sorted.
+    names: (segments,) as the stack's.
     counts: (segments, n_cells) int64.
     valid, nulls, invalid, unseen, outside, outer: (segments, n_columns) int64.
     minimum, maximum, mean, m2: (segments, n_columns) float64; NaN for categorical columns.
@@ -49,6 +49,14 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         """(segments, n_columns) the rows that speak of the column: valid, null and invalid ones."""
         spoken: Ints = self.valid + self.nulls + self.invalid
         return spoken
+
+    def part(self, segments: Ints) -> "Table":
+        """The segments at these places, which may repeat."""
+        if np.array_equal(segments, np.arange(len(self.names))):
+            return self
+        names = tuple(self.names[place] for place in segments.tolist())
+        tallies = {name: getattr(self, name)[segments] for name in self.__struct_fields__ if name != "names"}
+        return Table(names=names, **tallies)
 
     def side(self, plan: Plan, grid: Grid) -> Side:
         """The rows of a plan, segment by segment."""
@@ -123,6 +131,13 @@ class Pinned(msgspec.Struct, frozen=True, kw_only=True):
     range_minimum: Floats
     range_maximum: Floats
     range_std: Floats
+
+    def part(self, segments: Ints, n_columns: int) -> "Pinned":
+        """The rows of the segments at these places, which may repeat; each has `n_columns`."""
+        rows = (segments[:, None] * n_columns + np.arange(n_columns)).reshape(-1)
+        side = Side(**{name: getattr(self.side, name)[rows] for name in Side.__struct_fields__})
+        others = {name: getattr(self, name)[rows] for name in self.__struct_fields__ if name not in ("side", "chosen")}
+        return Pinned(side=side, chosen=self.chosen[:, rows], **others)
 
 
 def pin(reference: Reference, plan: Plan, grid: Grid, table: Table, rare: Floats, own: bool) -> Pinned:
@@ -244,36 +259,37 @@ def compare(pinned: Pinned, plan: Plan, grid: Grid, live: Table, min_samples: in
 
 
 def compare_events(reference: Ints, live: Ints, min_samples: int = 1) -> Comparison:
-    """One row: the events with both features and a prediction, with features alone, and with a prediction alone.
+    """A row for each window: the events with both features and a prediction, with features alone, and with a prediction
+    alone.
 
-    `reference` and `live` are (4,), as `Stack.events`. A side is empty that holds events of one kind alone.
+    `reference` and `live` are (windows, 4), as `Stack.events`. A side is empty that holds events of one kind alone.
     """
-    none = np.empty((1, 0))
-    one = np.full(1, np.nan)
+    rows = live.shape[0]
+    none, unknown = np.empty((rows, 0)), np.full(rows, np.nan)
     return Comparison(
         kind=Kind.NUMERIC,
         reference=_events(reference),
         current=_events(live),
         expected=none,
-        singles=np.zeros(1),
-        doubles=np.zeros(1),
-        chosen=np.zeros((2, 1)),
-        single_valued=np.ones((1, 3), dtype=np.bool_),
+        singles=np.zeros(rows),
+        doubles=np.zeros(rows),
+        chosen=np.zeros((2, rows)),
+        single_valued=np.ones((rows, 3), dtype=np.bool_),
         edges=none,
         cell_means=none,
-        range_minimum=one,
-        range_maximum=one,
-        range_std=one,
+        range_minimum=unknown,
+        range_maximum=unknown,
+        range_std=unknown,
         min_samples=min_samples,
     )
 
 
 def _events(events: Ints) -> Side:
-    _, features, prediction, both = events.tolist()
-    counts = np.array([[both, features - both, prediction - both]], dtype=np.int64)
-    zero, nan = np.zeros(1, dtype=np.int64), np.full(1, np.nan)
-    n = counts.sum(axis=1) if features and prediction else zero
+    _, features, prediction, both = events.T
+    counts = np.stack([both, features - both, prediction - both], axis=1)
+    zero, unknown = np.zeros(len(events), dtype=np.int64), np.full(len(events), np.nan)
+    n = np.where((features > 0) & (prediction > 0), counts.sum(axis=1), zero)
     return Side(
         counts=counts, n=n, nulls=zero, invalid=zero, unseen=zero, outside=zero, outer=zero,
-        minimum=nan, maximum=nan, mean=nan, m2=nan,
+        minimum=unknown, maximum=unknown, mean=unknown, m2=unknown,
     )  # fmt: skip

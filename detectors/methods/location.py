@@ -53,18 +53,8 @@ class Location:
 
     def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
         """Score all rows at once."""
-        moments = rank_scores(comparison)
+        moments = comparison.rank_moments
         return standardized(comparison, moments[0], moments[2], design)
-
-
-def rank_scores(comparison: Comparison) -> Floats:
-    """(4, rows), see `detectors.ranks`."""
-    from detectors.ranks import rank_moments  # loads Numba, which only what computes needs
-
-    reference, current = comparison.reference, comparison.current
-    out = np.empty((4, reference.n.size))
-    rank_moments(reference.counts, reference.n, current.counts, current.n, out)
-    return out
 
 
 def standardized(comparison: Comparison, difference: Floats, variance: Floats, design: DesignEffect) -> Scores:

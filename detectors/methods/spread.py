@@ -5,7 +5,7 @@ from typing import Final
 from detectors.columns import Kind
 from detectors.comparison import Comparison
 from detectors.dependence import DesignEffect
-from detectors.methods.location import rank_scores, standardized
+from detectors.methods.location import standardized
 from detectors.registry import Scores, register
 
 
@@ -51,5 +51,5 @@ class Spread:
 
     def score(self, comparison: Comparison, design: DesignEffect) -> Scores:
         """Score all rows at once."""
-        moments = rank_scores(comparison)
+        moments = comparison.rank_moments
         return standardized(comparison, moments[1], moments[3], design)

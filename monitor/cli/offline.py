@@ -11,6 +11,7 @@ from monitor.cli.progress import bar, results
 from monitor.config.durations import format_duration
 from monitor.config.load import load
 from monitor.errors import DriftFound, InputError, NothingScored
+from monitor.process.garbage import gc_seldom
 from monitor.wording import counted, listed
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _check_kafka(kafka: "Kafka", console: "Console") -> None:
     check_settings(kafka)
 
 
+@gc_seldom()
 def replay_file(
     config_path: Path,
     predictions: Path,

@@ -7,7 +7,7 @@ from detectors.baseline import Counts
 from detectors.change import ChangeColumns, changes
 from detectors.panes import PaneStudy
 from detectors.reference import Reference
-from detectors.score import ScoreColumns, score_stack
+from detectors.score import ScoreColumns, score_stacks
 from detectors.settings import Setting
 from detectors.stack import Stack
 from detectors.verdict import VerdictColumns, verdicts
@@ -34,6 +34,28 @@ class ComparedWindow:
         baseline: Counts | None = None,
     ) -> "ComparedWindow":
         """`window` is in the cells of `reference`, which is the baseline where there is no other."""
-        scores = score_stack(reference, window, settings, min_samples, study=study, baseline=baseline)
-        found = verdicts(scores, alpha)
-        return cls(scores=scores, verdicts=found, changes=changes(reference, window, baseline, scores, found))
+        [found] = cls.each(
+            reference, [window], settings, min_samples=min_samples, alpha=alpha, study=study, baseline=baseline
+        )
+        return found
+
+    @classmethod
+    def each(
+        cls,
+        reference: Reference,
+        windows: Sequence[Stack],
+        settings: Sequence[Setting],
+        *,
+        min_samples: int,
+        alpha: float,
+        study: PaneStudy | None,
+        baseline: Counts | None = None,
+    ) -> "list[ComparedWindow]":
+        """As `of`, each of several windows beside the same baseline, which takes less time than one by one."""
+        compared = []
+        scored = score_stacks(reference, windows, settings, min_samples, study=study, baseline=baseline)
+        for window, scores in zip(windows, scored, strict=True):
+            found = verdicts(scores, alpha)
+            told = changes(reference, window, baseline, scores, found)
+            compared.append(cls(scores=scores, verdicts=found, changes=told))
+        return compared

@@ -1,23 +1,21 @@
 """One model's share of one message: panes absorb it, windows close or re-open, and are scored. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from detectors.profile import profiles
 from detectors.reference import REST, Reference
 from detectors.sketch import Sketch
 from detectors.stack import Stack, added, stacked
-from monitor.evaluation.baselines import Baselines, study_of
+from monitor.evaluation.baselines import Baselines
 from monitor.evaluation.chunks import Chunking
-from monitor.evaluation.compared import ComparedWindow
+from monitor.evaluation.due_windows import DueWindow, compare_windows, together
 from monitor.evaluation.panes import Group, Panes
 from monitor.evaluation.results import Results, RowGroup, Source
 from monitor.evaluation.state import KeyValue, PaneChunk, PaneId, pack, pane_key, pane_keys, read
 from monitor.evaluation.trail import Trail
 from monitor.evaluation.watched import Watched
-from monitor.evaluation.window_columns import WindowColumns
 from monitor.eventtime.windows import Window, last_end_ms, longest_ms
 from monitor.sketching.messages import Delta
 
@@ -153,8 +151,8 @@ class Turn:
         for pane in sorted(reopened.union(self._closing_panes(self._after_ms))):
             self._profile(pane, reopened=pane in reopened)
         self.due = {**self._closing_windows(self._after_ms), **self._reopened_windows()}
-        for (group, window), again in sorted(self.due.items()):
-            self._score(group, window, reopened=again)
+        for due in together(self._added_up()):
+            compare_windows(due, self._model, self.reference, self._baselines, self.results)
 
     def _closing_panes(self, after_ms: int) -> list[PaneId]:
         """The panes that the watermark passes the end of with this message."""
@@ -204,34 +202,21 @@ class Turn:
             )
         }
 
-    def _score(self, group: Group, window: Window, *, reopened: bool) -> None:
-        inside = self._panes.starting(window.start_ms, window.end_ms, group)
-        panes = [self._stack(pane) for pane in inside if pane.end_ms <= window.end_ms]
-        panes = [stack for stack in panes if stack.names]
-        if not panes:
-            return
-        revision = self._panes.revision(group, window, reopened=reopened)
-        self.n_windows += 1
-        reference, model = self.reference(group[1]), self._model
-        whole = added(reference.layout, panes)
-        part = RowGroup(model=model.name, group=group, interval=window, revision=revision)
-        scores = None
-        for compare in model.compare:
-            side = None if compare.pinned else self._baselines.side(compare, reference, group, window)
-            if side is None and not compare.pinned:
+    def _added_up(self) -> Iterator[DueWindow]:
+        """The windows that are due and hold anything."""
+        for (group, window), again in sorted(self.due.items()):
+            inside = self._panes.starting(window.start_ms, window.end_ms, group)
+            panes = [self._stack(pane) for pane in inside if pane.end_ms <= window.end_ms]
+            panes = [stack for stack in panes if stack.names]
+            if not panes:
                 continue
-            compared = ComparedWindow.of(
-                reference,
-                whole,
-                model.settings,
-                min_samples=model.min_samples,
-                alpha=model.alpha,
-                study=study_of(compare, reference, window.end_ms - window.start_ms),
-                baseline=side,
+            self.n_windows += 1
+            revision = self._panes.revision(group, window, reopened=again)
+            yield DueWindow(
+                part=RowGroup(model=self._model.name, group=group, interval=window, revision=revision),
+                whole=added(self.reference(group[1]).layout, panes),
+                partial=self._panes.parted(group, window),
             )
-            self.results.compared.append((replace(part, compare=compare.name), compared))
-            scores = scores or compared.scores
-        self.results.windows.append((part, WindowColumns.of(whole, scores, partial=self._panes.parted(group, window))))
 
     def _profile(self, pane: PaneId, *, reopened: bool) -> None:
         group, interval = (pane.version, pane.reference), _interval(pane)

@@ -22,7 +22,8 @@ class RecordFile:
     def __init__(self, path: Path, record: Record) -> None:
         self._path = path
         self._record = record
-        self._writer = pq.ParquetWriter(path, record.schema, compression="zstd")
+        self._repeating = _repeating(record.schema)
+        self._writer = pq.ParquetWriter(path, record.schema, compression="zstd", use_dictionary=self._repeating)
         self._revised = False
         self._waiting: list[pa.RecordBatch] = []
         self.n_rows = self._n_waiting = 0
@@ -59,5 +60,14 @@ class RecordFile:
         # Rows were appended in the order of their revisions, so the last of a key is its last revision.
         last: Any = table.group_by(list(self._record.key)).aggregate([("_row", "max")])["_row_max"].sort()
         table = table.take(last).drop_columns(["_row"])
-        pq.write_table(table, self._path, compression="zstd")
+        pq.write_table(table, self._path, compression="zstd", use_dictionary=self._repeating)
         self.n_rows = table.num_rows
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """The columns whose values repeat: measured ones hardly do, and a dictionary of them takes time and room."""
+    return [
+        f"{own.name}.list.element" if pa.types.is_list(own.type) else own.name
+        for own in schema
+        if pa.float64() not in (own.type, getattr(own.type, "value_type", None))
+    ]
