@@ -23,6 +23,7 @@ from monitor.decisions.performance_found import MeasuredMetric, Part
 from monitor.decisions.policy import Policy
 from monitor.decisions.words import safe
 from monitor.errors import InputError
+from monitor.events.reasons import Reason
 from monitor.models import policy_with
 from monitor.process.logs import configure_logging
 from monitor.reference.opened import references_there
@@ -51,11 +52,11 @@ def run_diagnosis(
     configure_logging("diagnose")
     config = load(config_path)
     model = chosen_model(config, model_name)
-    since_ms = instant_of(since, "--since")
+    since_ms, alone = instant_of(since, "--since"), len(config.models) == 1
     policy = policy_with(model, references_there([model])[model.name])
     if scores is not None:
         batches = from_folder(scores, _NAMES, config_path, optional=("performance", "performance_part"))
-        rejects = _rejects_in(scores / "rejects.jsonl", model.name)
+        rejects = _rejects(_rejects_in(scores / "rejects.jsonl"), model.name, alone=alone)
         found = diagnose(policy, _stored(policy, batches, rejects), since_ms)
     else:
         from monitor.cli.query import asked
@@ -63,7 +64,7 @@ def run_diagnosis(
         with asked(config, destination) as source:
             first_ms = None if since_ms is None else max(since_ms - _BEFORE_MS, 0)
             batches = from_destination(source, _NAMES, model.name, first_ms, DAYS)
-            rejects = _rejects_of(source, model.name, since_ms)
+            rejects = _rejects(_rejects_of(source, model.name, since_ms), model.name, alone=alone)
         found = diagnose(policy, _stored(policy, batches, rejects), since_ms)
     if not found.n_windows:
         hint = (
@@ -144,24 +145,37 @@ def _rows(batches: Iterable[pa.RecordBatch], record: str, policy: Policy) -> Ite
                 yield row
 
 
-def _rejects_in(path: Path, model: str) -> dict[str, int]:
+_Rejects = Iterable[tuple[str, str, int]]
+"""Model, reason, how many."""
+
+
+def _rejects(found: _Rejects, model: str, *, alone: bool) -> dict[str, int]:
+    """By reason, those of a model. Of several, those that name none may be its own, and say so; those that name a model
+    that is not configured are not."""
     counts = Counter[str]()
+    for name, reason, n in found:
+        if name == model or (alone and not name):
+            counts[reason] += n
+        elif not name and reason != Reason.UNKNOWN_MODEL:
+            counts[f"{reason} (of no model)"] += n
+    return dict(counts)
+
+
+def _rejects_in(path: Path) -> _Rejects:
     if path.exists():
         with path.open("rb") as lines:
             for line in lines:
                 row = msgspec.json.decode(line)
-                if row["model"] in ("", model):
-                    counts[row["reason"]] += 1
-    return dict(counts)
+                yield row["model"], row["reason"], 1
 
 
-def _rejects_of(source: "Queryable", model: str, since_ms: int | None) -> dict[str, int]:
+def _rejects_of(source: "Queryable", model: str, since_ms: int | None) -> _Rejects:
     from monitor.cli.query import ask
 
     since = (
         f"fromUnixTimestamp64Milli(toInt64({since_ms}))" if since_ms is not None else f"now() - toIntervalDay({DAYS})"
     )
     where = f"model IN ('', {quoted(model)}) AND time > {since}"
-    statement = f"SELECT reason, count() AS n FROM rejects_latest WHERE {where} GROUP BY reason"  # noqa: S608 - quoted
+    statement = f"SELECT model, reason, count() AS n FROM rejects_latest WHERE {where} GROUP BY model, reason"  # noqa: S608 - quoted
     rows = [msgspec.json.decode(line) for line in ask(source, statement, "json").splitlines() if line.strip()]
-    return {row["reason"]: int(row["n"]) for row in rows}
+    return [(row["model"], row["reason"], int(row["n"])) for row in rows]

@@ -29,6 +29,8 @@ from monitor.decisions.usual import MOST_RECENT, Usual, count, silent
 from monitor.sketching.messages import UnreadCounts
 
 MOST_TRACKS: Final = 50
+MOST_PASSES: Final = 5
+"""At one moment: a bound, for the second tells nothing as a rule."""
 
 
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,26 +202,13 @@ class _Turn:
         return passed
 
     def conclude(self, start_ms: int, end_ms: int, *, revised: bool) -> None:
-        """Decide at the end of a window."""
+        """Decide at the end of a window; once more nothing else is told, however often that is asked."""
         policy = self._policy
-        pane_ms = policy.tiling.pane_ms
-        every = [self._tracks[key] for key in sorted(self._tracks)]
-        tracks = current(every, self._retraining.successor)
-        silenced = silenced_cells(self._silences, tracks, end_ms)
-        settings = policy.settings_on(newest_reference(tracks))
-        found = findings(tracks, settings, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced)
-        found |= self._others(end_ms)
-        followed = {column.column for one in self._machine.opened for column in one.alert.columns if column.follows}
-        found = grouped(found, self._machine.open_causes(), pane_ms, followed)
         self._unread = close_unread(self._unread, end_ms, policy.tiling)
-        found |= self._of_unread(found, end_ms)
-        moment = Moment(
-            model=policy.model, compare=policy.compare, start_ms=start_ms, end_ms=end_ms, pane_ms=pane_ms,
-            revised=revised, succeeded=succeeded_by(every, tracks),
-        )  # fmt: skip
-        self._machine, told = machines.step(self._machine, found, policy.alerts, moment, self._controls.acknowledged_by)
-        self._alerts += told
-        self._close_cells({one.cause for one in told if one.state == "resolved"}, every, end_ms)
+        for _ in range(MOST_PASSES):
+            tracks, told = self._tell(start_ms, end_ms, revised=revised)
+            if not told:
+                break
         live = references_by_version(tracks)
         self._retraining, requests = retrainings.step(
             self._retraining,
@@ -234,6 +223,28 @@ class _Turn:
         )
         self._requests += requests
         self._last = (start_ms, end_ms)
+
+    def _tell(self, start_ms: int, end_ms: int, *, revised: bool) -> tuple[list[Track], list[Alert]]:
+        """The tracks that count, and what is told of them. What is resolved uses up evidence, also of other causes."""
+        policy = self._policy
+        pane_ms = policy.tiling.pane_ms
+        every = [self._tracks[key] for key in sorted(self._tracks)]
+        tracks = current(every, self._retraining.successor)
+        silenced = silenced_cells(self._silences, tracks, end_ms)
+        settings = policy.settings_on(newest_reference(tracks))
+        found = findings(tracks, settings, end_ms=end_ms, pane_ms=pane_ms, silenced=silenced, kinds=policy.n_kinds)
+        found |= self._others(end_ms)
+        followed = {column.column for one in self._machine.opened for column in one.alert.columns if column.follows}
+        found = grouped(found, self._machine.open_causes(), pane_ms, followed)
+        found |= self._of_unread(found, end_ms)
+        moment = Moment(
+            model=policy.model, compare=policy.compare, start_ms=start_ms, end_ms=end_ms, pane_ms=pane_ms,
+            revised=revised, succeeded=succeeded_by(every, tracks),
+        )  # fmt: skip
+        self._machine, told = machines.step(self._machine, found, policy.alerts, moment, self._controls.acknowledged_by)
+        self._alerts += told
+        self._close_cells({one.cause for one in told if one.state == "resolved"}, every, end_ms)
+        return tracks, told
 
     def decided(self) -> Decided:
         open_keys = {one.alert.dedupe_key for one in self._machine.opened}

@@ -17,6 +17,7 @@ from monitor.decisions.cause import INPUTS, is_derived, is_improvement, is_predi
 from monitor.decisions.moved import MovedCell
 from monitor.decisions.track import DETECTOR, Cell, Track
 from monitor.decisions.usual import Silent
+from monitor.decisions.weights import Weights
 
 QUIET_PANES: Final = 5
 """Quiet windows after which drift is over, if `resolve_after` has passed; of what breaks at once,
@@ -77,23 +78,6 @@ class _Live(msgspec.Struct, frozen=True, kw_only=True):
         return self.weight * self.cell.evidence.value
 
 
-class _Weights:
-    """Shares of the budget: as much for each version, reference and kind of verdict; of that half for the whole's
-    columns, half for those of segments."""
-
-    def __init__(self, tracks: Sequence[Track]) -> None:
-        self._n: dict[tuple[str, str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
-        for track in tracks:
-            n_whole, n_segments = self._n[track.shares_with]
-            self._n[track.shares_with] = n_whole + track.n_whole, n_segments + track.n_segments
-
-    def of(self, cell: Cell, track: Track) -> float:
-        n_whole, n_segments = self._n[track.shares_with]
-        whole = 0.5 if n_segments else 1.0
-        own = whole / max(n_whole, 1) if not cell.last.segment else 0.5 / max(n_segments, 1)
-        return own / len(self._n)
-
-
 def findings(
     tracks: Sequence[Track],
     settings: AlertSettings,
@@ -101,17 +85,19 @@ def findings(
     end_ms: int,
     pane_ms: int,
     silenced: Collection[tuple[str, str, str]] = (),
+    kinds: int = 1,
 ) -> dict[Cause, Finding]:
     """What the tracks come to at the end of a window.
 
     Parameters
     ----------
     silenced: (cause, segment, column) that raise nothing now.
+    kinds: of verdicts that the model has, `Policy.n_kinds`.
     """
     level = DETECTOR.level(budget_ms=settings.false_alarms.per_ms, n=settings.false_alarms.n, pane_ms=pane_ms)
     level *= settings.calibration
     by_cause: dict[Cause, list[_Live]] = defaultdict(list)
-    weight = _Weights(tracks)
+    weight = Weights(tracks, kinds)
     for track in tracks:
         at_whole = {
             cell.last.column: (cell.drifted or cell.last).cause

@@ -41,6 +41,11 @@ class Policy:
     reference_versions: Mapping[str, str] = field(default_factory=dict)
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
+    @property
+    def n_kinds(self) -> int:
+        """Kinds of verdicts that the model has: on its events, from labels, on features that are computed again."""
+        return 1 + (self.label_horizon_ms > 0) + (self.skew_horizon_ms > 0)
+
     def lag_ms(self, family: Family) -> int:
         """By how much verdicts of a family may come later than those of the events."""
         return {"inputs": 0, "skew": self.skew_horizon_ms}.get(family, self.label_horizon_ms)

@@ -15,8 +15,10 @@ from support.batches import batch_of
 from support.decisions import DAY_MS
 
 from detectors.examples import reference_of
+from monitor import wiring
 from monitor.cli.app import run
 from monitor.config import parse
+from monitor.config.load import load
 from monitor.config.rates import RaiseRule
 from monitor.decisions.backtest import backtest, timeline
 from monitor.decisions.stage import DecisionStage, policies_of
@@ -156,6 +158,33 @@ def test_a_folder_that_has_no_verdicts_is_told_what_writes_them(
     code, _, err = said(capsys, folder)
     assert code == 2
     assert "driftline replay" in err
+
+
+def test_over_the_database_it_tells_what_it_tells_over_a_replays_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the last revisions, and of the time that is asked for."""
+    pytest.importorskip("chdb", reason="the embedded engine is not installed")
+    dsn = f"chdb://{folder / 'clickhouse'}"
+    document = {**CONFIG, "destinations": {"here": {"type": "clickhouse", "dsn": dsn}}}
+    (folder / "driftline.yaml").write_bytes(msgspec.yaml.encode(document))
+    days = range(20_000, 20_060)
+    verdicts, windows = rows(days, lambda number: strong(number - 20_000))
+    before = [{**one, "drifted": True, "q_value": 1e-9, "effect": 0.5, "revision": 0} for one in verdicts]
+    config = load(folder / "driftline.yaml")
+    wiring.migrate(config)
+    opened = wiring.open_destination(config, "here")
+    opened.setup()
+    for record, own in ((VERDICT, [*before, *verdicts]), (WINDOW, windows)):
+        opened.write([batch_of(record, own)])
+    opened.close()
+    for record, own in ((VERDICT, verdicts), (WINDOW, windows)):
+        pq.write_table(pa.Table.from_batches([batch_of(record, own)]), folder / record.file)
+    for more in ([], ["--since", "2024-10-08", "--until", "2024-11-01"]):
+        code, out, err = said(capsys, folder, "--json", *more)
+        assert run(["backtest", str(folder / "driftline.yaml"), "--scores", "clickhouse", "--json", *more]) == code == 0
+        assert json.loads(capsys.readouterr().out) == json.loads(out), err
+        assert json.loads(out)["policies"][0]["n_windows"] == (24 if more else 60)
 
 
 def test_a_timeline_has_a_line_a_moment_and_a_text_a_policy() -> None:

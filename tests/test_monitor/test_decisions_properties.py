@@ -1,5 +1,6 @@
 """Laws of decisions, over any input."""
 
+import dataclasses
 import random
 from collections import defaultdict
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.decisions import DAY_MS, Run, cell, day, gone, labels, policy
+from support.decisions import DAY_MS, Run, cell, day, gone, judged, labels, policy
 
 from monitor.config.decisions import AlertSettings, RetrainingSettings
 from monitor.config.rates import RaiseRule, Rate
@@ -201,3 +202,30 @@ def test_retraining_keeps_cooldown_and_budget_and_one_request_at_a_time(own: Pol
         assert request.training_window.start_ms <= request.training_window.end_ms
         assert retraining_event(request).subject == request.dedupe_key
     assert all(n == 1 for n in ids.values()), "one request a key"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    POLICIES,
+    st.lists(st.lists(CELLS, max_size=3), min_size=10, max_size=30),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 12)), min_size=30, max_size=30),
+)
+def test_what_events_say_is_told_alike_whenever_labels_come(
+    own: Policy, days: list[list[Any]], judgements: list[tuple[bool, int]]
+) -> None:
+    """With each window, windows later, or not yet."""
+    own = dataclasses.replace(own, label_horizon_ms=30 * DAY_MS)
+
+    def told(lags: list[int]) -> list[Any]:
+        run = Run(own)
+        for number, cells in enumerate(days):
+            seen = {one.place: one for one in cells if not one.column.startswith(("@loss", "@relation"))}
+            run.feed(day(number, *seen.values(), n_segments=10))
+            for of, (lossy, _) in enumerate(judgements[: number + 1]):
+                if of + lags[of] == number:
+                    run.feed(judged(of, *([cell("@loss"), cell("@relation")] if lossy else [])))
+        return [one for one in run.alerts if one.cause not in ("performance", "concept_drift")]
+
+    bare = told([99] * 30)
+    assert told([0] * 30) == bare
+    assert told([lag for _, lag in judgements]) == bare

@@ -1,5 +1,6 @@
 """`driftline diagnose` over a replay's folder, and over a destination that holds the same rows."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -44,6 +45,23 @@ def test_a_shift_in_the_second_half_is_what_moved_and_without_labels_nothing_is_
     found = msgspec.json.decode(capsys.readouterr().out)
     assert abs(found["since_ms"] - START_MS - 12 * HOUR_MS) <= 2 * HOUR_MS
     assert "amount" in found["steps"][2]["sentences"][0]
+
+
+def test_of_several_models_rejects_that_name_none_may_be_its_own_and_those_that_name_another_are_not(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = msgspec.yaml.decode((folder / "driftline.yaml").read_bytes())
+    document["models"].append({**document["models"][0], "name": "n"})
+    (tmp_path / "two.yaml").write_bytes(msgspec.yaml.encode(document))
+    out = tmp_path / "out"
+    shutil.copytree(folder / "out", out)
+    with (out / "rejects.jsonl").open("ab") as lines:
+        for model, reason in (("", "unknown_model"), ("m", "schema"), ("n", "schema")):
+            row = {"model": model, "reason": reason, "detail": "", "raw": ""}
+            lines.write(b"\n".join([msgspec.json.encode(row)] * 400) + b"\n")
+    capsys.readouterr()
+    assert run(["diagnose", str(tmp_path / "two.yaml"), "--model", "m", "--scores", str(out)]) == 0
+    assert "403 events rejected: schema 400, undecodable (of no model) 3." in capsys.readouterr().out
 
 
 def test_a_time_without_windows_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
