@@ -171,9 +171,9 @@ def store_alone(material: Material) -> Callable[[], Mapping[str, float]]:
     row, longer = rng.bytes(41), rng.bytes(64)
 
     def work() -> Mapping[str, float]:
-        from rocksdict import Rdict, WriteBatch
+        from rocksdict import WriteBatch
 
-        from monitor.kafka.join_database import options
+        from monitor.kafka.join_database import open_database
 
         def put(some: Sequence[bytes], value: bytes) -> None:
             batch = WriteBatch(raw_mode=True)
@@ -182,7 +182,7 @@ def store_alone(material: Material) -> Callable[[], Mapping[str, float]]:
             database.write(batch)
 
         with tempfile.TemporaryDirectory() as folder:
-            database: Any = Rdict(str(Path(folder) / "state"), options=options())
+            database: Any = open_database(Path(folder) / "state")
             started_s = time.process_time()
             for start in range(0, n, BLOCK_ROWS):
                 put(keys[start : start + BLOCK_ROWS], row)

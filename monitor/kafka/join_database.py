@@ -11,8 +11,9 @@ from monitor.join.restore import restored
 from monitor.join.state import SEAL
 from monitor.join.step import JoinStep
 
-CACHE_BYTES: Final = 64 * 1024 * 1024
+CACHE_BYTES: Final = 128 * 1024 * 1024
 """For the blocks, indices and filters of all partitions together."""
+BLOCK_BYTES: Final = 4 * 1024
 WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 """Of one partition; two at most. Rows wait there until a file of them is written."""
 OFFSET_KEY: Final = b"__faust\0offset__"
@@ -20,17 +21,25 @@ OFFSET_KEY: Final = b"__faust\0offset__"
 _cache: Any = None
 
 
-def options() -> Any:
-    """How a database is opened."""
+def open_database(path: Path) -> Any:
+    """The database in a folder, which is made if it is not there."""
+    # Named by column family, or one that is there already would be opened as its file of options says, which knows
+    # neither filters nor the shared cache.
+    return Rdict(str(path), options=_options(), column_families={"default": _options()})
+
+
+def _options() -> Any:
     global _cache  # one a process, made when the first database is opened
     if _cache is None:
-        _cache = Cache(CACHE_BYTES)
+        # The usual cache is cut into shards of 1 MB, which the filter of one file of rows does not fit into: at ten
+        # million rows every lookup read filters anew, and took 14 us rather than 6.
+        _cache = Cache.new_hyper_clock_cache(CACHE_BYTES, BLOCK_BYTES)
     table = BlockBasedOptions()
     table.set_block_cache(_cache)
     table.set_cache_index_and_filter_blocks(True)
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     table.set_bloom_filter(10, False)
-    table.set_block_size(4 * 1024)
+    table.set_block_size(BLOCK_BYTES)
     table.set_format_version(5)
     opened = Options(raw_mode=True)
     opened.create_if_missing(True)
@@ -55,7 +64,7 @@ class JoinDatabase:
     @classmethod
     def open(cls, path: Path) -> "JoinDatabase":
         """The database in a folder, which is made if it is not there."""
-        return cls(Rdict(str(path), options=options()))
+        return cls(open_database(path))
 
     def get_many(self, keys: list[bytes]) -> Sequence[bytes]:
         """The stored values; empty where there is none."""

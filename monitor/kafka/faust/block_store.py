@@ -12,9 +12,8 @@ from typing import Any
 from faust.stores import STORES
 from faust.stores.rocksdb import RocksDBOptions, Store
 from faust.types import TP, EventT
-from rocksdict import Rdict
 
-from monitor.kafka.join_database import JoinDatabase, options
+from monitor.kafka.join_database import JoinDatabase, open_database
 
 SCHEME = "blocks"
 URL = f"{SCHEME}://local"
@@ -22,10 +21,10 @@ URL = f"{SCHEME}://local"
 
 
 class _Opening(RocksDBOptions):
-    """Opens databases as the join needs them: small buffers, a filter of all keys, rows compressed."""
+    """Opens databases as the join needs them: small buffers, a filter of all keys."""
 
     def open(self, path: Path, *, read_only: bool = False) -> Any:  # noqa: ARG002 - Faust passes it
-        return Rdict(str(path), options=options())
+        return open_database(path)
 
 
 class BlockStore(Store):

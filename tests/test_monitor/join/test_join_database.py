@@ -1,10 +1,11 @@
 """The state on the disk is that in memory; so is what several messages together lead to, and what is restored."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from rocksdict import Rdict
+from rocksdict import Rdict, WriteBatch
 
 from monitor.eventtime.watermark import Clock
 from monitor.join.batch import MAX_MESSAGES, JoinBatch
@@ -13,7 +14,7 @@ from monitor.join.joiner import Joiner
 from monitor.join.records import CLASS, LABEL, Shape, set_times
 from monitor.join.state import SEAL, DictStore, read_seal
 from monitor.join.step import JoinModel
-from monitor.kafka.join_database import OFFSET_KEY, JoinDatabase
+from monitor.kafka.join_database import CACHE_BYTES, OFFSET_KEY, JoinDatabase, open_database
 
 SHAPE = Shape(model="m", reference="r", pane_ms=10, n_scores=1, n_dimensions=0, n_columns=3)
 JOINER = Joiner([JoinModel(name="m", horizon_ms=1_000)])
@@ -80,6 +81,20 @@ def test_the_disk_holds_what_memory_holds_however_many_messages_a_transaction_ha
         again = Rdict(str(tmp_path / name))
         assert set(again.keys()) == {*memory.rows, OFFSET_KEY}
         again.close()
+
+
+def test_a_database_that_is_opened_again_has_its_filters_and_the_cache_of_all(tmp_path: Path) -> None:
+    for number in range(2):
+        database: Any = open_database(tmp_path / "state")
+        batch = WriteBatch(raw_mode=True)
+        for key in range(100):
+            batch.put(bytes([number, key]), b"row")
+        database.write(batch)
+        database.flush()
+        assert database.property_int_value("rocksdb.block-cache-capacity") == CACHE_BYTES
+        told = database.property_value("rocksdb.aggregated-table-properties")
+        assert f"# entries for filter={100 * (number + 1)};" in told
+        database.close()
 
 
 def test_a_message_that_comes_again_and_one_that_cannot_be_read_change_nothing() -> None:
