@@ -41,6 +41,20 @@ class NextStep:
     link_text: str = ""
 
 
+def of_empty(counts: Sequence[RejectCount], *, came: bool, problem: str) -> NextStep:
+    """Before the first window has closed. `problem`: why it is not known what came."""
+    if counts:
+        return of_rejects(counts)
+    if problem:
+        return NextStep(
+            text="Start Kafka, or see `kafka.bootstrap_servers` in the configuration; `driftline up CONFIG` brings "
+            "one of its own."
+        )
+    if came:
+        return NextStep(text="Wait until an event comes that is later than the window's end and `lateness` together.")
+    return NextStep(text="Send events such as the one below.")
+
+
 def of_fleet(lines: Sequence[FleetLine]) -> NextStep:
     """The first of the lines is the one that needs somebody most."""
     if not lines:

@@ -1,5 +1,6 @@
 """The screens: from an address to a template and what it shows."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -48,10 +49,14 @@ def fleet_page(site: Site, _query: Query) -> View:
     if not sized:
         came = site.arrivals(_WAIT_S)
         last = rejects.last_rejects(site.source, _RECENT)
+        rejected = _rejected(site)
+        running = site.running()
         return "empty.html", {
             "title": "Waiting for events",
-            **_rejected(site),
-            "kafka": site.running().kafka,
+            **rejected,
+            "next_step": next_steps.of_empty(rejected["reject_counts"], came=bool(came.messages), problem=came.problem),
+            "example": _example(running.models[0].name, site.now_ms()),
+            "kafka": running.kafka,
             "arrivals": came,
             "came": with_reasons(came, last),
         }
@@ -75,6 +80,12 @@ def fleet_page(site: Site, _query: Query) -> View:
         "without_windows": sorted({one.name for one in site.config.models} - {one.model for one in sized}),
         **_rejected(site, 3),
     }
+
+
+def _example(model: str, now_ms: int) -> str:
+    """An event of a configured model, as of now."""
+    start = json.dumps({"model": model, "version": "1", "prediction_id": "a1", "timestamp": now_ms})
+    return f'{start[:-1]},\n "features": {{"distance": 1400, "carrier": "UA"}}, "prediction": {{"score": 0.83}}}}'
 
 
 def _rejected(site: Site, n: int = _REJECTS, model: str = "") -> dict[str, Any]:

@@ -110,7 +110,7 @@ def _table(panel: Panel, rows: Sequence[Row]) -> str:
         cells = []
         for name in names:
             value, properties = row[name], own[name]
-            filled = "custom.cellOptions" in properties and _is_number(value) and value == value
+            filled = "custom.cellOptions" in properties and isinstance(value, bool | int | float) and value == value
             style = f' style="background:{_color(properties["thresholds"], value)}"' if filled else ""
             text = html.escape(_shown(value, properties.get("unit", unit)))
             cells.append(f"<td{' class=n' if is_number[name] else ''}{style}>{text}</td>")

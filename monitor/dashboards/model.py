@@ -69,10 +69,10 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "What moved",
-            "Each column's newest verdict, the strongest first. Strength below 1, or changed = false, is good; "
-            "only_season: it differs from the whole reference, and not from the same season or the weeks before. "
-            "Before and after are of the quantity that moved most; q is the chance of it in unchanged data, "
-            "corrected over columns.",
+            "Each column's newest verdict, those that changed first. A strength below 1 is good; above 1 it may be "
+            "chance, and changed says whether it is not; only_season: it differs from the whole "
+            "reference, and not from the same season or the weeks before. Before and after are of the quantity that "
+            "moved most; q is the chance of it in unchanged data, corrected over columns.",
             f"""
             SELECT column, CAST(drifted AND NOT only_season AS Bool) AS changed, only_season,
                 effect / threshold AS strength, direction, quantity, before, after, method, q_value, compare,
@@ -89,7 +89,7 @@ def build() -> dashboard.Dashboard:
             )
             ORDER BY changed DESC, strength DESC
             """,
-            overrides={"column": [_TO_COLUMN], "strength": colored((1, ORANGE), (3, VERMILION))},
+            overrides={"column": [_TO_COLUMN], "changed": colored((1, ORANGE))},
         ),
         lines(
             "Predictions: quantiles of the score",
@@ -186,15 +186,16 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Segments that changed",
-            "Verdicts of the newest window by segment, the most changed first, the season apart. A change in one "
-            "segment alone is usually one source of that segment; the whole may look quiet.",
+            "Verdicts of the newest window by segment, the most changed first, the season apart; strength is that of "
+            "the worst column that changed. A change in one segment alone is usually one source of that "
+            "segment; the whole may look quiet.",
             f"""
             SELECT if(v.segment = '', '(all rows)', v.segment) AS name, countIf(v.is_changed) AS n_changed,
                 count() AS columns, argMaxIf(v.column, v.effect_over, v.is_changed) AS worst_column,
-                max(v.effect_over) AS strength
+                maxIf(v.effect_over, v.is_changed) AS strength
             FROM (
                 SELECT segment, column, max(drifted) AND NOT {ONLY_SEASON} AS is_changed,
-                    if({ONLY_SEASON}, 0, max(effect / threshold)) AS effect_over
+                    maxIf(effect / threshold, drifted) AS effect_over
                 FROM drift_verdicts_latest
                 WHERE {OF_WINDOW} AND {NOT_SEQUENTIAL} AND window_end = (
                     SELECT max(window_end) FROM windows WHERE {OF_WINDOW})

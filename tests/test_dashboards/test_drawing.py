@@ -62,11 +62,17 @@ def test_a_heat_map_has_the_pieces_of_its_thresholds() -> None:
 
 
 def test_cells_of_tables_are_coloured_and_counted() -> None:
-    rows = [{"column": f"c{n}", "changed": n == 0, "strength": 5.0 - n} for n in range(10)]
-    text = drawn(panel("model", "What moved"), rows)
+    rows = [{"name": f"a=b{n}", "strength": 5.0 - n} for n in range(10)]
+    text = drawn(panel("model", "Segments that changed"), rows)
     assert re.findall(r'style="background:([^"]*)"', text)[:5] == ["#D55E00"] * 3 + ["#E69F00"] * 2
     assert "and 2 rows more" in text
-    assert "<td>yes</td>" in text
+
+
+def test_what_is_strong_and_may_be_chance_is_not_coloured_as_changed() -> None:
+    rows = [{"column": "a", "changed": True, "strength": 2.0}, {"column": "b", "changed": False, "strength": 9.0}]
+    text = drawn(panel("model", "What moved"), rows)
+    assert re.findall(r'<td style="background:([^"]*)">([^<]*)</td>', text) == [("#E69F00", "yes"), ("#999999", "no")]
+    assert "background" not in text.partition("9</td>")[0].rpartition("<td")[2]
 
 
 @pytest.mark.parametrize("kind", ["table", "timeseries", "status-history", "barchart"])

@@ -238,6 +238,16 @@ def test_provisioning_finds_the_dashboards_and_tells_nobody_unasked() -> None:
     assert set(yaml.safe_load((GRAFANA / "provisioning/alerting/driftline.yaml").read_text())) == {"apiVersion"}
 
 
+@pytest.mark.parametrize("name", BOARDS)
+def test_colours_are_those_that_the_colour_blind_tell_apart(name: str) -> None:
+    """Okabe and Ito's, and grey for what needs nobody; Grafana's own palettes are named by other modes."""
+    text = json.dumps(BOARDS[name])
+    named = {color.upper() for color in re.findall(r'"(#[0-9A-Fa-f]{6})"', text)}
+    assert named <= {"#999999", "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#CC79A7"}
+    modes = {panel["fieldConfig"]["defaults"].get("color", {}).get("mode") for panel in BOARDS[name]["panels"]}
+    assert modes <= {"shades", "thresholds", None}
+
+
 def test_the_committed_files_are_what_the_code_builds() -> None:
     pytest.importorskip("grafana_foundation_sdk")
     from monitor.dashboards.__main__ import texts

@@ -147,3 +147,24 @@ def test_a_sink_on_a_database_without_the_schema_says_what_to_run(tmp_path: Path
     with pytest.raises(SinkRejected, match="driftline migrate"):
         sink.setup()
     sink.close()
+
+
+def test_verdicts_from_before_say_what_was_compared_with_a_season_however_often_they_are_taken(bare: Client) -> None:
+    for migration in migrations():
+        if migration.number == 8:
+            bare.command(
+                "INSERT INTO drift_verdicts (model, version, segment, column, compare, drifted, revision) VALUES "
+                "('m', '1', '', 'x', 'pinned', true, 1), ('m', '1', '', 'x', 'season month', false, 1), "
+                "('m', '1', '', 'y', 'season month', true, 1), ('m', '1', 'a=b', 'z', 'season month', false, 1), "
+                "('m', '1', '', 'w', 'version 2', false, 1)"
+            )
+        for statement in [statement for statement in migration.statements for _ in range(1 + (migration.number == 8))]:
+            bare.command(statement)
+    bare.command(
+        "INSERT INTO drift_verdicts (model, version, segment, column, compare, drifted, revision) VALUES "
+        "('m', '1', '', 'v', 'season month', false, 1)"
+    )
+    rows = bare.query("SELECT compare, arraySort(groupUniqArrayArray(columns)) FROM season_windows GROUP BY compare")
+    assert list(rows.result_rows) == [("season month", ["v", "x", "y"])]
+    drifted = bare.query("SELECT column, compare FROM drifted_windows FINAL ORDER BY column").result_rows
+    assert list(drifted) == [("x", "pinned"), ("y", "season month")]

@@ -45,6 +45,19 @@ def test_everybody_can_read_every_screen_on_a_laptop_and_a_phone(
     assert found.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_before_the_first_window_a_phone_shows_why_kafka_does_not_answer(
+    tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    with page.made_database(tmp_path / "db", empty=True) as dsn, page.served(page.site_of(dsn)) as origin:
+        found = open_page(origin)
+        found.set_viewport_size({"width": 360, "height": 740})
+        found.locator("#came").get_by_text("does not answer").wait_for()
+        wait(found, "document.querySelector('#next').textContent.includes('Start Kafka')")
+        assert found.evaluate("document.documentElement.scrollWidth") <= 360
+        assert serious(found) == []
+        found.goto("about:blank")
+
+
 def test_from_the_fleet_to_the_column_that_drifted_most(page_origin: str, open_page: Callable[..., Any]) -> None:
     found = open_page(page_origin)
     found.get_by_role("link", name="flights", exact=True).first.click()

@@ -33,7 +33,7 @@ def get(address: str) -> str:
 
 def said(text: str) -> tuple[str, str]:
     """The next step in words, and where it leads."""
-    (found,) = re.findall(r'<p class="next">(.*?)</p>', text, re.DOTALL)
+    (found,) = re.findall(r'<p class="next" id="next">(.*?)</p>', text, re.DOTALL)
     link = re.search(r'href="([^"]*)"', found)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found)).split()), html.unescape(link[1]) if link else ""
 
@@ -77,7 +77,7 @@ def test_hostile_names_are_text_in_it(page_origin: str) -> None:
         assert "<img" not in text.replace('<img src="/static/icon.svg"', "")
         found, _ = said(text)
         assert "<code>" not in found
-    (found,) = re.findall(r'<p class="next">(.*?)</p>', get(page_origin + "/"), re.DOTALL)
+    (found,) = re.findall(r'<p class="next" id="next">(.*?)</p>', get(page_origin + "/"), re.DOTALL)
     assert "<code>" not in found  # the backquotes of a name mark nothing
 
 

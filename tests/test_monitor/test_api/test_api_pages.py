@@ -1,6 +1,7 @@
 """The pages as a program sees them: what they hold, who is let in, and what is told while there is nothing."""
 
 import html
+import json
 import re
 import socket
 import threading
@@ -178,6 +179,10 @@ def test_an_empty_service_says_where_to_send_events_and_what_was_rejected(tmp_pa
         _, text, _ = get(origin)
         assert "Send events" in text
         assert "localhost:9092" in text
+        assert "Next:" in text
+        example = html.unescape(re.search(r'Example of an event">(.*?)</pre>', text, re.DOTALL)[1])  # type: ignore[index]
+        event = json.loads(example)
+        assert (event["model"], event["timestamp"]) == (page.MODEL, page.NEWEST_MS + 60_000)
         sink = ClickHouseSink(dsn)
         sink.setup()
         sink.write([batch_of(RECORDS["reject"], page.rows()["reject"])])
