@@ -158,9 +158,11 @@ def _expected(roles: "Roles", what: str, columns: dict[str, list[Any]]) -> "Role
     """The roles; refused where there is nothing to work with."""
     if roles.timestamp is None:
         hint = "windows need the time of each prediction: add a column `timestamp`, such as 2026-03-01T10:00:00Z"
-        if spelled := _spelled_otherwise(columns):
-            hint = f"{spelled} could be one in another notation: write it as 2026-03-01T10:00:00Z"
-        raise InputError(f"no column of {what} holds times; it has {listed(list(columns))}", hint=hint)
+        if all(len(values) == 1 for values in columns.values()):
+            hint = "it is one object: an array of objects, or an object a line, is read, each an event"
+        elif spelled := _spelled_otherwise(columns):
+            hint = f"{spelled}, if it is one: times are written as 2026-03-01T10:00:00Z, of 2000 to 2100"
+        raise InputError(f"no column of {what} holds times; it has {listed(list(columns)) or 'none'}", hint=hint)
     if not roles.names and roles.task == "none":
         raise InputError(f"{what} has times and nothing else to watch", hint="it needs features, a score or a label")
     return roles

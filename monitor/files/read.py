@@ -32,7 +32,7 @@ from monitor.files.lines import Lines, read_lines
 from monitor.files.partitioned import columns_of, names_of, not_read, with_columns
 from monitor.files.report import FileReport
 from monitor.files.several import SeveralTables, expand, passed_over, single_endings
-from monitor.files.source import columnar_format, compression_of
+from monitor.files.source import columnar_format, compression_of, sniff
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
 from monitor.files.unread import FIRST_LINES, columns_unread, keys_unread
 
@@ -97,6 +97,7 @@ def format_of(path: Path) -> FileFormat:
             if kind in COLUMNAR and (compression := compression_of(path)):
                 raise InputError(f"{path} is compressed with {compression} as a whole", hint="unpack it")
             return kind
+    sniff(path)  # an archive says what it is
     hint = "name it by what is in it: such as .csv for a table of text, .jsonl for an event a line"
     raise InputError(f"{path}: a file must be named {single_endings(FORMATS)}, and .gz or .zst behind text", hint=hint)
 

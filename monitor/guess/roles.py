@@ -191,6 +191,9 @@ def _without_clashes(roles: Roles) -> None:
         if list(places.values()).count(getattr(roles, role)) > 1 and role != "timestamp":
             setattr(roles, role, None)
     reserved = Mapping(**{one: getattr(roles, one) for one in guesses if getattr(roles, one) is not None}).reserved
+    if roles.features is None:  # such as a column `features` of JSON as text
+        roles.unread = [*roles.unread, *(name for name in roles.names if name in reserved)]
+        roles.names = [name for name in roles.names if name not in reserved]
     roles.codes = [name for name in roles.codes if name not in reserved]
     roles.segments = [name for name in roles.segments if name not in reserved]
 

@@ -33,6 +33,7 @@ from monitor.events.models import CLASS_SCORE, LABEL, SCORE
 from monitor.eventtime.seasons import season_name, seasons_of
 from monitor.files.report import FileReport, nothing_usable
 from monitor.files.table import TableFile
+from monitor.files.unread import no_object_of_features
 from monitor.files.values import is_mixed
 from monitor.reference.classes import most_frequent
 from monitor.reference.columns import FilePlaces, chunks, find_places, no_target
@@ -169,6 +170,8 @@ def build_reference(
             times_ms = times_ms[times_ms >= 0]
             n_rows -= n_untimed
         examined = _examine_all(table, places, model, keep, n_rows, progress)
+        if (odd := no_object_of_features(table.columns, mapping)) is not None:
+            examined.insert(0, left_out(odd, "it is called as the object of features, and is none"))
         watched = _watched(path, examined)
         extra = None
         if model.multivariate:

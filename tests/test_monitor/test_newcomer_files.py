@@ -174,7 +174,7 @@ def test_a_shape_that_is_not_read_is_named(
 def test_a_time_in_another_notation_is_named(at: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = SHAPES["commas"](tmp_path / "old", [{**row, "ts": at} for row in rows_of(1, 0.0, 0)])
     assert run(["init", "--data", str(path), "-o", str(tmp_path / "d.yaml")]) == 2
-    assert f"ts ({at!r}) could be one in another notation" in capsys.readouterr().err
+    assert f"ts ({at!r}), if it is one: times are written as 2026-03-01T10:00:00Z" in capsys.readouterr().err
 
 
 def test_numbers_with_a_decimal_comma_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,6 +199,45 @@ def test_columns_without_a_name_and_keys_beside_the_features_are_told(
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     assert run(["init", "--data", "log.jsonl", "-o", "b.yaml"]) == 0
     assert "not read, for they lie beside these: say.so" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_features_as_text_of_json_are_told_to_be_left_out(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"ts": row["ts"], "score": row["score"], "features": json.dumps(row)} for row in rows_of(1, 0.0, 0)]
+    path = tmp_path / f"old.{ending}"
+    if ending == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif ending == "csv":
+        SHAPES["commas"](path, rows)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(["init", "--data", str(path), "-o", "d.yaml"]) == 0
+    assert "not read, for they lie beside these: features" in capsys.readouterr().out
+    assert run(["reference", "build", "d.yaml", "--data", str(path)]) == 0
+    screen = capsys.readouterr().out
+    assert ending == "jsonl" or "it is called as the object of" in screen
+    assert run(["replay", "d.yaml", "--predictions", str(path), "--out", "out"]) == 0
+    assert "left out, for the reference does not have it: features" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", b'{"data": [{"ts": "2026-01-01", "x": 1}]}', "it is one object: an array of objects"),
+        ("a.jsonl", b"{}\n{}\n", "it has none"),
+        ("a.zip", b"PK\x03\x04" + b"x" * 99, "a zip archive"),
+        ("a.csv.xz", b"\xfd7zXZ\x00" + b"x" * 99, "compressed with xz"),
+    ],
+)
+def test_what_is_no_table_says_what_it_is(
+    name: str, content: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert run(["init", "--data", str(tmp_path / name), "-o", str(tmp_path / "d.yaml")]) == 2
+    assert words in capsys.readouterr().err.replace("\n", " ")
 
 
 VALUES: Final = st.recursive(
