@@ -29,7 +29,8 @@ def show_account(console: Console, account: Account, unread: Sequence[str], reje
     if empty:
         console.print(f"{counted(len(empty), 'column')} without a single value: {listed(empty)}")
     if unread:
-        console.print(f"left out, for the reference does not have {_them(unread)}: {listed(list(unread))}")
+        names = [name or "a column without a name" for name in unread]
+        console.print(f"left out, for the reference does not have {_them(unread)}: {listed(names)}")
 
 
 def show_rejects(

@@ -20,6 +20,9 @@ from monitor.events.times import TimeRule
 from monitor.files.report import FileReport, nothing_usable, rejected
 from monitor.wording import counted, listed
 
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_DATE = re.compile(rf"\b\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{2,4}}\b|\b({_MONTHS})[a-z]*\b.*\d", re.IGNORECASE)
+
 if TYPE_CHECKING:
     from monitor.guess.roles import Roles
     from monitor.guess.serving import ServingForm
@@ -151,16 +154,27 @@ def _rows(columns: dict[str, list[Any]], n: int) -> Iterator[dict[str, Any]]:
         yield {path: values[row] for path, values in columns.items()}
 
 
-def _expected(roles: "Roles", what: str, columns: Iterable[str]) -> "Roles":
+def _expected(roles: "Roles", what: str, columns: dict[str, list[Any]]) -> "Roles":
     """The roles; refused where there is nothing to work with."""
     if roles.timestamp is None:
-        raise InputError(
-            f"no column of {what} holds times; it has {listed(list(columns))}",
-            hint="windows need the time of each prediction: add a column `timestamp`, such as 2026-03-01T10:00:00Z",
-        )
+        hint = "windows need the time of each prediction: add a column `timestamp`, such as 2026-03-01T10:00:00Z"
+        if all(len(values) == 1 for values in columns.values()):
+            hint = "it is one object: an array of objects, or an object a line, is read, each an event"
+        elif spelled := _spelled_otherwise(columns):
+            hint = f"{spelled}, if it is one: times are written as 2026-03-01T10:00:00Z, of 2000 to 2100"
+        raise InputError(f"no column of {what} holds times; it has {listed(list(columns)) or 'none'}", hint=hint)
     if not roles.names and roles.task == "none":
         raise InputError(f"{what} has times and nothing else to watch", hint="it needs features, a score or a label")
     return roles
+
+
+def _spelled_otherwise(columns: dict[str, list[Any]]) -> str:
+    """A column of dates as people write them, and its first value; "" for none."""
+    for name, values in columns.items():
+        value = next((one for one in values if one is not None), None)
+        if isinstance(value, str) and _DATE.search(value):
+            return f"{name} ({value[:40]!r})"
+    return ""
 
 
 def _rate(events: Iterable[dict[str, Any]], roles: "Roles", what: str) -> "Rate":

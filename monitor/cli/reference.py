@@ -83,9 +83,13 @@ def show_built(console: Console, model: Model, built: BuiltReference, digest: st
         console.print(f"the importance of {counted(len(built.reference.importance), 'feature')} is kept")
     if built.times_ms is not None:
         console.print(f"rows are of {time_range(*built.times_ms)}")
-    if built.bad_time or 0 < built.n_without_time < built.reference.n:
+    if built.bad_time or 0 < built.n_without_time < built.reference.n + built.n_untimed:
         why = f": {built.bad_time}" if built.bad_time else ""
-        console.print(f"{built.n_without_time:,} rows have no time that can be read, and lie in no pane{why}")
+        if built.n_untimed:
+            rows = counted(built.n_without_time, "row")
+            console.print(f"left out: {rows} without a time that can be read{why}")
+        else:
+            console.print(f"{built.n_without_time:,} rows have no time that can be read, and lie in no pane{why}")
     show_rejects(console, built.report.rejects, built.report.examples)
     for note in built.report.notes:
         console.print(note)

@@ -14,6 +14,7 @@ Empty cells are nulls, quoted or not. Among numbers and booleans so are the usua
 among text these are text. Spaces around a number do not count.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -55,6 +56,7 @@ _TRIED_BYTES: Final = 65_536
 _DECORATED: Final = r"^[+-]?[$€£¥]? ?[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)? ?[%$€£¥]?$"
 _DECORATION: Final = "[$€£¥%, ]"
 _SEPARATORS: Final = ";\t|"
+_DECIMAL_COMMA: Final = re.compile(r"-?\d+,(\d{1,2}|\d{4,})")
 
 # Narrowest first: a column that is of one type in some blocks and of another in others is of the later one of the two,
 # but for booleans, which are no numbers.
@@ -77,8 +79,8 @@ class CsvTable:
     Parameters
     ----------
     path
-        The file; UTF-8 or UTF-16 with a mark, comma-separated, names in the first row. Bytes that are no UTF-8 become
-        U+FFFD, which is noted.
+        The file; UTF-8 or UTF-16 with a mark; names in the first row; commas, tabs or bars between cells. Bytes that
+        are no UTF-8 become U+FFFD, which is noted.
     numeric
         Given the names of the columns, those that are float64 whatever they hold: a cell that is no number is
         infinity, which is counted as invalid.
@@ -107,6 +109,7 @@ class CsvTable:
         self.path = path
         self.n_rows = 0
         self.report = FileReport()
+        self._mark = ","
         self._handler = _skip if on_bad_row is None else _handler(on_bad_row)
         names = self._names()
         require_unique(path, names)
@@ -167,6 +170,7 @@ class CsvTable:
         with reading(self.path):
             if self.path.stat().st_size == 0:  # pyarrow's threads may outlive its own error, and end the process
                 raise InputError(f"{self.path} is empty", hint="the first row must name the columns")
+            self._mark = self._between()
             try:
                 reader, _ = self._open(None, _skip)
             except pa.ArrowInvalid as error:
@@ -175,11 +179,17 @@ class CsvTable:
                 raise
             names: list[str] = reader.schema.names
             reader.close()
-        self._require_commas()
         return names
 
-    def _require_commas(self) -> None:
-        """Refuse a file in which another mark stands as often in every line as in the header, and commas no oftener."""
+    def _between(self) -> str:
+        """What stands between cells: a mark other than a comma that is as often in every line as in the header, where
+        commas are no oftener.
+
+        Raises
+        ------
+        InputError
+            Semicolons, or commas inside numbers: nobody can know whether these are decimal.
+        """
         stream, raw = open_binary(self.path)
         with raw:
             lines = stream.read(_TRIED_BYTES).decode("utf-8", "replace").splitlines()[:_TRIED]
@@ -187,7 +197,13 @@ class CsvTable:
             n = lines[0].count(mark) if lines else 0
             if n and n >= lines[0].count(",") and all(line.count(mark) == n for line in lines[1:-1]):
                 hint = "save it with commas, and numbers with a decimal point"
-                raise InputError(f"{self.path} is separated by {mark!r}, not by commas", hint=hint)
+                if mark == ";":
+                    raise InputError(f"{self.path} is separated by {mark!r}, not by commas", hint=hint)
+                cells = (cell for line in lines[1:] for cell in line.split(mark))
+                if decimal := next(filter(_DECIMAL_COMMA.fullmatch, cells), None):
+                    raise InputError(f"{self.path} has numbers with a decimal comma: {decimal}", hint=hint)
+                return mark
+        return ","
 
     def _texts(self, names: Sequence[str], handler: Any, progress: Progress) -> Iterator[pa.RecordBatch]:
         with reading(self.path):
@@ -206,7 +222,9 @@ class CsvTable:
         reader = pa_csv.open_csv(
             source,
             read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=handler),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=self._mark, newlines_in_values=True, invalid_row_handler=handler
+            ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names or (), pa.string()),
                 include_columns=list(names) if names is not None else None,

@@ -1,4 +1,5 @@
-"""JSON Lines: one event a line, flat or nested, as they would lie in Kafka. Read as a table of nested columns.
+"""JSON Lines: one event a line, flat or nested, as they would lie in Kafka; or a document, such as an array of events.
+Read as a table of nested columns.
 
 Each event is taken apart by the rules of live events (`monitor.events.json.forgiving`), and its columns are named by
 the default mapping whatever the configured one is:
@@ -21,12 +22,11 @@ event is left out, and reported by the reason for which it would be a reject.
 """
 
 import json
-from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from heapq import nlargest
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -51,13 +51,11 @@ from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
 from monitor.events.serving.events import Envelopes
 from monitor.events.values import MAX_TEXT, clean, number
+from monitor.files.lines import Lines, read_lines
 from monitor.files.report import FileReport, rejected
-from monitor.files.source import open_lines
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
 
-MAX_LINE_BYTES: Final = 64 * 1024 * 1024
-_BLOCK_BYTES: Final = 4 * 1024 * 1024
 _MAX_COLUMNS: Final = 10_000
 
 _STRUCTS: Final = ("features", "prediction", PROBABILITIES, SEGMENTS)
@@ -69,42 +67,8 @@ _NULL: Final = type(None)
 Event = dict[str, dict[str, Any] | None]
 """The leaves of one event, by struct; "" holds those at the top. None: the event says nothing of the struct."""
 
-Lines = Callable[[Progress], Iterator[list[bytes]]]
-
 Key = tuple[str, ...]
 """A leaf of the table: `("model",)`, `("features", "distance")`."""
-
-
-def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[bytes]]:
-    """The lines of a file, compressed or not, that hold anything, some megabytes at a time.
-
-    A line longer than `MAX_LINE_BYTES` is cut off there.
-
-    Raises
-    ------
-    InputError
-        No such file, or it is corrupt.
-    """
-    with reading(path):
-        total = max(path.stat().st_size, 1)
-        file, raw = open_lines(path)
-        with raw, file:
-            while lines := _block(file):
-                progress(min(raw.tell() / total, 1.0))
-                kept = [line for line in lines if line.removeprefix(BOM_UTF8).strip()]
-                if kept:
-                    yield kept
-
-
-def _block(file: IO[bytes]) -> list[bytes]:
-    lines, size = list[bytes](), 0
-    while size < _BLOCK_BYTES and (line := file.readline(MAX_LINE_BYTES)):
-        rest = line
-        while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
-            rest = file.readline(MAX_LINE_BYTES)  # passed over
-        lines.append(line)
-        size += len(line)
-    return lines
 
 
 class JsonlTable:

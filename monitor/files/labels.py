@@ -13,7 +13,7 @@ from monitor.events.label_batch import DecodedLabels
 from monitor.events.labels import LabelDecoder, LabelSpec
 from monitor.files.columnar import COLUMNAR
 from monitor.files.csv import CsvTable, bad_row
-from monitor.files.jsonl import read_lines
+from monitor.files.lines import read_lines
 from monitor.files.read import FORMATS, format_of
 from monitor.files.several import expand
 from monitor.files.table import ROWS, TableFile

@@ -5,7 +5,7 @@
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -27,10 +27,12 @@ from monitor.files.cells import CellMeanings
 from monitor.files.columnar import COLUMNAR
 from monitor.files.csv import CsvTable, NumericNames, bad_row, no_names, retype
 from monitor.files.enveloped import enveloped_lines
-from monitor.files.jsonl import JsonlTable, Lines, read_lines
+from monitor.files.jsonl import JsonlTable
+from monitor.files.lines import Lines, read_lines
+from monitor.files.partitioned import columns_of, names_of, not_read, with_columns
 from monitor.files.report import FileReport
-from monitor.files.several import SeveralTables, expand
-from monitor.files.source import columnar_format, compression_of
+from monitor.files.several import SeveralTables, expand, passed_over, single_endings
+from monitor.files.source import columnar_format, compression_of, sniff
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
 from monitor.files.unread import FIRST_LINES, columns_unread, keys_unread
 
@@ -45,7 +47,13 @@ FORMATS: Final[Mapping[str, FileFormat]] = {
     ".ipc": "arrow",
     ".csv": "csv",
     ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
+    ".tsv.zst": "csv",
     ".jsonl": "jsonl",
+    ".json": "jsonl",
+    ".json.gz": "jsonl",
+    ".json.zst": "jsonl",
     ".ndjson": "jsonl",
     ".jsonl.gz": "jsonl",
     ".ndjson.gz": "jsonl",
@@ -89,8 +97,9 @@ def format_of(path: Path) -> FileFormat:
             if kind in COLUMNAR and (compression := compression_of(path)):
                 raise InputError(f"{path} is compressed with {compression} as a whole", hint="unpack it")
             return kind
-    hint = "one JSON object a line, in a file named .jsonl, will do" if name.endswith(".json") else ""
-    raise InputError(f"{path}: a file must be named {', '.join(FORMATS)}", hint=hint)
+    sniff(path)  # an archive says what it is
+    hint = "name it by what is in it: such as .csv for a table of text, .jsonl for an event a line"
+    raise InputError(f"{path}: a file must be named {single_endings(FORMATS)}, and .gz or .zst behind text", hint=hint)
 
 
 def open_table(
@@ -98,6 +107,7 @@ def open_table(
     spec: ModelSpec | None = None,
     *,
     numeric: NumericNames = no_names,
+    of_folders: Collection[str] = (),
     progress: Progress = unwatched,
 ) -> TableFile:
     """Open a file as a table. CSV and JSON lines are read once, to know their types.
@@ -110,6 +120,8 @@ def open_table(
         Where things lie in JSON events; None: the defaults. Its layout does not matter.
     numeric
         Given the names of a CSV file's columns, which are numbers whatever they hold.
+    of_folders
+        Columns that may lie in the names of folders, as `country=DE`.
     progress
         Of this first reading.
 
@@ -123,9 +135,30 @@ def open_table(
         kinds = {format_of(one) for one in paths}
         if len(kinds) > 1:
             raise InputError(f"{path} holds files of several formats: {', '.join(sorted(kinds))}", hint="name one")
-        tables = [open_table(one, spec, numeric=numeric, progress=progress) for one in paths]
-        return SeveralTables(path, tables, retype if kinds == {"csv"} else None)
-    (path,) = paths
+        opened = [_open_file(one, spec, numeric, progress) for one in paths]
+        if kinds == {"csv"}:
+            retype(opened)
+        table: TableFile = SeveralTables(path, _placed(path, paths, opened, of_folders))
+    else:
+        (table,) = _placed(path, paths, [_open_file(paths[0], spec, numeric, progress)], of_folders)
+    if note := passed_over(path, tuple(FORMATS)):
+        table.report.notes.append(note)
+    return table
+
+
+def _placed(
+    root: Path, paths: Sequence[Path], tables: Sequence[TableFile], names: Collection[str]
+) -> Sequence[TableFile]:
+    """The tables with those columns that lie in the names of their folders; the others are noted, as all of events."""
+    names = () if isinstance(tables[0], JsonlTable) else names
+    found = [columns_of(root, path) for path in paths]
+    tables = [with_columns(table, own, names) for table, own in zip(tables, found, strict=True)]
+    if note := not_read(found, names):
+        tables[0].report.notes.append(note)
+    return tables
+
+
+def _open_file(path: Path, spec: ModelSpec | None, numeric: NumericNames, progress: Progress) -> TableFile:
     kind = format_of(path)
     if spec is not None and (lines := enveloped_lines(path, kind, [spec])) is not None:
         events = JsonlTable(path, spec, progress=progress, lines=lines)
@@ -173,12 +206,24 @@ def iter_decoded(
         The file is missing, corrupt, empty, or has no timestamps.
     """
     paths = expand(path, tuple(FORMATS))
-    if len(paths) > 1:
-        return _decoded_all(
-            paths, partial(iter_decoded, models=models, now_ms=now_ms, role=role, limits=limits, rows=rows)
-        )
-    (path,) = paths
-    kind = format_of(path)
+    decode = partial(_decoded_file, path, models=models, now_ms=now_ms, role=role, limits=limits, rows=rows)
+    parts = decode(paths[0]) if len(paths) == 1 else _decoded_all(paths, decode)
+    notes = [
+        passed_over(path, tuple(FORMATS)),
+        not_read([columns_of(path, one) for one in paths], () if format_of(paths[0]) == "jsonl" else names_of(models)),
+    ]
+    return itertools.chain(parts, map(_note, filter(None, notes)))
+
+
+def _note(text: str) -> FilePart:
+    return FilePart(decoded=Decoded(batches=[], rejects=[], n_events=0), fraction=1.0, notes=(text,))
+
+
+def _decoded_file(
+    root: Path, path: Path, *, models: Sequence[ModelSpec], now_ms: int, role: Role, limits: Limits | None, rows: int
+) -> Iterator[FilePart]:
+    """One of the files below a root."""
+    kind, beside, names = format_of(path), columns_of(root, path), names_of(models)
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty", hint="name a file with predictions")
     if kind == "jsonl":
@@ -193,8 +238,8 @@ def iter_decoded(
         return itertools.chain(lines, _rest(bad_rows, enveloped.report))
     frames = {model.name: Frame(model, role) for model in models}
     if kind in COLUMNAR:
-        return _decoded_rows(COLUMNAR[kind](path), frames, bad_rows, now_ms, rows)
-    table = CsvTable(path, infer=False, on_bad_row=reject)
+        return _decoded_rows(with_columns(COLUMNAR[kind](path), beside, names), frames, bad_rows, now_ms, rows)
+    table = with_columns(CsvTable(path, infer=False, on_bad_row=reject), beside, names)
     return _decoded_rows(table, frames, bad_rows, now_ms, rows, CellMeanings(models))
 
 

@@ -62,7 +62,10 @@ def nothing_usable(path: Path | str, report: FileReport) -> NothingScored:
     """None of the rows of a file is left: how many they were, and what was wrong with most."""
     ((reason, _),) = report.rejects.most_common(1)
     rows = counted(report.rejects.total(), "row")
+    hint = "`mapping` says where things lie in an event, and which envelope it comes in"
+    if "where the header has" in report.examples[reason].detail:
+        hint = "the first line must name the columns, and nothing stand before it: no title, no comment"
     return NothingScored(
         f"{path} has no row that can be used, of {rows} ({reason}): {report.examples[reason].detail}",
-        hint="`mapping` says where things lie in an event, and which envelope it comes in",
+        hint=hint,
     )

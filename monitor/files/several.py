@@ -1,14 +1,15 @@
 """A data set of several files, as Spark, DuckDB and pandas write them: a folder of parts, or a pattern: `*.csv`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from monitor.errors import InputError
 from monitor.files.report import FileReport
 from monitor.files.table import ROWS, FileColumn, Progress, TableFile, unwatched
+from monitor.wording import counted, listed
 
 _PATTERN: Final = "*?["
 
@@ -31,8 +32,34 @@ def expand(path: Path, endings: Sequence[str]) -> list[Path]:
         return [path]
     own = [one for one in found if one.name.lower().endswith(tuple(endings))]
     if not own:
-        raise InputError(f"{path} holds no file that ends in {', '.join(endings)}")
+        there = f"; it has {listed([one.name for one in found])}" if found else ""
+        raise InputError(
+            f"{path} holds no file that ends in {single_endings(endings)}{there}",
+            hint="files are told by the ends of their names: `part-00000.csv`",
+        )
     return own
+
+
+def passed_over(path: Path, endings: Sequence[str]) -> str:
+    """What `expand` leaves out for its name, in a sentence; "" for nothing."""
+    if not path.is_dir():
+        return ""
+    found = (one.name for one in path.rglob("*") if one.is_file() and one.name[0] not in "._")
+    others = sorted(name for name in found if not name.lower().endswith(tuple(endings)))
+    if not others:
+        return ""
+    return f"{counted(len(others), 'file')} in {path} left out, by their names no data: {listed(others)}"
+
+
+def single_endings(endings: Iterable[str]) -> str:
+    """The endings that say the format alone, not how it is compressed."""
+    return ", ".join(ending for ending in endings if ending.count(".") == 1)
+
+
+def plain(type_: pa.DataType) -> pa.DataType:
+    """The type that dictionaries and large and small texts of several files have in common."""
+    kind: Any = type_.value_type if pa.types.is_dictionary(type_) else type_
+    return pa.large_string() if pa.types.is_string(kind) else kind
 
 
 class SeveralTables:
@@ -43,9 +70,7 @@ class SeveralTables:
     path
         What the user named.
     tables
-        At least one; of one format.
-    retype
-        Makes tables of text give their columns other types; None: the types are unified, and batches cast.
+        At least one; of one format. Their types are unified, and batches cast.
 
     Raises
     ------
@@ -53,20 +78,15 @@ class SeveralTables:
         A column is of types that do not go together.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        tables: Sequence[TableFile],
-        retype: Callable[[Sequence[TableFile]], None] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, tables: Sequence[TableFile]) -> None:
         self.path = path
         self.n_rows = sum(table.n_rows for table in tables)
         self.report = FileReport(table.report for table in tables)
         self._tables = tables
-        if retype is not None:
-            retype(tables)
         schemas = [pa.schema([(column.name, column.type) for column in table.columns]) for table in tables]
         try:
+            if any(schema != schemas[0] for schema in schemas):
+                schemas = [pa.schema([field.with_type(plain(field.type)) for field in schema]) for schema in schemas]
             self._schema = pa.unify_schemas(schemas, promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise InputError(
@@ -89,9 +109,15 @@ class SeveralTables:
 
             for batch in table.iter_batches(names, rows, share):
                 arrays = [
-                    batch.column(field.name).cast(field.type)
+                    _cast(batch.column(field.name), field.type)
                     if field.name in own
                     else pa.nulls(batch.num_rows, field.type)
                     for field in fields
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _cast(array: Any, type_: pa.DataType) -> Any:
+    if array.type == type_:
+        return array
+    return (array.dictionary_decode() if pa.types.is_dictionary(array.type) else array).cast(type_)

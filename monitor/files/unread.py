@@ -6,15 +6,28 @@ from typing import Final
 import pyarrow as pa
 
 from monitor.events.arrow.places import class_columns
+from monitor.events.arrow.unpacked import is_packed
 from monitor.events.inner import opened
 from monitor.events.json.forgiving import Refused, features_of, parse
+from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
 from monitor.events.serving.events import Envelopes
 from monitor.files.table import FileColumn
-from monitor.files.values import fields_of
+from monitor.files.values import fields_of, value_type
 
 FIRST_LINES: Final = 100
 """Lines of a JSON file whose keys are looked at."""
+
+
+def no_object_of_features(columns: Sequence[FileColumn], mapping: Mapping) -> str | None:
+    """The column in the place of the object of features that holds something else, such as JSON as text."""
+    for column in columns:
+        kind = value_type(column.type)
+        if column.name == mapping.features and not (
+            pa.types.is_struct(kind) or pa.types.is_null(kind) or is_packed(kind)
+        ):
+            return column.name
+    return None
 
 
 def columns_unread(columns: Sequence[FileColumn], models: Sequence[ModelSpec]) -> tuple[str, ...]:
@@ -38,12 +51,15 @@ def columns_unread(columns: Sequence[FileColumn], models: Sequence[ModelSpec]) -
         for columns in class_columns(names, model.mapping, model.task)
         for name in columns.values()
     }
-    return _unknown([name for name in names if name not in of_classes], models)
+    odd = [no_object_of_features(columns, model.mapping) for model in models]
+    others = list(dict.fromkeys(name for name in odd if name is not None))
+    return (*others, *_unknown([name for name in names if name not in of_classes], models))
 
 
 def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[str, ...]:
     """The keys of flat events, and of the features of nested ones, that are nothing to any model."""
     names: dict[str, None] = {}
+    odd: dict[str, None] = {}
     envelopes = Envelopes(models) if any(model.envelope is not None for model in models) else None
     for event in _events(lines, envelopes):
         if not isinstance(event, dict):
@@ -51,7 +67,9 @@ def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[st
         for model in models:
             found = features_of(event, model.mapping, model.mapping.reserved).opened
             names.update(dict.fromkeys((*found.leaves, *found.hidden)))
-    return _unknown(names, models)
+            if isinstance(event.get(model.mapping.features), str | int | float):
+                odd[model.mapping.features] = None
+    return (*odd, *_unknown(names, models))
 
 
 def _events(lines: Iterable[bytes], envelopes: Envelopes | None) -> Iterator[object]:

@@ -38,7 +38,7 @@ _MODELS: Final = ("model", "modelname")
 _SCORES: Final = (
     "score", "probability", "proba", "predictionscore", "predictionproba", "predictionprobability", "predictedscore",
     "predictedprobability", "predproba", "predprob", "yscore", "yprob", "yproba", "yhat", "modelscore", "confidence",
-    "predictedvalue",
+    "predictedvalue", "prob",
 )  # fmt: skip
 _LABELS: Final = (
     "predictedlabel", "predictedclass", "predictionlabel", "predictionclass", "predlabel", "predclass", "ypred",
@@ -55,6 +55,7 @@ _SEGMENTS: Final = re.compile(
     r"locale|source|gender|category|type|city"
 )
 _CODE: Final = re.compile(r"(^|[_. ])(code|zip|zipcode|postcode|plz)$|_id$|Id$|Code$", re.ASCII)
+_INDEX: Final = re.compile(r"__index_level_\d+__")
 _LIKELY_MS: Final = range(946_684_800_000, 4_102_444_800_000)  # 2000 to 2100
 
 _MOST_SEGMENTS: Final = 3
@@ -86,6 +87,8 @@ class Roles(msgspec.Struct, kw_only=True):
         Of the prediction, else of the target, most frequent first; their texts, as the stream spells them.
     names
         Features, by the names they will have.
+    unread
+        Paths that nothing reads, for they lie beside the object of features.
     """
 
     preset: str = "none"
@@ -110,12 +113,15 @@ class Roles(msgspec.Struct, kw_only=True):
     codes: Sequence[str] = ()
     identifiers: Sequence[str] = ()
     segments: Sequence[str] = ()
+    unread: Sequence[str] = ()
 
 
 def guessed(sample: Sample) -> Roles:
     """What a person would guess."""
     roles = Roles()
     columns = {path: values for path, values in sample.columns.items() if any(value is not None for value in values)}
+    for path in [path for path in columns if not path or _INDEX.fullmatch(path)]:
+        del columns[path]  # a data frame's own index
     left = dict(columns)
 
     def take(names: Sequence[str], fits: Any = None) -> str | None:
@@ -185,6 +191,9 @@ def _without_clashes(roles: Roles) -> None:
         if list(places.values()).count(getattr(roles, role)) > 1 and role != "timestamp":
             setattr(roles, role, None)
     reserved = Mapping(**{one: getattr(roles, one) for one in guesses if getattr(roles, one) is not None}).reserved
+    if roles.features is None:  # such as a column `features` of JSON as text
+        roles.unread = [*roles.unread, *(name for name in roles.names if name in reserved)]
+        roles.names = [name for name in roles.names if name not in reserved]
     roles.codes = [name for name in roles.codes if name not in reserved]
     roles.segments = [name for name in roles.segments if name not in reserved]
 
@@ -300,6 +309,7 @@ def _features(roles: Roles, sample: Sample, left: dict[str, list[Any]]) -> None:
             own = [path for path in left if path in sample.flat or path.startswith(inside)]
         found = {path[len(inside) :] if path.startswith(inside) else path: left[path] for path in own}
         roles.names = list(found)
+        roles.unread = [path for path in left if path not in own and path not in lists]
         roles.identifiers = [name for name, values in found.items() if _identifies(name, values)]
         roles.codes = [name for name, values in found.items() if _CODE.search(name) and are_codes(values)]
         segments = {**segments, **{n: v for n, v in found.items() if n not in roles.identifiers}}

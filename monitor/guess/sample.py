@@ -10,7 +10,7 @@ import msgspec
 
 from monitor.errors import InputError
 from monitor.events.json.forgiving import Refused, not_an_event, parse
-from monitor.files.jsonl import read_lines
+from monitor.files.lines import read_lines
 from monitor.files.read import FORMATS, format_of, open_table
 from monitor.files.report import FileReport, rejected
 from monitor.files.several import expand

@@ -97,6 +97,10 @@ def told(name: str, roles: Roles, size: str, rate: Rate) -> list[str]:
         lines.append("; ".join(found))
     inside = f" in {roles.features}" if roles.features else ""
     lines.append(f"{counted(len(roles.names), 'feature')}{inside}: {listed(list(roles.names))}")
+    if roles.unread:
+        lines.append(
+            f"not read, for they lie beside these: {listed(list(roles.unread))}; name a prediction in `mapping`"
+        )
     if roles.codes:
         lines.append(f"taken as codes, not as numbers: {listed(list(roles.codes))}")
     if roles.identifiers:
@@ -109,7 +113,8 @@ def told(name: str, roles: Roles, size: str, rate: Rate) -> list[str]:
     lines.append(f"windows of {size}: {rate.per_day:,.0f} events a day")
     others = [one for one in roles.model_names if one != name]
     if others:
-        lines.append(f"rows of other models are left out: {listed(others)}; write a section for each")
+        ways = "write a section for each, or rename the column if it is a feature"
+        lines.append(f"rows of other models are left out: {listed(others)}; {ways}")
     return lines
 
 

@@ -4,10 +4,10 @@ A file of any size needs the memory of one column (eight bytes a row, and what s
 of a batch of rows; with labels some 600 bytes a row more. CSV and JSON lines are copied into a temporary Parquet file
 first; it is removed whatever happens.
 
-Timestamps are not needed. Where rows have them, the reference's own panes show how much unchanged windows differ
-(`detectors.panes`); where they have none, rows are taken as independent. Rows of all versions count together; rows that
-name another model are left out. The same rows in any order and from any of the formats make the same reference (the
-same digest).
+Timestamps are not needed. Where most rows have them, those that have none are left out, as they are live; the
+reference's own panes show how much unchanged windows differ (`detectors.panes`). Where rows have none, they are taken
+as independent. Rows of all versions count together; rows that name another model are left out. The same rows in any
+order and from any of the formats make the same reference (the same digest).
 """
 
 import re
@@ -33,6 +33,7 @@ from monitor.events.models import CLASS_SCORE, LABEL, SCORE
 from monitor.eventtime.seasons import season_name, seasons_of
 from monitor.files.report import FileReport, nothing_usable
 from monitor.files.table import TableFile
+from monitor.files.unread import no_object_of_features
 from monitor.files.values import is_mixed
 from monitor.reference.classes import most_frequent
 from monitor.reference.columns import FilePlaces, chunks, find_places, no_target
@@ -84,7 +85,10 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
     n_values
         By segment dimension: how many values it has, also those that are no segment of their own.
     n_without_time
-        Rows that have no time, or none that can be read; they lie in no pane.
+        Rows that have no time, or none that can be read.
+    n_untimed
+        Those of them that are left out, as live events without a time are: where at least half of the rows have one.
+        Where fewer have, they count, and lie in no pane.
     labels
         What came of the labels; None: the reference has none.
     times_ms
@@ -101,6 +105,7 @@ class BuiltReference(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...]
     n_values: Mapping[str, int]
     n_without_time: int = 0
+    n_untimed: int = 0
     labels: LabelReport | None = None
     times_ms: tuple[int, int] | None = None
     bad_time: str = ""
@@ -155,7 +160,18 @@ def build_reference(
             raise no_target(table, model, places)
         keep, versions = rows_of(table, places, model, partial(progress, "versions"))
         n_rows = table.n_rows if keep is None else int(keep.sum())
+        n_other_models = table.n_rows - n_rows
+        times_ms = row_times(table, places.timestamp, mapping.times, keep, n_rows, partial(progress, "times"))
+        bad_time = said.bad_time or _first_bad_time(table, places, mapping, keep, times_ms)
+        n_without_time = int((times_ms < 0).sum())
+        n_untimed = n_without_time if n_without_time * 2 <= n_rows else 0
+        if n_untimed:  # where rows have times, live events must have one
+            keep = _timed(keep, times_ms)
+            times_ms = times_ms[times_ms >= 0]
+            n_rows -= n_untimed
         examined = _examine_all(table, places, model, keep, n_rows, progress)
+        if (odd := no_object_of_features(table.columns, mapping)) is not None:
+            examined.insert(0, left_out(odd, "it is called as the object of features, and is none"))
         watched = _watched(path, examined)
         extra = None
         if model.multivariate:
@@ -170,8 +186,6 @@ def build_reference(
         }
         dimensions = {name: values for name, (values, _) in found.items()}
         derived = extra.derived if extra is not None else None
-        times_ms = row_times(table, places.timestamp, mapping.times, keep, n_rows, partial(progress, "times"))
-        bad_time = said.bad_time or _first_bad_time(table, places, mapping, keep, times_ms)
         plans = pane_plans(times_ms[times_ms >= 0], (window.shape.usual_ms for window in model.windows))
         panes_of_rows = [plan.pane_of(times_ms) for plan in plans]
         seasons = wanted_seasons(model)
@@ -221,15 +235,25 @@ def build_reference(
             msgspec.structs.replace(one.inferred, nulls=nulls.get(one.inferred.name, one.inferred.nulls))
             for one in examined
         ),
-        n_other_models=table.n_rows - n_rows,
+        n_other_models=n_other_models,
         versions=versions,
         n_values={name: n for name, (_, n) in found.items()},
-        n_without_time=int((times_ms < 0).sum()),
+        n_without_time=n_without_time,
+        n_untimed=n_untimed,
         labels=report,
         times_ms=(int(known.min()), int(known.max())) if (known := times_ms[times_ms >= 0]).size else None,
         bad_time=bad_time,
         report=said,
     )
+
+
+def _timed(keep: Bools | None, times_ms: Ints) -> Bools:
+    """(n_rows,) the rows to keep, without those that have no time; `times_ms` is of those to keep before."""
+    if keep is None:
+        return times_ms >= 0
+    timed = keep.copy()
+    timed[np.flatnonzero(keep)[times_ms < 0]] = False
+    return timed
 
 
 def _first_bad_time(

@@ -7,10 +7,11 @@ from pathlib import Path
 from detectors.layout import Layout
 from monitor.config.schema import Model
 from monitor.events.arrow.places import class_columns
-from monitor.events.mapping import TARGET
+from monitor.events.mapping import MODEL, TARGET
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import ModelSpec
 from monitor.files.enveloped import enveloped_lines
+from monitor.files.parquet import ParquetTable
 from monitor.files.read import FORMATS, format_of, open_table
 from monitor.files.report import FileReport
 from monitor.files.several import expand
@@ -57,9 +58,10 @@ def open_data(
         return numeric | {name for columns in by_class for name in columns.values()}
 
     as_events = kind == "jsonl" or enveloped_lines(paths[0], kind, [spec]) is not None
-    opened = open_table(path, spec, numeric=numbers, progress=partial(progress, "reading"))
+    named = {*model.columns, *model.segments, *mapping.places.values(), *mapping.segments.values(), MODEL}
+    opened = open_table(path, spec, numeric=numbers, of_folders=named, progress=partial(progress, "reading"))
     table = unpacked_table(opened, mapping, partial(progress, "names of features"))
-    if kind == "parquet" and not as_events and len(paths) == 1 and table is opened:
+    if isinstance(table, ParquetTable) and not as_events:
         return in_one_place(table, mapping, model.task, partial(progress, "names of classes")), mapping, opened.report
     copy: TableFile = staged(table, folder / "columns.parquet", partial(progress, "sorting into columns"))
     copy.path = path  # what is wrong with it is wrong with the user's file

@@ -68,8 +68,8 @@ def _apart(reference: Reference) -> Iterable[str]:
 def _calibrations(model: Model, reference: Reference) -> Iterable[str]:
     if not reference.studies:
         yield (
-            "p-values take rows as independent, for the reference has no times to show otherwise; where rows resemble "
-            f"their neighbours in time, build it from data with the column {model.mapping.timestamp!r}"
+            "p-values take rows as independent, for the reference has no times, or too few, to show otherwise; where "
+            f"rows resemble their neighbours in time, build it from more, with the column {model.mapping.timestamp!r}"
         )
         return
     told = set()

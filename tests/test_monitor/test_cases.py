@@ -161,7 +161,6 @@ def test_a_file_is_read_by_what_it_holds_whatever_its_name(model: OneModel, cont
     ("content", "words"),
     [
         ("time;amount, EUR;cat\n" + "".join(f"2024;{i},5;a\n" for i in range(300)), "separated by ';'"),
-        ("a\tb\n1\t2\n", "separated by '\\t'"),
         (b"PK\x03\x04" + bytes(100), "Excel workbook"),
         ("x,cat\n1,a\n".encode("utf-16-le"), "null characters"),
     ],

@@ -502,7 +502,7 @@ def test_progress_names_its_phases_and_ends_each_at_one(tmp_path: Path) -> None:
     last: dict[str, float] = {}
     path = write_csv(tmp_path / "data.csv", rows(100))
     build_reference(model(), path, progress=lambda what, fraction: last.update({what.split()[0]: fraction}))
-    assert list(last) == ["reading", "sorting", "versions", "column", "times", "counting"]
+    assert list(last) == ["reading", "sorting", "versions", "times", "column", "counting"]
     assert set(last.values()) == {1.0}
 
 

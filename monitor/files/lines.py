@@ -1,0 +1,71 @@
+"""The lines of a JSON file, some megabytes at a time; of a document, such as an array, its elements."""
+
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, Final
+
+from monitor.files.documents import elements, is_document
+from monitor.files.source import open_lines
+from monitor.files.table import Progress, reading, unwatched
+
+MAX_LINE_BYTES: Final = 64 * 1024 * 1024
+_BLOCK_BYTES: Final = 4 * 1024 * 1024
+_PART_BYTES: Final = 256 * 1024
+
+Lines = Callable[[Progress], Iterator[list[bytes]]]
+"""What gives the lines of a file, some at a time."""
+
+
+def read_lines(path: Path, progress: Progress = unwatched) -> Iterator[list[bytes]]:
+    """The lines of a file, compressed or not, that hold anything, some megabytes at a time.
+
+    A line longer than `MAX_LINE_BYTES` is cut off there.
+
+    Raises
+    ------
+    InputError
+        No such file, or it is corrupt.
+    """
+    with reading(path):
+        total = max(path.stat().st_size, 1)
+        file, raw = open_lines(path)
+        with raw, file:
+            source = _events_of(file)
+            while lines := _block(source):
+                progress(min(raw.tell() / total, 1.0))
+                yield lines
+
+
+def _block(lines: Iterator[bytes]) -> list[bytes]:
+    block, size = list[bytes](), 0
+    for line in lines:
+        block.append(line)
+        size += len(line)
+        if size >= _BLOCK_BYTES:
+            break
+    return block
+
+
+def _events_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines that hold anything; of a document, its elements."""
+    lines = _lines_of(file)
+    first = next(lines, b"")
+    if is_document(first.removeprefix(BOM_UTF8)):
+        pieces = iter(lambda: file.read(_PART_BYTES), b"")
+        yield from elements(chain([first.removeprefix(BOM_UTF8)], pieces), MAX_LINE_BYTES)
+    elif first:
+        yield first
+        yield from lines
+
+
+def _lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Lines that are not empty, each cut off where it is too long."""
+    while line := file.readline(MAX_LINE_BYTES):
+        cut = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
+        if line.removeprefix(BOM_UTF8).strip():
+            yield line
+        while cut:
+            rest = file.readline(MAX_LINE_BYTES)  # passed over
+            cut = len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n")
