@@ -166,13 +166,15 @@ def _take_verdicts(
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """As `to_pylist`, which makes a scalar of each place of a dictionary array."""
+    """As `to_pylist`, which makes a scalar of each value."""
     columns: dict[str, list[Any]] = {}
     for name in batch.schema.names:
         column: Any = batch[name]
         if isinstance(column, pa.DictionaryArray):
             texts: Any = column.dictionary.to_pylist()
             columns[name] = [texts[code] for code in np.asarray(column.indices).tolist()]
+        elif pa.types.is_primitive(column.type) and not column.null_count:
+            columns[name] = np.asarray(column).tolist()
         else:
             columns[name] = column.to_pylist()
     for values in zip(*columns.values(), strict=True):

@@ -19,6 +19,8 @@ from monitor.decisions.words import recommendation, summary
 
 MOST_NAMED: Final = 10
 """Columns at the head of the list of which a new one is news."""
+LONGEST_MS: Final = 2**62
+"""146 million years: no more is told of how seldom unchanged data give as much. State and messages have 64 bits."""
 
 
 class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +191,7 @@ def _alert(finding: Finding, settings: AlertSettings, moment: Moment, key: str) 
             rule=rule,
             value=finding.value,
             level=finding.level,
-            chance_once_in_ms=int(finding.value / settings.calibration * moment.pane_ms) if surely else None,
+            chance_once_in_ms=_once_in(finding.value / settings.calibration, moment.pane_ms) if surely else None,
             window_start_ms=moment.start_ms,
             window_end_ms=moment.end_ms,
             n_windows=finding.n_windows,
@@ -199,6 +201,10 @@ def _alert(finding: Finding, settings: AlertSettings, moment: Moment, key: str) 
         ),
     )
     return msgspec.structs.replace(alert, summary=summary(alert), recommendation=recommendation(alert))
+
+
+def _once_in(n_panes: float, pane_ms: int) -> int:
+    return int(min(n_panes * pane_ms, LONGEST_MS))
 
 
 def dedupe_key(*parts: object) -> str:

@@ -167,16 +167,13 @@ def _again(track: Track) -> Track:
 
 def _advance(track: Track, base: Evidence, cells: tuple[Cell, ...], pane: Pane) -> tuple[Evidence, tuple[Cell, ...]]:
     closed = {(one.segment, one.column): one.until_ms for one in track.closed}
-
-    def open_after(place: tuple[str, str]) -> bool:
-        return pane.end_ms > closed.get(place, pane.start_ms)
-
-    moved = {cell.place: cell for cell in pane.moved if open_after(cell.place)}
+    used_up = {place for place, until_ms in closed.items() if pane.end_ms <= until_ms}
+    moved = {cell.place: cell for cell in pane.moved if cell.place not in used_up}
     after = DETECTOR.advance(base, 1.0, pane.start_ms)
     kept: dict[tuple[str, str], Cell] = {}
     for cell in cells:
         place = cell.place
-        if not open_after(place):
+        if place in used_up:
             continue
         own = moved.get(place)
         evidence = DETECTOR.advance(cell.evidence, 1.0 if own is None else own.evidence, pane.start_ms)

@@ -15,7 +15,7 @@ from monitor.evaluation.results import Results, RowGroup
 from monitor.evaluation.watched import Watched
 from monitor.evaluation.window_columns import WindowColumns
 
-_CELLS_AT_ONCE: Final = 1_000_000  # of all segments of the windows that are held together: 8 MB
+_CELLS_AT_ONCE: Final = 500_000  # of all segments of the windows that are held together: 4 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ class RecordFile:
         self.n_rows = table.num_rows
 
 
-def _repeating(schema: pa.Schema) -> list[str]:
+def _repeating(schema: pa.Schema) -> Any:  # a list of names, which the stubs do not know to be possible
     """The columns whose values repeat: measured ones hardly do, and a dictionary of them takes time and room."""
     return [
         f"{own.name}.list.element" if pa.types.is_list(own.type) else own.name

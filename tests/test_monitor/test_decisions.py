@@ -7,8 +7,11 @@ from support.decisions import DAY_MS, HOUR_MS, Run, cell, day, gone, judged, pol
 from monitor.config.decisions import AlertSettings, SilenceSettings
 from monitor.config.rates import RaiseRule
 from monitor.decisions.controls import Acknowledgement, Removed, Silence
+from monitor.decisions.machine import LONGEST_MS
+from monitor.decisions.moved import ClosedWindow, MovedCell
 from monitor.decisions.policy import Policy
 from monitor.decisions.tiling import Tiling, tiling
+from monitor.decisions.wire import decode_alert, encode_alert
 from monitor.eventtime.calendar_shape import CalendarShape
 from monitor.eventtime.windows import FixedShape
 
@@ -51,6 +54,23 @@ def test_it_is_resolved_after_five_quiet_windows_and_a_day_and_raised_again_only
     assert run.told[2:] == [("raised", "data_drift")]
     assert run.alerts[2].dedupe_key != resolved.dedupe_key
     assert run.alerts[2].onset_ms == 15 * DAY_MS
+
+
+def test_evidence_beyond_all_doubt_in_long_windows_is_told_in_64_bits() -> None:
+    def month(number: int, *moved: MovedCell) -> ClosedWindow:
+        own = day(0, *moved, n_whole=1)
+        return msgspec.structs.replace(own, start_ms=number * 30 * DAY_MS, end_ms=(number + 1) * 30 * DAY_MS)
+
+    # While another column is broken this one follows it; all its evidence is there once that is mended.
+    run = Run(Policy(model="m", tiling=Tiling(FixedShape(size_ms=30 * DAY_MS, every_ms=30 * DAY_MS))))
+    run.days(month(n, gone("temp"), cell("@score", p=0.0)) for n in range(20))
+    run.days(month(n, cell("@score", p=0.0)) for n in range(20, 25))
+    alert = run.alerts[-1]
+    assert (alert.state, alert.cause) == ("raised", "prediction_drift")
+    assert alert.evidence.value * 30 * DAY_MS > 2**64
+    assert alert.evidence.chance_once_in_ms == LONGEST_MS
+    assert decode_alert(encode_alert(alert)).data == alert
+    assert "once in 100 years or more" in alert.summary
 
 
 def test_hourly_windows_are_quiet_for_a_day_before_it_is_resolved() -> None:
