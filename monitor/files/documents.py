@@ -9,20 +9,30 @@ from monitor.events.json.forgiving import Refused, parse
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|["{}\[\]]', re.DOTALL)
 """A text, a bracket, or the beginning of a text that the part's end cuts off."""
 _BETWEEN: Final = b" \t\r\n,"
+_KEY: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"\s*:')
 
 
-def is_document(first: bytes) -> bool:
-    """Whether what begins with this line is no JSON lines: its value goes on in the next, as an array of all does."""
-    start = first.strip()
-    if start == b"{":
-        return True
-    if not start.startswith(b"["):
+def is_document(first: bytes = b"", second: bytes = b"", third: bytes = b"") -> bool:
+    """Whether what begins with these lines, none of them blank, is no JSON lines, but goes on from line to line.
+
+    A broken first line is none: an array or an object that is written over several lines goes on as one does.
+    """
+    start, following = first.strip(), second.strip()
+    if not start.startswith((b"[", b"{")) or _is_whole(start):
         return False
+    if start.endswith(b"{"):
+        return _KEY.match(following) is not None or following.startswith(b"}")
+    if not start.startswith(b"[") or not following.startswith((b"{", b"[", b"]")):
+        return False
+    return not _is_whole(following) or third.strip().startswith(b"]")
+
+
+def _is_whole(line: bytes) -> bool:
     try:
-        parse(start)
+        parse(line)
     except Refused:
-        return True
-    return False
+        return False
+    return True
 
 
 def elements(parts: Iterable[bytes], most_bytes: int) -> Iterator[bytes]:

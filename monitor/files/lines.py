@@ -13,6 +13,7 @@ from monitor.files.table import Progress, reading, unwatched
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 _BLOCK_BYTES: Final = 4 * 1024 * 1024
 _PART_BYTES: Final = 256 * 1024
+_LOOKED: Final = 3
 
 Lines = Callable[[Progress], Iterator[list[bytes]]]
 """What gives the lines of a file, some at a time."""
@@ -50,22 +51,25 @@ def _block(lines: Iterator[bytes]) -> list[bytes]:
 
 def _events_of(file: IO[bytes]) -> Iterator[bytes]:
     """The lines that hold anything; of a document, its elements."""
-    lines = _lines_of(file)
-    first = next(lines, b"")
-    if is_document(first.removeprefix(BOM_UTF8)):
-        pieces = iter(lambda: file.read(_PART_BYTES), b"")
-        yield from elements(chain([first.removeprefix(BOM_UTF8)], pieces), MAX_LINE_BYTES)
-    elif first:
-        yield first
-        yield from lines
 
+    def read() -> bytes:
+        return file.readline(MAX_LINE_BYTES)
 
-def _lines_of(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines that are not empty, each cut off where it is too long."""
-    while line := file.readline(MAX_LINE_BYTES):
-        cut = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
+    looked: list[bytes] = []
+    while len(looked) < _LOOKED and (line := read()):
+        looked += [line.removeprefix(BOM_UTF8)] if line.removeprefix(BOM_UTF8).strip() else []
+        if _is_cut(line):
+            break
+    first = looked[0] if looked else b""
+    if is_document(*looked) or (_is_cut(first) and first.lstrip().startswith(b"[")):
+        yield from elements(chain(looked, iter(lambda: file.read(_PART_BYTES), b"")), MAX_LINE_BYTES)
+        return
+    for line in chain(looked, iter(read, b"")):
         if line.removeprefix(BOM_UTF8).strip():
             yield line
-        while cut:
-            rest = file.readline(MAX_LINE_BYTES)  # passed over
-            cut = len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n")
+        while _is_cut(line):
+            line = read()  # passed over
+
+
+def _is_cut(line: bytes) -> bool:
+    return len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from monitor.cli.app import run
 from monitor.files.documents import elements
+from monitor.files.lines import read_lines
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 Row = dict[str, Any]
@@ -257,6 +258,45 @@ def test_the_elements_of_an_array_are_found_however_it_is_written_and_cut(
     found = list(elements(pieces, 1 << 20))
     assert [json.loads(one) for one in found] == values
     assert not any(b"\n" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "whole"),
+    [
+        ([b"[", b'{"a": 1},', b'{"a": 2}', b"]"], True),
+        ([b"[", b'{"a": 1}', b"]"], True),
+        ([b'[{"a": 1},', b'{"a": 2}]'], True),
+        ([b"[{", b'"a": 1', b"}]"], True),
+        ([b"{", b'"a": 1', b"}"], True),
+        ([b"{", b'{"a": 1}', b'{"a": 2}'], False),
+        ([b"{", b"17", b'"text"'], False),
+        ([b'{"a": ', b'{"a": 1}'], False),
+        ([b"[", b'{"a": 1}', b'{"a": 2}'], False),
+        ([b'[{"a": ', b'{"a": 1}', b'{"a": 2}'], False),
+        ([b'[{"a": 1}]', b'[{"a": 2}]'], False),
+        ([b'{"a": 1}', b"]"], False),
+        ([b"["], False),
+        ([], False),
+    ],
+)
+def test_a_broken_first_line_is_no_document(lines: list[bytes], whole: bool, tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    path.write_bytes(b"\n".join(lines))
+    found = [line.strip() for block in read_lines(path) for line in block]
+    if whole:
+        values = json.loads(b"\n".join(lines))
+        assert [json.loads(line) for line in found] == (values if isinstance(values, list) else [values])
+    else:
+        assert found == [line.strip() for line in lines]  # each by itself
+
+
+def test_an_array_in_one_line_that_is_too_long_for_one_is_read_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.files.lines.MAX_LINE_BYTES", 1_000)
+    values = [{"a": i} for i in range(500)]
+    (tmp_path / "f.json").write_text(json.dumps(values))
+    assert [json.loads(line) for block in read_lines(tmp_path / "f.json") for line in block] == values
 
 
 def test_what_is_no_element_is_handed_on_and_never_lost() -> None:
