@@ -9,8 +9,10 @@ from detectors.errors import InvalidSetting, LayoutMismatch, UnknownColumn, Unkn
 from detectors.layout import Layout
 from detectors.profile import profiles
 from detectors.reference import Reference, categorical_column, numeric_column
-from detectors.score import REASONS, Setting, score
+from detectors.registry import methods
+from detectors.score import REASONS, Setting, score, score_stack, score_stacks
 from detectors.sketch import Sketch
+from detectors.stack import stacked
 from detectors.verdict import verdicts
 
 SETTINGS = [
@@ -216,6 +218,24 @@ def test_many_segments_score_as_each_alone(reference, monkeypatch):
     together = rows_of(reference, live, SETTINGS, min_samples=0)
     monkeypatch.setattr("detectors.score._CELLS_AT_ONCE", 1)
     assert [repr(row) for row in rows_of(reference, live, SETTINGS, min_samples=0)] == [repr(row) for row in together]
+
+
+def test_windows_that_are_scored_together_score_as_each_alone(reference, monkeypatch):
+    """Each with segments of its own, some too small, some unknown to the reference, one window without any event."""
+    settings = [Setting(method=name, threshold=0.1) for name in methods()]
+    windows = [batch(reference.layout, np.random.default_rng([8, i]), 100 + 900 * i, shift=0.1 * i) for i in range(4)]
+    del windows[1]["site=small"]
+    windows[2] = {"": windows[2][""], "site=new": windows[2]["site=big"], "site=small": windows[2]["site=small"]}
+    windows.insert(2, {"": Sketch.empty(reference.layout)})
+    stacks = [stacked(reference.layout, window) for window in windows]
+    alone = [score_stack(reference, stack, settings) for stack in stacks]
+    assert {len(own.segments) for own in alone} == {1, 2, 3}
+    for at_once in (1_000_000, 2 * reference.layout.n_cells):
+        monkeypatch.setattr("detectors.score._CELLS_AT_ONCE", at_once)
+        together = score_stacks(reference, stacks, settings)
+        for one, other in zip(together, alone, strict=True):
+            for name in one.__struct_fields__:
+                np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
 @pytest.mark.parametrize(

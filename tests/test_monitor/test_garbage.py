@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.process.garbage import gc_paused
+from monitor.process.garbage import gc_paused, gc_seldom
 
 
 @pytest.fixture
@@ -67,3 +67,14 @@ def test_the_collector_is_as_it_was_also_after_an_error(enabled: bool) -> None:
         assert gc.isenabled() is enabled
     finally:
         gc.enable()
+
+
+def test_seldom_means_fewer_collections_until_the_block_ends(collections: list[int]) -> None:
+    before = gc.get_threshold()
+    with gc_seldom():
+        kept = [[number] for number in range(10_000)]
+        seldom = len(collections)
+    kept += [[number] for number in range(10_000)]
+    assert gc.get_threshold() == before
+    assert seldom == 0
+    assert len(collections) > 5
