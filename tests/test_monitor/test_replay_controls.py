@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.evaluate_role import EvaluateRole
 from support.events import MODEL, START_MS, model_section, rows
 
 from monitor import models
@@ -20,15 +21,11 @@ from monitor.decisions.controls import (
     Silence,
     encode_control,
 )
-from monitor.decisions.stage import DecisionStage
-from monitor.evaluation.batch import EvaluationBatch
-from monitor.evaluation.evaluator import Evaluator
-from monitor.evaluation.results import Source
 from monitor.events.decoder import MessageDecoder
 from monitor.eventtime.watermark import Clock
 from monitor.reference.opened import open_references
 from monitor.sketching.deltas import sketched
-from monitor.sketching.messages import SketchMessage, encode
+from monitor.sketching.messages import SketchMessage
 from monitor.sketching.unread import unread_counts
 
 HOUR_MS = 3_600_000
@@ -74,27 +71,9 @@ def live(config: Path, controls: list[Control], size: int) -> tuple[list[bytes],
     """What the stream tells: `size` events a message, and each control in a message of its own when it is said."""
     loaded = load(config)
     references = open_references(loaded)
-    watched = models.watched(loaded, references)
-    cuts = {one.name: one for one in watched}
-    evaluator, stage = Evaluator(watched), DecisionStage(models.policies(loaded, references))
+    cuts = {one.name: one for one in models.watched(loaded, references)}
+    role = EvaluateRole(loaded, references)
     decoder = MessageDecoder(models.model_specs(loaded, references))
-    state: dict[bytes, bytes] = {}
-    alerts: list[bytes] = []
-    requests: list[bytes] = []
-    offset = 0
-
-    def send(message: SketchMessage) -> None:
-        nonlocal offset
-        batch = EvaluationBatch(evaluator, state, stage)
-        batch.add(encode(message), Source(topic="t", partition=0, offset=offset))
-        offset += 1
-        alerts.extend(value for _, value in batch.alerts)
-        requests.extend(value for _, value in batch.requests)
-        for key, value in batch.writes.items():
-            if value is None:
-                state.pop(key, None)
-            else:
-                state[key] = value
 
     def send_events(events: list[dict[str, Any]]) -> None:
         for first in range(0, len(events), size):
@@ -103,15 +82,15 @@ def live(config: Path, controls: list[Control], size: int) -> tuple[list[bytes],
             unread = unread_counts(decoded, cuts, lambda reject: reject.time_ms)
             deltas = sketched(decoded.batches, {MODEL: references[MODEL].current}, cuts)
             clock = Clock(topic="t", partition=0, max_event_ms=int(decoded.batches[0].timestamps_ms.max()))
-            send(SketchMessage(deltas=deltas, unread=unread, clocks=[clock], n_partitions={"t": 1}))
+            role.send(SketchMessage(deltas=deltas, unread=unread, clocks=[clock], n_partitions={"t": 1}))
 
     left = stream()
     for control in sorted(controls, key=lambda one: one.at_ms):
         send_events([row for row in left if row["timestamp"] < control.at_ms])
         left = [row for row in left if row["timestamp"] >= control.at_ms]
-        send(SketchMessage(controls=[control]))
+        role.send(SketchMessage(controls=[control]))
     send_events(left)
-    return alerts, requests
+    return role.alerts, role.requests
 
 
 def said(config: Path, out: Path) -> list[Control]:

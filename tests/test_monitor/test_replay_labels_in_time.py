@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.evaluate_role import EvaluateRole
 from support.events import MODEL, START_MS, model_section, rows
 
 from monitor import models
@@ -15,11 +16,7 @@ from monitor.cli.app import run
 from monitor.config.load import load, parse
 from monitor.decisions.alert import Alert
 from monitor.decisions.request import RetrainingRequest
-from monitor.decisions.stage import DecisionStage
 from monitor.decisions.wire import decode_alert, decode_retraining
-from monitor.evaluation.batch import EvaluationBatch
-from monitor.evaluation.evaluator import Evaluator
-from monitor.evaluation.results import Source
 from monitor.events.decoder import MessageDecoder
 from monitor.eventtime.watermark import Clock
 from monitor.join.block import JoinMessage
@@ -32,7 +29,7 @@ from monitor.reference.build import build_reference
 from monitor.reference.opened import open_references
 from monitor.reference.store import write_reference
 from monitor.sketching.deltas import sketched
-from monitor.sketching.messages import SketchMessage, encode
+from monitor.sketching.messages import SketchMessage
 
 HOUR_MS = 3_600_000
 N, HOURS = 7_200, 40.0
@@ -102,33 +99,17 @@ def live(config: Path, size: int, lag: int = 0) -> Told:
     loaded = load(config)
     references = open_references(loaded)
     watched = models.watched(loaded, references)
-    stage, evaluator = DecisionStage(models.policies(loaded, references)), Evaluator(watched)
+    role = EvaluateRole(loaded, references)
     joiner, messages = Joiner(models.join_models(loaded)), models.performance_messages(loaded, references)
     blocks = models.prediction_blocks(loaded, references)
     decoder, of_labels = MessageDecoder(models.model_specs(loaded, references)), models.label_decoder(loaded)
-    state: dict[bytes, bytes] = {}
     store = DictStore()
-    told: Told = ([], [])
-    offset = 0
-
-    def send(message: SketchMessage) -> None:
-        nonlocal offset
-        batch = EvaluationBatch(evaluator, state, stage)
-        batch.add(encode(message), Source(topic="t", partition=0, offset=offset))
-        offset += 1
-        told[0].extend(decode_alert(value).data for _, value in batch.alerts)
-        told[1].extend(decode_retraining(value).data for _, value in batch.requests)
-        for key, value in batch.writes.items():
-            if value is None:
-                state.pop(key, None)
-            else:
-                state[key] = value
 
     def joined(number: int, message: JoinMessage) -> None:
         step = joiner.advance(store, decode_join(encode_join(message)), number)
         assert step is not None
         for _, made in messages.of(step, 0):
-            send(made)
+            role.send(made)
         step.apply(store.rows)
 
     now_ms, waiting = int(time.time() * 1000), list[JoinMessage]()
@@ -137,7 +118,7 @@ def live(config: Path, size: int, lag: int = 0) -> Told:
         batches = decoder.decode_messages(list(map(as_json, predictions)), None, "predictions", now_ms).batches
         read = of_labels.decode(list(map(as_json, labels)), None, now_ms).batches if labels else []
         deltas = sketched(batches, {MODEL: references[MODEL].current}, {one.name: one for one in watched})
-        send(SketchMessage(deltas=deltas, clocks=clocks[:1], n_partitions={"p": 1}))
+        role.send(SketchMessage(deltas=deltas, clocks=clocks[:1], n_partitions={"p": 1}))
         made, given = blocks_by_partition(batches, read, blocks, 1).get(0, ([], []))
         waiting.append(JoinMessage(predictions=made, labels=given, clocks=clocks, n_partitions={"p": 1, "l": 1}))
         while len(waiting) > lag:
@@ -146,7 +127,7 @@ def live(config: Path, size: int, lag: int = 0) -> Told:
     for message in waiting:
         joined(n_joined, message)
         n_joined += 1
-    return told
+    return role.told
 
 
 def commits(size: int) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]], list[Clock]]]:

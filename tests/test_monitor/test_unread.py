@@ -9,20 +9,18 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
+from support.evaluate_role import EvaluateRole
 from support.events import MODEL, START_MS, model_section, rows
 
 from monitor import models, wiring
 from monitor.cli.offline import replay_file
 from monitor.config.load import load, parse
 from monitor.config.schema import Config
-from monitor.decisions.stage import DecisionStage
 from monitor.decisions.wire import decode_alert
-from monitor.evaluation.batch import EvaluationBatch
-from monitor.evaluation.evaluator import Evaluator
-from monitor.evaluation.results import Source
 from monitor.events.decoder import MessageDecoder
 from monitor.events.json.decoder import JsonDecoder
 from monitor.events.looked import ONE_IN
+from monitor.eventtime.watermark import Clock
 from monitor.reference.opened import open_references
 from monitor.sketching.ingest_step import Now
 from monitor.sketching.messages import SketchMessage, UnreadCounts, decode
@@ -217,25 +215,12 @@ def test_in_a_replay_rejects_without_a_time_raise_nothing_and_a_models_own_are_t
 
 def alerts_of(config: Config, messages: list[SketchMessage], end_ms: int) -> list[Any]:
     """What evaluate tells of them."""
-    from monitor.eventtime.watermark import Clock
-    from monitor.sketching.messages import encode as encode_message
-
-    references = open_references(config)
-    evaluator, stage = Evaluator(models.watched(config, references)), DecisionStage(models.policies(config, references))
-    state: dict[bytes, bytes] = {}
+    role = EvaluateRole(config, open_references(config))
     topic = config.kafka.topics.predictions[0]
     last = SketchMessage(clocks=[Clock(topic=topic, partition=0, max_event_ms=end_ms)], n_partitions={topic: 1})
-    told = []
-    for offset, message in enumerate([*messages, last]):
-        batch = EvaluationBatch(evaluator, state, stage)
-        batch.add(encode_message(message), Source(topic="t", partition=0, offset=offset))
-        told += [decode_alert(value).data for _, value in batch.alerts]
-        for key, value in batch.writes.items():
-            if value is None:
-                state.pop(key, None)
-            else:
-                state[key] = value
-    return told
+    for message in (*messages, last):
+        role.send(message)
+    return role.told[0]
 
 
 @pytest.mark.parametrize("size", [N, 500])
