@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from confluent_kafka import Consumer, Message, TopicPartition
 from support.apache_kafka import SETTINGS, ApacheKafka
 from support.jars import NoJars
 from support.ports import free_port
 from support.readiness import wait_until_answers
 
-__all__ = ["ApacheKafka", "Broker", "NoBroker", "find_broker"]
+__all__ = ["ApacheKafka", "Broker", "NoBroker", "consumed", "find_broker"]
 
 _IMAGE = "apache/kafka:3.9.1"
 
@@ -35,6 +36,16 @@ class Broker(Protocol):
 
 class NoBroker(Exception):
     """A kind of broker cannot be had here; the message says why."""
+
+
+def consumed(kafka: Broker, topic: str, n: int) -> list[Message]:
+    """The first `n` messages of a topic of one partition."""
+    settings = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": topic, "log_level": 0}
+    with contextlib.closing(Consumer(settings)) as consumer:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        found: list[Message] = consumer.consume(n, timeout=30)
+    assert len(found) == n, f"{len(found)} messages of {n} came"
+    return found
 
 
 class _Running:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from support.brokers import Broker
+from confluent_kafka import Producer
+from support.brokers import Broker, consumed
 
 from detectors.layout import Layout
 from detectors.reference import numeric_column
@@ -228,12 +228,7 @@ def test_headers_topic_and_time_of_a_real_broker_are_those_of_its_messages(
     body = json.dumps({"data": {"names": ["x"], "ndarray": [[4.0]]}}).encode()
     producer.produce(topic, body, headers=seldon, timestamp=TIME_MS + 7)
     assert producer.flush(30) == 0
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": topic, "log_level": 0})
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    messages: list[Message] = []
-    while len(messages) < 3:
-        messages += consumer.consume(3, timeout=30)
-    consumer.close()
+    messages = consumed(kafka, topic, 3)
     preset = Mapping(preset="seldon", model="header:model-name")
     served = replace(spec("served"), mapping=preset.of_events, envelope=preset)
     a = spec("a", model="header:model-name", segments={"site": "header:site"})

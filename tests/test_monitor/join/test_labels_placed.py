@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from support.brokers import Broker
+from confluent_kafka import Producer
+from support.brokers import Broker, consumed
 
 from monitor.config.load import parse
 from monitor.config.schema import Topics
@@ -146,12 +146,7 @@ def test_the_headers_and_the_topic_of_a_real_broker_name_the_model(kafka: Broker
     producer.produce(topic, label(), headers={"model-name": b"a"})
     producer.produce(topic, label(), headers={"model-name": b"x"})
     assert producer.flush(30) == 0
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": topic, "log_level": 0})
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    messages: list[Message] = []
-    while len(messages) < 2:
-        messages += consumer.consume(2, timeout=30)
-    consumer.close()
+    messages = consumed(kafka, topic, 2)
     specs = [spec("a", "header:model-name"), spec(topic, "topic")]
     assert models_of(received_of(messages), specs[0])[0] == ["a", None]
     assert models_of(received_of(messages), *specs)[0] == ["a", topic]
