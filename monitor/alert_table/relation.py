@@ -31,6 +31,7 @@ from monitor.events.arrow.table import decode_table
 from monitor.reference.build import build_reference
 from monitor.reference.opened import References, open_references
 from monitor.reference.store import write_reference
+from monitor.replay.in_time import InTime
 from monitor.replay.replay import Replay
 from monitor.verdicts.worlds import START_MS
 
@@ -138,7 +139,8 @@ def _judged(
         decoded = decode_table(models.model_specs(config, references), pa.table(columns), "predictions", _NOW_MS)
         results = replay.feed(decoded.batches)
         read = iter_labels(labels, models.label_specs(config), models.label_decoder(config), _NOW_MS)
-        results += replay.feed_labels([batch for one in read for batch in one.batches])
+        for later in InTime(replay, [batch for one in read for batch in one.batches]).finish(close=True):
+            results += later
         results += replay.close()
     finally:
         assert replay.join is not None

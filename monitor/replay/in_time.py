@@ -63,7 +63,7 @@ class InTime:
             for at_ms in self._due(last_ms if latest_ms is None else latest_ms, last_ms):
                 yield self._labels(at_ms)
             yield self._labels(last_ms)
-        yield self._replay.feed_labels([])
+        yield self._replay.end_labels()
 
     def _pass(self, after_ms: int, until_ms: int) -> Iterator[list[pa.RecordBatch]]:
         for at_ms in self._due(after_ms, until_ms):

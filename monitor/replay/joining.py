@@ -5,11 +5,9 @@ matches wait for it: the files themselves may be in any order.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
-
-import numpy as np
 
 from monitor.events.batch import Batch
 from monitor.events.label_batch import LabelBatch
@@ -23,8 +21,6 @@ from monitor.join.state import DictStore
 from monitor.join.step import JoinModel, JoinStep
 
 _TOPIC: Final = "replay"
-ROWS: Final = 10_000
-"""Labels that are joined at a time: windows are measured once for all of them."""
 
 
 class JoinReplay:
@@ -76,12 +72,8 @@ class JoinReplay:
         for features in features_by_partition(batches, self._features, 1).values():
             self._advance(JoinMessage(features=features))
 
-    def feed_labels(self, labels: Sequence[LabelBatch]) -> None:
-        """Take in all labels there are, by their time, and let label time go on as they do. Last, it is complete as far
-        as anything came."""
-        for part, until_ms in _by_time(labels):
-            self.feed([], part)
-            self.pass_to(until_ms)
+    def end_labels(self) -> None:
+        """No label is left: label time is complete as far as anything came."""
         self.pass_to(self._latest_ms)
 
     def close_label_time(self, after_ms: int) -> None:
@@ -125,17 +117,3 @@ class JoinReplay:
         self._on_step(step)
         self.counts.update(step.counts)
         step.apply(self._store.rows)
-
-
-def _by_time(labels: Sequence[LabelBatch]) -> Iterator[tuple[list[LabelBatch], int]]:
-    """The labels in order of time, some at once, each time with the latest of their times."""
-    if not labels:
-        return
-    times = np.concatenate([batch.timestamps_ms for batch in labels])
-    batch_of = np.repeat(np.arange(len(labels)), [batch.n for batch in labels])
-    row_of = np.concatenate([np.arange(batch.n) for batch in labels])
-    order = np.argsort(times, kind="stable")
-    for start in range(0, order.size, ROWS):
-        rows = order[start : start + ROWS]
-        part = [labels[place].at(row_of[rows[batch_of[rows] == place]]) for place in np.unique(batch_of[rows]).tolist()]
-        yield part, int(times[rows[-1]])

@@ -127,11 +127,10 @@ class Replay:
         self.join.pass_to(until_ms)
         return self._taken()
 
-    def feed_labels(self, labels: Sequence[LabelBatch]) -> list[pa.RecordBatch]:
-        """Join all labels there are, in any order, with the predictions, which have all been fed; returns what they led
-        to."""
+    def end_labels(self) -> list[pa.RecordBatch]:
+        """No label is left: label time is complete as far as anything came; returns what that led to."""
         assert self.join is not None
-        self.join.feed_labels(labels)
+        self.join.end_labels()
         return self._taken()
 
     def close(self) -> list[pa.RecordBatch]:
@@ -314,7 +313,7 @@ def _run(
                 if not close:
                     take(replay.finish())
                 if replay.join is not None:
-                    take(replay.feed_labels([]))
+                    take(replay.end_labels())
             latest_ms = replay.latest_ms
             if close:
                 take(replay.close(), to_the_end=True)
