@@ -60,10 +60,17 @@ def iter_labels(
             numeric |= {spec.mapping.label} if spec.task in ("regression", "none") else set()
     for batch in table.iter_batches():
         yield decoder.decode_table(_read(batch, numeric), now_ms)
+        if bad_rows:
+            yield _refused(bad_rows)
+            bad_rows.clear()
     if bad_rows:
-        yield DecodedLabels(batches=[], rejects=bad_rows, n_events=len(bad_rows))
+        yield _refused(bad_rows)
     if notes is not None:
         notes += table.report.notes
+
+
+def _refused(rows: list[Rejected]) -> DecodedLabels:
+    return DecodedLabels(batches=[], rejects=list(rows), n_events=len(rows))
 
 
 def _read(batch: Any, numeric: set[str]) -> Any:
