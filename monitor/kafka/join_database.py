@@ -6,7 +6,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompactionStyle,
+    DBCompressionType,
+    Options,
+    Rdict,
+    UniversalCompactOptions,
+    WriteBatch,
+    WriteOptions,
+)
 
 from monitor.join.restore import restored
 from monitor.join.state import SEAL
@@ -17,6 +27,10 @@ CACHE_BYTES: Final = 128 * 1024 * 1024
 BLOCK_BYTES: Final = 4 * 1024
 WRITE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 """Of one partition; two at most. Rows wait there until a file of them is written."""
+MAX_RUNS: Final = 12
+"""Sorted files that one lookup may have to ask: when there are more, some are merged."""
+MAX_STALE_PERCENT: Final = 100
+"""What changed and removed rows may take on the disk, in percent of all rows, before the whole is written again."""
 OFFSET_KEY: Final = b"__faust\0offset__"
 _IN_BACKGROUND: Final = (
     "mem-table-flush-pending", "num-running-flushes", "compaction-pending", "num-running-compactions",
@@ -54,11 +68,22 @@ def _options() -> Any:
     opened.set_memtable_prefix_bloom_ratio(0.1)
     # Rows are hashes and packed cells: zstd saves a fifth of them, and takes a quarter of the time of a label.
     opened.set_compression_type(DBCompressionType.none())
-    opened.set_level_compaction_dynamic_level_bytes(True)
-    # Labels change rows all over a state: the more of them are sorted in at once, the less is written again for each.
-    opened.set_level_zero_file_num_compaction_trigger(12)
+    # Labels change rows all over a state. In levels, each changed row has its neighbours written again, 1.4 kB of them,
+    # as it sinks; universal compaction merges files of like size, and all of them seldom.
+    opened.set_compaction_style(DBCompactionStyle.universal())
+    universal = UniversalCompactOptions()
+    universal.max_size_amplification_percent = MAX_STALE_PERCENT
+    opened.set_universal_compaction_options(universal)
+    opened.set_level_zero_file_num_compaction_trigger(MAX_RUNS)
     opened.set_max_open_files(256)
     return opened
+
+
+def _write_options() -> Any:
+    # No write-ahead log: what a kill takes from memory, the offset with it, is restored from the changelog.
+    options: Any = WriteOptions()  # in its stub `disable_wal` is a method; it is an attribute
+    options.disable_wal = True
+    return options
 
 
 class JoinDatabase:
@@ -66,6 +91,7 @@ class JoinDatabase:
 
     def __init__(self, database: Any) -> None:
         self._database = database
+        self._write_options = _write_options()
 
     @classmethod
     def open(cls, path: Path) -> "JoinDatabase":
@@ -91,7 +117,7 @@ class JoinDatabase:
         if seal is not None:
             batch.put(SEAL, seal)
         batch.put(OFFSET_KEY, str(changelog_offset).encode())
-        self._database.write(batch)
+        self._database.write(batch, self._write_options)
 
     def restore(self, changes: Iterable[tuple[bytes, bytes | None]], changelog_offset: int) -> None:
         """Write what was read from the changelog, up to and with an offset, in one batch."""
@@ -102,16 +128,20 @@ class JoinDatabase:
             else:
                 batch.delete(key)
         batch.put(OFFSET_KEY, str(changelog_offset).encode())
-        self._database.write(batch)
+        self._database.write(batch, self._write_options)
 
     def offset(self) -> int | None:
         """The changelog offset that was written last."""
         found: bytes | None = self._database.get(OFFSET_KEY)
         return None if found is None else int(found)
 
+    def flush(self) -> None:
+        """Write what is in memory to the disk: for tests and measurements."""
+        self._database.flush()
+
     def compact(self) -> None:
         """Write all rows into as few files as may be: for measurements."""
-        self._database.flush()
+        self.flush()
         self._database.compact_range(None, None)
 
     def settle(self) -> None:

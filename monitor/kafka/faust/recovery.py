@@ -46,6 +46,14 @@ class PositionRecovery(Recovery):
         if self.app.consumer_generation_id == generation_id:  # else it gave up half-way: the next assignment restores
             self._consumer.restored(rebalances)
 
+    async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Any, title: str) -> None:
+        # Faust seeks all standbys that it has now. A rebalance may have added one since it asked where changelogs
+        # begin; where the disk knows no offset either, it would seek to None, which ends the process.
+        unknown = {tp for tp in tps if offsets[tp] is None}
+        if unknown:
+            await self._build_offsets(consumer, unknown, offsets, title)
+        await super()._seek_offsets(consumer, tps, offsets, title)
+
     async def _wait(self, coro: Any, timeout: Any = None) -> None:
         try:
             await super()._wait(coro, timeout)

@@ -1,5 +1,8 @@
 """The state on the disk is that in memory; so is what several messages together lead to, and what is restored."""
 
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +84,48 @@ def test_the_disk_holds_what_memory_holds_however_many_messages_a_transaction_ha
         again = Rdict(str(tmp_path / name))
         assert set(again.keys()) == {*memory.rows, OFFSET_KEY}
         again.close()
+
+
+def apply_until_killed(folder: Path, written: list[int]) -> None:
+    """In a process of its own: take in all messages but the last three, and be killed. Where `written` names a message,
+    what is in memory then is written to the disk."""
+    memory, database, offset = DictStore(), JoinDatabase.open(folder), 0
+    for number, message in enumerate(messages()[:-3]):
+        batch = JoinBatch(JOINER, memory)
+        batch.add(message, number)
+        for step in batch.steps:
+            step.apply(memory.rows)
+        offset += len(batch.changelog)
+        database.apply(batch.steps, offset)
+        if number in written:
+            database.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("written", [[], [2, 9]])
+def test_a_killed_state_is_that_of_the_offset_it_names_and_the_changelog_has_the_rest(
+    tmp_path: Path, written: list[int]
+) -> None:
+    worker = multiprocessing.get_context("spawn").Process(target=apply_until_killed, args=(tmp_path / "state", written))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == -signal.SIGKILL
+    memory, log = DictStore(), list[tuple[bytes, bytes | None]]()
+    ends = []
+    for number, message in enumerate(messages()[:-3]):
+        batch = JoinBatch(JOINER, memory)
+        batch.add(message, number)
+        for step in batch.steps:
+            step.apply(memory.rows)
+        log += batch.changelog
+        ends.append(len(log))
+    database = JoinDatabase.open(tmp_path / "state")
+    left = database.offset()
+    assert left == (ends[written[-1]] if written else None)
+    database.restore(log[left or 0 :], len(log))
+    keys = [*memory.rows, b"x" * 16]
+    assert list(database.get_many(keys)) == memory.get_many(keys)
+    database.close()
 
 
 def test_a_database_that_is_opened_again_has_its_filters_and_the_cache_of_all(tmp_path: Path) -> None:
