@@ -75,7 +75,7 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     keys
-        To set, as in the file, with text that holds no variable; `{}` where it needs no others.
+        To set, as in the file, with text that holds no variable, and so no secret; `{}` where it needs no others.
     command
         The module and its arguments, for `python -m`, of a process that must run while the destination is used. It
         listens on the port that was given, and ends with SIGTERM. `()`: none is needed.
