@@ -14,7 +14,7 @@ from sinks.messages.cloud_event import CONTENT_TYPE, cloud_event
 from sinks.messages.identity import run_id
 from sinks.messages.retraining import Retraining
 from sinks.messages.said import Said, said
-from sinks.messages.settings import TriggerSettings, Url
+from sinks.messages.settings import TriggerSettings, UrlWithOptions
 from sinks.secret import Secret
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MOST: Final = 63
 class Settings(TriggerSettings, frozen=True, kw_only=True):
     """The event source's endpoint."""
 
-    url: Secret[Url]
+    url: Secret[UrlWithOptions]
     """With its path, such as ``https://argo-events.example/retraining``."""
     token: Secret[str] = field(default_factory=lambda: Secret(""))
     """What the event source's `authSecret` holds."""

@@ -6,12 +6,13 @@ A destination brings one struct, a subclass of `DestinationSettings` named `Sett
 
 Each key is a field with a type that `monitor.config.decode` reads: `int`, `float`, `bool`, `str`, `Path`, a `Literal`
 of texts, a tuple or a dict of these, another struct, or any of them or None; `Secret[...]` around what must never be
-shown; `Annotated[..., Meta(ge=..., le=...)]` for bounds, and `Meta(extra={"form": ...})` for a form, which is the name
-of one in `monitor.config.forms` ("duration", "name", ...) or a `Form` of its own. A rule between keys is a `ValueError`
-of the struct's `__post_init__`, whose message shows no secret.
+shown, nor be written in the file: it comes by way of ``${NAME}`` or ``${file:/path}``; `Annotated[..., Meta(ge=...,
+le=...)]` for bounds, and `Meta(extra={"form": ...})` for a form, which is the name of one in `monitor.config.forms`
+("duration", "name", ...) or a `Form` of its own. A rule between keys is a `ValueError` of the struct's `__post_init__`,
+whose message shows no secret.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,11 @@ class FormError(ValueError):
         self.nearest = nearest
 
 
+def whole(text: str) -> Mapping[str, str]:
+    """All of a text is secret."""
+    return {"a secret": text}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """How text, or a number, in the file becomes a value.
@@ -49,11 +55,18 @@ class Form:
         The type in the file: text or a whole number.
     read
         Makes the value; raises `FormError` when it finds something else, and never repeats what it found.
+    secrets
+        Of a `Secret` of this form: which parts of the text must not be written in the file, by what a message calls
+        them. Each must come from a variable or a file, in part at the least. In the text these are one character each.
+    secret_keys
+        Of a form of keys beside secrets: what is secret of a value with this key.
     """
 
     expected: str
     of: type = str
     read: Callable[[str], object] | Callable[[int], object]
+    secrets: Callable[[str], Mapping[str, str]] = whole
+    secret_keys: Callable[[str, str], Mapping[str, str]] = lambda _key, text: whole(text)
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +75,7 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     keys
-        To set, as in the file, with text that holds no variable; `{}` where it needs no others.
+        To set, as in the file, with text that holds no variable, and so no secret; `{}` where it needs no others.
     command
         The module and its arguments, for `python -m`, of a process that must run while the destination is used. It
         listens on the port that was given, and ends with SIGTERM. `()`: none is needed.

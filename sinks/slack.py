@@ -6,14 +6,17 @@ is `plain_text`, where neither mrkdwn nor mentions are read; the fallback text e
 Source: https://docs.slack.dev/messaging/formatting-message-text, https://docs.slack.dev/reference/block-kit/blocks
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from msgspec import field
+from msgspec import Meta, field
 
+from sinks.address_secrets import behind_host, password
 from sinks.errors import MessageFailed, MessageRefused, SinkUnavailable
 from sinks.messages.alert import Alert
 from sinks.messages.said import Said, said
-from sinks.messages.settings import AlertHttpSettings, Url
+from sinks.messages.settings import URL_FORM, AlertHttpSettings
 from sinks.messages.text import Message, message_of, shortened
 from sinks.secret import Secret
 
@@ -35,10 +38,20 @@ _BLOCKED: Final = frozenset(
 )  # fmt: skip
 
 
+def _secrets(text: str) -> Mapping[str, str]:
+    """A webhook's path is secret; that of the API is known."""
+    return password(text) if text.rstrip("/").endswith("/api") else behind_host(text)
+
+
+_URL: Final = replace(URL_FORM, secrets=_secrets)
+
+
 class Settings(AlertHttpSettings, frozen=True, kw_only=True):
     """An incoming webhook, or a token and a channel."""
 
-    url: Secret[Url] = field(default_factory=lambda: Secret("https://slack.com/api"))
+    url: Secret[Annotated[str, Meta(extra={"form": _URL})]] = field(
+        default_factory=lambda: Secret("https://slack.com/api")
+    )
     """The webhook's address; with a token that of the API."""
     token: Secret[str] = field(default_factory=lambda: Secret(""))
     """Of a bot with the scope `chat:write`; then the channel is needed."""

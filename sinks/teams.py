@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sinks.messages.alert import Alert
 from sinks.messages.said import Said, said
-from sinks.messages.settings import AlertHttpSettings, Url
+from sinks.messages.settings import AlertHttpSettings, SecretUrl
 from sinks.messages.text import Message, message_of
 from sinks.secret import Secret
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Settings(AlertHttpSettings, frozen=True, kw_only=True):
     """The workflow's address."""
 
-    url: Secret[Url]
+    url: Secret[SecretUrl]
     """As Teams gives it: its signature lets anyone post who knows it."""
 
     def open(self) -> "MessageDestination":

@@ -19,7 +19,7 @@ from msgspec import Meta, field
 from sinks.messages.cloud_event import CONTENT_TYPE, encoded
 from sinks.messages.event import Event
 from sinks.messages.said import Said, said
-from sinks.messages.settings import AlertHttpSettings, Url
+from sinks.messages.settings import AlertHttpSettings, UrlWithOptions
 from sinks.secret import Secret
 from sinks.settings import Form, FormError
 
@@ -47,8 +47,8 @@ _OLD_KEY = Form(expected=_KEY.expected, read=lambda text: _signing_key(text) if 
 class Settings(AlertHttpSettings, frozen=True, kw_only=True):
     """Where messages go, and what signs them."""
 
-    url: Secret[Url]
-    """The address; a secret, for many hold a token."""
+    url: Secret[UrlWithOptions]
+    """The address; never shown, for many hold a token."""
     secret: Secret[Annotated[str, Meta(extra={"form": _KEY})]]
     """Signs every message."""
     previous_secret: Secret[Annotated[str, Meta(extra={"form": _OLD_KEY})]] = field(default_factory=lambda: Secret(""))

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from monitor.alert_table.awake import awake_round
+from monitor.alert_table.late_labels import late_round
 from monitor.alert_table.relation import relation_round
-from monitor.alert_table.report import Results, page, with_relation
+from monitor.alert_table.report import Results, page, with_late_labels, with_relation
 from monitor.alert_table.rounds import quiet_round
 from monitor.alert_table.streams import WORLDS
 from monitor.verdicts.kept import Kept
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
         "--streams", type=int, default=200, help="that do not change, of all kinds; default %(default)s"
     )
     parser.add_argument("--a-reference", type=int, default=25, help="of these on one reference; default %(default)s")
-    parser.add_argument("--weeks", type=int, default=8, help="of judged windows a reference; default %(default)s")
+    parser.add_argument("--weeks", type=int, default=20, help="of judged windows a reference; default %(default)s")
     parser.add_argument("--calibration-weeks", type=int, default=4, help="to calibrate on; default %(default)s")
     parser.add_argument("--tries", type=int, default=40, help="of each change; default %(default)s")
     parser.add_argument(
@@ -45,16 +46,36 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--only-relation", action="store_true", help="run these alone, and leave the rest of the page as it is"
     )
+    parser.add_argument(
+        "--late-streams",
+        type=int,
+        default=20,
+        help="of each, with labels that come late, 2 a reference; default %(default)s",
+    )
+    parser.add_argument(
+        "--only-late-labels", action="store_true", help="run these alone, and leave the rest of the page as it is"
+    )
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=Path("docs/alerts-simulation.md"))
     parser.add_argument("--again", action="store_true", help=f"take nothing from {_FOLDER}, where rounds are kept")
     options = parser.parse_args(arguments)
     keep = Kept(None if options.again else _FOLDER, _SOURCES)
+    whole_path = Kept(None if options.again else _FOLDER)  # of rounds that depend on all of it
+    if not options.only_relation:
+        _say("labels that come late")
+        late = rounds(
+            late_round,
+            [((options.seed, 12, number), 2) for number in range(max(options.late_streams // 2, 1))],
+            kept=whole_path,
+        )
+        if options.only_late_labels:
+            options.out.write_text(with_late_labels(options.out.read_text(), late))
+            return
     _say("changed relations")
     relation = rounds(
         relation_round,
         [((options.seed, 11, number), 20) for number in range(max(options.relation_tries // 20, 1))],
-        kept=Kept(None if options.again else _FOLDER),  # it depends on the whole path
+        kept=whole_path,
     )
     if options.only_relation:
         options.out.write_text(with_relation(options.out.read_text(), relation))
@@ -78,6 +99,7 @@ def main(arguments: Sequence[str]) -> None:
         quiet={world: [one for task, one in zip(tasks, quiet, strict=True) if task[0] == world] for world in WORLDS},
         awake=awake,
         relation=relation,
+        late=late,
     )
     options.out.write_text(page(found))
 

@@ -41,7 +41,7 @@ REFERENCE_DAYS: Final = 14
 LABEL_DELAY_MS: Final = 10 * 60_000
 HORIZON: Final = 96
 _QUIET: Final = 24
-_NOW_MS: Final = FIRST_MS + 10 * 365 * 24 * HOUR_MS
+NOW_MS: Final = FIRST_MS + 10 * 365 * 24 * HOUR_MS
 _Windows = tuple[ClosedWindow, ...]
 
 
@@ -57,7 +57,7 @@ class RelationRound:
 def relation_round(seed: Sequence[int], n_tries: int) -> RelationRound:
     """Changes that begin after a quiet day, on one reference."""
     with tempfile.TemporaryDirectory(prefix="driftline-") as name:
-        config, references = _built(Path(name), np.random.default_rng([*seed, 0]))
+        config, references = built(Path(name), np.random.default_rng([*seed, 0]))
         (model,) = config.models
         policy = without_counts(
             replace(POLICY, label_horizon_ms=model.label_horizon_ms or 0, retention_ms=model.retention_ms)
@@ -76,24 +76,25 @@ def relation_round(seed: Sequence[int], n_tries: int) -> RelationRound:
     return found
 
 
-def _built(folder: Path, rng: np.random.Generator) -> tuple[Config, References]:
+def built(folder: Path, rng: np.random.Generator, label_horizon: str = "6h") -> tuple[Config, References]:
+    """The configuration and its labelled reference, in a folder."""
     section = {
         "name": "m",
         "task": "binary",
         "reference": str(folder / "m.ref"),
         "windows": [{"size": "1h"}],
         "lateness": "1m",
-        "label_horizon": "6h",
+        "label_horizon": label_horizon,
         "mapping": {"target": "outcome"},
     }
     config = parse(msgspec.yaml.encode({"models": [section]}).decode(), folder=folder)
     data = folder / "reference.parquet"
-    pq.write_table(pa.table(_drawn(rng, REFERENCE_DAYS * 24, START_MS, 0.0)), data)
+    pq.write_table(pa.table(drawn(rng, REFERENCE_DAYS * 24, START_MS, 0.0)), data)
     write_reference(config.models[0].reference, build_reference(config.models[0], data).reference)
     return config, open_references(config)
 
 
-def _drawn(rng: np.random.Generator, n_hours: int, start_ms: int, share: float) -> dict[str, Any]:
+def drawn(rng: np.random.Generator, n_hours: int, start_ms: int, share: float) -> dict[str, Any]:
     """Predictions of some hours with their outcomes, columns by name."""
     n = n_hours * N_ROWS
     inputs = rng.normal(size=(4, n))
@@ -120,7 +121,7 @@ def _judged(
     """What the product says of `HORIZON` hours: by hour, the windows that decisions read, once all labels have come."""
     from monitor.files.labels import iter_labels
 
-    columns = _drawn(rng, HORIZON, FIRST_MS, share)
+    columns = drawn(rng, HORIZON, FIRST_MS, share)
     outcomes = columns.pop("outcome")
     labels = folder / "labels.parquet"
     pq.write_table(
@@ -136,9 +137,9 @@ def _judged(
     join = models.join_models(config), models.prediction_blocks(config, references)
     replay = Replay(models.watched(config, references), {"m": references["m"].current}, join)
     try:
-        decoded = decode_table(models.model_specs(config, references), pa.table(columns), "predictions", _NOW_MS)
+        decoded = decode_table(models.model_specs(config, references), pa.table(columns), "predictions", NOW_MS)
         results = replay.feed(decoded.batches)
-        read = iter_labels(labels, models.label_specs(config), models.label_decoder(config), _NOW_MS)
+        read = iter_labels(labels, models.label_specs(config), models.label_decoder(config), NOW_MS)
         for later in InTime(replay, [batch for one in read for batch in one.batches]).finish(close=True):
             results += later
         results += replay.close()

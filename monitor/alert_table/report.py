@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.alert_table.awake import HORIZON, AwakeRound
+from monitor.alert_table.late_labels import LATE_HORIZON, LEAST_HOURS, MOST_HOURS, QUIET_HOURS, LateRound
 from monitor.alert_table.relation import HORIZON as RELATION_HORIZON
 from monitor.alert_table.relation import REFERENCE_DAYS as LABELLED_DAYS
 from monitor.alert_table.relation import RelationRound
@@ -18,7 +19,22 @@ HOURS_A_YEAR: Final = 365 * 24
 BUDGET_A_YEAR: Final = 365 / 30
 WANTED: Final = 200
 """Unchanged streams, of all worlds together."""
-_ROW: Final = "| a relation changed: "
+_TABLE: Final = "| change | "
+_RELATION: Final = "| a relation changed: "
+_LATE: Final = "| a relation changed, labels 2 to 3 days late: "
+_MARKED: Final = "*A relation changed*"
+_MARKED_LATE: Final = "*Labels 2 to 3 days late*"
+_Delays = Sequence[int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Rows of the last table that begin with something, and the paragraph of a mark that says what they are of."""
+
+    begins: str
+    marked: str
+    rows: Sequence[str] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +47,37 @@ class Results:
     quiet: Mapping[str, Sequence[QuietRound]]
     awake: Sequence[AwakeRound]
     relation: Sequence[RelationRound] = ()
+    late: Sequence[LateRound] = ()
 
 
 def page(results: Results) -> str:
     """The Markdown of `docs/alerts-simulation.md`."""
-    return "\n".join([*_head(results), *_quiet(results), *_awake(results), *_relation(results.relation)]) + "\n"
+    bare = "\n".join([*_head(results), *_quiet(results), *_awake(results)]) + "\n"
+    return _renewed(bare, _relation(results.relation), _late(results.late)) if results.awake else bare
 
 
 def with_relation(text: str, rounds: Sequence[RelationRound]) -> str:
     """A page with its rows of changed relations made new, and nothing else."""
-    lines = text.splitlines()
-    first = next((number for number, line in enumerate(lines) if line.startswith(_ROW)), len(lines))
-    return "\n".join([*lines[:first], *_relation(rounds)]) + "\n"
+    return _renewed(text, _relation(rounds), _late([]))
+
+
+def with_late_labels(text: str, rounds: Sequence[LateRound]) -> str:
+    """A page with its rows of labels that come late made new, and nothing else."""
+    return _renewed(text, _relation([]), _late(rounds))
+
+
+def _renewed(text: str, *parts: _Rows) -> str:
+    """A page with the rows and the paragraphs of `parts` in their order; of a part without rows it keeps its own."""
+    blocks = text.rstrip("\n").split("\n\n")
+    table = next(number for number, block in enumerate(blocks) if block.startswith(_TABLE))
+    lines = blocks[table].splitlines()
+    rows: list[str] = []
+    said: list[str] = []
+    for part in parts:
+        rows += part.rows or [line for line in lines if line.startswith(part.begins)]
+        said += [part.said] if part.rows else [block for block in blocks[table + 1 :] if block.startswith(part.marked)]
+    kept = [line for line in lines if not line.startswith(tuple(part.begins for part in parts))]
+    return "\n\n".join([*blocks[:table], "\n".join([*kept, *rows]), *said]) + "\n"
 
 
 def _head(results: Results) -> list[str]:
@@ -165,25 +200,17 @@ def _awake(results: Results) -> list[str]:
     return lines
 
 
-def _relation(rounds: Sequence[RelationRound]) -> list[str]:
-    """The last rows of the table, and what they are of."""
+def _relation(rounds: Sequence[RelationRound]) -> _Rows:
+    """Rows of the table, and what they are of."""
     if not rounds:
-        return []
+        return _Rows(begins=_RELATION, marked=_MARKED)
     n = sum(len(own) for own in (one.relation[0.0] for one in rounds))
-    lines = []
-    for name, of_rounds in (("relation", [one.relation for one in rounds]), ("loss", [one.loss for one in rounds])):
-        for share in of_rounds[0]:
-            delays = sorted(found for own in of_rounds for found in own[share] if found is not None)
-            half, most = (_within(delays, n, part) for part in (0.5, 0.9))
-            change = f"{_ROW[2:]}of {100 * share:.0f} % of labels, told of the {name}"
-            if not share:
-                change = f"{_ROW[2:]}nothing, told of the {name}"
-            lines.append(f"| {change} | {len(delays)} of {n} | {half} | {most} |" + " - |" * len(RULES))
-    return [
-        *lines,
-        "",
-        _text(
-            f"""*A relation changed*: {counted(n, "try", "tries")} each on {counted(len(rounds), "reference")}, of
+    return _Rows(
+        begins=_RELATION,
+        marked=_MARKED,
+        rows=_of_labels(_RELATION, [one.relation for one in rounds], [one.loss for one in rounds]),
+        said=_text(
+            f"""{_MARKED}: {counted(n, "try", "tries")} each on {counted(len(rounds), "reference")}, of
             another stream: a binary model with four inputs, {N_ROWS} rows a window beside {LABELLED_DAYS} labelled
             days, all labels within the hour. After a quiet day the label of a share of the predictions has nothing to
             do with the score any more and is as often positive as before, so that inputs, predictions and labels alone
@@ -193,7 +220,45 @@ def _relation(rounds: Sequence[RelationRound]) -> list[str]:
             by 4.3 % where the share is 10 %, by 8.6 % and 17 % where it is 20 % and 40 %; a change below 5 % counts as
             none."""
         ),
-    ]
+    )
+
+
+def _late(rounds: Sequence[LateRound]) -> _Rows:
+    """Likewise of labels that come late."""
+    if not rounds:
+        return _Rows(begins=_LATE, marked=_MARKED_LATE)
+    n = sum(len(one.relation[0.0]) for one in rounds)
+    quiet = sum(sum(one.alerts[0.0]) for one in rounds)
+    return _Rows(
+        begins=_LATE,
+        marked=_MARKED_LATE,
+        rows=_of_labels(_LATE, [one.relation for one in rounds], [one.loss for one in rounds]),
+        said=_text(
+            f"""{_MARKED_LATE}: {counted(n, "stream")} each on {counted(len(rounds), "reference")}, of the same kind, by
+            the live path (`replay` with labels): windows close and are decided on without labels, and again as these
+            come, {LEAST_HOURS} to {MOST_HOURS} hours after their predictions. After {QUIET_HOURS} hours the relation
+            changes, and the stream goes on for {LATE_HORIZON} hours. Hours count from the change until the alert is
+            told, the wait for labels included: the first window that changed has all of its labels after
+            {MOST_HOURS + 1} hours. Where nothing changed these streams told {counted(quiet, "alert")} of any cause in
+            {n * (QUIET_HOURS + LATE_HORIZON):,} hours."""
+        ),
+    )
+
+
+def _of_labels(
+    begins: str, relation: Sequence[Mapping[float, _Delays]], loss: Sequence[Mapping[float, _Delays]]
+) -> list[str]:
+    rows = []
+    for name, of_rounds in (("relation", relation), ("loss", loss)):
+        for share in of_rounds[0]:
+            n = sum(len(own[share]) for own in of_rounds)
+            delays = sorted(found for own in of_rounds for found in own[share] if found is not None)
+            half, most = (_within(delays, n, part) for part in (0.5, 0.9))
+            change = f"of {100 * share:.0f} % of labels" if share else "nothing"
+            rows.append(
+                f"{begins}{change}, told of the {name} | {len(delays)} of {n} | {half} | {most} |" + " - |" * len(RULES)
+            )
+    return rows
 
 
 def _streams(rounds: Sequence[QuietRound]) -> int:

@@ -4,6 +4,7 @@ msgspec's own `convert` stops at the first error and knows neither line nor near
 annotations are walked here.
 """
 
+import functools
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from monitor.config import paths
 from monitor.config.document import Node
 from monitor.config.environment import expand, has_variable
 from monitor.config.forms import FORMS, form_of
+from monitor.config.literal_secrets import Secrets, literal_secret
 from monitor.config.nearest import nearest
 from monitor.config.scalars import WORDS, found, read_scalar
 from monitor.config.sections import sections_of_keys
@@ -28,6 +30,8 @@ _BAD: Any = object()
 """Stands for a value that could not be read and whose problem has been noted."""
 
 _NO_META = msgspec.Meta()
+
+_SECRET_TEXT = Annotated[str, msgspec.Meta(extra={"form": "secret"})]
 
 
 class SettingsDecoder:
@@ -68,8 +72,18 @@ class SettingsDecoder:
         line, column = (place.line, place.column) if place else (0, 0)
         self.problems.append(Problem(message=message, path=path, line=line, column=column, nearest=nearest))
 
-    def _value(self, node: Node, type_: Any, path: str, *, meta: msgspec.Meta = _NO_META, hidden: bool = False) -> Any:
-        """The node as `type_` within `meta`; a hidden one is never quoted."""
+    def _value(
+        self,
+        node: Node,
+        type_: Any,
+        path: str,
+        *,
+        meta: msgspec.Meta = _NO_META,
+        hidden: bool = False,
+        secrets: Secrets | None = None,
+    ) -> Any:
+        """The node as `type_` within `meta`; a hidden one is never quoted. `secrets`: what is secret of a `Secret`,
+        where its own form does not say."""
         self.places[path] = node
         if node.broken:
             return _BAD
@@ -92,7 +106,10 @@ class SettingsDecoder:
                 return self._any_of(node, options, path, hidden=hidden)
         origin, arguments = get_origin(type_) or type_, get_args(type_)
         if origin is Secret:
-            inner = self._value(node, arguments[0], path, hidden=True)
+            if literal := literal_secret(node, arguments[0], secrets):
+                self.report(path, literal)
+                return _BAD
+            inner = self._value(node, _SECRET_TEXT if arguments[0] is str else arguments[0], path, hidden=True)
             return inner if inner is _BAD else Secret(inner)
         if origin is tuple:
             return self._list(node, arguments[0], path)
@@ -202,8 +219,11 @@ class SettingsDecoder:
             doubtful = doubtful or (variants is not None and not isinstance(child.value, dict))
             free = get_origin(value_type) is not Secret
             place = paths.of_no_key(path) if doubtful else paths.of_key(path, key, free=free)
+            secrets = functools.partial(form.secret_keys, key) if form is not None else None
             values[key] = (
-                self._variant(child, variants, place, key) if variants else self._value(child, value_type, place)
+                self._variant(child, variants, place, key)
+                if variants
+                else self._value(child, value_type, place, secrets=secrets)
             )
             try:
                 if form is not None:

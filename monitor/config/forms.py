@@ -18,7 +18,8 @@ from monitor.config.spans import EXAMPLE, Span, parse_span
 from monitor.events.times import TimeRule
 from monitor.events.values import MAX_TEXT
 from monitor.eventtime.zones import zone_names
-from sinks.settings import Form, FormError
+from sinks.address_secrets import password
+from sinks.settings import Form, FormError, whole
 
 OWN_CLIENT_SETTINGS = {
     "bootstrap.servers": "kafka.bootstrap_servers sets it",
@@ -45,6 +46,7 @@ OWN_CLIENT_SETTINGS = {
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _DESTINATION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLIENT_KEY = re.compile(r"[a-z]+(?:[._][a-z0-9]+)*")
+_SECRET_SETTING = re.compile(r"password|passphrase|secret|(?:^|[._])key[._]pem$|oauthbearer[._]config$")
 _PROTOCOL = re.compile(r"(?:PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)://", re.IGNORECASE)
 
 
@@ -52,6 +54,13 @@ def name(text: str) -> str:
     """Any text that can be printed in a line and sent anywhere."""
     if not 0 < len(text) <= 200 or not text.isprintable() or text != text.strip():
         raise FormError("expected 1 to 200 printable characters, with no space at either end")
+    return text
+
+
+def secret(text: str) -> str:
+    """A password, a token, a key; tokens that are signed have a thousand characters and more."""
+    if not 0 < len(text) <= 10_000 or not text.isprintable():
+        raise FormError("expected 1 to 10,000 printable characters")
     return text
 
 
@@ -206,6 +215,12 @@ def client_key(text: str) -> str:
     return text
 
 
+def client_secrets(key: str, text: str) -> Mapping[str, str]:
+    """Of a librdkafka setting: all of a password, key or the like, the password in an address; what remains, such as
+    ``security.protocol``, is no secret."""
+    return whole(text) if _SECRET_SETTING.search(key) else password(text)
+
+
 def compare(text: str) -> object:
     """The one text in the place of a comparison's keys."""
     from monitor.config.schema import PINNED  # which reads its forms here
@@ -218,7 +233,7 @@ def compare(text: str) -> object:
 FORMS: Mapping[str, Form] = {
     "bins": Form(expected="10, or a power of two from 2 to 256", of=int, read=bins),
     "class": Form(expected="a class, in quotes if it is a number, true or false", read=class_name),
-    "client_key": Form(expected="the name of a librdkafka setting", read=client_key),
+    "client_key": Form(expected="the name of a librdkafka setting", read=client_key, secret_keys=client_secrets),
     "column": Form(expected="the name of a column", read=column),
     "compare": Form(expected="pinned, or one of the keys trailing, season and version", read=compare),
     "concept_drift": Form(expected="the name of a sequential detector, or its keys", read=concept_drift),
@@ -231,6 +246,7 @@ FORMS: Mapping[str, Form] = {
     "name": Form(expected="a name", read=name),
     "raise": Form(expected=rates.RULE_EXAMPLE, read=raise_rule),
     "rate": Form(expected=rates.RATE_EXAMPLE, read=rate),
+    "secret": Form(expected="a secret", read=secret),
     "segment": Form(expected="the name of a dimension", read=segment),
     "servers": Form(expected="host:port, several with commas between", read=servers),
     "span": Form(expected=EXAMPLE, read=span),

@@ -59,7 +59,7 @@ def configuration_schema(*, installed: bool = False) -> _Schema:
         "variable": {
             "type": "string",
             "pattern": r"\$\{",
-            "description": "from the environment: ${VAR} or ${VAR:-default}",
+            "description": "from the environment, ${VAR} or ${VAR:-default}, or a file, ${file:/path}",
         }
     }
     root = _Maker(defs, installed=installed).struct(Config)

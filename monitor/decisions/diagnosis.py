@@ -25,7 +25,7 @@ from monitor.decisions.performance_found import (
 )
 from monitor.decisions.policy import Policy
 from monitor.decisions.season import seasonal_columns
-from monitor.decisions.words import safe, to_do
+from monitor.decisions.words import summary, to_do
 from monitor.wording import counted, instant
 
 Answer = Literal["yes", "no", "unknown"]
@@ -147,8 +147,7 @@ def _standing(policy: Policy, windows: Iterable[ClosedWindow], since_ms: int) ->
 
 def _said(alert: Alert) -> str:
     """The alert's sentence without the model's name, which is known."""
-    head = f"{safe(alert.model)}" + (f" (version {safe(alert.version, 30)})" if alert.version else "") + ": "
-    text = alert.summary.removeprefix(head)
+    text = summary(alert, named=False)
     return text[:1].upper() + text[1:]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.config.decisions import Cause
 from monitor.decisions.cause import INPUTS, NAMELESS, SKEWED, is_prediction, is_sharp, rests_on_labels
+from monitor.decisions.lead import Lead
 from monitor.wording import counted, figure, instant
 
 if TYPE_CHECKING:
@@ -116,24 +117,30 @@ def safe(name: str, most: int = MOST_LETTERS) -> str:
     return plain or "(no name)"
 
 
-def summary(alert: "Alert", *, late: bool = False, successor: str | None = None) -> str:
-    """The sentence of an alert in any state.
+def summary(alert: "Alert", *, late: bool = False, successor: str | None = None, named: bool = True) -> str:
+    """The sentence of an alert in any state. What a lock screen shows of it says whose, what moved and since when.
 
     Parameters
     ----------
     late: it is resolved because late events changed its windows.
     successor: it is resolved because this version has taken over; the alert's own, on another reference.
+    named: it begins with the model.
     """
-    who = safe(alert.model) + (f" (version {safe(alert.version, 30)})" if alert.version else "")
+    whole = _lead(alert, named=named)
+    short = whole.short()
+    dropped, cut = whole.lost(short)
+    head = short.whole()
+    beside = f" ({dropped})" if dropped else ""
+    in_full = f"In full: {cut}." if cut else ""
     if alert.state == "resolved":
         why = "late events took it back" if late else f"quiet at {instant(alert.at_ms)}"
         if successor is not None:
             new = "another reference" if successor == alert.version else f"version {safe(successor, 30)}"
             why = f"{new} has taken over"
-        return f"{who}: {_THINGS[alert.cause]} is over, {why}; it was: {_what(lead(alert))}."
-    parts = [_what(lead(alert)), *_others(alert)]
-    head = f"{who}: {title(alert)}: {'; '.join(parts)}, since {instant(alert.onset_ms)}."
-    return " ".join([head, *filter(None, [_surely(alert), _probably(alert)])])
+        thing = _THINGS[alert.cause]
+        return " ".join(filter(None, [f"{head}{beside}.", f"{thing[0].upper()}{thing[1:]} is over, {why}.", in_full]))
+    about = "; ".join([title(alert), *_others(alert)])
+    return " ".join(filter(None, [f"{head}{beside}: {about}.", _surely(alert), _probably(alert), in_full]))
 
 
 def recommendation(alert: "Alert") -> str:
@@ -161,17 +168,24 @@ def to_do(cause: Cause, *, column: str = "", segment: str = "", since_ms: int = 
     return _DO[cause].format(column=column, segment=segment, since=instant(since_ms))
 
 
-def _what(one: "MovedColumn") -> str:
-    """``share missing of temp 0.2 % -> 100 % in all rows``."""
+def _lead(alert: "Alert", *, named: bool) -> Lead:
+    """``m (version 1): share missing of temp 0.2 % -> 100 % (more missing) in all rows, since 2013-01-01``."""
+    one = lead(alert)
     name = _OWN.get(one.column) or safe(one.column)
     if one.direction == NAMELESS:
         name += " and these"
-    where = "" if one.column == "@events" else f" in {_where(one)}"
-    if not one.quantity:
-        return f"{name} moved{where}"
-    change = f"{figure(one.quantity, one.before)} -> {figure(one.quantity, one.after)}"
-    of = "" if rests_on_labels(one.column) else f" of {name}"
-    return f"{safe(one.quantity)}{of} {change} ({safe(one.direction)}){where}"
+    return Lead(
+        model=safe(alert.model) if named else "",
+        version=safe(alert.version, 30) if named and alert.version else "",
+        over=alert.state == "resolved",
+        quantity=safe(one.quantity) if one.quantity else "",
+        column="" if one.quantity and rests_on_labels(one.column) else name,
+        change=f"{figure(one.quantity, one.before)} -> {figure(one.quantity, one.after)}" if one.quantity else "",
+        direction=safe(one.direction) if one.quantity else "",
+        segment=safe(one.segment) if one.segment else "",
+        everywhere="" if one.segment or one.column == "@events" else "all rows",
+        since=instant(alert.onset_ms),
+    )
 
 
 def _where(one: "MovedColumn") -> str:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from msgspec import Meta, field
 
+from sinks.address_secrets import password
 from sinks.secret import Secret
 from sinks.settings import DestinationSettings, Embedded, Form, FormError
 
@@ -40,7 +41,7 @@ def _dsn(text: str) -> str:
     return text
 
 
-_DSN = Form(expected="a URL such as clickhouse://user:${PASSWORD}@host:8123/database", read=_dsn)
+_DSN = Form(expected="a URL such as clickhouse://user:${PASSWORD}@host:8123/database", read=_dsn, secrets=password)
 
 
 class Settings(DestinationSettings, frozen=True, kw_only=True):

@@ -1,11 +1,13 @@
 """The keys that all destinations of messages have."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
+from sinks.address_secrets import behind_host, options
 from sinks.settings import Count, DestinationSettings, Form, FormError, Pause, RetryWindow
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ def _url(text: str) -> str:
 
 URL_FORM = Form(expected="an address such as https://host/path", read=_url)
 Url = Annotated[str, Meta(extra={"form": URL_FORM})]
+SecretUrl = Annotated[str, Meta(extra={"form": replace(URL_FORM, secrets=behind_host)})]
+"""An address that lets in whoever knows it: what follows its host is secret."""
+UrlWithOptions = Annotated[str, Meta(extra={"form": replace(URL_FORM, secrets=options)})]
+"""An address whose path may be known, and what follows ``?`` not."""
 
 
 class MessageSettings(DestinationSettings, frozen=True, kw_only=True):

@@ -18,24 +18,27 @@ from sinks.registry import settings_of
 
 SECRET = "hunter2hunter2hunter2"
 SIGNING = "whsec_" + base64.b64encode(SECRET.encode() + b"12345678").decode()
+ENVIRON = {"DRIFTLINE_TEST_SECRET": SECRET, "DRIFTLINE_TEST_SIGNING": SIGNING}
+"""The variables that the keys name."""
 ALERT_URL_KEYS: Mapping[str, dict[str, Any]] = {
-    "alertmanager": {"url": "{url}", "token": SECRET, "labels": {"team": "ml"}},
-    "pagerduty": {"url": "{url}", "routing_key": SECRET},
-    "slack": {"url": "{url}/services/" + SECRET},
-    "teams": {"url": "{url}/workflows/" + SECRET},
-    "webhook": {"url": "{url}/hook/" + SECRET, "secret": SIGNING},
+    "alertmanager": {"url": "{url}", "token": "${DRIFTLINE_TEST_SECRET}", "labels": {"team": "ml"}},
+    "pagerduty": {"url": "{url}", "routing_key": "${DRIFTLINE_TEST_SECRET}"},
+    "slack": {"url": "{url}/services/${DRIFTLINE_TEST_SECRET}"},
+    "teams": {"url": "{url}/workflows/${DRIFTLINE_TEST_SECRET}"},
+    "webhook": {"url": "{url}/hook/${DRIFTLINE_TEST_SECRET}", "secret": "${DRIFTLINE_TEST_SIGNING}"},
 }
 TRIGGER_URL_KEYS: Mapping[str, dict[str, Any]] = {
-    "airflow": {"url": "{url}", "dag_id": "train", "username": "driftline", "password": SECRET},
-    "argo-events": {"url": "{url}/retraining", "token": SECRET},
-    "dagster": {"url": "{url}", "job": "train", "location": "defs.py", "token": SECRET},
-    "github": {"url": "{url}", "repository": "acme/models", "token": SECRET},
-    "kubeflow": {"url": "{url}", "pipeline_id": "p1", "token": SECRET},
-    "prefect": {"url": "{url}/api", "deployment": "train/prod", "api_key": SECRET},
+    "airflow": {"url": "{url}", "dag_id": "train", "username": "driftline", "password": "${DRIFTLINE_TEST_SECRET}"},
+    "argo-events": {"url": "{url}/retraining", "token": "${DRIFTLINE_TEST_SECRET}"},
+    "dagster": {"url": "{url}", "job": "train", "location": "defs.py", "token": "${DRIFTLINE_TEST_SECRET}"},
+    "github": {"url": "{url}", "repository": "acme/models", "token": "${DRIFTLINE_TEST_SECRET}"},
+    "kubeflow": {"url": "{url}", "pipeline_id": "p1", "token": "${DRIFTLINE_TEST_SECRET}"},
+    "prefect": {"url": "{url}/api", "deployment": "train/prod", "api_key": "${DRIFTLINE_TEST_SECRET}"},
     "vertex": {
-        "url": "{url}", "project": "p", "region": "r", "template_uri": "t", "output": "gs://b/o", "token": SECRET,
+        "url": "{url}", "project": "p", "region": "r", "template_uri": "t", "output": "gs://b/o",
+        "token": "${DRIFTLINE_TEST_SECRET}",
     },
-    "zenml": {"url": "{url}", "snapshot_id": "s1", "api_key": SECRET},
+    "zenml": {"url": "{url}", "snapshot_id": "s1", "api_key": "${DRIFTLINE_TEST_SECRET}"},
 }  # fmt: skip
 URL_KEYS = {**ALERT_URL_KEYS, **TRIGGER_URL_KEYS}
 NOT_OVER_OUR_HTTP = frozenset({"clickhouse", "email", "apprise", "kafka-topic", "sagemaker"})
@@ -76,7 +79,7 @@ def well(asked: Asked) -> Reply:
 def settings_for(name: str, url: str, **more: Any) -> Any:
     """Settings, read as from a file."""
     text = msgspec.json.encode({"timeout": "2s", **keys_of(name, url), **more}).decode()
-    decoder = SettingsDecoder({}, Path("/"))
+    decoder = SettingsDecoder(ENVIRON, Path("/"))
     node, problems = read(text)
     assert node is not None, problems
     made = decoder.decode(node, settings_of(name))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from monitor.alert_table.awake import SHIFTS, AwakeRound
+from monitor.alert_table.late_labels import LATE_SHARES, LateRound, late_round
 from monitor.alert_table.relation import SHARES, RelationRound, relation_round
-from monitor.alert_table.report import Results, page, with_relation
+from monitor.alert_table.report import Results, page, with_late_labels, with_relation
 from monitor.alert_table.rounds import QuietRound, Raised
 from monitor.alert_table.rules import RULES, FixedRules
 from monitor.alert_table.streams import WORLDS, draw50, part
@@ -86,3 +87,43 @@ def test_a_changed_relation_is_found_and_none_where_nothing_changed(monkeypatch:
     found = relation_round([1], 2)
     assert found.relation[0.0] == found.loss[0.0] == [None, None]
     assert all(delay is not None and delay <= 6 for delay in [*found.relation[0.6], *found.loss[0.6]])
+
+
+def late(*delays: int | None) -> LateRound:
+    return LateRound(
+        relation={share: list(delays) for share in LATE_SHARES},
+        loss={share: [81, None] for share in LATE_SHARES},
+        alerts={share: [1, 0] for share in LATE_SHARES},
+    )
+
+
+def test_rows_of_late_labels_say_their_own_count_and_are_made_new_alone_in_any_order() -> None:
+    awake = AwakeRound(
+        delays={shift.name: [4] for shift in SHIFTS},
+        rules={shift.name: dict.fromkeys(RULES, (24, 12)) for shift in SHIFTS},
+    )
+    found = {name: [] for name in WORLDS} | {"independent": [quiet(0)]}
+    results = Results(seed=1, weeks=8, calibration_weeks=4, quiet=found, awake=[awake])
+    bare, both = page(results), page(replace(results, relation=[relation(3, None)], late=[late(74, None)]))
+    assert "days late: of 40 % of labels, told of the relation | 1 of 2 | 74 h | - | - |" in both
+    assert "*Labels 2 to 3 days late*: 2 streams each on 1 reference" in both
+    assert "told 1 alert of any cause in 288 hours" in both
+    assert with_late_labels(with_relation(bare, [relation(3, None)]), [late(74, None)]) == both
+    assert with_relation(with_late_labels(bare, [late(74, None)]), [relation(3, None)]) == both
+    again = with_late_labels(both, [late(80, 90), late(70, 99)])
+    assert "told of the relation | 4 of 4 | 80 h | 99 h |" in again
+    assert with_late_labels(again, [late(74, None)]) == both
+
+
+def test_a_changed_relation_is_told_once_its_late_labels_have_come_and_not_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("monitor.alert_table.relation.REFERENCE_DAYS", 4)
+    for name, value in {
+        "LATE_SHARES": (0.0, 0.6), "LEAST_HOURS": 8, "MOST_HOURS": 10, "QUIET_HOURS": 4, "LATE_HORIZON": 18,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(f"monitor.alert_table.late_labels.{name}", value)
+    found = late_round([1], 1)
+    assert found.relation[0.0] == found.loss[0.0] == [None]
+    assert found.alerts[0.0] == [0]
+    assert all(delay is not None and 8 <= delay <= 16 for delay in [*found.relation[0.6], *found.loss[0.6]])

@@ -299,12 +299,15 @@ def test_a_wrong_statement_is_one_line_and_code_2(run: Run, tmp_path: Path) -> N
     assert "docs/records.md" in asked.err
 
 
-def test_a_database_that_is_away_is_one_line_and_code_3(run: Run, tmp_path: Path, free_port: Callable[[], int]) -> None:
-    address = f"clickhouse://default:secret@127.0.0.1:{free_port()}/default"
+def test_a_database_that_is_away_is_one_line_and_code_3(
+    run: Run, tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "geheim")
+    address = f"clickhouse://default:${{SECRET}}@127.0.0.1:{free_port()}/default"
     config = write_config(tmp_path, destinations={"here": {"type": "clickhouse", "dsn": address}})
     asked = run("query", config, "SELECT 1")
     asked.assert_one_error(3, "127.0.0.1")
-    assert "secret" not in asked.err
+    assert "geheim" not in asked.err
 
 
 def test_a_port_that_is_taken_is_one_line_and_code_3(run: Run, data: Path) -> None:
@@ -347,12 +350,13 @@ def test_run_ends_at_once_when_a_destination_is_away(
     run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
 ) -> None:
     monkeypatch.setattr("monitor.kafka.clients.reach_broker", lambda *_: None)
-    dsn = f"clickhouse://default:secret@127.0.0.1:{free_port()}/default"
+    monkeypatch.setenv("SECRET", "geheim")
+    dsn = f"clickhouse://default:${{SECRET}}@127.0.0.1:{free_port()}/default"
     config = write_config(data / "away", destinations={"here": {"type": "clickhouse", "dsn": dsn}})
     (data / "away" / "m.ref").write_bytes((data / "m.ref").read_bytes())
     said = run("run", config)
     said.assert_one_error(3, "here: ")
-    assert "secret" not in said.err
+    assert "geheim" not in said.err
 
 
 def test_a_missing_extra_is_one_line_and_code_4(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

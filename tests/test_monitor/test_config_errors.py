@@ -246,7 +246,7 @@ def test_a_dsn_that_cannot_be_meant_is_refused_and_never_shown(dsn: str) -> None
     "dsn",
     [
         "clickhouse://h",
-        "clickhouse://u:p%40@h:8123/d",
+        "clickhouse://user@h:8123/d",
         "clickhouses://u@[::1]:8443/d?ca_cert=/a.pem",
         "chdb:///a/b",
         "chdb://memory",

@@ -139,7 +139,9 @@ def test_a_secret_is_never_shown_however_the_file_is_damaged_around_it(
 @pytest.mark.parametrize("text", [WITH_SECRETS, IN_BLOCKS])
 def test_a_secret_is_not_shown_by_any_single_slip(text: str) -> None:
     """Every character dropped, or replaced by what parts keys from values, and the line broken anywhere."""
-    assert isinstance(outcome(text, {"PASSWORD": "Zq7"}), Config)
+    whole = outcome(text, {"PASSWORD": "Zq7"})
+    assert isinstance(whole, ConfigError)
+    assert all("must not be written in this file" in problem.message for problem in whole.problems)
     for at in range(len(text)):
         for put, n in (("", 1), (",", 1), (" ", 1), ("\n", 0)):
             damaged = text[:at] + put + text[at + n :]

@@ -11,6 +11,7 @@ from monitor.decisions.machine import LONGEST_MS
 from monitor.decisions.moved import ClosedWindow, MovedCell
 from monitor.decisions.policy import Policy
 from monitor.decisions.tiling import Tiling, tiling
+from monitor.decisions.track import Track, absorb
 from monitor.decisions.wire import decode_alert, encode_alert
 from monitor.eventtime.calendar_shape import CalendarShape
 from monitor.eventtime.windows import FixedShape
@@ -333,3 +334,13 @@ def test_the_shortest_windows_that_tile_time_count_and_of_overlapping_ones_those
     assert own.pane_ms == pane_ms
     assert own.holds(*inside)
     assert not own.holds(*outside)
+
+
+def test_labels_of_a_window_that_a_thousand_came_after_move_no_evidence_and_of_the_next_one_do() -> None:
+    """How far back labels are heeded, as the README says it."""
+    track = Track(version="1", reference="ab" * 32, first_ms=0, family="labels")
+    retention_ms = 2_000 * DAY_MS
+    for number in range(1_001):
+        track = absorb(track, judged(number), retention_ms=retention_ms)
+    assert absorb(track, judged(0, cell("@loss")), retention_ms=retention_ms) == track
+    assert absorb(track, judged(1, cell("@loss")), retention_ms=retention_ms) != track

@@ -40,7 +40,10 @@ def test_windows_on_a_new_reference_end_the_alert_of_the_one_before(version: str
     assert states(own, "data_drift") == ["raised"], "one window may be a mixture"
     (resolved,) = own.feed(day(9, **{**NEW, "version": version}))
     by = "version 2" if version == "2" else "another reference"
-    assert f"is over, {by} has taken over; it was: " in resolved.summary
+    assert resolved.summary == (
+        "m (version 1): over: mean of x 1 -> 2 (up) in all rows, since 1970-01-01. "
+        f"Drift of inputs is over, {by} has taken over."
+    )
     assert own.state.machine.opened == ()
 
 

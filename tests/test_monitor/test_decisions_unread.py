@@ -104,9 +104,9 @@ def test_a_feature_that_comes_later_is_told_once_and_is_over_when_it_is_no_news_
     assert (column.column, column.direction, column.before, column.after) == ("tenure", "new feature", 0.0, 1.0)
     assert (raised.at_ms, raised.onset_ms) == (6 * DAY_MS, 5 * DAY_MS)
     assert resolved.at_ms == 11 * DAY_MS
-    assert (
-        "m: events have a feature that the reference does not know: share of events with a value of tenure 0 % -> 100 %"
-        in (raised.summary)
+    assert raised.summary.startswith(
+        "m: share of events with a value of tenure 0 % -> 100 % in all rows, since 1970-01-06 (new feature): "
+        "events have a feature that the reference does not know."
     )
     assert "build the reference from data that has it" in raised.recommendation
 

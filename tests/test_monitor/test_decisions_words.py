@@ -31,9 +31,9 @@ def raised(*moved: object, n: int = 8, **more: object) -> Alert:
 def test_it_says_what_moved_from_what_to_what_since_when_where_and_how_surely() -> None:
     alert = raised(cell("distance"), cell("carrier"), cell("distance", "origin=EWR"), n_segments=10)
     assert alert.summary == (
-        "m (version 1): inputs drifted: mean of carrier 1 -> 2 (up) in all rows; with it distance; most in origin=EWR, "
-        "since 1970-01-01. Unchanged data gives as much at most once in 143 days. Probably one source upstream, which "
-        "its 2 columns share."
+        "m (version 1): mean of carrier 1 -> 2 (up) in all rows, since 1970-01-01: inputs drifted; with it distance; "
+        "most in origin=EWR. Unchanged data gives as much at most once in 143 days. Probably one source upstream, "
+        "which its 2 columns share."
     )
     assert "retrain on data since 1970-01-01" in alert.recommendation
 
@@ -54,14 +54,15 @@ def test_predictions_alone_are_the_models_own() -> None:
 def test_a_loss_is_said_in_its_own_unit() -> None:
     worse = cell("@loss", direction="worse", quantity="log loss", before=0.41, after=0.53)
     alert = raised(worse, family="labels")
-    assert "the model got worse: log loss 0.41 -> 0.53 (worse) in all rows, since 1970-01-01." in alert.summary
+    assert "log loss 0.41 -> 0.53 (worse) in all rows, since 1970-01-01: the model got worse." in alert.summary
     assert "retrain on data since 1970-01-01" in alert.recommendation
 
 
 def test_a_resolved_alert_says_what_it_was_and_that_nothing_is_to_be_done() -> None:
     run = Run().days([*(day(n, cell()) for n in range(6)), *(day(n) for n in range(6, 12))])
     assert run.alerts[-1].summary == (
-        "m (version 1): drift of inputs is over, quiet at 1970-01-12; it was: mean of x 1 -> 2 (up) in all rows."
+        "m (version 1): over: mean of x 1 -> 2 (up) in all rows, since 1970-01-01. "
+        "Drift of inputs is over, quiet at 1970-01-12."
     )
     assert run.alerts[-1].recommendation == "Nothing more to do."
 

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Message, Producer
 from prometheus_client import REGISTRY
 from support.alerts import alert_row, alerts
 from support.brokers import Broker
-from support.destinations import keys_of
+from support.destinations import ENVIRON, keys_of
 from support.events import model_section
 from support.http_server import Asked, LocalServer, Reply, serving
 from support.installation import Installation
@@ -32,6 +32,12 @@ TYPES = {"pager": "pagerduty", "hook": "webhook", "team": "slack", "silent": "we
 def section(name: str, url: str) -> dict[str, Any]:
     timing = {"timeout": "300ms", "max_retry_wait": "200ms", "retry_window": "1s" if name == "silent" else "1h"}
     return {"type": TYPES[name], **keys_of(TYPES[name], url), **timing}
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

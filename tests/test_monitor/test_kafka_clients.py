@@ -31,14 +31,14 @@ from monitor.process.health import Health
 
 def kafka_of(**settings: Any) -> Kafka:
     document = {"models": [{"name": "m", "reference": "m.ref"}], "kafka": settings}
-    return parse(msgspec.yaml.encode(document).decode(), environ={}).kafka
+    return parse(msgspec.yaml.encode(document).decode(), environ={"KEY": "geheim"}).kafka
 
 
 WRONG_SETTINGS = [
     ({"security.protocl": "geheim"}, "kafka.client.security.protocl: librdkafka has no such setting"),
     ({"security.protocol": "geheim"}, "kafka.client.security.protocol: librdkafka takes no such value"),
     ({"security.protocol": "SSL", "ssl.ca.location": "/geheim.pem"}, "kafka.client.ssl.ca.location: librdkafka"),
-    ({"security.protocol": "SSL", "ssl.key.pem": "geheim"}, "kafka.client.ssl.key.pem: librdkafka takes no such"),
+    ({"security.protocol": "SSL", "ssl.key.pem": "${KEY}"}, "kafka.client.ssl.key.pem: librdkafka takes no such"),
     ({"security.protocol": "SASL_SSL", "sasl.mechanisms": "geheim"}, "kafka.client: librdkafka takes no such value"),
     ({"socket.timeout.ms": 987654321}, "kafka.client.socket.timeout.ms: librdkafka takes no such value"),
     ({"error_cb": "geheim"}, "kafka.client: librdkafka takes no such value"),

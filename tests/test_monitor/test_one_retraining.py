@@ -80,10 +80,20 @@ def orchestrator() -> Iterator[tuple[Orchestrator, str]]:
 
 @pytest.mark.long
 def test_a_request_is_one_run_whoever_is_killed_when(
-    transactional_kafka: Broker, orchestrator: tuple[Orchestrator, str], tmp_path: Path
+    transactional_kafka: Broker,
+    orchestrator: tuple[Orchestrator, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runs, url = orchestrator
-    destination = {"type": "airflow", "url": url, "dag_id": "retrain", "token": "t", "retry_window": "1h"}
+    monkeypatch.setenv("PIPELINE_TOKEN", "t")
+    destination = {
+        "type": "airflow",
+        "url": url,
+        "dag_id": "retrain",
+        "token": "${PIPELINE_TOKEN}",
+        "retry_window": "1h",
+    }
     installation = Installation(
         tmp_path / "installation", transactional_kafka.bootstrap_servers, f"r{uuid.uuid4().hex[:8]}",
         [model_section(tmp_path / "model", **POLICY)], destinations={"runs": destination},

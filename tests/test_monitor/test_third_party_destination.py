@@ -34,10 +34,11 @@ def test_a_package_outside_the_tree_is_fed_beside_clickhouse(
     install_plugin(site, "acme-lines", {"acme_lines": JSON_LINES}, {"json-lines": "acme_lines:Settings"})
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("ARCHIVE_TOKEN", "hunter2")
     folder, name = tmp_path / "installation", f"t{uuid.uuid4().hex[:8]}"
     destinations = {
         "clickhouse": {"dsn": f"chdb://{folder / 'clickhouse'}"},
-        "archive": {"type": "json-lines", "folder": "archive", "records": ["drift_score"], "token": "hunter2"},
+        "archive": {"type": "json-lines", "folder": "archive", "records": ["drift_score"], "token": "${ARCHIVE_TOKEN}"},
     }
     section = model_section(tmp_path / "model")
     installation = Installation(folder, kafka.bootstrap_servers, name, [section], destinations=destinations)

@@ -29,7 +29,7 @@ def section(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def config_of(section: dict[str, Any], **sections: Any) -> Config:
-    return parse(msgspec.yaml.encode({"models": [section], **sections}).decode(), environ={})
+    return parse(msgspec.yaml.encode({"models": [section], **sections}).decode(), environ={"PASSWORD": "geheim"})
 
 
 def kafka_of(**settings: Any) -> Kafka:
@@ -134,7 +134,7 @@ def test_what_is_scored_is_what_the_configuration_says(section: dict[str, Any]) 
 
 
 def migrated(section: dict[str, Any]) -> dict[str, list[str]]:
-    dsn = "clickhouse://u:geheim@127.0.0.1:1/d"
+    dsn = "clickhouse://u:${PASSWORD}@127.0.0.1:1/d"
     return wiring.migrate(config_of(section, destinations={"here": {"type": "clickhouse", "dsn": dsn}}))
 
 

@@ -264,7 +264,7 @@ def test_an_address_that_others_reach_wants_a_token() -> None:
     with pytest.raises(ConfigError, match=r"ui\.token: is needed"):
         parse(open_to_all)
     with pytest.raises(ConfigError, match="at least 16"):
-        parse(open_to_all.replace("}", ", token: short}", 2).replace("reference: r, token: short}", "reference: r}"))
+        parse(open_to_all.replace("8642'}", "8642', token: '${TOKEN}'}"), environ={"TOKEN": "short"})
     config = parse("models: [{name: m, reference: r}]")
     assert str(listening(config, "")) == "127.0.0.1:8642"
     with pytest.raises(InputError, match=r"is needed where the page listens on 0\.0\.0\.0:1"):
