@@ -13,7 +13,8 @@ from monitor.api.queries.performance import Figure
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
 from monitor.api.views.moved import MovedColumn
-from monitor.api.wording import metric_name, place, run_sentence
+from monitor.api.views.seasonal import SeasonalColumn
+from monitor.api.wording import metric_name, place, run_sentence, season_sentence
 from monitor.wording import counted, figure, instant
 
 
@@ -30,6 +31,29 @@ class CardFigure(msgspec.Struct, frozen=True, kw_only=True):
     provisional: bool
 
 
+class CardSeason(msgspec.Struct, frozen=True, kw_only=True):
+    """A column that differs from the whole reference, and not from its season or the weeks before.
+
+    Attributes
+    ----------
+    sentence: the rest in words.
+    since_ms: start of the first window. quantity, before, after, direction: what differs, as in `drift_verdict`.
+    strength: the largest effect beside the whole reference, over the smallest that counts.
+    beside: the same in the newest window beside each season and span that it does not differ from.
+    """
+
+    column: str
+    segment: str
+    sentence: str
+    since_ms: int
+    quantity: str
+    before: float | None
+    after: float | None
+    direction: str
+    strength: float | None
+    beside: dict[str, float | None]
+
+
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of one version of a model in one span of time.
 
@@ -38,7 +62,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     from_ms, to_ms: of the windows' ends. window_s: their length.
     events: in the span's newest window. sentence, performance_sentence: in words.
     performance: by metric, of all rows, of the newest window; by_segment: of the first metric.
-    drift: a sentence a column that differs from the reference now; was: of those that did and went back.
+    drift: a sentence a column that has changed; was: of those that did and went back.
+    season: columns that only the season explains, the eight that differ most from the whole reference.
     limits: what this card cannot say, and why.
     """
 
@@ -55,6 +80,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     performance: tuple[CardFigure, ...]
     by_segment: tuple[CardFigure, ...]
     drift: tuple[str, ...]
+    season: tuple[CardSeason, ...] = ()
     was: tuple[str, ...]
     limits: tuple[str, ...]
 
@@ -77,7 +103,7 @@ def model_card(site: Site, at: Chosen, limits: Sequence[str] = ()) -> ModelCard:
         own.append("no labels came: how good the model is was not measured")
     elif view.newest.provisional:
         own.append("the newest figures are provisional: labels are still coming")
-    found: Sequence[MovedColumn] = [*seen["lasting"], *seen["past"]]
+    found: Sequence[MovedColumn | SeasonalColumn] = [*seen["lasting"], *seen["past"], *seen["seasonal"]]
     return ModelCard(
         model=at.model,
         version=at.version,
@@ -91,9 +117,26 @@ def model_card(site: Site, at: Chosen, limits: Sequence[str] = ()) -> ModelCard:
         performance_sentence=measured["sentence"],
         performance=tuple(map(_figure, view.others if view is not None else ())),
         by_segment=tuple(map(_figure, measured["by_segment"])),
-        drift=tuple(run_sentence(one.top, len(one.others)) for one in (*seen["lasting"], *seen["seasonal"])),
+        drift=tuple(run_sentence(one.top, len(one.others)) for one in seen["lasting"]),
+        season=tuple(map(_season, seen["seasonal"])),
         was=tuple(run_sentence(one.top, len(one.others)) for one in seen["past"]),
         limits=tuple(own),
+    )
+
+
+def _season(one: SeasonalColumn) -> CardSeason:
+    run = one.top
+    return CardSeason(
+        column=run.column,
+        segment=run.segment,
+        sentence=season_sentence(run, one.n_others, one.beside),
+        since_ms=run.first_ms,
+        quantity=run.quantity,
+        before=run.before,
+        after=run.after,
+        direction=run.direction,
+        strength=run.strength,
+        beside=dict(one.beside),
     )
 
 
@@ -143,8 +186,13 @@ def markdown(card: ModelCard) -> str:
             "",
         ]
     lines += ["### Drift", ""]
-    lines += [f"- {_text(one)}" for one in card.drift] or ["- nothing differs from the reference in the newest window"]
+    lines += [f"- {_text(one)}" for one in card.drift] or [
+        f"- nothing {'changed' if card.season else 'differs from the reference'} in the newest window"
+    ]
     lines += [f"- earlier: {_text(one)}" for one in card.was[:10]]
+    if card.season:
+        lines += ["", "### Only the season: nothing to do", ""]
+        lines += [f"- {_text(one.sentence)}" for one in card.season]
     lines += ["", "### Limits", ""]
     lines += [f"- {_text(one)}" for one in card.limits] or ["- none are known"]
     return "\n".join([*lines, ""])

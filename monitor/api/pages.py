@@ -18,7 +18,9 @@ from monitor.api.views.heat import heat_cells, heat_lines
 from monitor.api.views.moved import moved_columns
 from monitor.api.views.performance import METRIC_ORDER, is_worse, performance_sentence, performance_view
 from monitor.api.views.quality import quality_lines
+from monitor.api.views.seasonal import seasonal_columns
 from monitor.api.wording import (
+    beside_words,
     column_name,
     column_sentence,
     compare_words,
@@ -35,6 +37,8 @@ _DAY_MS: Final = 86_400_000
 _MOST_BUCKETS: Final = 120
 _SMALL: Final = 4
 """Segments of a column that are drawn beside it."""
+SEASONAL: Final = 8
+"""Columns that a model's screen tells of those that only the season explains."""
 _REJECTS: Final = 10
 _REJECTS_A_PAGE: Final = 50
 _RECENT: Final = 1_000
@@ -132,7 +136,8 @@ def model_page(site: Site, query: Query) -> View:
         ),
         "next_step": next_steps.of_model(at, told, lasting, has_labels=has_labels),
         "lasting": lasting,
-        "seasonal": seasonal,
+        "seasonal": seasonal_columns(site.source, at.scope, seasonal, SEASONAL),
+        "n_seasonal": len(seasonal),
         "past": [one for one in found if not one.lasts and one.top.segment == at.segment][:20],
         "heat": charts.heat_chart(heat, windows, links),
         "heat_columns": charts.heat_columns(heat),
@@ -279,6 +284,6 @@ PAGES: Final[Mapping[str, Callable[[Site, Query], View]]] = {
 """By path."""
 HELPERS: Final = {
     "place": place, "column_name": column_name, "run_sentence": run_sentence, "season_words": season_words,
-    "compare_words": compare_words,
+    "compare_words": compare_words, "beside_words": beside_words,
 }  # fmt: skip
 """Functions that templates call."""

@@ -5,6 +5,7 @@ The file's own policy lets only the scripts and styles run whose hashes it names
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib import metadata, resources
 from typing import Final
 
@@ -15,11 +16,13 @@ from monitor.api.pages import column_page, model_page, performance_page
 from monitor.api.queries import rejects
 from monitor.api.rendering import environment
 from monitor.api.site import Site
+from monitor.api.views.moved import MovedColumn
+from monitor.api.views.seasonal import SeasonalColumn
 from monitor.api.wording import named_version
 from monitor.wording import instant
 
 MOST_COLUMNS: Final = 8
-"""Columns that a report shows in full: those that moved most."""
+"""Columns that a report shows in full: those that moved most. So many again that only the season explains follow."""
 _SCRIPTS: Final = ("echarts.min.js", "charts.js", "page.js")
 
 
@@ -45,11 +48,8 @@ def html_report(site: Site, at: Chosen) -> str:
     name, context = model_page(site, query)
     counts, examples = rejects.rejects_of_report(site.source, at.model)
     context |= {"reject_counts": counts, "rejects": examples, "n_rejects": sum(one.n for one in counts)}
-    columns = list(
-        dict.fromkeys(
-            [one.top.column for one in (*context["lasting"], *context["past"]) if not one.top.column.startswith("@")]
-        )
-    )[:MOST_COLUMNS]
+    columns = _inputs(context["lasting"] + context["past"])[:MOST_COLUMNS]
+    columns += [column for column in _inputs(context["seasonal"]) if column not in columns]
     anchors = {column: f"#c{number}-top" for number, column in enumerate(columns)}
     context["heat"]["links"] = [anchors.get(column, "") for column in context["heat_columns"]]
     made = [templates.get_template(name).render(**context, uid="m-")]
@@ -77,6 +77,10 @@ def html_report(site: Site, at: Chosen) -> str:
         version=metadata.version("driftline"),
         now_ms=site.now_ms(),
     )
+
+
+def _inputs(found: Sequence[MovedColumn | SeasonalColumn]) -> list[str]:
+    return list(dict.fromkeys(one.top.column for one in found if not one.top.column.startswith("@")))
 
 
 def _hash(text: str) -> str:

@@ -122,6 +122,24 @@ def compare_words(compare: str) -> str:
     return "the whole reference" if compare == "pinned" else clip(compare)
 
 
+def beside_words(beside: Sequence[tuple[str, float | None]]) -> str:
+    """``0.31 times beside the same hour of week``: the effect over the smallest that counts, of each comparison."""
+    return listed(
+        [
+            f"{figure('', strength)} times beside {compare_words(compare)}"
+            for compare, strength in beside
+            if strength is not None
+        ],
+        3,
+    )
+
+
+def season_sentence(run: Run, n_others: int, beside: Sequence[tuple[str, float | None]]) -> str:
+    """One line about what only the season explains: what moved and how far, and how little beside the season."""
+    little = beside_words(beside)
+    return run_sentence(run, n_others) + (f" ({little})" if little else "")
+
+
 def season_words(run: Run) -> str:
     """``only the season: not beside the same hour of week``, and in how many windows; "" where it is not."""
     beside = listed([compare_words(one) for one in run.season.split(", ")], 3) if run.season else ""

@@ -204,7 +204,7 @@ def up(config_path: Path, port: int, *, own_kafka: bool) -> None:
         ending.check()
         commands = role_commands(profile.path, running.destinations, 1, 1, int(running.joins))
         page = page_command(profile.path, running)
-        supervisor = Supervisor([*commands, *([page[0]] if page else [])])
+        supervisor = Supervisor([*commands, *([page[0]] if page else [])], environment=profile.environment)
         with contextlib.ExitStack() as servers:
             for server in profile.servers.values():
                 servers.enter_context(server)

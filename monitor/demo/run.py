@@ -93,7 +93,7 @@ def _run(
     if page is not None:
         console.print(f"Meanwhile, see it: http://{page[1]}/")
     commands = [*role_commands(profile.path, config.destinations, join_workers=1), *([page[0]] if page else [])]
-    with Supervisor(commands, environment={"DRIFTLINE_LOG_LEVEL": "warning"}) as supervisor:
+    with Supervisor(commands, environment={**profile.environment, "DRIFTLINE_LOG_LEVEL": "warning"}) as supervisor:
         _stream(config, rows, supervisor, broker, console, ending)
     elapsed_s = time.monotonic() - started_s
     database = config.destinations["clickhouse"]

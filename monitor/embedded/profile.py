@@ -11,6 +11,7 @@ from monitor.config.rewrite import literal, rewrite
 from monitor.embedded.ports import free_port
 from monitor.embedded.server import EmbeddedServer
 from monitor.embedded.session import Place
+from monitor.kafka import turns
 
 # Joining a group on the embedded broker takes as long as its session timeout; 6 s is the least that works well.
 SESSION_TIMEOUT: Final = "6s"
@@ -21,11 +22,12 @@ CLIENT: Final = {"fetch.wait.max.ms": 50}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedProfile:
     """A configuration on the embedded broker; by their names, the processes that its destinations need, and where those
-    destinations are."""
+    destinations are; variables for its roles."""
 
     path: Path
     servers: Mapping[str, EmbeddedServer]
     places: Mapping[str, Place]
+    environment: Mapping[str, str]
 
 
 def embedded_profile(
@@ -67,7 +69,8 @@ def embedded_profile(
         file.write(text)
     servers = {name: EmbeddedServer(name, own.command, ports[name]) for name, own in embedded.items() if own.command}
     places = {name: Place(running=own.keys, at_rest=own.at_rest or own.keys) for name, own in embedded.items()}
-    return EmbeddedProfile(path=written, servers=servers, places=places)
+    environment = {turns.VARIABLE: str(folder / "transactions.lock")} if bootstrap_servers is not None else {}
+    return EmbeddedProfile(path=written, servers=servers, places=places, environment=environment)
 
 
 def _private(path: str, flags: int) -> int:

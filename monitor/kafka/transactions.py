@@ -7,6 +7,7 @@ from confluent_kafka import Producer, TopicPartition
 
 from monitor.config.schema import Kafka
 from monitor.kafka.clients import built, producer_settings
+from monitor.kafka.turns import turn
 from monitor.kafka.waiting import StopRequest, sliced
 from monitor.sketching.ingest_step import Commit
 from monitor.sketching.outgoing import Outgoing
@@ -35,24 +36,27 @@ class Transactions:
 
     def start(self) -> None:
         """Take the id over. To be called once, first."""
-        sliced(self._producer.init_transactions, ANSWER_WITHIN_S, self._stop)
+        with turn(self._stop.left_s):
+            sliced(self._producer.init_transactions, ANSWER_WITHIN_S, self._stop)
 
     def commit(self, commit: Commit, group: object) -> None:
         """Send everything and wait until it is committed; `group` is `Consumer.consumer_group_metadata()`."""
-        self._producer.begin_transaction()
-        for outgoing in commit.outgoing:
-            self._produce(outgoing)
         offsets = [TopicPartition(topic, number, next_) for (topic, number), next_ in commit.offsets.items()]
-        sliced(
-            lambda timeout_s: self._producer.send_offsets_to_transaction(offsets, group, timeout_s),
-            ANSWER_WITHIN_S,
-            self._stop,
-        )
-        sliced(self._producer.commit_transaction, COMMIT_WITHIN_S, self._stop)
+        with turn(self._stop.left_s):
+            self._producer.begin_transaction()
+            for outgoing in commit.outgoing:
+                self._produce(outgoing)
+            sliced(
+                lambda timeout_s: self._producer.send_offsets_to_transaction(offsets, group, timeout_s),
+                ANSWER_WITHIN_S,
+                self._stop,
+            )
+            sliced(self._producer.commit_transaction, COMMIT_WITHIN_S, self._stop)
 
     def roll_back(self) -> None:
         """Undo what was sent since the last commit."""
-        sliced(self._producer.abort_transaction, ANSWER_WITHIN_S, self._stop)
+        with turn(self._stop.left_s):
+            sliced(self._producer.abort_transaction, ANSWER_WITHIN_S, self._stop)
 
     def _produce(self, outgoing: Outgoing) -> None:
         """Hand a message to the producer. Where its queue is full this waits for the broker, and drops nothing."""

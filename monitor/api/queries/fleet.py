@@ -5,23 +5,37 @@ from typing import Final
 
 import msgspec
 
-from monitor.api.queries.season import drifted_columns
+from monitor.api.queries.season import drifted_windows
 from monitor.api.queries.sizes import IN_SPAN, SIZE, reach_ms, size_of
 from monitor.api.source import Source
 
 METRICS: Final = ("roc_auc", "macro_f1", "accuracy", "mae", "rmse", "log_loss")
 """What a model's performance is told by, the first that there is."""
+# A row a model and not a window: thousands of lines of JSON take the page as long as what is asked takes the database.
 _CHANGES: Final = f"""
-SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms,
-    groupArray((column, strength, only_season)) AS seen
-FROM ({drifted_columns(IN_SPAN)})
-GROUP BY model, version, window_start, window_end
+SELECT model, version, groupArray((start_ms, end_ms, n_changed, n_season, worst)) AS windows
+FROM
+(
+    SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms,
+        toUnixTimestamp64Milli(window_end) AS end_ms,
+        arrayFilter(one -> NOT one.3, seen) AS changed, length(changed) AS n_changed,
+        length(seen) - length(changed) AS n_season,
+        arrayMap(one -> one.1, arraySlice(arraySort(one -> (-one.2, one.1), changed), 1, 3)) AS worst
+    FROM ({drifted_windows(IN_SPAN)})
+)
+GROUP BY model, version
 """  # noqa: S608 - our own words
 _WINDOWS: Final = f"""
-SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms,
-    argMax(columns_scored, revision) AS n_columns
-FROM windows WHERE segment = '' AND {IN_SPAN}
-GROUP BY model, version, window_start, window_end ORDER BY model, version, window_end, window_start
+SELECT model, version, arraySort(one -> (one.2, one.1), groupArray((start_ms, end_ms, n_columns))) AS windows
+FROM
+(
+    SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms,
+        toUnixTimestamp64Milli(window_end) AS end_ms,
+        argMax(columns_scored, revision) AS n_columns
+    FROM windows WHERE segment = '' AND {IN_SPAN}
+    GROUP BY model, version, window_start, window_end
+)
+GROUP BY model, version ORDER BY model, version
 """  # noqa: S608
 _PERFORMANCE: Final = f"""
 SELECT model, version, metric, estimated, toUnixTimestamp64Milli(window_end) AS window_end_ms, value, ci_low, ci_high,
@@ -70,20 +84,21 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     worst: list[str]
 
 
-class _Window(msgspec.Struct):
+class _Windows(msgspec.Struct):
+    """Start and end in ms, and columns that were looked at, in order of time."""
+
     model: str
     version: str
-    start_ms: int
-    end_ms: int
-    n_columns: int
+    windows: list[tuple[int, int, int]]
 
 
-class _Seen(msgspec.Struct):
+class _Drifted(msgspec.Struct):
+    """Of windows in which anything drifted: start and end in ms, columns that changed, those that are only the season,
+    and the three that changed most."""
+
     model: str
     version: str
-    start_ms: int
-    end_ms: int
-    seen: list[tuple[str, float | None, bool]]
+    windows: list[tuple[int, int, int, int, list[str]]]
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,26 +132,29 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
 def changes(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Changes]:
     """Windows that end in the span and are no longer than that, in order of time."""
     span = {"from_ms": from_ms, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
-    seen = {(one.model, one.version, one.start_ms, one.end_ms): one.seen for one in source.rows(_CHANGES, _Seen, span)}
-    return [
-        _counted(one, seen.get((one.model, one.version, one.start_ms, one.end_ms), []))
-        for one in source.rows(_WINDOWS, _Window, span)
-    ]
-
-
-def _counted(window: _Window, seen: Sequence[tuple[str, float | None, bool]]) -> Changes:
-    strongest = {column: strength or 0.0 for column, strength, only_season in seen if not only_season}
-    worst = sorted(strongest, key=lambda column: (-strongest[column], column))
-    return Changes(
-        model=window.model,
-        version=window.version,
-        size_s=size_of((window.end_ms - window.start_ms) // 1_000),
-        window_end_ms=window.end_ms,
-        n_columns=max(window.n_columns, len(seen)),
-        n_drifted=len(strongest),
-        n_season=len(seen) - len(strongest),
-        worst=worst[:3],
-    )
+    drifted = {
+        (one.model, one.version, start_ms, end_ms): (n_changed, n_season, worst)
+        for one in source.rows(_CHANGES, _Drifted, span)
+        for start_ms, end_ms, n_changed, n_season, worst in one.windows
+    }
+    quiet: tuple[int, int, list[str]] = (0, 0, [])
+    found = []
+    for one in source.rows(_WINDOWS, _Windows, span):
+        for start_ms, end_ms, n_columns in one.windows:
+            n_changed, n_season, worst = drifted.get((one.model, one.version, start_ms, end_ms), quiet)
+            found.append(
+                Changes(
+                    model=one.model,
+                    version=one.version,
+                    size_s=size_of((end_ms - start_ms) // 1_000),
+                    window_end_ms=end_ms,
+                    n_columns=max(n_columns, n_changed + n_season),
+                    n_drifted=n_changed,
+                    n_season=n_season,
+                    worst=worst,
+                )
+            )
+    return found
 
 
 def earlier(source: Source, hours: Sequence[int], to_ms: int) -> list[Earlier]:

@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from monitor.config.schema import Kafka
 from monitor.errors import RestartError, StoppedError, Unavailable
 from monitor.kafka.clients import built, classify, consumer_settings, producer_settings
+from monitor.kafka.turns import turn
 
 log = structlog.get_logger()
 
@@ -57,7 +58,8 @@ class PartitionProducer:
 
     def take_over(self) -> None:
         """Fence the producer that had the id before, and roll back what it left open. Raises `KafkaException`."""
-        _insist(lambda: self._producer.init_transactions(CALL_S))
+        with turn():
+            _insist(lambda: self._producer.init_transactions(CALL_S))
 
     def commit(self, messages: Sequence[TransactionMessage], source: TopicPartition) -> dict[tuple[str, int], int]:
         """Send messages and the offset to read on from (`source`) in one transaction.
@@ -72,18 +74,19 @@ class PartitionProducer:
             if error is None and topic is not None and partition is not None and offset is not None:
                 written[topic, partition] = max(offset, written.get((topic, partition), -1))
 
-        producer.begin_transaction()
-        for message in messages:
-            while True:
-                try:
-                    producer.produce(
-                        message.topic, message.value, message.key, message.partition, on_delivery=delivered
-                    )
-                    break
-                except BufferError:  # more than librdkafka keeps waits for the broker
-                    producer.poll(0.1)
-        _insist(lambda: producer.send_offsets_to_transaction([source], self._group.value, CALL_S))
-        _insist(lambda: producer.commit_transaction(CALL_S))
+        with turn():
+            producer.begin_transaction()
+            for message in messages:
+                while True:
+                    try:
+                        producer.produce(
+                            message.topic, message.value, message.key, message.partition, on_delivery=delivered
+                        )
+                        break
+                    except BufferError:  # more than librdkafka keeps waits for the broker
+                        producer.poll(0.1)
+            _insist(lambda: producer.send_offsets_to_transaction([source], self._group.value, CALL_S))
+            _insist(lambda: producer.commit_transaction(CALL_S))
         return written
 
 

@@ -1,5 +1,6 @@
 """What only the season explains: the same on the fleet, a model's and a column's page, the API and the dashboards."""
 
+import contextlib
 import html
 import json
 import re
@@ -8,12 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support import dashboards, page
 from support.batches import batch_of
 
+from monitor.api import report
+from monitor.api.model_card import markdown, model_card
 from monitor.api.queries import fleet, verdicts
+from monitor.api.replayed import replayed
 from monitor.api.site import Site
+from monitor.api.source import Source
 from monitor.api.views.fleet import SPARKS, Spark, fleet_lines, spark_path
 from monitor.dashboards.asked import variables
 from sinks.clickhouse.client import connect
@@ -24,6 +32,7 @@ pytest.importorskip("chdb", reason="the embedded engine is an optional dependenc
 SEASON: Final = "season hour_of_week"
 BOARDS: Final = Path(__file__).parents[3] / "dashboards" / "grafana" / "dashboards"
 NEWEST: Final = page.N_WINDOWS - 1
+COLUMN: Final = f"/column?model={page.MODEL}&version=1&column=temp"
 PER_WINDOW: Final = {"temp": (True, False), "carrier": (True, True), "@score": (True, None)}
 """In the newest windows, whether a column drifted beside the whole reference, and beside its season."""
 
@@ -220,3 +229,48 @@ def test_a_spark_has_the_season_above_what_changed() -> None:
     assert changed == ("25", "8.0")
     assert season == ("17", "16.0")
     assert spark_path(sparks, "quiet") == ""
+
+
+@pytest.fixture(params=["database", "replay"])
+def told(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator[Site]:
+    """What a report is made of: the database, or the files of a replay."""
+    if request.param == "database":
+        yield site
+        return
+    rows = {**page.rows(), "drift_verdict": verdict_rows()}
+    for record in RECORDS.values():
+        if record.file and rows[record.name]:
+            pq.write_table(pa.Table.from_batches([batch_of(record, rows[record.name])]), tmp_path / record.file)
+    references = [batch_of(RECORDS["reference_column"], rows["reference_column"])]
+    with contextlib.closing(Source(lambda: replayed(tmp_path, references))) as source:
+        yield Site(source=source, config=site.config, access=site.access, now_ms=site.now_ms)
+
+
+def test_a_report_shows_a_column_that_is_only_the_season_as_the_page_does(told: Site, origin: str) -> None:
+    text = report.html_report(told, report.choose(told, page.MODEL, "1", None, None))
+    body = re.sub(r"<script>.*?</script>|<style>.*?</style>", "", text, flags=re.DOTALL)
+    first = words(re.search(r"<h1>(.*?)</h1>", get(origin + COLUMN), re.DOTALL)[1])  # type: ignore[index]
+    assert first.endswith("but only the season: unchanged beside the same hour of week.")
+    assert first in words(body)
+    listed = words(body.partition("Only the season: nothing to do")[2].partition("</section>")[0])
+    assert "9 times the smallest effect that counts beside the whole reference" in listed
+    assert "0.1 times beside the same hour of week" in listed
+    assert listed in words(get(origin + f"/model?model={page.MODEL}&version=1"))
+
+
+def test_a_card_tells_it_apart_in_words_and_in_numbers(told: Site) -> None:
+    card = model_card(told, report.choose(told, page.MODEL, "1", None, None))
+    (one,) = card.season
+    assert (one.column, one.segment, one.direction, list(one.beside)) == ("temp", "", "up", [SEASON])
+    assert one.beside[SEASON] == pytest.approx(0.1)
+    assert one.strength == pytest.approx(9.0)
+    assert one.since_ms == page.START_MS + page.DRIFTED_FROM * page.HOUR_MS
+    assert card.drift
+    assert not any(sentence.startswith("temp") for sentence in card.drift)
+    document = json.loads(msgspec.json.encode(card))
+    assert document["season"][0]["sentence"] == one.sentence
+    drift, _, rest = markdown(card).partition("### Only the season: nothing to do")
+    assert "- temp: " not in drift
+    line = next(line for line in rest.splitlines() if line.startswith("- temp: "))
+    assert "only the season: unchanged beside the same hour of week" in line
+    assert "0.1 times beside the same hour of week" in line
