@@ -49,9 +49,10 @@ from monitor.events.json.forgiving import (
 from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, TARGET, Mapping, is_origin
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.events.reasons import Reason
 from monitor.events.serving.events import Envelopes
 from monitor.events.values import MAX_TEXT, clean, number
-from monitor.files.lines import Lines, read_lines
+from monitor.files.lines import MAX_LINE_BYTES, Lines, read_lines
 from monitor.files.report import FileReport, rejected
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
@@ -150,6 +151,8 @@ class JsonlTable:
             events: list[Event] = []
             for line in lines:
                 try:
+                    if len(line) >= MAX_LINE_BYTES:
+                        raise Refused(Reason.OVERSIZE, f"{len(line)} bytes and more")
                     value = parse(line)
                 except Refused as refused:
                     reject(rejected(refused, line))

@@ -14,10 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.files import NOW_MS, TIME_MS, spec
 
 from monitor.cli.app import run
+from monitor.events.reasons import Reason
 from monitor.files.documents import elements
 from monitor.files.lines import read_lines
+from monitor.files.read import iter_decoded, open_table
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 Row = dict[str, Any]
@@ -273,7 +276,6 @@ def test_the_elements_of_an_array_are_found_however_it_is_written_and_cut(
         ([b'{"a": ', b'{"a": 1}'], False),
         ([b"[", b'{"a": 1}', b'{"a": 2}'], False),
         ([b'[{"a": ', b'{"a": 1}', b'{"a": 2}'], False),
-        ([b'[{"a": 1}]', b'[{"a": 2}]'], False),
         ([b'{"a": 1}', b"]"], False),
         ([b"["], False),
         ([], False),
@@ -299,10 +301,73 @@ def test_an_array_in_one_line_that_is_too_long_for_one_is_read_in_parts(
     assert [json.loads(line) for block in read_lines(tmp_path / "f.json") for line in block] == values
 
 
+def arrays_in_lines(path: Path) -> int:
+    path.write_text(
+        f"{json.dumps([{'a': i} for i in range(300)])}\n{json.dumps([{'a': i} for i in range(300, 400)])}\n"
+    )
+    return 400
+
+
+def one_array(path: Path) -> int:
+    path.write_text(json.dumps([{"a": i} for i in range(400)]))
+    return 400
+
+
+@pytest.mark.parametrize("cut_at", [1_000, 1 << 20])
+@pytest.mark.parametrize("write", [arrays_in_lines, one_array])
+def test_arrays_of_more_events_than_a_message_may_have_are_read_event_by_event(
+    write: Callable[[Path], int], cut_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.files.lines.MAX_LINE_BYTES", cut_at)
+    n = write(tmp_path / "f.json")
+    found = [line for block in read_lines(tmp_path / "f.json") for line in block]
+    assert [json.loads(line) for line in found] == [{"a": i} for i in range(n)]
+
+
+ODD_TEXTS: Final = st.text(alphabet='\\"{}[],y\n', max_size=40)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.dictionaries(ODD_TEXTS, ODD_TEXTS, max_size=2) | ODD_TEXTS, max_size=6),
+    st.integers(0, 6),
+    st.integers(1, 50),
+    st.sampled_from([60, 200]),
+)
+def test_one_text_that_is_too_long_costs_its_own_element_alone(
+    values: list[Any], place: int, size: int, most: int
+) -> None:
+    place = min(place, len(values))
+    text = json.dumps([*values[:place], {"long": '{"[\\' * 100}, *values[place:]]).encode()
+    found = list(elements([text[at : at + size] for at in range(0, len(text), size)], most))
+    assert len(found) == len(values) + 1
+    assert found[place] == json.dumps({"long": '{"[\\' * 100}).encode()[:most]
+    for line, value in zip(found[:place] + found[place + 1 :], values, strict=True):
+        assert line == json.dumps(value).encode()[:most]
+
+
+def test_an_event_that_is_too_long_is_left_out_as_oversize_by_both_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Row] = [{"timestamp": TIME_MS, "distance": 1.0} for _ in range(9)]
+    events[4]["note"] = "{" * (9 << 20)
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps(events))
+    parts = list(iter_decoded(path, [spec()], NOW_MS))
+    assert sum(batch.timestamps_ms.size for part in parts for batch in part.decoded.batches) == 8
+    assert [one.reason for part in parts for one in part.decoded.rejects] == [Reason.OVERSIZE]
+    monkeypatch.setattr("monitor.files.lines.MAX_LINE_BYTES", 1 << 20)
+    monkeypatch.setattr("monitor.files.jsonl.MAX_LINE_BYTES", 1 << 20)
+    table = open_table(path)
+    assert (table.n_rows, table.report.rejects) == (8, {Reason.OVERSIZE: 1})
+
+
 def test_what_is_no_element_is_handed_on_and_never_lost() -> None:
     assert list(elements([b'[{"a": 1},\n nope, 2 {"b": 3}]\n{"c": ', b'4, "d'], 99)) == [
         b'{"a": 1}', b"nope", b" 2", b'{"b": 3}', b'{"c": 4, "d',
     ]  # fmt: skip
+    numbers = [b"[", *(b"%d," % i for i in range(30_000)), b"7]"]
+    assert list(elements(numbers, 99)) == [b"%d" % i for i in range(30_000)] + [b"7"]
     long = [b'[{"a": "', b"y" * 500, b'"}]']
     assert [len(one) for one in elements([b'[{"a": "' + b"y" * 500 + b'"}, {"b": 1}]'], 100)] == [100, 8]
     assert len(list(elements(long, 100))) == 1
