@@ -15,6 +15,7 @@ from monitor.files.columnar import COLUMNAR
 from monitor.files.csv import CsvTable, bad_row
 from monitor.files.lines import read_lines
 from monitor.files.read import FORMATS, format_of
+from monitor.files.report import once
 from monitor.files.several import expand
 from monitor.files.table import ROWS, TableFile
 
@@ -33,8 +34,13 @@ def iter_labels(
     """
     paths = expand(path, tuple(FORMATS))
     if len(paths) > 1:
+        found: list[tuple[Path, str]] = []
         for one in paths:
-            yield from iter_labels(one, specs, decoder, now_ms, notes)
+            own: list[str] = []
+            yield from iter_labels(one, specs, decoder, now_ms, own)
+            found += ((one, note) for note in own)
+        if notes is not None:
+            notes += once(found)
         return
     (path,) = paths
     kind = format_of(path)

@@ -30,7 +30,7 @@ from monitor.files.enveloped import enveloped_lines
 from monitor.files.jsonl import JsonlTable
 from monitor.files.lines import Lines, read_lines
 from monitor.files.partitioned import columns_of, names_of, not_read, with_columns
-from monitor.files.report import FileReport
+from monitor.files.report import FileReport, once
 from monitor.files.several import SeveralTables, expand, passed_over, single_endings
 from monitor.files.source import columnar_format, compression_of, sniff
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
@@ -244,9 +244,12 @@ def _decoded_file(
 
 
 def _decoded_all(paths: Sequence[Path], decode: Callable[[Path], Iterator[FilePart]]) -> Iterator[FilePart]:
+    notes: list[tuple[Path, str]] = []
     for number, path in enumerate(paths):
         for part in decode(path):
-            yield msgspec.structs.replace(part, fraction=(number + part.fraction) / len(paths))
+            notes += ((path, note) for note in part.notes)
+            yield msgspec.structs.replace(part, fraction=(number + part.fraction) / len(paths), notes=())
+    yield from map(_note, once(notes))
 
 
 def _decoded_lines(

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from monitor.errors import InputError
-from monitor.files.report import FileReport
+from monitor.files.report import FileReport, once
 from monitor.files.table import ROWS, FileColumn, Progress, TableFile, unwatched
 from monitor.wording import counted, listed
 
@@ -82,6 +82,7 @@ class SeveralTables:
         self.path = path
         self.n_rows = sum(table.n_rows for table in tables)
         self.report = FileReport(table.report for table in tables)
+        self.report.notes = once((table.path, note) for table in tables for note in table.report.notes)
         self._tables = tables
         schemas = [pa.schema([(column.name, column.type) for column in table.columns]) for table in tables]
         try:
