@@ -115,7 +115,8 @@ def open_table(
     Parameters
     ----------
     path
-        Its name says the format: see `FORMATS`. Or a folder of such files, or a pattern.
+        Its name says the format: see `FORMATS`. Or a folder of such files, or a pattern; tables of several formats are
+        read, each by its own reader.
     spec
         Where things lie in JSON events; None: the defaults. Its layout does not matter.
     numeric
@@ -133,17 +134,27 @@ def open_table(
     paths = expand(path, tuple(FORMATS))
     if len(paths) > 1:
         kinds = {format_of(one) for one in paths}
-        if len(kinds) > 1:
-            raise InputError(f"{path} holds files of several formats: {', '.join(sorted(kinds))}", hint="name one")
+        enveloped = spec is not None and spec.envelope is not None
+        if "jsonl" in kinds and len(kinds) > 1 and not enveloped:
+            raise _events_beside_tables(path, kinds)
         opened = [_open_file(one, spec, numeric, progress) for one in paths]
-        if kinds == {"csv"}:
-            retype(opened)
+        if len({isinstance(one, JsonlTable) for one in opened}) > 1:
+            raise _events_beside_tables(path, kinds)
+        retype([one for one in opened if isinstance(one, CsvTable)])
         table: TableFile = SeveralTables(path, _placed(path, paths, opened, of_folders))
     else:
         (table,) = _placed(path, paths, [_open_file(paths[0], spec, numeric, progress)], of_folders)
     if note := passed_over(path, tuple(FORMATS)):
         table.report.notes.append(note)
     return table
+
+
+def _events_beside_tables(path: Path, kinds: Collection[str]) -> InputError:
+    """Events have their columns where the mapping says, whatever these are called; those of tables keep their names."""
+    return InputError(
+        f"{path} holds events in JSON beside tables, of which no one table can be made: {', '.join(sorted(kinds))}",
+        hint="name the files of one kind: a pattern in quotes, such as 'january/*.parquet'",
+    )
 
 
 def _placed(

@@ -1,6 +1,6 @@
 """A data set of several files, as Spark, DuckDB and pandas write them: a folder of parts, or a pattern: `*.csv`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ class SeveralTables:
     path
         What the user named.
     tables
-        At least one; of one format. Their types are unified, and batches cast.
+        At least one. Their types are unified, and batches cast: times that are text in some are text in all.
 
     Raises
     ------
@@ -88,6 +88,8 @@ class SeveralTables:
         try:
             if any(schema != schemas[0] for schema in schemas):
                 schemas = [pa.schema([field.with_type(plain(field.type)) for field in schema]) for schema in schemas]
+                texts = {field.name for schema in schemas for field in schema if pa.types.is_large_string(field.type)}
+                schemas = [_with_texts(schema, texts) for schema in schemas]
             self._schema = pa.unify_schemas(schemas, promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise InputError(
@@ -118,7 +120,20 @@ class SeveralTables:
                 yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
+def _with_texts(schema: Any, names: Collection[str]) -> Any:
+    """The schema with text for times of these names: CSV spells what other formats have a type for."""
+    fields = [
+        field.with_type(pa.large_string()) if field.name in names and pa.types.is_temporal(field.type) else field
+        for field in schema
+    ]
+    return pa.schema(fields)
+
+
 def _cast(array: Any, type_: pa.DataType) -> Any:
     if array.type == type_:
         return array
-    return (array.dictionary_decode() if pa.types.is_dictionary(array.type) else array).cast(type_)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+        array = array.cast(pa.timestamp(array.type.unit, "UTC"))  # whose texts end in Z
+    return array.cast(type_)

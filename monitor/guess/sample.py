@@ -57,7 +57,7 @@ def events_of(path: Path, progress: Progress = unwatched) -> tuple[Iterator[Even
         No such file, of no format that is read, or corrupt.
     """
     paths = expand(path, tuple(FORMATS))
-    if format_of(paths[0]) == "jsonl":
+    if all(format_of(one) == "jsonl" for one in paths):
         report = FileReport()
         return itertools.chain.from_iterable(_objects(one, progress, report) for one in paths), True, report
     table = open_table(path, progress=progress)

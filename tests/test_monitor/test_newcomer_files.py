@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -79,9 +80,21 @@ def hive(path: Path, rows: Sequence[Row]) -> Path:
         folder.mkdir(parents=True)
         own = [{key: row[key] for key in row if key != "country"} for row in rows if row["country"] == country]
         if country == "IT":
-            delimited(".csv", ",")(folder / "part-0", own)
+            one_after_another(folder / "part-0", own)
         else:
             pq.write_table(pa.Table.from_pylist(own), folder / "part-0.parquet")
+    return path
+
+
+def several_formats(path: Path, rows: Sequence[Row]) -> Path:
+    path.mkdir()
+    european(path / "part-0", rows[:400])
+    delimited(".tsv", "\t")(path / "part-1", rows[400:800])
+    typed = [{**row, "ts": datetime.fromisoformat(row["ts"]).replace(tzinfo=UTC)} for row in rows[800:]]
+    table = pa.Table.from_pylist(typed)
+    pq.write_table(table.slice(0, 300), path / "part-2.parquet")
+    coded = table.set_column(2, "country", table["country"].dictionary_encode())
+    feather.write_feather(coded.slice(300), path / "part-3.feather")
     return path
 
 
@@ -118,6 +131,7 @@ SHAPES: Final[dict[str, Callable[[Path, Sequence[Row]], Path]]] = {
     "objects over many lines": one_after_another,
     "folders of a column": hive_of_csv,
     "parts of other types": parts,
+    "parts of other formats": several_formats,
 }
 
 
@@ -167,7 +181,7 @@ def test_three_commands_find_the_same_in_every_shape(
     [
         (delimited(".csv", ",", before="# exported\n"), 7, "the first line must name the columns"),
         (delimited(".txt", ","), 2, "name it by what is in it"),
-        (hive, 2, "holds files of several formats: csv, parquet"),
+        (hive, 2, "events in JSON beside tables, of which no one table can be made: jsonl, parquet"),
     ],
 )
 def test_a_shape_that_is_not_read_is_named(
