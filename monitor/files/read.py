@@ -134,9 +134,6 @@ def open_table(
     paths = expand(path, tuple(FORMATS))
     if len(paths) > 1:
         kinds = {format_of(one) for one in paths}
-        enveloped = spec is not None and spec.envelope is not None
-        if "jsonl" in kinds and len(kinds) > 1 and not enveloped:
-            raise _events_beside_tables(path, kinds)
         opened = [_open_file(one, spec, numeric, progress) for one in paths]
         if len({isinstance(one, JsonlTable) for one in opened}) > 1:
             raise _events_beside_tables(path, kinds)
@@ -147,6 +144,12 @@ def open_table(
     if note := passed_over(path, tuple(FORMATS)):
         table.report.notes.append(note)
     return table
+
+
+def holds_events(table: TableFile) -> bool:
+    """Whether a table has been made of events, and has its columns in the default places."""
+    parts = table.tables if isinstance(table, SeveralTables) else [table]
+    return all(isinstance(one, JsonlTable) for one in parts)
 
 
 def _events_beside_tables(path: Path, kinds: Collection[str]) -> InputError:

@@ -83,7 +83,7 @@ class SeveralTables:
         self.n_rows = sum(table.n_rows for table in tables)
         self.report = FileReport(table.report for table in tables)
         self.report.notes = once((table.path, note) for table in tables for note in table.report.notes)
-        self._tables = tables
+        self.tables = tables
         schemas = [pa.schema([(column.name, column.type) for column in table.columns]) for table in tables]
         try:
             if any(schema != schemas[0] for schema in schemas):
@@ -103,12 +103,12 @@ class SeveralTables:
     ) -> Iterator[pa.RecordBatch]:
         """Read all files once; see `TableFile`. Columns are names, no paths."""
         fields = [field for field in self._schema if columns is None or field.name in columns]
-        for number, table in enumerate(self._tables):
+        for number, table in enumerate(self.tables):
             own = {column.name for column in table.columns}
             names = [field.name for field in fields if field.name in own]
 
             def share(fraction: float, number: int = number) -> None:
-                progress((number + fraction) / len(self._tables))
+                progress((number + fraction) / len(self.tables))
 
             for batch in table.iter_batches(names, rows, share):
                 arrays = [

@@ -9,6 +9,7 @@ from monitor.events.arrow.places import class_columns
 from monitor.events.arrow.unpacked import is_packed
 from monitor.events.inner import opened
 from monitor.events.json.forgiving import Refused, features_of, parse
+from monitor.events.json.texts import object_places, opened_texts
 from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
 from monitor.events.serving.events import Envelopes
@@ -65,9 +66,10 @@ def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[st
         if not isinstance(event, dict):
             continue
         for model in models:
-            found = features_of(event, model.mapping, model.mapping.reserved).opened
+            own = opened_texts(event, object_places(model.mapping))
+            found = features_of(own, model.mapping, model.mapping.reserved).opened
             names.update(dict.fromkeys((*found.leaves, *found.hidden)))
-            if isinstance(event.get(model.mapping.features), str | int | float):
+            if isinstance(own.get(model.mapping.features), str | int | float):
                 odd[model.mapping.features] = None
     return (*odd, *_unknown(names, models))
 

@@ -10,6 +10,8 @@ import msgspec
 
 from monitor.errors import InputError
 from monitor.events.json.forgiving import Refused, not_an_event, parse
+from monitor.events.json.texts import object_places, opened_texts
+from monitor.events.mapping import Mapping
 from monitor.files.lines import read_lines
 from monitor.files.read import FORMATS, format_of, open_table
 from monitor.files.report import FileReport, rejected
@@ -75,7 +77,9 @@ def sampled(events: Iterable[Event], *, nested: bool, what: str) -> Sample:
     columns: dict[str, list[Any]] = {}
     flat: set[str] = set()
     n = 0
+    places = object_places(Mapping())
     for event in itertools.islice(events, ROWS):
+        event = opened_texts(event, places)
         for path, value in _leaves(event):
             column = columns.setdefault(path, [])
             column.extend([None] * (n - len(column)))

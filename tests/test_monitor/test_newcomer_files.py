@@ -222,28 +222,6 @@ def test_columns_without_a_name_and_keys_beside_the_features_are_told(
     assert "not read, for they lie beside these: say.so" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
-def test_features_as_text_of_json_are_told_to_be_left_out(
-    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    rows = [{"ts": row["ts"], "score": row["score"], "features": json.dumps(row)} for row in rows_of(1, 0.0, 0)]
-    path = tmp_path / f"old.{ending}"
-    if ending == "parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    elif ending == "csv":
-        SHAPES["commas"](path, rows)
-    else:
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert run(["init", "--data", str(path), "-o", "d.yaml"]) == 0
-    assert "not read, for they lie beside these: features" in capsys.readouterr().out
-    assert run(["reference", "build", "d.yaml", "--data", str(path)]) == 0
-    screen = capsys.readouterr().out
-    assert ending == "jsonl" or "it is called as the object of" in screen
-    assert run(["replay", "d.yaml", "--predictions", str(path), "--out", "out"]) == 0
-    assert "left out, for the reference does not have it: features" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
