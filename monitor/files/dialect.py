@@ -85,11 +85,12 @@ def dialect_of(path: Path, missing: Sequence[str]) -> Dialect:
         return Dialect(skip_rows=int(said is not None))
     notes = [] if said is not None else [f"{path.name} has {_MARKS[mark]} between its cells"]
     rows = _rows(text, mark, cut=cut)
-    decimal, seen = _decimal_commas(rows, missing)
+    decimal, seen, mixed = _decimal_commas(rows, missing)
     if decimal:
         notes.append(f"{path.name} has decimal commas: 3,5 is read as 3.5 in {listed(seen)}")
     elif seen:
         notes.append(f"{path.name}: 1,234 is read as 1234 in {listed(seen)}; no number there says that it is 1.234")
+    notes += [f"{path.name}: commas are not decimal in {name}, for it holds {text[:40]!r} too" for name, text in mixed]
     return Dialect(mark=mark, skip_rows=int(said is not None), decimal_commas=decimal, notes=tuple(notes))
 
 
@@ -149,19 +150,26 @@ def _mark_of(path: Path, text: str, *, cut: bool) -> str:
     return most[0] if most else ","
 
 
-def _decimal_commas(rows: Sequence[Sequence[str]], missing: Sequence[str]) -> tuple[frozenset[str], list[str]]:
-    """The columns whose numbers have decimal commas, none where nobody knows; and those where there are commas."""
+def _decimal_commas(
+    rows: Sequence[Sequence[str]], missing: Sequence[str]
+) -> tuple[frozenset[str], list[str], list[tuple[str, str]]]:
+    """The columns whose numbers have decimal commas, none where nobody knows; those where there are commas; and those
+    of mostly such numbers, each with a text that is none."""
     header = rows[0] if rows else []
     fitting: set[str] = set()
     seen: list[str] = []
+    mixed: list[tuple[str, str]] = []
     sure = False
     none = {"", *missing}
     for place, name in enumerate(header):
         cells = [row[place] for row in rows[1:] if len(row) == len(header) and row[place].strip() not in none]
-        if not all(map(_FITS.match, cells)):
+        others = [cell for cell in cells if not _FITS.match(cell)]
+        if others:
+            n_decimal = sum("," in cell for cell in cells if _FITS.match(cell))
+            mixed += [(name, others[0])] if 2 * n_decimal > len(cells) else []
             continue
         fitting.add(name)
         commas = [cell for cell in cells if "," in cell]
         seen += [name] if commas else []
         sure = sure or not all(map(_THOUSANDS.fullmatch, commas))
-    return frozenset(fitting if sure else ()), seen
+    return frozenset(fitting if sure else ()), seen, mixed

@@ -120,10 +120,10 @@ class JsonlTable:
                 hint = "keys that are data belong into values"
                 raise InputError(f"{path} has more than {_MAX_COLUMNS:,} different keys", hint=hint)
         if self._no_objects:
-            events_have = "event has" if self._no_objects == 1 else "events have"
+            have = "event has" if self._no_objects == 1 else "events have"
+            where = spec.mapping.features
             self.report.notes.append(
-                f"{self._no_objects:,} {events_have} no object in {spec.mapping.features}, and no feature is read of it: "
-                f"{self._no_object}"
+                f"{self._no_objects:,} {have} no object in {where}, of which no feature is read: {self._no_object}"
             )
         # Events may leave out what is null. The order of the columns is that of the event with most of them, whichever
         # comes first in the file; what it lacks follows by name.

@@ -149,4 +149,4 @@ def test_text_in_the_place_of_the_features_that_is_no_json_is_told(tmp_path: Pat
     path = tmp_path / "f.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in [*events(3), *rows]))
     (note,) = open_table(path, spec()).report.notes
-    assert note.startswith("40 events have no object in features, and no feature is read of it: \"{'distance': 0")
+    assert note.startswith("40 events have no object in features, of which no feature is read: \"{'distance': 0")

@@ -29,6 +29,11 @@ def read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
         ("a;b\n1,234;x\n2,345;y\n", [(1234, "x"), (2345, "y")], ["semicolons", "1,234 is read as 1234 in a"]),
         ("a;b\n1.5;3,5\n2.25;4,5\n", [(1.5, 3.5), (2.25, 4.5)], ["semicolons", "3.5 in b"]),
         ("a;b\n3,5;x\nz,5;y\n", [("3,5", "x"), ("z,5", "y")], ["semicolons"]),
+        (
+            "a;b\n3,5;1\n4,5;2\n?!;3\n",
+            [("3,5", 1), ("4,5", 2), ("?!", 3)],
+            ["semicolons", "in a, for it holds '?!' too"],
+        ),
         ("a\tb\n3,5\tx\n", [(3.5, "x")], ["tabs", "decimal commas"]),
         ('a|b\n"x|y"|1\n\nz|2\n', [("x|y", 1), ("z", 2)], ["bars"]),
         ("sep=;\r\na;b\r\n3,5;1\r\n", [(3.5, 1)], ["decimal commas"]),
