@@ -173,8 +173,9 @@ class CsvTable:
             try:
                 reader, _ = self._open(None, _skip)
             except pa.ArrowInvalid as error:
-                if "Empty CSV" in str(error):
-                    raise InputError(f"{self.path} is empty", hint="the first row must name the columns") from error
+                if "Empty CSV" in str(error) or "Could not skip" in str(error):
+                    hint = "the first row must name the columns, and others follow"
+                    raise InputError(f"{self.path} has no rows", hint=hint) from error
                 raise
             names: list[str] = reader.schema.names
             reader.close()

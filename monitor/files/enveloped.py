@@ -1,16 +1,13 @@
 """Tables whose rows hold JSON as text, such as an inference table in Parquet: each row as a line of JSON."""
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-
-from monitor.events.arrow.lines import holds_objects_as_text, lines
+from monitor.events.arrow.lines import holds_objects_as_text, python_rows
 from monitor.events.json.texts import object_places
 from monitor.events.models import ModelSpec
 from monitor.files.columnar import COLUMNAR
@@ -39,10 +36,7 @@ class EnvelopedLines:
 
 def json_lines(batch: Any) -> list[bytes]:
     """Each row of a record batch as JSON of an object."""
-    try:
-        return [json.dumps(row, default=_plain).encode() for row in batch.to_pylist()]
-    except (ValueError, TypeError, pa.ArrowException):  # values that Python does not have, and names that come twice
-        return list(lines(batch, sys.maxsize))
+    return [json.dumps(row, default=_plain).encode() for row in python_rows(batch)]
 
 
 def enveloped_lines(

@@ -80,12 +80,16 @@ def _events_of(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _events_in(line: bytes) -> Iterable[bytes]:
-    """A line; of an array that is whole its elements: it may have more of them than a message may."""
+    """A line; of an array its elements: it may have more of them than a message may. One that is broken gives those
+    that are whole, and what is left of it.
+    """
     if not line.removeprefix(BOM_UTF8).strip():
         return ()
     if is_array(line):
         with contextlib.suppress(Refused):
             return divided(line.strip(), sys.maxsize)
+        if line.lstrip()[1:].lstrip().startswith(b"{"):  # else it is a line of a log, as "[warn] ..."
+            return elements([line], MAX_LINE_BYTES)
     return (line,)
 
 

@@ -84,6 +84,8 @@ def format_of(path: Path) -> FileFormat:
     InputError
         There is no such file, its name ends in none of `FORMATS`, or it is of a format that is not read.
     """
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path} is a link to what is not there: {path.readlink()}", hint="check the path")
     if not path.exists():
         close = nearest(path.name, (other.name for other in path.parent.glob("*"))) if path.parent.is_dir() else ""
         raise InputError(f"no such file: {path}", hint=f"did you mean {close!r}?" if close else "check the path")

@@ -1,5 +1,6 @@
 """A data set of several files, as Spark, DuckDB and pandas write them: a folder of parts, or a pattern: `*.csv`."""
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +23,18 @@ def expand(path: Path, endings: Sequence[str]) -> list[Path]:
     Raises
     ------
     InputError
-        There is none that ends in one of the endings.
+        There is none that ends in one of the endings, or a folder or a name cannot be read.
     """
-    if path.is_dir():
-        found = sorted(one for one in path.rglob("*") if one.is_file() and one.name[0] not in "._")
-    elif not path.exists() and any(mark in path.name for mark in _PATTERN):
-        found = sorted(one for one in path.parent.glob(path.name) if one.is_file())
-    else:
-        return [path]
-    own = [one for one in found if one.name.lower().endswith(tuple(endings))]
+    try:
+        if path.is_dir():
+            found = [one for one in _below(path) if one.is_file()]
+        elif not path.exists() and any(mark in path.name for mark in _PATTERN):
+            found = sorted(one for one in path.parent.glob(path.name) if one.is_file())
+        else:
+            return [_named(path)]
+    except OSError as error:
+        raise InputError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
+    own = [_named(one) for one in found if one.name.lower().endswith(tuple(endings))]
     if not own:
         there = f"; it has {listed([one.name for one in found])}" if found else ""
         raise InputError(
@@ -41,14 +45,40 @@ def expand(path: Path, endings: Sequence[str]) -> list[Path]:
 
 
 def passed_over(path: Path, endings: Sequence[str]) -> str:
-    """What `expand` leaves out for its name, in a sentence; "" for nothing."""
+    """What `expand` leaves out for its name, or for being no file, in a sentence; "" for nothing."""
     if not path.is_dir():
         return ""
-    found = (one.name for one in path.rglob("*") if one.is_file() and one.name[0] not in "._")
-    others = sorted(name for name in found if not name.lower().endswith(tuple(endings)))
-    if not others:
-        return ""
-    return f"{counted(len(others), 'file')} in {path} left out, by their names no data: {listed(others)}"
+    found = _below(path)
+    odd = [one.name for one in found if not one.is_file()]
+    others = [one.name for one in found if one.is_file() and not one.name.lower().endswith(tuple(endings))]
+    told: list[str] = []
+    if others:
+        told.append(f"{counted(len(others), 'file')} in {path} left out, by their names no data: {listed(others)}")
+    if odd:
+        told.append(f"left out of {path}, for they are no files but links, pipes or the like: {listed(odd)}")
+    return "; ".join(told)
+
+
+def _below(path: Path) -> list[Path]:
+    """All that is no folder below one, by name. Raises `OSError` where a folder cannot be read."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    found = [Path(folder, name) for folder, _, names in os.walk(path, onerror=fail) for name in names]
+    # Links to folders are not followed: they may lead in circles.
+    found += [link for folder, inner, _ in os.walk(path) for name in inner if (link := Path(folder, name)).is_symlink()]
+    return sorted(one for one in found if one.name[0] not in "._")
+
+
+def _named(path: Path) -> Path:
+    """The path. Raises `InputError` where it is no text: Arrow opens no file of such a name."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        raise InputError(f"the name of {shown} is no UTF-8", hint="rename it") from None
+    return path
 
 
 def single_endings(endings: Iterable[str]) -> str:

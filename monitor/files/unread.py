@@ -13,6 +13,7 @@ from monitor.events.json.texts import object_places, opened_texts
 from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
 from monitor.events.serving.events import Envelopes
+from monitor.events.values import clean
 from monitor.files.table import FileColumn
 from monitor.files.values import fields_of, value_type
 
@@ -71,7 +72,7 @@ def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[st
             names.update(dict.fromkeys((*found.leaves, *found.hidden)))
             if isinstance(own.get(model.mapping.features), str | int | float):
                 odd[model.mapping.features] = None
-    return (*odd, *_unknown(names, models))
+    return (*odd, *map(clean, _unknown(names, models)))
 
 
 def _events(lines: Iterable[bytes], envelopes: Envelopes | None) -> Iterator[object]:

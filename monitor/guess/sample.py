@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor.errors import InputError
+from monitor.events.arrow.lines import python_rows
 from monitor.events.json.forgiving import Refused, not_an_event, parse
 from monitor.events.json.texts import object_places, opened_texts
 from monitor.events.mapping import Mapping
@@ -63,7 +64,7 @@ def events_of(path: Path, progress: Progress = unwatched) -> tuple[Iterator[Even
         report = FileReport()
         return itertools.chain.from_iterable(_objects(one, progress, report) for one in paths), True, report
     table = open_table(path, progress=progress)
-    return (row for batch in table.iter_batches() for row in batch.to_pylist()), False, table.report
+    return (row for batch in table.iter_batches() for row in python_rows(batch)), False, table.report
 
 
 def sampled(events: Iterable[Event], *, nested: bool, what: str) -> Sample:

@@ -1,6 +1,7 @@
 """Rows of Arrow whose objects are text of JSON, as JSON: then they mean what an event in JSON means."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,6 +55,15 @@ def lines(batch: Any, most_bytes: int) -> Iterator[bytes]:
                 raise Refused(Reason.OVERSIZE, f"more than {most_bytes} bytes once its rows are written as JSON")
         pairs = (b"%s:%s" % (key, as_json(one)) for key, one in zip(keys, values, strict=True))
         yield b"{%s%s}" % (b",".join(pairs), beside)
+
+
+def python_rows(batch: Any) -> list[dict[str, Any]]:
+    """Each row as Python has it; a value that it does not have, such as a time after 9999, is a number or null."""
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+        rows = [json.loads(line) for line in lines(batch, sys.maxsize)]
+    return rows
 
 
 def _is_text(kind: pa.DataType) -> bool:
