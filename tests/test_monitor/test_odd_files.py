@@ -16,7 +16,9 @@ from support.files import NOW_MS, TIME_MS, spec
 
 from monitor.cli.app import run
 from monitor.errors import InputError
+from monitor.events.arrow.decoder import ArrowDecoder
 from monitor.events.json.decoder import JsonDecoder
+from monitor.events.reasons import Reason
 from monitor.files.read import iter_decoded, open_table
 from monitor.sketching.messages import UnreadCounts
 from monitor.sketching.unread import unread_counts
@@ -104,6 +106,25 @@ def test_an_unknown_feature_whose_name_has_no_encoding_does_not_stop_ingest() ->
     (unread,) = unread_counts(decoded, {"m": Pane()}, lambda _: None)
     assert unread.features.keys() == {"\ufffd"}
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(unread), type=UnreadCounts) == unread
+
+
+@pytest.mark.parametrize(
+    "raw", [b'"\\ud800"', b'["\\udfff", "\\ud800x"]', b'{"timestamp": "\\ud800"}', b'{"model": "\\ud800"}']
+)
+def test_half_of_a_surrogate_pair_in_the_place_of_an_event_is_a_reject(raw: bytes) -> None:
+    decoded = JsonDecoder([spec()]).decode([raw], "predictions", NOW_MS)
+    assert decoded.n_events == len(decoded.rejects) > 0
+    assert all(one.detail.encode() for one in decoded.rejects)
+
+
+def test_a_column_of_arrow_whose_name_is_no_text_is_a_reject() -> None:
+    stream = pa.BufferOutputStream()
+    made = pa.table({"timestamp": [TIME_MS], "features": ['{"distance": 1}'], "carrier": ["UA"]})
+    with pa.ipc.new_stream(stream, made.schema) as writer:
+        writer.write_table(made)
+    raw = stream.getvalue().to_pybytes().replace(b"carrier", b"carri\xe4r")
+    decoded = ArrowDecoder([spec()]).decode([raw], "predictions", NOW_MS)
+    assert [one.reason for one in decoded.rejects] == [Reason.UNDECODABLE]
 
 
 def test_names_of_files_and_links_that_lead_nowhere_are_named(

@@ -53,6 +53,8 @@ class ArrowDecoder:
             try:
                 found = self.batches(raw)
                 if any(holds_objects_as_text(batch, self._object_places) for batch in found):
+                    for batch in found:
+                        decoder.see(batch.schema)  # which may be refused
                     rows = (line for batch in found for line in lines(batch, self._limits.max_decoded_bytes))
                     self._json.add(b"[%s]" % b",".join(rows), index, role, now_ms, outcome)
                     continue

@@ -17,9 +17,9 @@ from monitor.events.reasons import Reason
 
 def holds_objects_as_text(batch: Any, places: frozenset[Path]) -> bool:
     """Whether a text in the place of an object begins as JSON of an object or a list does, in any row."""
-    schema = batch.schema
-    found = [at for at, name in enumerate(schema.names) if (name,) in places and _is_text(schema.field(at).type)]
-    return any(holds_json(batch.column(at)) for at in found)
+    schema = batch.schema  # whose names may be no text
+    found = [schema.get_field_index(place[0]) for place in places if len(place) == 1]
+    return any(at >= 0 and _is_text(schema.field(at).type) and holds_json(batch.column(at)) for at in found)
 
 
 def holds_json(array: Any) -> bool:
