@@ -6,6 +6,8 @@ did not stop in time and was killed, 7 nothing could be read or scored, 8 someth
 given, 130 interrupted.
 """
 
+import io
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -243,6 +245,9 @@ def bench(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; every error that is ours becomes one readable line with the way out."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names and values may have what no encoding has: a lone surrogate
+            stream.reconfigure(errors="backslashreplace")
     console = Console(stderr=True, highlight=False, emoji=False)
     command: Any = typer.main.get_command(app)
     try:

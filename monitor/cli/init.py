@@ -25,6 +25,7 @@ _DATE = re.compile(rf"\b\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{2,4}}\b|\b({_MONTHS})[a-
 
 if TYPE_CHECKING:
     from monitor.guess.roles import Roles
+    from monitor.guess.sample import Sample
     from monitor.guess.serving import ServingForm
     from monitor.guess.windows import Rate
 
@@ -73,7 +74,7 @@ def _from_file(data: Path, name: str, report: FileReport) -> "tuple[str, Roles, 
         read = _reader(form, report)
         events, nested, found = events_of(data, show)
         sample = sampled(_some(read(events), data, [found, report]), nested=nested or form is not None, what=str(data))
-        roles = _expected(_of_form(guessed(sample), form), str(data), sample.columns)
+        roles = _expected(_of_form(guessed(sample), form), str(data), sample)
         again: Iterable[dict[str, Any]] = _rows(sample.columns, sample.n)
         if sample.n == ROWS:
             report.clear()
@@ -137,7 +138,7 @@ def _from_topic(
     if form is not None:
         events = list(_reader(form, report)(events))
     sample = sampled(events, nested=True, what=where)
-    roles = _expected(_of_form(guessed(sample), form), where, sample.columns)
+    roles = _expected(_of_form(guessed(sample), form), where, sample)
     what = f"{sample.n:,} events of {where}"
     return read, (name or _model_name(roles, topic), roles, _rate(events, roles, where), what)
 
@@ -154,11 +155,14 @@ def _rows(columns: dict[str, list[Any]], n: int) -> Iterator[dict[str, Any]]:
         yield {path: values[row] for path, values in columns.items()}
 
 
-def _expected(roles: "Roles", what: str, columns: dict[str, list[Any]]) -> "Roles":
+def _expected(roles: "Roles", what: str, sample: "Sample") -> "Roles":
     """The roles; refused where there is nothing to work with."""
+    columns = sample.columns
     if roles.timestamp is None:
         hint = "windows need the time of each prediction: add a column `timestamp`, such as 2026-03-01T10:00:00Z"
-        if all(len(values) == 1 for values in columns.values()):
+        if not sample.nested and len(columns) == 1:
+            hint = "the first line must name the columns, and nothing stand before it: no title, no comment"
+        elif sample.nested and sample.n == 1:
             hint = "it is one object: an array of objects, or an object a line, is read, each an event"
         elif spelled := _spelled_otherwise(columns):
             hint = f"{spelled}, if it is one: times are written as 2026-03-01T10:00:00Z, of 2000 to 2100"

@@ -4,6 +4,7 @@ import numpy as np
 
 from detectors.arrays import Codes, Floats
 from detectors.columns import CODE_INVALID, CODE_NULL, NULL, Column
+from monitor.events.json.texts import object_places
 from monitor.events.lookup import ASK, CodeTable, column_table, dimension_codes, dimension_table, known_codes
 from monitor.events.mapping import MODEL
 from monitor.events.models import CLASS_SCORE, CLASSES, LABEL, SCORE, ModelSpec, Role
@@ -31,6 +32,8 @@ class Frame:
         whether an event that does not is no event of the model.
     times
         how timestamps are read.
+    object_places
+        where an object may arrive as text of JSON.
     bare_classes
         whether an integer in the place of the label's object is a class.
     reads_ids, with_ids
@@ -82,6 +85,7 @@ class Frame:
         self.model_path = spec.mapping.model_path
         self.must_name = self.model_path not in ((), (MODEL,))
         self.times = spec.mapping.times
+        self.object_places = object_places(spec.mapping)
         dimension_tables = [dimension_table(values) for values in spec.dimensions.values()]
         tables: list[CodeTable] = [*map(column_table, self.columns), *dimension_tables, *dimension_tables]
         tables.append(CodeTable(codes={"": CODE_NULL}, null=CODE_NULL, invalid=CODE_INVALID, other=ASK))

@@ -12,6 +12,7 @@ import numpy as np
 
 from detectors.arrays import Floats, Ints
 from monitor.events.frame import Frame
+from monitor.events.values import clean
 
 ONE_IN: Final = 64
 """Of so many events one is looked at."""
@@ -43,7 +44,7 @@ class Looked:
     def add(self, time_ms: int, names: Iterable[str]) -> None:
         """One event, and which unknown features it has."""
         self.times_ms.append(time_ms)
-        for name in sorted(names)[:MOST_NAMES]:
+        for name in sorted(map(clean, names))[:MOST_NAMES]:
             self.features.setdefault(name[:MOST_LETTERS], []).append(time_ms)
 
     def merge(self, other: "Looked") -> None:

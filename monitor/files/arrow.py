@@ -17,7 +17,7 @@ from monitor.errors import InputError
 from monitor.events.arrow.plain import plain, plain_type, with_plain_dictionaries
 from monitor.events.arrow.streams import REFUSALS, streams
 from monitor.files.report import FileReport
-from monitor.files.table import ROWS, FileColumn, Progress, require_unique, unwatched
+from monitor.files.table import ROWS, FileColumn, Progress, require_unique_fields, unwatched
 
 _ROOM_BYTES: Final = 256 * 1024 * 1024
 _RATIO: Final = 1_000
@@ -58,7 +58,7 @@ class ArrowTable:
             raise self._corrupt(error) from error
         if schema is None:
             raise InputError(f"{path} holds no stream of Arrow")
-        require_unique(path, schema.names)
+        require_unique_fields(path, schema)
         self._fields = [field.with_type(plain_type(field.type)) for field in schema]
         self._metadata = schema.metadata
         self.columns = tuple(FileColumn(name=field.name, type=field.type) for field in self._fields)

@@ -122,7 +122,7 @@ class _Meaning:
     def _read(self, name: str, columns: Mapping[str, Any]) -> Any:
         cells = columns[name]
         if name in self._times:
-            return _times(cells)
+            return time_cells(cells)
         if name in self._versions:
             return pc.replace_substring_regex(cells, _WHOLE, r"\1")
         if name in self._bare:
@@ -158,7 +158,8 @@ class _Bare(NamedTuple):
         return pa.StructArray.from_arrays(list(fields.values()), names=list(fields), mask=pc.is_null(cells))
 
 
-def _times(cells: Any) -> Any:
+def time_cells(cells: Any) -> Any:
+    """(n,) times as numbers, where all of them are some, else as text."""
     trimmed: Any = pc.utf8_trim_whitespace(cells)
     if cell_casts(trimmed, pa.float64()):  # all are numbers: the cast to integers takes 0x1F, this one does not
         return pc.cast(trimmed, pa.int64() if cell_casts(trimmed, pa.int64()) else pa.float64())

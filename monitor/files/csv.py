@@ -14,7 +14,6 @@ Empty cells are nulls, quoted or not. Among numbers and booleans so are the usua
 among text these are text. Spaces around a number do not count.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +26,7 @@ import pyarrow.csv as pa_csv
 from monitor.errors import InputError
 from monitor.events.batch import Rejected
 from monitor.events.reasons import Reason
+from monitor.files.dialect import Dialect, dialect_of, with_points
 from monitor.files.report import FileReport
 from monitor.files.source import Recoded, open_binary
 from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
@@ -51,12 +51,9 @@ _MISSING: Final = pa.array(MISSING)
 _BOOLEANS: Final = pa.array(TRUE + FALSE)
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _TRIED: Final = 64
-_TRIED_BYTES: Final = 65_536
 # Thousands apart, a currency before or behind, a percent sign: as spreadsheets write numbers for people.
-_DECORATED: Final = r"^[+-]?[$€£¥]? ?[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)? ?[%$€£¥]?$"
+_DECORATED: Final = r"^[+-]?[$€£¥]? ?[+-]?([1-9]\d{0,2}(,\d{3})+|\d+)(\.\d+)? ?[%$€£¥]?$"
 _DECORATION: Final = "[$€£¥%, ]"
-_SEPARATORS: Final = ";\t|"
-_DECIMAL_COMMA: Final = re.compile(r"-?\d+,(\d{1,2}|\d{4,})")
 
 # Narrowest first: a column that is of one type in some blocks and of another in others is of the later one of the two,
 # but for booleans, which are no numbers.
@@ -79,8 +76,8 @@ class CsvTable:
     Parameters
     ----------
     path
-        The file; UTF-8 or UTF-16 with a mark; names in the first row; commas, tabs or bars between cells. Bytes that
-        are no UTF-8 become U+FFFD, which is noted.
+        The file; UTF-8, UTF-16 or Windows-1252 (`monitor.files.utf8`); names in the first row. How else it is written
+        `monitor.files.dialect` says. What was guessed is noted.
     numeric
         Given the names of the columns, those that are float64 whatever they hold: a cell that is no number is
         infinity, which is counted as invalid.
@@ -109,7 +106,8 @@ class CsvTable:
         self.path = path
         self.n_rows = 0
         self.report = FileReport()
-        self._mark = ","
+        self._dialect = Dialect()
+        self._noted = False
         self._handler = _skip if on_bad_row is None else _handler(on_bad_row)
         names = self._names()
         require_unique(path, names)
@@ -159,51 +157,29 @@ class CsvTable:
 
     def _note(self, n: int) -> None:
         """Say, once, that a pass met bytes that are no UTF-8."""
-        if not self.report.notes:
-            places = counted(n, "place")
+        if not self._noted:
+            self._noted = True
             self.report.notes.append(
-                f"{self.path.name} is no UTF-8 in {places}, read as U+FFFD: save it as UTF-8 "
-                f"(iconv -f latin1 -t utf-8, if it is Latin-1)"
+                f"{self.path.name} is no UTF-8 in {counted(n, 'place')}, read there as Windows-1252: "
+                "if it is something else, save it as UTF-8"
             )
 
     def _names(self) -> list[str]:
         with reading(self.path):
             if self.path.stat().st_size == 0:  # pyarrow's threads may outlive its own error, and end the process
                 raise InputError(f"{self.path} is empty", hint="the first row must name the columns")
-            self._mark = self._between()
+            self._dialect = dialect_of(self.path, MISSING)
+            self.report.notes += self._dialect.notes
             try:
                 reader, _ = self._open(None, _skip)
             except pa.ArrowInvalid as error:
-                if "Empty CSV" in str(error):
-                    raise InputError(f"{self.path} is empty", hint="the first row must name the columns") from error
+                if "Empty CSV" in str(error) or "Could not skip" in str(error):
+                    hint = "the first row must name the columns, and others follow"
+                    raise InputError(f"{self.path} has no rows", hint=hint) from error
                 raise
             names: list[str] = reader.schema.names
             reader.close()
         return names
-
-    def _between(self) -> str:
-        """What stands between cells: a mark other than a comma that is as often in every line as in the header, where
-        commas are no oftener.
-
-        Raises
-        ------
-        InputError
-            Semicolons, or commas inside numbers: nobody can know whether these are decimal.
-        """
-        stream, raw = open_binary(self.path)
-        with raw:
-            lines = stream.read(_TRIED_BYTES).decode("utf-8", "replace").splitlines()[:_TRIED]
-        for mark in _SEPARATORS:
-            n = lines[0].count(mark) if lines else 0
-            if n and n >= lines[0].count(",") and all(line.count(mark) == n for line in lines[1:-1]):
-                hint = "save it with commas, and numbers with a decimal point"
-                if mark == ";":
-                    raise InputError(f"{self.path} is separated by {mark!r}, not by commas", hint=hint)
-                cells = (cell for line in lines[1:] for cell in line.split(mark))
-                if decimal := next(filter(_DECIMAL_COMMA.fullmatch, cells), None):
-                    raise InputError(f"{self.path} has numbers with a decimal comma: {decimal}", hint=hint)
-                return mark
-        return ","
 
     def _texts(self, names: Sequence[str], handler: Any, progress: Progress) -> Iterator[pa.RecordBatch]:
         with reading(self.path):
@@ -212,7 +188,18 @@ class CsvTable:
             with reader:
                 for batch in reader:
                     progress(min(raw.tell() / total, 1.0))
-                    yield batch
+                    yield self._pointed(batch)
+
+    def _pointed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with decimal points."""
+        if not self._dialect.decimal_commas:
+            return batch
+        names = batch.schema.names
+        arrays = [
+            with_points(cells) if name in self._dialect.decimal_commas else cells
+            for name, cells in zip(names, batch.columns, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, names=names)
 
     def _open(self, names: Sequence[str] | None, handler: Any) -> tuple[Any, Any]:
         stream, raw = open_binary(self.path)
@@ -221,9 +208,9 @@ class CsvTable:
         source: Any = pa.PythonFile(recoded, mode="r")  # type: ignore[arg-type]  # it needs no more than `read`
         reader = pa_csv.open_csv(
             source,
-            read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
+            read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, skip_rows=self._dialect.skip_rows),
             parse_options=pa_csv.ParseOptions(
-                delimiter=self._mark, newlines_in_values=True, invalid_row_handler=handler
+                delimiter=self._dialect.mark, newlines_in_values=True, invalid_row_handler=handler
             ),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names or (), pa.string()),

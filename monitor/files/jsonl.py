@@ -46,17 +46,20 @@ from monitor.events.json.forgiving import (
     refuse_envelope,
     resolve,
 )
+from monitor.events.json.texts import opened_texts
 from monitor.events.mapping import MODEL, PROBABILITIES, SEGMENTS, TARGET, Mapping, is_origin
 from monitor.events.mapping import path as path_of
 from monitor.events.models import LABEL, SCORE, ModelSpec
+from monitor.events.reasons import Reason
 from monitor.events.serving.events import Envelopes
 from monitor.events.values import MAX_TEXT, clean, number
-from monitor.files.lines import Lines, read_lines
+from monitor.files.lines import MAX_LINE_BYTES, Lines, read_lines
 from monitor.files.report import FileReport, rejected
 from monitor.files.table import ROWS, FileColumn, Progress, reading, unwatched
 from monitor.files.values import MIXED, mixed
 
 _MAX_COLUMNS: Final = 10_000
+_MOST_SHOWN: Final = 100
 
 _STRUCTS: Final = ("features", "prediction", PROBABILITIES, SEGMENTS)
 _MAX_CLASSES: Final = 1_000  # of one event; of more, the most probable
@@ -106,6 +109,8 @@ class JsonlTable:
         self._paths = _Paths(spec.mapping, with_ids=spec.with_ids)
         found: dict[Key, set[type]] = {}
         order: tuple[str, ...] = ()
+        self._no_objects = 0
+        self._no_object = ""
         for events in self._events(progress, self.report.reject):
             self.n_rows += len(events)
             order = max((order, *(tuple(event["features"] or ()) for event in events)), key=_rank_of_order)
@@ -114,6 +119,12 @@ class JsonlTable:
             if len(found) > _MAX_COLUMNS:
                 hint = "keys that are data belong into values"
                 raise InputError(f"{path} has more than {_MAX_COLUMNS:,} different keys", hint=hint)
+        if self._no_objects:
+            have = "event has" if self._no_objects == 1 else "events have"
+            where = spec.mapping.features
+            self.report.notes.append(
+                f"{self._no_objects:,} {have} no object in {where}, of which no feature is read: {self._no_object}"
+            )
         # Events may leave out what is null. The order of the columns is that of the event with most of them, whichever
         # comes first in the file; what it lacks follows by name.
         ranks = {name: rank for rank, name in enumerate(map(clean, order))}
@@ -150,6 +161,8 @@ class JsonlTable:
             events: list[Event] = []
             for line in lines:
                 try:
+                    if len(line) >= MAX_LINE_BYTES:
+                        raise Refused(Reason.OVERSIZE, f"{len(line)} bytes and more")
                     value = parse(line)
                 except Refused as refused:
                     reject(rejected(refused, line))
@@ -165,7 +178,11 @@ class JsonlTable:
     def _taken_apart(self, event: object) -> Event:
         if not isinstance(event, dict):
             raise not_an_event(event)
+        event = opened_texts(event, self._frame.object_places)
         found = features_of(event, self._mapping, self._frame.reserved)
+        if found.flat and found.spoken:
+            self._no_objects += 1
+            self._no_object = self._no_object or repr(resolve(event, self._paths.features))[:_MOST_SHOWN]
         features: dict[str, Any] | None = dict(found.opened.values) if found.spoken or found.opened.values else None
         if features is not None and found.opened.objects:
             features.update(dict.fromkeys(found.opened.objects, OPENED))

@@ -1,6 +1,7 @@
 """Flat files of labels: Parquet, Arrow, CSV and JSON lines, read a bounded number of rows at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from monitor.errors import InputError
 from monitor.events.batch import Rejected
 from monitor.events.label_batch import DecodedLabels
 from monitor.events.labels import LabelDecoder, LabelSpec
+from monitor.files.cells import time_cells
 from monitor.files.columnar import COLUMNAR
-from monitor.files.csv import CsvTable, bad_row
+from monitor.files.csv import CsvTable, bad_row, cell_casts, cell_numbers
 from monitor.files.lines import read_lines
 from monitor.files.read import FORMATS, format_of
+from monitor.files.report import once
 from monitor.files.several import expand
 from monitor.files.table import ROWS, TableFile
 
@@ -24,7 +27,7 @@ def iter_labels(
 ) -> Iterator[DecodedLabels]:
     """Decode a file as labels, in the file's order; `notes` takes sentences for people.
 
-    In a CSV file what looks like a number is one where the task wants numbers, and in the value and the timestamp.
+    Each cell of a CSV file is read by itself: as a number where the task wants one, in the value and in the timestamp.
 
     Raises
     ------
@@ -33,8 +36,13 @@ def iter_labels(
     """
     paths = expand(path, tuple(FORMATS))
     if len(paths) > 1:
+        found: list[tuple[Path, str]] = []
         for one in paths:
-            yield from iter_labels(one, specs, decoder, now_ms, notes)
+            own: list[str] = []
+            yield from iter_labels(one, specs, decoder, now_ms, own)
+            found += ((one, note) for note in own)
+        if notes is not None:
+            notes += once(found)
         return
     (path,) = paths
     kind = format_of(path)
@@ -53,13 +61,9 @@ def iter_labels(
         if kind in COLUMNAR
         else CsvTable(path, infer=False, on_bad_row=lambda *row: bad_rows.append(bad_row(*row)))
     )
-    numeric = set()
-    if kind == "csv":
-        for spec in specs:
-            numeric |= {spec.mapping.timestamp, spec.mapping.value}
-            numeric |= {spec.mapping.label} if spec.task in ("regression", "none") else set()
+    meaning = partial(_cells, specs=specs) if kind == "csv" else _no_empty_text
     for batch in table.iter_batches():
-        yield decoder.decode_table(_read(batch, numeric), now_ms)
+        yield decoder.decode_table(meaning(batch), now_ms)
         if bad_rows:
             yield _refused(bad_rows)
             bad_rows.clear()
@@ -73,19 +77,26 @@ def _refused(rows: list[Rejected]) -> DecodedLabels:
     return DecodedLabels(batches=[], rejects=list(rows), n_events=len(rows))
 
 
-def _read(batch: Any, numeric: set[str]) -> Any:
-    """With the columns of these names as numbers, if all of their cells are some; an empty cell is null."""
+def _cells(batch: Any, specs: Sequence[LabelSpec]) -> Any:
+    """What the cells of a CSV file mean, each by itself: a number that is none is infinity, which is rejected."""
+    times = {spec.mapping.timestamp for spec in specs}
+    numeric = {spec.mapping.value for spec in specs}
+    numeric |= {spec.mapping.label for spec in specs if spec.task == "regression"}
+    either = {spec.mapping.label for spec in specs if spec.task == "none"} - numeric
+    for position, name in enumerate(batch.schema.names):
+        cells = batch.column(position)
+        if name in times:
+            batch = batch.set_column(position, name, time_cells(cells))
+        elif name in numeric or (name in either and cell_casts(cells, pa.float64())):
+            batch = batch.set_column(position, name, cell_numbers(cells))
+    return batch
+
+
+def _no_empty_text(batch: Any) -> Any:
+    """With nulls for empty texts."""
     for position, name in enumerate(batch.schema.names):
         texts = batch.column(position)
-        if not pa.types.is_string(texts.type):
-            continue
-        filled = pc.if_else(pc.equal(texts, pa.scalar("")), pa.scalar(None, pa.string()), texts)
-        if name in numeric:
-            for kind in (pa.int64(), pa.float64()):
-                try:
-                    filled = pc.cast(filled, kind)
-                    break
-                except pa.ArrowInvalid:
-                    continue
-        batch = batch.set_column(position, name, filled)
+        if pa.types.is_string(texts.type):
+            filled = pc.if_else(pc.equal(texts, pa.scalar("")), pa.scalar(None, pa.string()), texts)
+            batch = batch.set_column(position, name, filled)
     return batch

@@ -1,11 +1,16 @@
 """The lines of a JSON file, some megabytes at a time; of a document, such as an array, its elements."""
 
+import contextlib
+import sys
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO, Final
 
+from monitor.events.json.forgiving import Refused
+from monitor.events.json.split import elements as divided
+from monitor.events.json.split import is_array
 from monitor.files.documents import elements, is_document
 from monitor.files.source import open_lines
 from monitor.files.table import Progress, reading, unwatched
@@ -50,7 +55,7 @@ def _block(lines: Iterator[bytes]) -> list[bytes]:
 
 
 def _events_of(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines that hold anything; of a document, its elements."""
+    """The lines that hold anything, of arrays the elements; of a document, its elements."""
 
     def read() -> bytes:
         return file.readline(MAX_LINE_BYTES)
@@ -60,15 +65,39 @@ def _events_of(file: IO[bytes]) -> Iterator[bytes]:
         looked += [line.removeprefix(BOM_UTF8)] if line.removeprefix(BOM_UTF8).strip() else []
         if _is_cut(line):
             break
-    first = looked[0] if looked else b""
-    if is_document(*looked) or (_is_cut(first) and first.lstrip().startswith(b"[")):
+    if is_document(*looked) or (looked and _is_cut(looked[0]) and is_array(looked[0])):
         yield from elements(chain(looked, iter(lambda: file.read(_PART_BYTES), b"")), MAX_LINE_BYTES)
         return
     for line in chain(looked, iter(read, b"")):
-        if line.removeprefix(BOM_UTF8).strip():
+        if not _is_cut(line):
+            yield from _events_in(line)
+        elif is_array(line):
+            yield from elements(_rest_of(line, read), MAX_LINE_BYTES)
+        else:
             yield line
-        while _is_cut(line):
-            line = read()  # passed over
+            for _ in _rest_of(line, read):
+                pass  # passed over
+
+
+def _events_in(line: bytes) -> Iterable[bytes]:
+    """A line; of an array its elements: it may have more of them than a message may. One that is broken gives those
+    that are whole, and what is left of it.
+    """
+    if not line.removeprefix(BOM_UTF8).strip():
+        return ()
+    if is_array(line):
+        with contextlib.suppress(Refused):
+            return divided(line.strip(), sys.maxsize)
+        if line.lstrip()[1:].lstrip().startswith(b"{"):  # else it is a line of a log, as "[warn] ..."
+            return elements([line], MAX_LINE_BYTES)
+    return (line,)
+
+
+def _rest_of(line: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:
+    """A line that is cut, and what comes of it up to its end."""
+    yield line
+    while _is_cut(line) and (line := read()):
+        yield line
 
 
 def _is_cut(line: bytes) -> bool:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.files.report import FileReport
-from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique, unwatched
+from monitor.files.table import ROWS, FileColumn, Progress, reading, require_unique_fields, unwatched
 
 # Pages are read through a buffer of this size a column: without it a column's whole row group lies in memory, and a
 # file may be one row group.
@@ -29,7 +29,7 @@ class ParquetTable:
                 page_checksum_verification=True,  # where the writer left checksums
             )
         schema = self._file.schema_arrow
-        require_unique(path, schema.names)
+        require_unique_fields(path, schema)
         self.columns = tuple(FileColumn(name=field.name, type=field.type) for field in schema)
         self.n_rows: int = self._file.metadata.num_rows
 

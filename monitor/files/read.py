@@ -30,7 +30,7 @@ from monitor.files.enveloped import enveloped_lines
 from monitor.files.jsonl import JsonlTable
 from monitor.files.lines import Lines, read_lines
 from monitor.files.partitioned import columns_of, names_of, not_read, with_columns
-from monitor.files.report import FileReport
+from monitor.files.report import FileReport, once
 from monitor.files.several import SeveralTables, expand, passed_over, single_endings
 from monitor.files.source import columnar_format, compression_of, sniff
 from monitor.files.table import ROWS, Progress, TableFile, unwatched
@@ -84,6 +84,8 @@ def format_of(path: Path) -> FileFormat:
     InputError
         There is no such file, its name ends in none of `FORMATS`, or it is of a format that is not read.
     """
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path} is a link to what is not there: {path.readlink()}", hint="check the path")
     if not path.exists():
         close = nearest(path.name, (other.name for other in path.parent.glob("*"))) if path.parent.is_dir() else ""
         raise InputError(f"no such file: {path}", hint=f"did you mean {close!r}?" if close else "check the path")
@@ -115,7 +117,8 @@ def open_table(
     Parameters
     ----------
     path
-        Its name says the format: see `FORMATS`. Or a folder of such files, or a pattern.
+        Its name says the format: see `FORMATS`. Or a folder of such files, or a pattern; tables of several formats are
+        read, each by its own reader.
     spec
         Where things lie in JSON events; None: the defaults. Its layout does not matter.
     numeric
@@ -133,17 +136,30 @@ def open_table(
     paths = expand(path, tuple(FORMATS))
     if len(paths) > 1:
         kinds = {format_of(one) for one in paths}
-        if len(kinds) > 1:
-            raise InputError(f"{path} holds files of several formats: {', '.join(sorted(kinds))}", hint="name one")
         opened = [_open_file(one, spec, numeric, progress) for one in paths]
-        if kinds == {"csv"}:
-            retype(opened)
+        if len({isinstance(one, JsonlTable) for one in opened}) > 1:
+            raise _events_beside_tables(path, kinds)
+        retype([one for one in opened if isinstance(one, CsvTable)])
         table: TableFile = SeveralTables(path, _placed(path, paths, opened, of_folders))
     else:
         (table,) = _placed(path, paths, [_open_file(paths[0], spec, numeric, progress)], of_folders)
     if note := passed_over(path, tuple(FORMATS)):
         table.report.notes.append(note)
     return table
+
+
+def holds_events(table: TableFile) -> bool:
+    """Whether a table has been made of events, and has its columns in the default places."""
+    parts = table.tables if isinstance(table, SeveralTables) else [table]
+    return all(isinstance(one, JsonlTable) for one in parts)
+
+
+def _events_beside_tables(path: Path, kinds: Collection[str]) -> InputError:
+    """Events have their columns where the mapping says, whatever these are called; those of tables keep their names."""
+    return InputError(
+        f"{path} holds events in JSON beside tables, of which no one table can be made: {', '.join(sorted(kinds))}",
+        hint="name the files of one kind: a pattern in quotes, such as 'january/*.parquet'",
+    )
 
 
 def _placed(
@@ -244,9 +260,12 @@ def _decoded_file(
 
 
 def _decoded_all(paths: Sequence[Path], decode: Callable[[Path], Iterator[FilePart]]) -> Iterator[FilePart]:
+    notes: list[tuple[Path, str]] = []
     for number, path in enumerate(paths):
         for part in decode(path):
-            yield msgspec.structs.replace(part, fraction=(number + part.fraction) / len(paths))
+            notes += ((path, note) for note in part.notes)
+            yield msgspec.structs.replace(part, fraction=(number + part.fraction) / len(paths), notes=())
+    yield from map(_note, once(notes))
 
 
 def _decoded_lines(

@@ -1,5 +1,6 @@
 """What a reader of a file has to say of it beside its rows."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +9,18 @@ from monitor.errors import NothingScored
 from monitor.events.batch import Rejected
 from monitor.events.json.forgiving import Refused
 from monitor.wording import counted
+
+
+def once(notes: Iterable[tuple[Path, str]]) -> list[str]:
+    """Notes of several files, each with the file that it is of: one of each kind, and how many files it is of."""
+    found: dict[str, tuple[str, set[Path]]] = {}
+    for path, note in notes:
+        kind = re.sub(r"[\d,]+", "", note.replace(path.name, ""))
+        found.setdefault(kind, (note, set()))[1].add(path)
+    return [
+        note if len(paths) == 1 else f"{note}; the like of {counted(len(paths) - 1, 'other file')}"
+        for note, paths in found.values()
+    ]
 
 
 class FileReport:

@@ -1,13 +1,14 @@
 """A data set of several files, as Spark, DuckDB and pandas write them: a folder of parts, or a pattern: `*.csv`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
 from monitor.errors import InputError
-from monitor.files.report import FileReport
+from monitor.files.report import FileReport, once
 from monitor.files.table import ROWS, FileColumn, Progress, TableFile, unwatched
 from monitor.wording import counted, listed
 
@@ -22,15 +23,18 @@ def expand(path: Path, endings: Sequence[str]) -> list[Path]:
     Raises
     ------
     InputError
-        There is none that ends in one of the endings.
+        There is none that ends in one of the endings, or a folder or a name cannot be read.
     """
-    if path.is_dir():
-        found = sorted(one for one in path.rglob("*") if one.is_file() and one.name[0] not in "._")
-    elif not path.exists() and any(mark in path.name for mark in _PATTERN):
-        found = sorted(one for one in path.parent.glob(path.name) if one.is_file())
-    else:
-        return [path]
-    own = [one for one in found if one.name.lower().endswith(tuple(endings))]
+    try:
+        if path.is_dir():
+            found = [one for one in _below(path) if one.is_file()]
+        elif not path.exists() and any(mark in path.name for mark in _PATTERN):
+            found = sorted(one for one in path.parent.glob(path.name) if one.is_file())
+        else:
+            return [_named(path)]
+    except OSError as error:
+        raise InputError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
+    own = [_named(one) for one in found if one.name.lower().endswith(tuple(endings))]
     if not own:
         there = f"; it has {listed([one.name for one in found])}" if found else ""
         raise InputError(
@@ -41,14 +45,40 @@ def expand(path: Path, endings: Sequence[str]) -> list[Path]:
 
 
 def passed_over(path: Path, endings: Sequence[str]) -> str:
-    """What `expand` leaves out for its name, in a sentence; "" for nothing."""
+    """What `expand` leaves out for its name, or for being no file, in a sentence; "" for nothing."""
     if not path.is_dir():
         return ""
-    found = (one.name for one in path.rglob("*") if one.is_file() and one.name[0] not in "._")
-    others = sorted(name for name in found if not name.lower().endswith(tuple(endings)))
-    if not others:
-        return ""
-    return f"{counted(len(others), 'file')} in {path} left out, by their names no data: {listed(others)}"
+    found = _below(path)
+    odd = [one.name for one in found if not one.is_file()]
+    others = [one.name for one in found if one.is_file() and not one.name.lower().endswith(tuple(endings))]
+    told: list[str] = []
+    if others:
+        told.append(f"{counted(len(others), 'file')} in {path} left out, by their names no data: {listed(others)}")
+    if odd:
+        told.append(f"left out of {path}, for they are no files but links, pipes or the like: {listed(odd)}")
+    return "; ".join(told)
+
+
+def _below(path: Path) -> list[Path]:
+    """All that is no folder below one, by name. Raises `OSError` where a folder cannot be read."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    found = [Path(folder, name) for folder, _, names in os.walk(path, onerror=fail) for name in names]
+    # Links to folders are not followed: they may lead in circles.
+    found += [link for folder, inner, _ in os.walk(path) for name in inner if (link := Path(folder, name)).is_symlink()]
+    return sorted(one for one in found if one.name[0] not in "._")
+
+
+def _named(path: Path) -> Path:
+    """The path. Raises `InputError` where it is no text: Arrow opens no file of such a name."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        raise InputError(f"the name of {shown} is no UTF-8", hint="rename it") from None
+    return path
 
 
 def single_endings(endings: Iterable[str]) -> str:
@@ -70,7 +100,7 @@ class SeveralTables:
     path
         What the user named.
     tables
-        At least one; of one format. Their types are unified, and batches cast.
+        At least one. Their types are unified, and batches cast: times that are text in some are text in all.
 
     Raises
     ------
@@ -82,11 +112,14 @@ class SeveralTables:
         self.path = path
         self.n_rows = sum(table.n_rows for table in tables)
         self.report = FileReport(table.report for table in tables)
-        self._tables = tables
+        self.report.notes = once((table.path, note) for table in tables for note in table.report.notes)
+        self.tables = tables
         schemas = [pa.schema([(column.name, column.type) for column in table.columns]) for table in tables]
         try:
             if any(schema != schemas[0] for schema in schemas):
                 schemas = [pa.schema([field.with_type(plain(field.type)) for field in schema]) for schema in schemas]
+                texts = {field.name for schema in schemas for field in schema if pa.types.is_large_string(field.type)}
+                schemas = [_with_texts(schema, texts) for schema in schemas]
             self._schema = pa.unify_schemas(schemas, promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise InputError(
@@ -100,12 +133,12 @@ class SeveralTables:
     ) -> Iterator[pa.RecordBatch]:
         """Read all files once; see `TableFile`. Columns are names, no paths."""
         fields = [field for field in self._schema if columns is None or field.name in columns]
-        for number, table in enumerate(self._tables):
+        for number, table in enumerate(self.tables):
             own = {column.name for column in table.columns}
             names = [field.name for field in fields if field.name in own]
 
             def share(fraction: float, number: int = number) -> None:
-                progress((number + fraction) / len(self._tables))
+                progress((number + fraction) / len(self.tables))
 
             for batch in table.iter_batches(names, rows, share):
                 arrays = [
@@ -117,7 +150,20 @@ class SeveralTables:
                 yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
+def _with_texts(schema: Any, names: Collection[str]) -> Any:
+    """The schema with text for times of these names: CSV spells what other formats have a type for."""
+    fields = [
+        field.with_type(pa.large_string()) if field.name in names and pa.types.is_temporal(field.type) else field
+        for field in schema
+    ]
+    return pa.schema(fields)
+
+
 def _cast(array: Any, type_: pa.DataType) -> Any:
     if array.type == type_:
         return array
-    return (array.dictionary_decode() if pa.types.is_dictionary(array.type) else array).cast(type_)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+        array = array.cast(pa.timestamp(array.type.unit, "UTC"))  # whose texts end in Z
+    return array.cast(type_)

@@ -92,9 +92,13 @@ def sniff(path: Path) -> Source:
         return Source(compression, "utf-16")
     if head.startswith(b"\0\0") and (framed := undecodable(head)):
         raise InputError(f"{path}: {framed}", hint="write the events themselves as JSON lines")
+    for encoding, nulls, letters in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+        # Of a mark, and of most letters of a header, one of the two bytes is 0.
+        if 0 not in letters and 2 * nulls.count(0) > len(nulls):
+            return Source(compression, encoding)
     if b"\0" in head:
         hint = "save it as UTF-8 (in Excel: CSV UTF-8)"
-        raise InputError(f"{path} is no UTF-8 text: it has null characters, as UTF-16 without a mark has", hint=hint)
+        raise InputError(f"{path} is no UTF-8 text: it has null characters", hint=hint)
     return Source(compression, "")
 
 

@@ -35,9 +35,9 @@ def staged(table: TableFile, path: Path, progress: Progress) -> ParquetTable:
                     writer.write_table(pa.Table.from_batches(waiting, schema))
                     waiting, size = [], 0
             writer.write_table(pa.Table.from_batches(waiting, schema))
-    except pa.ArrowNotImplementedError as error:
+    except pa.ArrowException as error:
         raise InputError(
-            f"{table.path} has a column of a type that is not read: {' '.join(str(error).split())[:200]}",
+            f"{table.path} has a column of a type, or a value, that is not read: {' '.join(str(error).split())[:200]}",
             hint="leave that column out, or write it as another type",
         ) from error
     except OSError as error:

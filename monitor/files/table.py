@@ -4,7 +4,7 @@ import contextlib
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -93,6 +93,14 @@ def require_unique(path: Path, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise InputError(f"{path} has more than one column {twice[0]!r}", hint="rename one of them")
+
+
+def require_unique_fields(path: Path, schema: Any) -> None:
+    """The same of the columns of a schema, and of the fields of those that are structs, down to the innermost."""
+    require_unique(path, schema.names)
+    for field in schema:
+        if pa.types.is_struct(field.type):
+            require_unique_fields(path, pa.schema(list(field.type)))
 
 
 def _first_line(error: BaseException) -> str:

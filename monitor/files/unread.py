@@ -9,9 +9,11 @@ from monitor.events.arrow.places import class_columns
 from monitor.events.arrow.unpacked import is_packed
 from monitor.events.inner import opened
 from monitor.events.json.forgiving import Refused, features_of, parse
+from monitor.events.json.texts import object_places, opened_texts
 from monitor.events.mapping import Mapping
 from monitor.events.models import ModelSpec
 from monitor.events.serving.events import Envelopes
+from monitor.events.values import clean
 from monitor.files.table import FileColumn
 from monitor.files.values import fields_of, value_type
 
@@ -65,11 +67,12 @@ def keys_unread(lines: Iterable[bytes], models: Sequence[ModelSpec]) -> tuple[st
         if not isinstance(event, dict):
             continue
         for model in models:
-            found = features_of(event, model.mapping, model.mapping.reserved).opened
+            own = opened_texts(event, object_places(model.mapping))
+            found = features_of(own, model.mapping, model.mapping.reserved).opened
             names.update(dict.fromkeys((*found.leaves, *found.hidden)))
-            if isinstance(event.get(model.mapping.features), str | int | float):
+            if isinstance(own.get(model.mapping.features), str | int | float):
                 odd[model.mapping.features] = None
-    return (*odd, *_unknown(names, models))
+    return (*odd, *map(clean, _unknown(names, models)))
 
 
 def _events(lines: Iterable[bytes], envelopes: Envelopes | None) -> Iterator[object]:

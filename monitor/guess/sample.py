@@ -9,7 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from monitor.errors import InputError
+from monitor.events.arrow.lines import python_rows
 from monitor.events.json.forgiving import Refused, not_an_event, parse
+from monitor.events.json.texts import object_places, opened_texts
+from monitor.events.mapping import Mapping
 from monitor.files.lines import read_lines
 from monitor.files.read import FORMATS, format_of, open_table
 from monitor.files.report import FileReport, rejected
@@ -57,11 +60,11 @@ def events_of(path: Path, progress: Progress = unwatched) -> tuple[Iterator[Even
         No such file, of no format that is read, or corrupt.
     """
     paths = expand(path, tuple(FORMATS))
-    if format_of(paths[0]) == "jsonl":
+    if all(format_of(one) == "jsonl" for one in paths):
         report = FileReport()
         return itertools.chain.from_iterable(_objects(one, progress, report) for one in paths), True, report
     table = open_table(path, progress=progress)
-    return (row for batch in table.iter_batches() for row in batch.to_pylist()), False, table.report
+    return (row for batch in table.iter_batches() for row in python_rows(batch)), False, table.report
 
 
 def sampled(events: Iterable[Event], *, nested: bool, what: str) -> Sample:
@@ -75,7 +78,9 @@ def sampled(events: Iterable[Event], *, nested: bool, what: str) -> Sample:
     columns: dict[str, list[Any]] = {}
     flat: set[str] = set()
     n = 0
+    places = object_places(Mapping())
     for event in itertools.islice(events, ROWS):
+        event = opened_texts(event, places)
         for path, value in _leaves(event):
             column = columns.setdefault(path, [])
             column.extend([None] * (n - len(column)))

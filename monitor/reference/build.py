@@ -223,6 +223,7 @@ def build_reference(
         report = None
         if labelled:
             joined = join_labels(table, places, bare, keep, times_ms, model, labels, partial(progress, "labels"))
+            said.notes += joined.notes
             named = str(labels) if labels is not None else f"{path}, column {model.mapping.target!r}"
             bare, report = with_labels(bare, joined, model, times_ms[times_ms >= 0], named=named)
     nulls = dict(zip((column.name for column in layout.columns), sketches[WHOLE].nulls.tolist(), strict=True))

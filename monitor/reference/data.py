@@ -10,11 +10,9 @@ from monitor.events.arrow.places import class_columns
 from monitor.events.mapping import MODEL, TARGET
 from monitor.events.mapping import Mapping as FieldMapping
 from monitor.events.models import ModelSpec
-from monitor.files.enveloped import enveloped_lines
 from monitor.files.parquet import ParquetTable
-from monitor.files.read import FORMATS, format_of, open_table
+from monitor.files.read import holds_events, open_table
 from monitor.files.report import FileReport
-from monitor.files.several import expand
 from monitor.files.staging import staged
 from monitor.files.table import TableFile
 from monitor.files.unpacked import unpacked_table
@@ -36,8 +34,6 @@ def open_data(
     with_ids
         Whether the ids of predictions are wanted, which labels are joined by.
     """
-    paths = expand(path, tuple(FORMATS))
-    kind = format_of(paths[0])
     mapping = model.mapping.of_events
     spec = ModelSpec(
         name=model.name,
@@ -57,9 +53,9 @@ def open_data(
         by_class = class_columns(names, mapping, model.task)
         return numeric | {name for columns in by_class for name in columns.values()}
 
-    as_events = kind == "jsonl" or enveloped_lines(paths[0], kind, [spec]) is not None
     named = {*model.columns, *model.segments, *mapping.places.values(), *mapping.segments.values(), MODEL}
     opened = open_table(path, spec, numeric=numbers, of_folders=named, progress=partial(progress, "reading"))
+    as_events = holds_events(opened)
     table = unpacked_table(opened, mapping, partial(progress, "names of features"))
     if isinstance(table, ParquetTable) and not as_events:
         return in_one_place(table, mapping, model.task, partial(progress, "names of classes")), mapping, opened.report

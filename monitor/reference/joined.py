@@ -55,6 +55,7 @@ class JoinedRows:
     timed: whether predictions and labels have times: then delays are known.
     end_ms: how far the reference was watched: its latest prediction or label.
     horizon_ms: how long after a prediction a label was waited for.
+    notes: what else is to be said of the labels' file, in sentences.
     """
 
     matches: Matches | None
@@ -68,6 +69,7 @@ class JoinedRows:
     timed: bool
     end_ms: int
     horizon_ms: int
+    notes: tuple[str, ...] = ()
 
     @property
     def n_labelled(self) -> int:
@@ -114,7 +116,8 @@ def join_labels(
         The rows have no ids, or the labels' file cannot be read.
     """
     times = bool((row_times_ms >= 0).any())
-    found, untimed = _labels_of(labels, model, times=times) if labels is not None else (None, True)
+    notes: list[str] = []
+    found, untimed = _labels_of(labels, model, notes, times=times) if labels is not None else (None, True)
     timed = times and not untimed
     horizon_ms = model.label_horizon_ms if timed and model.label_horizon_ms is not None else _UNLIMITED_MS
     ids = _ids(table, places, keep, row_times_ms.size, model, own=labels is None)
@@ -163,20 +166,21 @@ def join_labels(
         timed=timed,
         end_ms=replay.latest_ms,
         horizon_ms=horizon_ms,
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _labels_of(path: Path, model: Model, *, times: bool) -> tuple[Iterable[DecodedLabels], bool]:
+def _labels_of(path: Path, model: Model, notes: list[str], *, times: bool) -> tuple[Iterable[DecodedLabels], bool]:
     """The labels of a file, and whether they have no times, or none that matters."""
     if times:
-        parts = _read(path, model, None)
+        parts = _read(path, model, None, notes)
         timeless = any(reject.reason is Reason.BAD_TIMESTAMP for part in parts for reject in part.rejects)
         if not timeless or any(part.batches for part in parts):
             return parts, False
-    return _read(path, model, MAX_TIMESTAMP_MS), True
+    return _read(path, model, MAX_TIMESTAMP_MS, notes), True
 
 
-def _read(path: Path, model: Model, untimed_ms: int | None) -> list[DecodedLabels]:
+def _read(path: Path, model: Model, untimed_ms: int | None, notes: list[str]) -> list[DecodedLabels]:
     spec = LabelSpec(
         name=model.name,
         task=model.task,
@@ -184,7 +188,7 @@ def _read(path: Path, model: Model, untimed_ms: int | None) -> list[DecodedLabel
         times=model.label_mapping.times(model.mapping),
         untimed_ms=untimed_ms,
     )
-    return list(iter_labels(path, [spec], LabelDecoder([spec], 1, must_name=False), MAX_TIMESTAMP_MS))
+    return list(iter_labels(path, [spec], LabelDecoder([spec], 1, must_name=False), MAX_TIMESTAMP_MS, notes))
 
 
 def _targets(

@@ -159,7 +159,6 @@ def test_the_order_of_keys_does_not_depend_on_the_order_of_lines(tmp_path: Path)
         ("f.parquet", b"", "corrupt"),
         ("f.parquet", b"not parquet at all, but long enough", "corrupt"),
         ("f.csv", b"", "is empty"),
-        ("f.csv", b"a;b\n1;2\n", "separated by ';'"),
         ("f.csv", b"a,a\n1,2\n", "more than one column 'a'"),
         ("f.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)[:-20], "corrupt"),
         ("f.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 100_000)[:-20], "corrupt"),

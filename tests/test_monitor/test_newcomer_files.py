@@ -10,14 +10,18 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.files import NOW_MS, TIME_MS, spec
 
 from monitor.cli.app import run
+from monitor.events.reasons import Reason
 from monitor.files.documents import elements
 from monitor.files.lines import read_lines
+from monitor.files.read import iter_decoded, open_table
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 Row = dict[str, Any]
@@ -50,6 +54,13 @@ def delimited(ending: str, mark: str, *, before: str = "", after: str = "") -> C
     return write
 
 
+def european(path: Path, rows: Sequence[Row]) -> Path:
+    own = [{**row, **{name: str(row[name]).replace(".", ",") for name in ("amount", "score")}} for row in rows]
+    path = delimited(".csv", ";")(path, own)
+    path.write_bytes(path.read_text().encode("utf-16"))
+    return path
+
+
 def document(ending: str, indent: int | None) -> Callable[[Path, Sequence[Row]], Path]:
     def write(path: Path, rows: Sequence[Row]) -> Path:
         path.with_suffix(ending).write_text(json.dumps(rows, indent=indent))
@@ -69,9 +80,21 @@ def hive(path: Path, rows: Sequence[Row]) -> Path:
         folder.mkdir(parents=True)
         own = [{key: row[key] for key in row if key != "country"} for row in rows if row["country"] == country]
         if country == "IT":
-            delimited(".csv", ",")(folder / "part-0", own)
+            one_after_another(folder / "part-0", own)
         else:
             pq.write_table(pa.Table.from_pylist(own), folder / "part-0.parquet")
+    return path
+
+
+def several_formats(path: Path, rows: Sequence[Row]) -> Path:
+    path.mkdir()
+    european(path / "part-0", rows[:400])
+    delimited(".tsv", "\t")(path / "part-1", rows[400:800])
+    typed = [{**row, "ts": datetime.fromisoformat(row["ts"]).replace(tzinfo=UTC)} for row in rows[800:]]
+    table = pa.Table.from_pylist(typed)
+    pq.write_table(table.slice(0, 300), path / "part-2.parquet")
+    coded = table.set_column(2, "country", table["country"].dictionary_encode())
+    feather.write_feather(coded.slice(300), path / "part-3.feather")
     return path
 
 
@@ -100,6 +123,7 @@ SHAPES: Final[dict[str, Callable[[Path, Sequence[Row]], Path]]] = {
     "commas": delimited(".csv", ","),
     "tabs": delimited(".tsv", "\t"),
     "tabs called csv": delimited(".csv", "\t"),
+    "a spreadsheet of Europe": european,
     "bars": delimited(".csv", "|"),
     "a sum at the end": delimited(".csv", ",", after="Total,75000,,\n"),
     "an array of JSON": document(".json", None),
@@ -107,6 +131,7 @@ SHAPES: Final[dict[str, Callable[[Path, Sequence[Row]], Path]]] = {
     "objects over many lines": one_after_another,
     "folders of a column": hive_of_csv,
     "parts of other types": parts,
+    "parts of other formats": several_formats,
 }
 
 
@@ -142,6 +167,9 @@ def test_three_commands_find_the_same_in_every_shape(
     if shape == "a sum at the end":
         assert "left out: 1 row without a time that can be read: ts 'Total' is no time" in screens[1]
         assert "1 rejected (bad_timestamp): ts 'Total' is no time" in screens[1]
+    if shape == "a spreadsheet of Europe":
+        assert screens[1].count(".csv has semicolons between its cells\n") == 3
+        assert screens[1].count(".csv has decimal commas: 3,5 is read as 3.5 in amount, score\n") == 3
     if shape == "parts of other types":
         assert screens[1].count("left out, by their names no data: notes.log") == 3
     if shape == "folders of a column":
@@ -151,10 +179,9 @@ def test_three_commands_find_the_same_in_every_shape(
 @pytest.mark.parametrize(
     ("write", "code", "words"),
     [
-        (delimited(".csv", ";"), 2, "is separated by ';', not by commas"),
         (delimited(".csv", ",", before="# exported\n"), 7, "the first line must name the columns"),
         (delimited(".txt", ","), 2, "name it by what is in it"),
-        (hive, 2, "holds files of several formats: csv, parquet"),
+        (hive, 2, "events in JSON beside tables, of which no one table can be made: jsonl, parquet"),
     ],
 )
 def test_a_shape_that_is_not_read_is_named(
@@ -178,13 +205,6 @@ def test_a_time_in_another_notation_is_named(at: str, tmp_path: Path, capsys: py
     assert f"ts ({at!r}), if it is one: times are written as 2026-03-01T10:00:00Z" in capsys.readouterr().err
 
 
-def test_numbers_with_a_decimal_comma_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [{**row, "amount": str(row["amount"]).replace(".", ",")} for row in rows_of(1, 0.0, 0)]
-    path = SHAPES["tabs"](tmp_path / "old", rows)
-    assert run(["init", "--data", str(path), "-o", str(tmp_path / "d.yaml")]) == 2
-    assert f"has numbers with a decimal comma: {rows[0]['amount']}" in capsys.readouterr().err
-
-
 def test_columns_without_a_name_and_keys_beside_the_features_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,28 +220,6 @@ def test_columns_without_a_name_and_keys_beside_the_features_are_told(
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     assert run(["init", "--data", "log.jsonl", "-o", "b.yaml"]) == 0
     assert "not read, for they lie beside these: say.so" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
-def test_features_as_text_of_json_are_told_to_be_left_out(
-    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    rows = [{"ts": row["ts"], "score": row["score"], "features": json.dumps(row)} for row in rows_of(1, 0.0, 0)]
-    path = tmp_path / f"old.{ending}"
-    if ending == "parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    elif ending == "csv":
-        SHAPES["commas"](path, rows)
-    else:
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert run(["init", "--data", str(path), "-o", "d.yaml"]) == 0
-    assert "not read, for they lie beside these: features" in capsys.readouterr().out
-    assert run(["reference", "build", "d.yaml", "--data", str(path)]) == 0
-    screen = capsys.readouterr().out
-    assert ending == "jsonl" or "it is called as the object of" in screen
-    assert run(["replay", "d.yaml", "--predictions", str(path), "--out", "out"]) == 0
-    assert "left out, for the reference does not have it: features" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -273,7 +271,6 @@ def test_the_elements_of_an_array_are_found_however_it_is_written_and_cut(
         ([b'{"a": ', b'{"a": 1}'], False),
         ([b"[", b'{"a": 1}', b'{"a": 2}'], False),
         ([b'[{"a": ', b'{"a": 1}', b'{"a": 2}'], False),
-        ([b'[{"a": 1}]', b'[{"a": 2}]'], False),
         ([b'{"a": 1}', b"]"], False),
         ([b"["], False),
         ([], False),
@@ -299,10 +296,73 @@ def test_an_array_in_one_line_that_is_too_long_for_one_is_read_in_parts(
     assert [json.loads(line) for block in read_lines(tmp_path / "f.json") for line in block] == values
 
 
+def arrays_in_lines(path: Path) -> int:
+    path.write_text(
+        f"{json.dumps([{'a': i} for i in range(300)])}\n{json.dumps([{'a': i} for i in range(300, 400)])}\n"
+    )
+    return 400
+
+
+def one_array(path: Path) -> int:
+    path.write_text(json.dumps([{"a": i} for i in range(400)]))
+    return 400
+
+
+@pytest.mark.parametrize("cut_at", [1_000, 1 << 20])
+@pytest.mark.parametrize("write", [arrays_in_lines, one_array])
+def test_arrays_of_more_events_than_a_message_may_have_are_read_event_by_event(
+    write: Callable[[Path], int], cut_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.files.lines.MAX_LINE_BYTES", cut_at)
+    n = write(tmp_path / "f.json")
+    found = [line for block in read_lines(tmp_path / "f.json") for line in block]
+    assert [json.loads(line) for line in found] == [{"a": i} for i in range(n)]
+
+
+ODD_TEXTS: Final = st.text(alphabet='\\"{}[],y\n', max_size=40)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.dictionaries(ODD_TEXTS, ODD_TEXTS, max_size=2) | ODD_TEXTS, max_size=6),
+    st.integers(0, 6),
+    st.integers(1, 50),
+    st.sampled_from([60, 200]),
+)
+def test_one_text_that_is_too_long_costs_its_own_element_alone(
+    values: list[Any], place: int, size: int, most: int
+) -> None:
+    place = min(place, len(values))
+    text = json.dumps([*values[:place], {"long": '{"[\\' * 100}, *values[place:]]).encode()
+    found = list(elements([text[at : at + size] for at in range(0, len(text), size)], most))
+    assert len(found) == len(values) + 1
+    assert found[place] == json.dumps({"long": '{"[\\' * 100}).encode()[:most]
+    for line, value in zip(found[:place] + found[place + 1 :], values, strict=True):
+        assert line == json.dumps(value).encode()[:most]
+
+
+def test_an_event_that_is_too_long_is_left_out_as_oversize_by_both_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Row] = [{"timestamp": TIME_MS, "distance": 1.0} for _ in range(9)]
+    events[4]["note"] = "{" * (9 << 20)
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps(events))
+    parts = list(iter_decoded(path, [spec()], NOW_MS))
+    assert sum(batch.timestamps_ms.size for part in parts for batch in part.decoded.batches) == 8
+    assert [one.reason for part in parts for one in part.decoded.rejects] == [Reason.OVERSIZE]
+    monkeypatch.setattr("monitor.files.lines.MAX_LINE_BYTES", 1 << 20)
+    monkeypatch.setattr("monitor.files.jsonl.MAX_LINE_BYTES", 1 << 20)
+    table = open_table(path)
+    assert (table.n_rows, table.report.rejects) == (8, {Reason.OVERSIZE: 1})
+
+
 def test_what_is_no_element_is_handed_on_and_never_lost() -> None:
     assert list(elements([b'[{"a": 1},\n nope, 2 {"b": 3}]\n{"c": ', b'4, "d'], 99)) == [
         b'{"a": 1}', b"nope", b" 2", b'{"b": 3}', b'{"c": 4, "d',
     ]  # fmt: skip
+    numbers = [b"[", *(b"%d," % i for i in range(30_000)), b"7]"]
+    assert list(elements(numbers, 99)) == [b"%d" % i for i in range(30_000)] + [b"7"]
     long = [b'[{"a": "', b"y" * 500, b'"}]']
     assert [len(one) for one in elements([b'[{"a": "' + b"y" * 500 + b'"}, {"b": 1}]'], 100)] == [100, 8]
     assert len(list(elements(long, 100))) == 1

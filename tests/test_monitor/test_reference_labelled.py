@@ -305,6 +305,43 @@ def test_a_regression_is_measured_in_the_cells_of_its_residuals(tmp_path: Path) 
     assert "mae" in told(result)
 
 
+def test_labels_of_another_spelling_are_the_same_labels_and_what_was_guessed_is_told(tmp_path: Path) -> None:
+    found = data(texts)
+    truth = [row["score"] * 10.0 + 0.25 for row in found.rows]
+    labels = Data(found.rows, truth).labels(np.random.default_rng(6))
+    plain = built(tmp_path, found, labels, task="regression")
+    path = tmp_path / "l.csv"
+    rows = [f"{one['prediction_id']};{one['timestamp']};{one['label']};\xfc" for one in labels]
+    text = "\n".join(["prediction_id;timestamp;label;note", *rows]).replace(".", ",")
+    path.write_bytes(f"{text}\np1;{START_MS};NA;\xfc\n".encode("latin-1"))
+    other = build_reference(model(task="regression"), tmp_path / "d.parquet", labels=path)
+    assert other.reference.performance is not None
+    assert plain.reference.performance is not None
+    assert other.reference.performance.metrics == plain.reference.performance.metrics
+    assert "labels rejected as schema (no label): 1" in told(other)
+    n = len(labels) + 1
+    assert [note.split(" ", 1)[1] for note in other.report.notes] == [
+        "has semicolons between its cells",
+        "has decimal commas: 3,5 is read as 3.5 in label",
+        f"is no UTF-8 in {n} places, read there as Windows-1252: if it is something else, save it as UTF-8",
+    ]
+
+
+def test_a_cell_that_is_no_label_costs_its_own_row_alone(tmp_path: Path) -> None:
+    found = data(texts)
+    labels = Data(found.rows, [row["score"] for row in found.rows]).labels(np.random.default_rng(6))
+    bad = [{**labels[0], "label": "much"}, {**labels[0], "label": None}, {**labels[0], "timestamp": "yesterday"}]
+    cells = [{key: str(value) for key, value in one.items() if value is not None} for one in [*labels, *bad]]
+    write(found.rows, tmp_path / "d.parquet")
+    results = [
+        build_reference(model(task="regression"), tmp_path / "d.parquet", labels=write(rows, tmp_path / name))
+        for name, rows in (("l.csv", cells), ("l.jsonl", [*labels, *bad]))
+    ]
+    assert told(results[0]) == told(results[1])
+    assert results[0].labels is not None
+    assert results[0].labels.n_labelled == len(labels)
+
+
 def test_what_is_left_out_is_counted_with_its_reason(tmp_path: Path) -> None:
     found = data(texts, texts)
     labels = found.labels(np.random.default_rng(3))

@@ -6,12 +6,15 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from monitor.events.arrow.lines import holds_objects_as_text, lines
 from monitor.events.arrow.piece import Piece, Room
 from monitor.events.arrow.streams import REFUSALS, streams
 from monitor.events.arrow.table import TableDecoder
 from monitor.events.batch import Decoded, Rejected
 from monitor.events.frame import Frame
+from monitor.events.json.decoder import JsonDecoder
 from monitor.events.json.forgiving import Refused
+from monitor.events.json.texts import object_places
 from monitor.events.models import Limits, ModelSpec, Role
 from monitor.events.outcome import Outcome
 from monitor.events.reasons import Reason
@@ -25,12 +28,15 @@ class ArrowDecoder:
 
     A message that cannot be read to its end, whose schema has no timestamp, or in which something else follows a
     stream, is one reject with the whole message and counts as one event. Buffers are validated before a value is read.
-    A bad row is rejected alone, as JSON.
+    A bad row is rejected alone, as JSON. A message in which an object, such as that of the features, is text of JSON is
+    read row by row as if it were JSON itself.
     """
 
     def __init__(self, models: Sequence[ModelSpec], limits: Limits | None = None) -> None:
         self._models = tuple(models)
         self._limits = limits or Limits()
+        self._json = JsonDecoder(models)
+        self._object_places = frozenset(place for model in models for place in object_places(model.mapping))
         self._frames: dict[Role, dict[str, Frame]] = {}
         self._decoders: dict[Role, TableDecoder] = {}
 
@@ -45,7 +51,14 @@ class ArrowDecoder:
         for index, message in enumerate(messages):
             raw = message or b""
             try:
-                read = map(decoder.unpacked, self.batches(raw))
+                found = self.batches(raw)
+                if any(holds_objects_as_text(batch, self._object_places) for batch in found):
+                    for batch in found:
+                        decoder.see(batch.schema)  # which may be refused
+                    rows = (line for batch in found for line in lines(batch, self._limits.max_decoded_bytes))
+                    self._json.add(b"[%s]" % b",".join(rows), index, role, now_ms, outcome)
+                    continue
+                read = map(decoder.unpacked, found)
                 batches = [(batch, decoder.see(batch.schema)) for batch in read]
             except Refused as refused:
                 outcome.events(np.array([index]))

@@ -1,5 +1,7 @@
 """Rows of record batches as rejects."""
 
+import json
+import math
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +18,9 @@ _ROOM_RATIO: Final = 8
 for all rows, so that without a bound they fill the memory."""
 
 _WRAPPED: Final = (pa.DictionaryScalar, pa.RunEndEncodedScalar, pa.ExtensionScalar, pa.UnionScalar)
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=repr, decimal_format="number")
 
 
 class Room:
@@ -72,8 +77,8 @@ def rejected(piece: Piece, row: int, refused: Refused) -> Rejected:
     """A row as a reject, with the row as JSON; where there is no more room, with its number in the message."""
     values = [piece.batch.column(place)[row] for place in range(piece.batch.num_columns)]
     raw = b""
-    if piece.room.holds(size for value in values for size in _sizes(value)):
-        raw = msgspec.json.encode(dict(zip(piece.batch.schema.names, map(_as_json, values), strict=True)))
+    if piece.room.holds(size for value in values for size in sizes(value)):
+        raw = msgspec.json.encode(dict(zip(piece.batch.schema.names, map(_raw, values), strict=True)))
     if not raw or not piece.room.holds(iter([len(raw)])):
         raw = b'{"row":%d,"omitted":"the rejected rows of this message hold too much"}' % (piece.first + row)
     piece.room.take(len(raw))
@@ -89,29 +94,36 @@ def rejected(piece: Piece, row: int, refused: Refused) -> Rejected:
     )
 
 
-def _sizes(value: Any) -> Iterator[int]:
+def sizes(value: Any) -> Iterator[int]:
     """At least the bytes of a value as Python would have it, part by part: it may repeat what Arrow holds once."""
     yield 1
     if not value.is_valid:
         return
     if isinstance(value, _WRAPPED):
-        yield from _sizes(value.value)
+        yield from sizes(value.value)
     elif isinstance(value, pa.StructScalar):
         for place in range(value.type.num_fields):  # by name it fails where two have one
-            yield from _sizes(value[place])  # type: ignore[index]  # not in the stubs
+            yield from sizes(value[place])  # type: ignore[index]  # not in the stubs
     elif isinstance(value, pa.ListScalar):  # of any kind, and maps
         for part in value.values or ():
-            yield from _sizes(part)
+            yield from sizes(part)
     elif isinstance(value, pa.BinaryScalar):  # text too
         yield value.as_buffer().size
 
 
-def _as_json(value: Any) -> msgspec.Raw:
-    """A value as JSON. A time that Python cannot hold is given as its integer."""
+def as_json(value: Any) -> bytes:
+    """A value as JSON, or what Python takes for it: NaN. A time that Python cannot hold is given as its integer."""
     try:
-        return msgspec.Raw(msgspec.json.encode(value.as_py(), enc_hook=repr))
+        found = value.as_py()
+        if isinstance(found, float) and not math.isfinite(found):
+            return json.dumps(found).encode()
+        return _ENCODER.encode(found)
     # What is raised depends on the type: an unknown time zone, an exponent no decimal has, text that is not UTF-8, ...
-    # The row is rejected already, and this only shows it to people: it may lack a value, but must not end ingest.
+    # A row that is shown to people, or read as JSON, may lack a value, but must not end ingest.
     except Exception:  # noqa: BLE001
         ticks = getattr(value, "value", None)
-        return msgspec.Raw(msgspec.json.encode(ticks if isinstance(ticks, int) else None))
+        return msgspec.json.encode(ticks if isinstance(ticks, int) else None)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(as_json(value))

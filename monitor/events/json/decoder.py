@@ -5,6 +5,7 @@ holds several, scanned again, and at last takes the forgiving path alone: its ne
 the same columns; which one an event takes, and so what was decoded before, changes nothing but time.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -58,6 +59,7 @@ class JsonDecoder:
         self._limits = limits or Limits()
         self._scanned = not forgiving_only
         self._roles: dict[Role, _RoleDecoder] = {}
+        self._unlimited: dict[Role, _RoleDecoder] = {}
         enveloped = any(model.envelope is not None for model in models)
         self._unwrapper = Unwrapper(models, self._limits) if enveloped else None
 
@@ -86,6 +88,14 @@ class JsonDecoder:
             raise OtherFormat
         taken = self._unwrapper.take(messages, origins)
         return taken.placed(decoder.decode(taken.events, now_ms, None))
+
+    def add(self, message: bytes, index: int, role: Role, now_ms: int, outcome: Outcome) -> None:
+        """Decode one message of this index, of any size, into an outcome of the same models."""
+        decoder = self._unlimited.get(role)
+        if decoder is None:
+            limits = Limits(max_message_bytes=sys.maxsize, max_events_a_message=sys.maxsize)
+            decoder = self._unlimited[role] = _RoleDecoder(self._models, limits, role, scanned=self._scanned)
+        decoder.add(message, index, now_ms, outcome)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +152,10 @@ class _RoleDecoder:
         for start in range(0, len(messages), CHUNK):
             self._decode(messages[start : start + CHUNK], start, now_ms, outcome, other)
         return outcome.decoded(self._frames)
+
+    def add(self, message: bytes, index: int, now_ms: int, outcome: Outcome) -> None:
+        """Decode one message of this index into the outcome."""
+        self._decode([message], index, now_ms, outcome, None)
 
     def _decode(
         self,

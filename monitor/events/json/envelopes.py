@@ -36,7 +36,11 @@ def no_object(event: object) -> str:
         try:
             inner = json.loads(event)
         except (ValueError, RecursionError):
-            return "base64 in a JSON string: send the object itself" if _BASE64.fullmatch(event.encode()) else ""
+            return (
+                "base64 in a JSON string: send the object itself"
+                if _BASE64.fullmatch(event.encode("utf-8", "replace"))
+                else ""
+            )
         if isinstance(inner, dict):
             return "JSON in a JSON string: it was encoded twice"
     return ""

@@ -14,6 +14,7 @@ from monitor.events.batch import MAX_DETAIL
 from monitor.events.frame import Frame
 from monitor.events.inner import Opened, opened_object
 from monitor.events.json.envelopes import envelope, no_object, undecodable
+from monitor.events.json.texts import opened_texts
 from monitor.events.looked import unknown_features
 from monitor.events.mapping import MODEL, SEGMENTS, path
 from monitor.events.mapping import Mapping as FieldMapping
@@ -122,6 +123,7 @@ class Forgiving:
         if not isinstance(event, dict):
             raise not_an_event(event)
         frame = self._frame(event)
+        event = opened_texts(event, frame.object_places)
         mapping, name = frame.spec.mapping, frame.spec.name
         identity: object = None
         if frame.reads_ids:
@@ -176,6 +178,7 @@ class Forgiving:
         if not isinstance(event, dict):
             return ()
         frame = self._frames[model]
+        event = opened_texts(event, frame.object_places)
         found = features_of(event, frame.spec.mapping, frame.reserved)
         unknown = unknown_features(frame, found.opened.leaves, flat=found.flat)
         return [*unknown, *found.opened.hidden] if found.opened.hidden else unknown

@@ -197,6 +197,8 @@ def scan(
                 at = text.value(data, at)
                 if at == _NONE:
                     break
+            if kind == _TEXT and child > 0 and (data[begin + _1] == 0x7B or data[begin + _1] == 0x5C):
+                break  # it may be JSON of the object
             if entry >= 0 and (child < 0 or kind != _NULL):
                 spoken |= entries[entry, SAYS]
             integer = kind == _NUMBER and not flags & text.FRACTION and at - begin < np.uint64(_MAX_DIGITS)
