@@ -221,6 +221,23 @@ class _Look:
         starts = [int(start) - offset for start in plan.starts if offset <= start < self._layout.offsets[column + 1]]
         first = starts[cell]
         last = starts[cell + 1] if cell + 1 < len(starts) else len(edges) + 1
-        low = f"above {edges[first - 1]:.6g}" if first > 0 else ""
-        high = f"up to {edges[last - 1]:.6g}" if last <= len(edges) else ""
-        return " ".join(part for part in (low, high) if part)
+        return range_text(
+            float(edges[first - 1]) if first > 0 else None, float(edges[last - 1]) if last <= len(edges) else None
+        )
+
+
+def range_text(low: float | None, high: float | None) -> str:
+    """The values in (low, high] in words; None: no bound. In three digits, and all those before the point; in more only
+    where the two would read alike."""
+    texts = ["", ""]
+    for digits in (3, 4, 6, 9, 17):
+        texts = ["" if bound is None else _figure(bound, digits) for bound in (low, high)]
+        if texts[0] != texts[1]:
+            break
+    lower, upper = texts
+    return f"{lower} to {upper}" if lower and upper else f"above {lower}" if lower else f"up to {upper}"
+
+
+def _figure(value: float, digits: int) -> str:
+    before_point = len(f"{abs(value):.0f}") if abs(value) < 1e9 else 0
+    return f"{value:,.{max(digits, before_point)}g}"

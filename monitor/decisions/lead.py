@@ -20,6 +20,8 @@ _PLAIN_DROPS: Final[tuple[tuple[str, ...], ...]] = (
     ("direction",),
     ("direction", "everywhere"),
     ("direction", "everywhere", "spaced"),
+    ("direction", "everywhere", "spaced", "values"),
+    ("direction", "everywhere", "version", "values"),
 )
 _FURTHER_DROPS: Final[tuple[tuple[str, ...], ...]] = (
     ("direction", "everywhere", "spaced"),
@@ -111,8 +113,10 @@ class Lead:
 
     def _without(self, names: tuple[str, ...]) -> "Lead":
         # What has no column is told by its quantity.
-        empty: dict[str, Any] = {name: "" for name in names if name != "quantity" or self.column}
-        return replace(self, **empty)
+        left: dict[str, Any] = {name: "" for name in names if name != "quantity" or self.column}
+        if left.pop("values", None) is not None:
+            left["quantity"] = self.quantity.replace("share of values ", "share ", 1)
+        return replace(self, **left)
 
     def _shortened(self, most: int) -> "Lead":
         lengths = {name: len(getattr(self, name)) for name in _LEAST}

@@ -87,7 +87,7 @@ def test_any_name_is_made_safe_and_stays_so(name: str) -> None:
 
 
 def test_plain_names_stay_as_they_are() -> None:
-    for name in ("dep_hour_utc", "origin=EWR", "share of values above 201 up to 250.001", "Ünïcødé 日本"):
+    for name in ("dep_hour_utc", "origin=EWR", "share of values 201 to 250", "Ünïcødé 日本"):
         assert safe(name) == name
 
 
