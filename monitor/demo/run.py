@@ -61,6 +61,7 @@ def run_demo(*, months: int, console: Console, keep: Path | None, metrics_listen
                 folder,
                 kafka={
                     "sketch_partitions": 2,
+                    "idle_timeout": "1m",  # it streams a year, and a busy machine may pause a partition for a while
                     "topics": {"predictions": ["predictions"], "features": [], "labels": ["labels"]},
                 },
                 metrics={"listen": metrics_listen},

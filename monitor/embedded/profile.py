@@ -15,6 +15,8 @@ from monitor.kafka import turns
 
 # Joining a group on the embedded broker takes as long as its session timeout; 6 s is the least that works well.
 SESSION_TIMEOUT: Final = "6s"
+# Who has just sent the first events waits no minute for partitions that nothing was ever sent to.
+IDLE_TIMEOUT: Final = "10s"
 # It looks for new messages in pauses that grow with the time that a fetch may wait: 250 ms at librdkafka's own 500.
 CLIENT: Final = {"fetch.wait.max.ms": 50}
 
@@ -55,7 +57,7 @@ def embedded_profile(
             model["reference"] = literal(str(loaded.reference.resolve()))
         document["state_dir"] = literal(str(folder / "state"))
         if bootstrap_servers is not None:
-            document["kafka"] = {**document.get("kafka", {}), **kafka}
+            document["kafka"] = {"idle_timeout": IDLE_TIMEOUT, **document.get("kafka", {}), **kafka}
         destinations = document.setdefault("destinations", {name: {} for name in config.destinations})
         for name, own in embedded.items():
             for key, value in own.keys.items():

@@ -14,6 +14,7 @@ from monitor.config.document import Node, read
 from monitor.config.load import load
 from monitor.config.rewrite import rewrite
 from monitor.embedded.profile import embedded_profile
+from monitor.kafka import turns
 from sinks.clickhouse.address import ClickHouseAddress
 
 
@@ -82,7 +83,11 @@ metrics: {listen: off}
     expected = tuple(msgspec.structs.replace(model, reference=references[model.name]) for model in before.models)
     assert after.models == expected
     assert after.kafka == msgspec.structs.replace(
-        before.kafka, bootstrap_servers="127.0.0.1:1234", session_timeout_ms=6_000, client=after.kafka.client
+        before.kafka,
+        bootstrap_servers="127.0.0.1:1234",
+        session_timeout_ms=6_000,
+        idle_timeout_ms=10_000,
+        client=after.kafka.client,
     )
     assert set(after.kafka.client) == {"fetch.wait.max.ms"}, "security settings are for the user's own brokers"
     assert list(after.destinations) == ["here", "kept"]
@@ -98,3 +103,9 @@ metrics: {listen: off}
     assert after.state_dir == folder / "state"
     assert "a secret" not in written.read_text()
     assert written.stat().st_mode & 0o077 == 0
+    assert profile.environment == {turns.VARIABLE: str(folder / "transactions.lock")}
+    path.write_text(path.read_text().replace("batch_events: 7", "idle_timeout: 3m"))
+    own = load(embedded_profile(path, "127.0.0.1:1234", folder, folder / "results").path)
+    assert own.kafka.idle_timeout_ms == 180_000, "the user's own stays"
+    kafka = embedded_profile(path, None, folder, folder / "results")
+    assert (load(kafka.path).kafka, kafka.environment) == (load(path).kafka, {})
