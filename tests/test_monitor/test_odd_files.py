@@ -206,6 +206,16 @@ def test_a_broken_array_gives_the_events_that_are_whole(tmp_path: Path) -> None:
     assert open_table(path).n_rows == 49
 
 
+def test_an_array_in_an_array_is_one_event_that_is_none(tmp_path: Path) -> None:
+    event = {"timestamp": TIME_MS, "distance": 1}
+    for text in (json.dumps([event, [1, 2], event]), json.dumps([event, [1, 2], event], indent=1)):
+        path = tmp_path / "f.json"
+        path.write_text(text)
+        (part,) = iter_decoded(path, [spec()], NOW_MS)
+        assert (part.decoded.n_events, len(part.decoded.rejects)) == (3, 1)
+        assert open_table(path).report.rejects.total() == 1
+
+
 def test_a_table_with_a_title_says_that_the_first_line_must_name_the_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
