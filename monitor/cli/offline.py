@@ -211,7 +211,7 @@ def replay_file(
         show_account(console, account, tuple(unread), str(out / "rejects.jsonl"))
         show_replayed(console, config_path, report, found, out, closed=close)
         if replay.join is not None:
-            show_joined(console, counts, report.n_labels_rejected)
+            show_joined(console, counts, report, str(out / "rejects.jsonl"))
         if labels is not None:
             show_performance(console, out)
     if not account.n_counted:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from monitor.cli.account import account_object
+from monitor.cli.account import account_object, rejects_object, show_rejects
 from monitor.cli.decided import show_decisions
 from monitor.config.schema import Config
 from monitor.join.outcomes import OF_FEATURES
@@ -74,7 +74,8 @@ def as_object(
         "alerts": _lines(out / ALERTS),
         "retraining": _lines(out / RETRAINING),
         "joined": labels,
-        "labels_rejected": report.n_labels_rejected,
+        "labels_rejected": report.label_rejects.total(),
+        "label_rejects": rejects_object(report.label_rejects, report.label_examples),
         "out": str(out),
     }
     return msgspec.json.encode(said).decode()
@@ -124,7 +125,9 @@ def _accounted(report: ReplayReport) -> str:
     return ", ".join(parts)
 
 
-def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejected: int) -> None:
+def show_joined(
+    console: Console, counts: Mapping[tuple[str, str], int], report: ReplayReport, rejects_file: str
+) -> None:
     """Print what became of the labels of a replay, and of features that were compared."""
     for model in sorted({name for name, _ in counts}):
         for kind, is_kind in (("labels", False), ("features", True)):
@@ -135,8 +138,9 @@ def show_joined(console: Console, counts: Mapping[tuple[str, str], int], n_rejec
             ]
             if told:
                 console.print(f"{kind} of {model}: {', '.join(told)}")
-    if n_rejected:
-        console.print(f"{counted(n_rejected, 'label')} rejected")
+    if report.label_rejects:
+        console.print(f"{counted(report.label_rejects.total(), 'label')} rejected:")
+        show_rejects(console, report.label_rejects, report.label_examples, rejects_file)
 
 
 def show_drifted(console: Console, found: Sequence[DriftedColumn], out: Path) -> None:

@@ -11,7 +11,9 @@ from detectors.columns import NULL
 from monitor.events.arrow.arrays import categories, numbers
 from monitor.events.arrow.decoder import ArrowDecoder
 from monitor.events.arrow.ids import id_hashes
+from monitor.events.arrow.lines import python_values, row_as_json
 from monitor.events.arrow.places import mapped
+from monitor.events.arrow.table import require_names
 from monitor.events.arrow.times import milliseconds, no_time_of
 from monitor.events.batch import Rejected
 from monitor.events.decoder import Format, choose
@@ -170,7 +172,10 @@ class LabelDecoder:
     ) -> int:
         """Read all rows of an Arrow message; how many there are."""
         first = 0
-        for batch in self._arrow.batches(raw):
+        batches = self._arrow.batches(raw)
+        for batch in batches:
+            require_names(batch.schema)
+        for batch in batches:
             self._table(batch, place, first, now_ms, rows, rejects, told, origins)
             first += batch.num_rows
         return first
@@ -188,7 +193,7 @@ class LabelDecoder:
     ) -> None:
         for index, read in enumerate(self._arrow_rows(batch, now_ms, told, origins)):
             if isinstance(read, Refused):
-                raw = msgspec.json.encode(batch.slice(index, 1).to_pylist()[0], enc_hook=str)
+                raw = row_as_json(batch, index)
                 rejects.append(_reject(place, first + index, read, raw))
             else:
                 name, *row = read
@@ -247,7 +252,7 @@ class _Model:
         return (
             np.zeros((n, 2), dtype=np.uint64) if ids is None else id_hashes(ids.of(batch), self.spec.name),
             self._times(times, batch),
-            [None] * n if labels is None else labels.of(batch).to_pylist(),
+            [None] * n if labels is None else python_values(labels.of(batch)),
             np.full(n, NULL) if values is None else numbers(values.of(batch)),
         )
 

@@ -66,13 +66,13 @@ def _events_of(file: IO[bytes]) -> Iterator[bytes]:
         if _is_cut(line):
             break
     if is_document(*looked) or (looked and _is_cut(looked[0]) and is_array(looked[0])):
-        yield from elements(chain(looked, iter(lambda: file.read(_PART_BYTES), b"")), MAX_LINE_BYTES)
+        yield from map(_alone, elements(chain(looked, iter(lambda: file.read(_PART_BYTES), b"")), MAX_LINE_BYTES))
         return
     for line in chain(looked, iter(read, b"")):
         if not _is_cut(line):
             yield from _events_in(line)
         elif is_array(line):
-            yield from elements(_rest_of(line, read), MAX_LINE_BYTES)
+            yield from map(_alone, elements(_rest_of(line, read), MAX_LINE_BYTES))
         else:
             yield line
             for _ in _rest_of(line, read):
@@ -87,10 +87,15 @@ def _events_in(line: bytes) -> Iterable[bytes]:
         return ()
     if is_array(line):
         with contextlib.suppress(Refused):
-            return divided(line.strip(), sys.maxsize)
+            return map(_alone, divided(line.strip(), sys.maxsize))
         if line.lstrip()[1:].lstrip().startswith(b"{"):  # else it is a line of a log, as "[warn] ..."
-            return elements([line], MAX_LINE_BYTES)
+            return map(_alone, elements([line], MAX_LINE_BYTES))
     return (line,)
+
+
+def _alone(element: bytes) -> bytes:
+    """An element of an array as a line: one that is an array itself is one event, that is none, and not several."""
+    return b"[%s]" % element if is_array(element) else element
 
 
 def _rest_of(line: bytes, read: Callable[[], bytes]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ Decoded batches become the same messages that ingest would have sent from a sing
 advances over them with a dictionary for its state. There is no second implementation of anything.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -188,6 +189,7 @@ class ReplayReport(msgspec.Struct, kw_only=True):
     ----------
     n_recomputed: features that were computed again, which are compared with those served and are no live data.
     n_open: in windows that were not over at the end.
+    label_rejects, label_examples: labels that could not be read, by reason: how many, and the first.
     """
 
     n_events: int = 0
@@ -196,7 +198,8 @@ class ReplayReport(msgspec.Struct, kw_only=True):
     n_open: int = 0
     n_rejected: int = 0
     n_late_dropped: int = 0
-    n_labels_rejected: int = 0
+    label_rejects: Counter[str] = msgspec.field(default_factory=Counter)
+    label_examples: dict[str, Rejected] = msgspec.field(default_factory=dict)
     n_scores: int = 0
     n_verdicts: int = 0
     n_drifted: int = 0
@@ -293,7 +296,9 @@ def _run(
                 batches: list[LabelBatch] = []
                 for of_labels in labels:
                     batches += of_labels.batches
-                    report.n_labels_rejected += len(of_labels.rejects)
+                    report.label_rejects.update(reject.reason for reject in of_labels.rejects)
+                    for reject in of_labels.rejects:
+                        report.label_examples.setdefault(reject.reason, reject)
                     rejects.writelines(_reject_lines(of_labels.rejects))
                 in_time = InTime(replay, batches)
             for part in decoded:

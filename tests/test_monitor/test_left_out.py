@@ -264,4 +264,9 @@ def test_labels_and_a_quiet_period_are_read_past_what_is_no_row(
         assert "undecodable" in screen.split("left out: ")[1]
         replay = ["replay", config, "--predictions", str(data), "--labels", str(path), "--json"]
         assert run([*replay, "--out", str(tmp_path / f"{path.suffix}-out")]) == 0
-        assert json.loads(capsys.readouterr().out)["labels_rejected"] == n
+        told = json.loads(capsys.readouterr().out)
+        assert (told["labels_rejected"], sum(one["n"] for one in told["label_rejects"].values())) == (n, n)
+        assert run([*replay[:-1], "--out", str(tmp_path / f"{path.suffix}-told")]) == 0
+        screen = capsys.readouterr().out
+        assert f"{n} label{'s' if n > 1 else ''} rejected:" in screen
+        assert "1 rejected (undecodable): " in screen

@@ -284,7 +284,8 @@ def test_a_broken_first_line_is_no_document(lines: list[bytes], whole: bool, tmp
         values = json.loads(b"\n".join(lines))
         assert [json.loads(line) for line in found] == (values if isinstance(values, list) else [values])
     else:
-        assert found == [line.strip() for line in lines]  # each by itself
+        # Each by itself; of an array that is broken its element.
+        assert [line.lstrip(b"[") for line in found] == [line.strip().lstrip(b"[") for line in lines]
 
 
 def test_an_array_in_one_line_that_is_too_long_for_one_is_read_in_parts(

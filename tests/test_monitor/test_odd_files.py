@@ -18,6 +18,8 @@ from monitor.cli.app import run
 from monitor.errors import InputError
 from monitor.events.arrow.decoder import ArrowDecoder
 from monitor.events.json.decoder import JsonDecoder
+from monitor.events.label_mapping import LabelMapping
+from monitor.events.labels import LabelDecoder, LabelSpec
 from monitor.events.reasons import Reason
 from monitor.files.read import iter_decoded, open_table
 from monitor.sketching.messages import UnreadCounts
@@ -118,13 +120,36 @@ def test_half_of_a_surrogate_pair_in_the_place_of_an_event_is_a_reject(raw: byte
 
 
 def test_a_column_of_arrow_whose_name_is_no_text_is_a_reject() -> None:
-    stream = pa.BufferOutputStream()
     made = pa.table({"timestamp": [TIME_MS], "features": ['{"distance": 1}'], "carrier": ["UA"]})
-    with pa.ipc.new_stream(stream, made.schema) as writer:
-        writer.write_table(made)
-    raw = stream.getvalue().to_pybytes().replace(b"carrier", b"carri\xe4r")
+    raw = stream_of(made).replace(b"carrier", b"carri\xe4r")
     decoded = ArrowDecoder([spec()]).decode([raw], "predictions", NOW_MS)
     assert [one.reason for one in decoded.rejects] == [Reason.UNDECODABLE]
+
+
+def stream_of(made: pa.Table) -> bytes:
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, made.schema) as writer:
+        writer.write_table(made)
+    return stream.getvalue().to_pybytes()
+
+
+def test_labels_in_arrow_that_python_cannot_hold_are_rejects_and_cost_no_others() -> None:
+    days = pa.array([2**31 - 1, None], pa.int32()).cast(pa.date32())
+    twice = pa.StructArray.from_arrays([pa.array([1, 2])] * 2, names=["a", "a"])
+    good = {"prediction_id": ["p0", "p1"], "timestamp": [TIME_MS] * 2, "label": ["late", "late"]}
+    messages = [
+        stream_of(pa.table({**good, "label": days})),
+        stream_of(pa.table({**good, "timestamp": [None, TIME_MS], "x": twice})),
+        stream_of(pa.table(good)),
+        stream_of(pa.table({**good, "carrier": [1, 2]})).replace(b"carrier", b"carri\xe4r"),
+    ]
+    decoder = LabelDecoder([LabelSpec(name="m", task="binary", mapping=LabelMapping())], 1)
+    decoded = decoder.decode(messages, [None] * len(messages), NOW_MS)
+    n_labels = sum(batch.n for batch in decoded.batches)
+    assert (n_labels, n_labels + len(decoded.rejects)) == (3, decoded.n_events)
+    assert [(one.message, one.reason) for one in decoded.rejects] == [
+        (0, Reason.SCHEMA), (0, Reason.SCHEMA), (1, Reason.BAD_TIMESTAMP), (3, Reason.UNDECODABLE),
+    ]  # fmt: skip
 
 
 def test_names_of_files_and_links_that_lead_nowhere_are_named(
@@ -179,6 +204,16 @@ def test_a_broken_array_gives_the_events_that_are_whole(tmp_path: Path) -> None:
     (part,) = iter_decoded(path, [spec()], NOW_MS)
     assert (part.decoded.n_events, len(part.decoded.rejects)) == (50, 1)
     assert open_table(path).n_rows == 49
+
+
+def test_an_array_in_an_array_is_one_event_that_is_none(tmp_path: Path) -> None:
+    event = {"timestamp": TIME_MS, "distance": 1}
+    for text in (json.dumps([event, [1, 2], event]), json.dumps([event, [1, 2], event], indent=1)):
+        path = tmp_path / "f.json"
+        path.write_text(text)
+        (part,) = iter_decoded(path, [spec()], NOW_MS)
+        assert (part.decoded.n_events, len(part.decoded.rejects)) == (3, 1)
+        assert open_table(path).report.rejects.total() == 1
 
 
 def test_a_table_with_a_title_says_that_the_first_line_must_name_the_columns(

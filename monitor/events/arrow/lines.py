@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,10 @@ from monitor.events.json.forgiving import Refused
 from monitor.events.json.texts import BEGINNINGS, Path
 from monitor.events.mapping import MODEL
 from monitor.events.reasons import Reason
+
+_NO_VALUE: Final = (ValueError, ArithmeticError, TypeError, LookupError, pa.ArrowException)
+"""What Arrow raises for a value that Python does not have, and of a struct with two fields of one name."""
+_MOST_SHOWN_BYTES: Final = 1024 * 1024
 
 
 def holds_objects_as_text(batch: Any, places: frozenset[Path]) -> bool:
@@ -57,11 +61,35 @@ def lines(batch: Any, most_bytes: int) -> Iterator[bytes]:
         yield b"{%s%s}" % (b",".join(pairs), beside)
 
 
+def row_as_json(batch: Any, row: int) -> bytes:
+    """One row, for people to see; "" where it is too much to show."""
+    try:
+        return next(lines(batch.slice(row, 1), _MOST_SHOWN_BYTES))
+    except Refused:
+        return b""
+
+
+def python_values(array: Any) -> list[Any]:
+    """(n,) what Python has for each value; an empty list, which is none of anything, where it has nothing."""
+    try:
+        values: list[Any] = array.to_pylist()
+    except _NO_VALUE:
+        values = [_value(one) for one in array]
+    return values
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except _NO_VALUE:
+        return []
+
+
 def python_rows(batch: Any) -> list[dict[str, Any]]:
     """Each row as Python has it; a value that it does not have, such as a time after 9999, is a number or null."""
     try:
         rows: list[dict[str, Any]] = batch.to_pylist()
-    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+    except _NO_VALUE:
         rows = [json.loads(line) for line in lines(batch, sys.maxsize)]
     return rows
 

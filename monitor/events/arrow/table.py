@@ -85,10 +85,7 @@ class TableDecoder:
                 if place:
                     self._seen.insert(0, self._seen.pop(place))
                 return seen
-        try:
-            _read_names(schema)
-        except UnicodeDecodeError as error:
-            raise Refused(Reason.UNDECODABLE, f"a column's name is not UTF-8: {error}") from None
+        require_names(schema)
         check_schema(self._frames, schema)
         self._seen.insert(0, Seen(schema, self._model_paths))
         del self._seen[_MOST_SEEN:]
@@ -181,6 +178,20 @@ class TableDecoder:
             return f"model {value!r}" if isinstance(value, str) else "the row names no model"
         places = [".".join(place) for place in self._model_paths if place not in ((), (MODEL,))]
         return f"no {places[0]}, where mapping.model says that it is named" if places else "the row names no model"
+
+
+def require_names(schema: Any) -> None:
+    """Refuse a schema in which a name is no text.
+
+    Raises
+    ------
+    Refused
+        with reason undecodable.
+    """
+    try:
+        _read_names(schema)
+    except UnicodeDecodeError as error:
+        raise Refused(Reason.UNDECODABLE, f"a column's name is not UTF-8: {error}") from None
 
 
 def _read_names(fields: Any) -> None:
