@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from monitor.api.pages import HELPERS
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
-from monitor.api.views.fleet import ago, spark_path, spark_words
+from monitor.api.views.fleet import ago, changed_words, spark_path, spark_words
 from monitor.api.wording import clip, column_name, metric_name, moved, rate, since, times
 from monitor.wording import counted, figure, instant
 
@@ -37,7 +37,7 @@ def environment(site: Site | None = None) -> jinja2.Environment:
         named=lambda name: clip(column_name(name), 40),
     )  # fmt: skip
     made.globals.update(
-        spark_path=spark_path, spark_words=spark_words,
+        spark_path=spark_path, spark_words=spark_words, changed_words=changed_words,
         **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name,
         ago=ago, counted=counted, instant=instant, wants_token=site.access.wants_token if site is not None else False,
         report=site is None, layout="section.html" if site is None else "base.html", uid="",

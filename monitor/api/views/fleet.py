@@ -224,6 +224,11 @@ def spark_words(line: FleetLine) -> str:
     )
 
 
+def changed_words(line: FleetLine) -> str:
+    """``2 of 24 now``: what the newest bar of the small chart says; "" without any."""
+    return f"{line.sparks[-1].n_drifted} of {line.sparks[-1].n_columns} now" if line.sparks else ""
+
+
 def ago(age_ms: int) -> str:
     """``22 min``, ``3 h``, ``4 days``."""
     for name, length_ms in (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000)):

@@ -110,6 +110,6 @@ def _split(split: Sequence[Part]) -> str:
         return ""
     change = known["inputs"] + known["relation"]
     return (
-        f"; of a change in loss of {change:+.3g}, moved inputs explain {known['inputs']:+.3g} and a changed relation "
-        f"{known['relation']:+.3g}"
+        f"; the mean loss {'rose' if change > 0 else 'fell'} by {abs(change):.3g}, of which moved inputs explain "
+        f"{known['inputs']:+.3g} and a changed relation {known['relation']:+.3g}"
     )

@@ -112,6 +112,7 @@ def test_the_fleet_counts_what_changed_and_the_season_apart(site: Site) -> None:
 def test_the_fleets_page_says_so_in_words(origin: str) -> None:
     row = next(one for one in get(origin + "/").split("<tr>") if "version=1" in one and f"model={page.MODEL}" in one)
     assert "1 column only as the season" in words(row)
+    assert "2 of 3 now" in words(row)
     assert "now 2 of 3, and 1 more differ only as the season does" in html.unescape(row)
     assert ">temp</a>" not in row
 
