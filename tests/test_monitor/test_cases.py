@@ -157,12 +157,23 @@ def test_a_file_is_read_by_what_it_holds_whatever_its_name(model: OneModel, cont
     assert (model.folder / "m.ref").read_bytes() == wanted
 
 
+def test_semicolons_with_a_comma_in_the_header_and_in_numbers_are_read(model: OneModel) -> None:
+    (model.folder / "plain.csv").write_text('x,"amount, EUR",cat\n' + "".join(f"{i},{i}.5,a\n" for i in range(300)))
+    (model.folder / "odd.csv").write_text("x;amount, EUR;cat\n" + "".join(f"{i};{i},5;a\n" for i in range(300)))
+    assert model.build("plain.csv")[0] == 0
+    wanted = (model.folder / "m.ref").read_bytes()
+    code, screen = model.build("odd.csv")
+    assert code == 0
+    assert "odd.csv has semicolons between its cells" in screen
+    assert "odd.csv has decimal commas: 3,5 is read as 3.5 in amount, EUR" in " ".join(screen.split())
+    assert (model.folder / "m.ref").read_bytes() == wanted
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("time;amount, EUR;cat\n" + "".join(f"2024;{i},5;a\n" for i in range(300)), "separated by ';'"),
         (b"PK\x03\x04" + bytes(100), "Excel workbook"),
-        ("x,cat\n1,a\n".encode("utf-16-le"), "null characters"),
+        ("x,cat\n1,a\n".encode("utf-32"), "null characters"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_by_its_cause(model: OneModel, content: str | bytes, words: str) -> None:
