@@ -56,7 +56,7 @@ _DO: Final[dict[Cause, str]] = {
     "subgroup": "Look at {segment} alone: its source, or its customers, changed; see whether the model holds there.",
     "performance": "See in which segment and feature the loss lies, then retrain on data since {since}.",
     "concept_drift": "The world answers otherwise than in training: retrain on data since {since}.",
-    "label_delay": "Look at the label pipeline; performance is not measured until labels come.",
+    "label_delay": "Look at the label pipeline; what is newer than the last labels is not measured until they come.",
     "silence": "See whether the producer or its topic has stopped; nothing is scored meanwhile.",
     "rejects": "Read the reasons in `rejects`: a producer has changed its format.",
 }
@@ -171,9 +171,8 @@ def to_do(cause: Cause, *, column: str = "", segment: str = "", since_ms: int = 
 def _lead(alert: "Alert", *, named: bool) -> Lead:
     """``m (version 1): share missing of temp 0.2 % -> 100 % (more missing) in all rows, since 2013-01-01``."""
     one = lead(alert)
-    name = _OWN.get(one.column) or safe(one.column)
-    if one.direction == NAMELESS:
-        name += " and these"
+    # Of those that name no model the share is that of the model's own events and these together.
+    name = "all events" if one.direction == NAMELESS else _OWN.get(one.column) or safe(one.column)
     return Lead(
         model=safe(alert.model) if named else "",
         version=safe(alert.version, 30) if named and alert.version else "",

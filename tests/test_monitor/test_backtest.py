@@ -140,7 +140,7 @@ def test_what_the_reference_keeps_of_importance_counts_as_it_does_on_the_stream(
     assert [one["reference_version"] for one in own["requests"]] == ["7"]
     assert run(["diagnose", str(folder / "driftline.yaml"), "--scores", str(folder), "--json"]) == 0
     sentence = json.loads(capsys.readouterr().out)["steps"][2]["sentences"][0]
-    assert f"mean of {first} " in sentence
+    assert f"Mean of {first} " in sentence
 
 
 def test_without_the_reference_it_says_so_and_goes_by_the_configuration(
