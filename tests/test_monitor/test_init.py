@@ -5,6 +5,9 @@ import json
 import random
 import re
 import shlex
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,9 +76,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(here: Path) -> None:
+    """And prints how long each took: the README's figures (`pytest -rP`)."""
     write(here / "january.csv", rows(6_000))
     write(here / "march.csv", rows(6_000, shift=10.0, month=3))
     (block,) = (one for one in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "driftline init --data" in one)
@@ -83,8 +85,11 @@ def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(
     assert len(commands) == 3
     screens = []
     for command in commands:
-        assert run(command) == 0
-        screens.append(capsys.readouterr().out)
+        started_s = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "monitor", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        screens.append(done.stdout)
+        sys.stdout.write(f"{time.perf_counter() - started_s:.1f} s: driftline {shlex.join(command)}\n")
     assert f"Next: driftline {shlex.join(commands[1])}" in screens[0].splitlines()
     table = re.search(r"What drifted, largest effect first.*:\n(?:  .+\n)+", screens[2])
     assert table is not None

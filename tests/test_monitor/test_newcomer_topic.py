@@ -72,6 +72,7 @@ def test_the_readmes_commands_lead_from_a_topic_of_nested_json_to_a_finding(
     (block,) = (one for one in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) if "init --topic" in one)
     text = block.replace("localhost:9092", kafka.bootstrap_servers).replace("orders", topic)
     init, build, up, status = (shlex.split(line.partition("#")[0])[1:] for line in text.splitlines())
+    started_s = time.monotonic()
     said = command(tmp_path, *init).stdout
     kept = (tmp_path / f"{topic}.jsonl").read_text().splitlines()
     assert len(kept) == N_NORMAL
@@ -105,6 +106,8 @@ def test_the_readmes_commands_lead_from_a_topic_of_nested_json_to_a_finding(
                 [sys.executable, "-m", "monitor", *status, "--json"], cwd=tmp_path, capture_output=True, check=False
             )
             drifted = json.loads(shown.stdout).get("drifted", []) if shown.returncode == 0 else []
+        # The README's figure (`pytest -rP`).
+        sys.stdout.write(f"{time.monotonic() - started_s:.0f} s from `init` to the first finding\n")
         assert f"Reads topic {topic} at {kafka.bootstrap_servers}" in log.read_text()
         assert "a column has drifted" in log.read_text()
         assert own_names(kafka.bootstrap_servers)
