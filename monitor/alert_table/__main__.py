@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
         "--streams", type=int, default=200, help="that do not change, of all kinds; default %(default)s"
     )
     parser.add_argument("--a-reference", type=int, default=25, help="of these on one reference; default %(default)s")
-    parser.add_argument("--weeks", type=int, default=20, help="of judged windows a reference; default %(default)s")
+    parser.add_argument("--weeks", type=int, default=8, help="of judged windows a reference; default %(default)s")
     parser.add_argument("--calibration-weeks", type=int, default=4, help="to calibrate on; default %(default)s")
     parser.add_argument("--tries", type=int, default=40, help="of each change; default %(default)s")
     parser.add_argument(
