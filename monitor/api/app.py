@@ -119,9 +119,11 @@ def make_app(site: Site) -> Starlette:
 def _page(site: Site, templates: jinja2.Environment, path: str) -> Callable[[Request], Awaitable[Response]]:
     def answer(request: Request) -> Response:
         query = dict(request.query_params)
+        stamp = ""
         try:
+            seen = pulse(site.source)  # before the rows: of what comes meanwhile, the page is told
             name, context = PAGES[path](site, query)
-            status = 200
+            status, stamp = 200, seen
         except NoSuchPlaceError as error:
             name, context, status = "error.html", {"title": "Nothing here", "sentence": f"{error}."}, 404
         except Unavailable as error:
@@ -131,7 +133,7 @@ def _page(site: Site, templates: jinja2.Environment, path: str) -> Callable[[Req
             "path": path,
             "now_ms": site.now_ms(),
             "here": f"{path}?{request.url.query}" if request.url.query else path,
-            "stamp": pulse(site.source) if status == 200 else "",
+            "stamp": stamp,
         }
         return Response(templates.get_template(name).render(**own, **context), status, media_type="text/html")
 
@@ -146,8 +148,9 @@ def _change(site: Site, templates: jinja2.Environment, path: str) -> Callable[[R
 
     def answer(form: dict[str, str]) -> Response:
         status, said = CHANGES[path](site, form)
+        stamp = pulse(site.source)
         name, context = alerts_page(site, {}, **said)
-        own = {"path": "/alerts", "now_ms": site.now_ms(), "here": "/alerts", "stamp": pulse(site.source)}
+        own = {"path": "/alerts", "now_ms": site.now_ms(), "here": "/alerts", "stamp": stamp}
         return Response(templates.get_template(name).render(**own, **context), status, media_type="text/html")
 
     async def change(request: Request) -> Response:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from monitor.api import next_steps
-from monitor.api.address import chosen
+from monitor.api.address import Chosen, chosen
 from monitor.api.charts import distribution_parts
 from monitor.api.queries import performance, profiles, verdicts
 from monitor.api.site import Site
@@ -20,26 +22,19 @@ def compare_page(site: Site, query: Query) -> View:
     at = chosen(query, site.sized())
     others = [version for version in at.versions if version != at.version]
     other = query.get("other", others[0] if others else "")
-    found = profiles.versus(site.source, at.span, other) if others else []
-    figures: dict[str, list[performance.Figure]] = {}
-    for version in (at.version, other):
-        own = next((one for one in at.known if (one.version, one.size_s) == (version, at.size.size_s)), None)
-        if own is not None and site.has("performance"):
-            scope = verdicts.Scope(
-                model=at.model, version=version, size_s=own.size_s, from_ms=at.from_ms, to_ms=at.to_ms,
-                segment=at.segment,
-            )  # fmt: skip
-            figures[version] = performance.figures(site.source, scope)
-    sides = {version: performance_view(own) for version, own in figures.items()}
-    score = {
-        version: profiles.distribution(
-            site.source,
-            profiles.Span(model=at.model, version=version, segment=at.segment, from_ms=at.from_ms, to_ms=at.to_ms),
-            "@score",
-        )
+    source = site.source
+    with_figures = {
+        version: site.begin("performance", [], performance.figures, source, scope)
+        for version in (at.version, other)
+        if (scope := _scope(at, version)) is not None
+    }
+    with_score = {
+        version: source.begin(profiles.distribution, source, replace(at.span, version=version), "@score")
         for version in (at.version, other)
         if others
     }
+    found = profiles.versus(source, at.span, other) if others else []
+    score = {version: one.result() for version, one in with_score.items()}
     if not others:
         sentence = f"{named_version(at.model, at.version)} is the only version."
     elif not found:
@@ -58,6 +53,12 @@ def compare_page(site: Site, query: Query) -> View:
         "sentence": sentence,
         "next_step": next_steps.of_versions(at, others, [one.column for one in found]),
         "columns": found,
-        "sides": sides,
+        "sides": {version: performance_view(one.result()) for version, one in with_figures.items()},
         "scores": {version: distribution_parts(one) for version, one in score.items() if one is not None and one.n},
     }
+
+
+def _scope(at: Chosen, version: str) -> verdicts.Scope | None:
+    """Of a version's windows of the chosen length; None where it has none."""
+    own = any((one.version, one.size_s) == (version, at.size.size_s) for one in at.known)
+    return replace(at.scope, version=version, compare="") if own else None

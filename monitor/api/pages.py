@@ -1,19 +1,18 @@
 """The screens: from an address to a template and what it shows."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from monitor.api import charts, next_steps
 from monitor.api.address import Chosen, NoSuchPlaceError, chosen
 from monitor.api.alerts_page import alerts_page
-from monitor.api.arrivals import with_reasons
 from monitor.api.charts import distribution_parts
 from monitor.api.compare_page import compare_page
-from monitor.api.queries import alerts, confusion, fleet, models, performance, profiles, rejects, verdicts
+from monitor.api.fleet_page import fleet_page
+from monitor.api.queries import alerts, confusion, models, performance, profiles, verdicts
+from monitor.api.rejects_page import rejected, rejects_page
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, beyond
-from monitor.api.views.fleet import SPARKS, asked_hours, fleet_lines, fleet_sentence
 from monitor.api.views.heat import heat_cells, heat_lines
 from monitor.api.views.moved import moved_columns
 from monitor.api.views.performance import METRIC_ORDER, is_worse, performance_sentence, performance_view
@@ -33,69 +32,11 @@ from monitor.api.wording import (
 
 Query = Mapping[str, str]
 View = tuple[str, dict[str, Any]]
-_DAY_MS: Final = 86_400_000
 _MOST_BUCKETS: Final = 120
 _SMALL: Final = 4
 """Segments of a column that are drawn beside it."""
 SEASONAL: Final = 8
 """Columns that a model's screen tells of those that only the season explains."""
-_REJECTS: Final = 10
-_REJECTS_A_PAGE: Final = 50
-_RECENT: Final = 1_000
-"""Rejects among which those of the messages that came last are looked for."""
-_WAIT_S: Final = 0.3
-"""The page waits this long for the broker."""
-
-
-def fleet_page(site: Site, _query: Query) -> View:
-    """Is anything wrong? The first screen."""
-    sized = site.sized()
-    if not sized:
-        came = site.arrivals(_WAIT_S)
-        last = rejects.last_rejects(site.source, _RECENT)
-        rejected = _rejected(site)
-        running = site.running()
-        return "empty.html", {
-            "title": "Waiting for events",
-            **rejected,
-            "next_step": next_steps.of_empty(rejected["reject_counts"], came=bool(came.messages), problem=came.problem),
-            "example": _example(running.models[0].name, site.now_ms()),
-            "kafka": running.kafka,
-            "arrivals": came,
-            "came": with_reasons(came, last),
-        }
-    newest_ms = max(one.last_ms for one in sized)
-    longest_s = max(one.size_s for one in sized)
-    from_ms = newest_ms - SPARKS * min(1_000 * longest_s, _DAY_MS)
-    now_ms = site.now_ms()
-    lines = fleet_lines(
-        sized,
-        fleet.changes(site.source, from_ms, newest_ms, longest_s),
-        fleet.headlines(site.source, from_ms, newest_ms, longest_s) if site.has("performance") else [],
-        alerts.open_alerts(site.source) if site.has("alerts") else {},
-        now_ms,
-        fleet.earlier(site.source, asked_hours(sized, now_ms), newest_ms),
-    )
-    return "fleet.html", {
-        "title": "Fleet",
-        "sentence": fleet_sentence(lines),
-        "next_step": next_steps.of_fleet(lines),
-        "lines": lines,
-        "without_windows": sorted({one.name for one in site.config.models} - {one.model for one in sized}),
-        **_rejected(site, 3),
-    }
-
-
-def _example(model: str, now_ms: int) -> str:
-    """An event of a configured model, as of now."""
-    start = json.dumps({"model": model, "version": "1", "prediction_id": "a1", "timestamp": now_ms})
-    return f'{start[:-1]},\n "features": {{"distance": 1400, "carrier": "UA"}}, "prediction": {{"score": 0.83}}}}'
-
-
-def _rejected(site: Site, n: int = _REJECTS, model: str = "") -> dict[str, Any]:
-    counts = rejects.reject_counts(site.source, model)
-    last = rejects.last_rejects(site.source, n, model=model) if counts else []
-    return {"rejects": last, "reject_counts": counts, "n_rejects": sum(one.n for one in counts)}
 
 
 def _chosen(site: Site, query: Query) -> Chosen:
@@ -105,23 +46,32 @@ def _chosen(site: Site, query: Query) -> Chosen:
 def model_page(site: Site, query: Query) -> View:
     """What moved, since when, for whom? One version of a model."""
     at = _chosen(site, query)
-    windows = verdicts.volume(site.source, at.scope)
-    cells = verdicts.cells(site.source, at.scope)
+    source, begin = site.source, site.source.begin
+    with_runs = begin(verdicts.runs, source, at.scope)
+    with_cells = begin(verdicts.cells, source, at.scope)
+    with_windows = begin(verdicts.volume, source, at.scope)
+    with_score = begin(_score, site, at)
+    with_figures = site.begin("performance", [], performance.figures, source, at.scope)
+    with_alerts = site.begin("alerts", [], alerts.last_alerts, source, at.model, 10)
+    with_requests = site.begin("retraining", [], alerts.last_retraining, source, at.model, 10)
+    with_segments = begin(models.segments, source, at.model, at.version)
+    with_rejects = begin(rejected, site, 1, at.model)
+    windows, cells = with_windows.result(), with_cells.result()
     if at.segment and not windows:
         raise NoSuchPlaceError("no window of these rows lies in that span")
     if at.compare and not cells:
         raise NoSuchPlaceError("nothing was compared so in that span")
-    runs = [run for run in verdicts.runs(site.source, at.scope) if at.segment in ("", run.segment)]
+    runs = [run for run in with_runs.result() if at.segment in ("", run.segment)]
     found = moved_columns(runs)
     heat = heat_cells(cells)
-    figures = performance.figures(site.source, at.scope) if site.has("performance") else []
+    figures = with_figures.result()
     lasting = [one for one in found if one.lasts and not one.top.season]
     seasonal = [one for one in found if one.lasts and one.top.season]
     whole = [one.top for one in lasting if one.top.segment == at.segment]
     title = named_version(at.model, at.version)
     links = {column: "/column?" + at.query(column=column) for column in {one.column: None for one in cells}}
     measured = performance_view(figures)
-    told = alerts.last_alerts(site.source, at.model, 10) if site.has("alerts") else []
+    told = with_alerts.result()
     has_labels = any(not one.estimated and one.n_labelled for one in figures)
     compares = sorted({one.compare for one in cells} | {run.compare for run in runs})
     return "model.html", {
@@ -144,14 +94,14 @@ def model_page(site: Site, query: Query) -> View:
         "heat_lines": heat_lines(heat),
         "volume": charts.volume_chart(windows),
         "windows": windows,
-        "score": _score(site, at),
-        "segments": models.segments(site.source, at.model, at.version),
+        "score": with_score.result(),
+        "segments": with_segments.result(),
         "compares": compares,
         "performance": measured,
         "alerts": told,
-        "retraining": alerts.last_retraining(site.source, at.model, 10) if site.has("retraining") else [],
+        "retraining": with_requests.result(),
         "others": [version for version in at.versions if version != at.version],
-        **_rejected(site, 1, at.model),
+        **with_rejects.result(),
     }
 
 
@@ -168,15 +118,18 @@ def column_page(site: Site, query: Query) -> View:
     at, column = _chosen(site, query), query.get("column", "")
     if not column:
         raise NoSuchPlaceError("this address names no column")
-    runs = sorted(verdicts.runs(site.source, at.scope, column), key=_run_order)
+    bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
+    source, begin = site.source, site.source.begin
+    with_cells = begin(verdicts.cells, source, at.scope, column)
+    with_buckets = begin(profiles.buckets, source, at.span, column, bucket_ms)
+    runs = sorted(verdicts.runs(source, at.scope, column), key=_run_order)
     parts = list(dict.fromkeys(run.segment for run in runs if run.segment and run.segment != at.segment))[:_SMALL]
-    known = profiles.distributions(site.source, at.span, column, [at.segment, *parts])
+    known = profiles.distributions(source, at.span, column, [at.segment, *parts])
     found = known.get(at.segment)
-    cells = heat_cells(verdicts.cells(site.source, at.scope, column))
+    cells = heat_cells(with_cells.result())
     if found is None and not cells and (at.segment or not runs):
         raise NoSuchPlaceError("this column was not seen in that span")
-    bucket_ms = max(_pane_ms(at), -(-(at.to_ms - at.from_ms) // _MOST_BUCKETS))
-    buckets = profiles.buckets(site.source, at.span, column, bucket_ms)
+    buckets = with_buckets.result()
     own = [run for run in runs if run.segment == at.segment]
     end_ms = own[0].top_end_ms if own else max((one.cell.end_ms for one in cells), default=at.to_ms)
     return "column.html", {
@@ -196,7 +149,7 @@ def column_page(site: Site, query: Query) -> View:
         "small": [
             {"segment": part, **distribution_parts(known[part])} for part in parts if part in known and known[part].n
         ],
-        "evidence": verdicts.evidence(site.source, at.scope, column, end_ms),
+        "evidence": verdicts.evidence(source, at.scope, column, end_ms),
         "evidence_ms": end_ms,
         "psi": found.psi if found is not None else None,
     }
@@ -213,16 +166,20 @@ def _pane_ms(at: Chosen) -> int:
 def performance_page(site: Site, query: Query) -> View:
     """How good is it? What has been labelled, and what is estimated."""
     at = _chosen(site, query)
-    there = site.has("performance")
-    figures = performance.figures(site.source, at.scope) if there else []
-    if at.segment and not figures and not verdicts.volume(site.source, at.scope):
+    source = site.source
+    with_figures = site.begin("performance", [], performance.figures, source, at.scope)
+    with_parts = site.begin("performance", [], performance.parts, source, at.scope)
+    with_confusion = site.begin("performance", [], confusion.confusion, source, at.scope)
+    with_segments = source.begin(models.segments, source, at.model, at.version)
+    figures = with_figures.result()
+    if at.segment and not figures and not verdicts.volume(source, at.scope):
         raise NoSuchPlaceError("no window of these rows lies in that span")
     view = performance_view(figures, query.get("metric", ""))
-    found_parts = performance.parts(site.source, at.scope) if there else []
+    found_parts = with_parts.result()
     newest = [one for one in found_parts if one.start_ms == found_parts[0].start_ms] if found_parts else []
     split = [one for one in newest if one.part in ("inputs", "relation")]
     by_segment = (
-        performance.by_segment(site.source, at.scope, view.metric, view.newest.end_ms)
+        performance.by_segment(source, at.scope, view.metric, view.newest.end_ms)
         if view is not None and view.newest is not None
         else []
     )
@@ -241,34 +198,9 @@ def performance_page(site: Site, query: Query) -> View:
         "split_chart": charts.parts_chart(split, {"inputs": "moved inputs", "relation": "changed relation"}),
         "by_segment": by_segment,
         "by_part": by_part,
-        "confused": confusion.confusion(site.source, at.scope) if there else [],
+        "confused": with_confusion.result(),
         "parts_window": (newest[0].start_ms, newest[0].end_ms) if newest else None,
-        "segments": models.segments(site.source, at.model, at.version),
-    }
-
-
-def rejects_page(site: Site, query: Query) -> View:
-    """Which events could not be used, and why? With examples."""
-    model, reason = query.get("model", ""), query.get("reason", "")
-    offset = min(int(query["offset"]), 1_000_000) if query.get("offset", "").isdecimal() else 0
-    counts = rejects.reject_counts(site.source)
-    found = rejects.last_rejects(site.source, _REJECTS_A_PAGE + 1, model=model, reason=reason, offset=offset)
-    total = sum(one.n for one in counts)
-    top = counts[0] if counts else None
-    sentence = (
-        f"{total:,} {'event was' if total == 1 else 'events were'} rejected, most of them {top.reason}."
-        if top is not None
-        else "No event was rejected."
-    )
-    return "rejects.html", {
-        "title": "Rejects",
-        "sentence": sentence,
-        "next_step": next_steps.of_rejects(counts),
-        "counts": counts,
-        "rejects": found[:_REJECTS_A_PAGE],
-        "next_offset": offset + _REJECTS_A_PAGE if len(found) > _REJECTS_A_PAGE else None,
-        "model": model,
-        "reason": reason,
+        "segments": with_segments.result(),
     }
 
 

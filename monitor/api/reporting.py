@@ -98,11 +98,9 @@ def _limits(config: Config, name: str) -> list[str]:
 def _site(config: Config, folder: Path | None) -> Iterator[Site]:
     from monitor.api.replayed import replayed
 
-    open_ = (
-        partial(asked, config)
-        if folder is None
-        else partial(replayed, folder, wiring.first_rows(open_references(config)))
-    )
-    source = Source(open_)
+    if folder is None:
+        source = Source(partial(asked, config))
+    else:
+        source = Source(partial(replayed, folder, wiring.first_rows(open_references(config))), connections=1)
     with contextlib.closing(source):
         yield Site(source=source, config=config, access=Access(""))

@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from monitor.api.access import Access
 from monitor.api.arrivals import Arrivals, arrivals
@@ -19,6 +20,8 @@ from monitor.config.schema import Config
 from monitor.embedded.session import last_session
 from monitor.errors import DriftlineError
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 KEPT_S: Final = 30.0
 
 
@@ -52,6 +55,14 @@ class Site:
                 names = tables(self.source)
                 self._tables = (time.monotonic(), names)
         return table in names
+
+    def begin(self, table: str, nothing: _T, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """As `Source.begin`, where the database has this table or view; else the answer is `nothing`."""
+        if self.has(table):
+            return self.source.begin(call, *args, **kwargs)
+        answered: Future[_T] = Future()
+        answered.set_result(nothing)
+        return answered
 
     def sized(self) -> list[Sized]:
         """`monitor.api.queries.models.sized_windows`, asked when windows have come since."""

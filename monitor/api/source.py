@@ -8,8 +8,9 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import msgspec
 
@@ -18,6 +19,7 @@ from monitor.errors import Unavailable
 from sinks.destination import Queryable
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 MOST_CONNECTIONS: Final = 3
 """Statements that run side by side; the embedded engine takes four, and deliver wants one."""
 Opener = Callable[[], AbstractContextManager[Queryable]]
@@ -32,12 +34,17 @@ class Source:
         Opens a connection, as `monitor.cli.query.asked`.
     place
         Says where that is; when the answer changes, connections are opened anew.
+    connections
+        How many there are at most: one where each opened connection is a database of its own.
     """
 
-    def __init__(self, open_: Opener, place: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, open_: Opener, place: Callable[[], object] = lambda: None, connections: int = MOST_CONNECTIONS
+    ) -> None:
         self._open = open_
         self._place = place
-        self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._slots = threading.BoundedSemaphore(connections)
+        self._askers = ThreadPoolExecutor(connections, thread_name_prefix="asks")
         self._idle: queue.LifoQueue[tuple[object, Queryable, ExitStack]] = queue.LifoQueue()
 
     def rows(self, statement: str, kind: type[_T], parameters: Mapping[str, object] | None = None) -> list[_T]:
@@ -51,6 +58,13 @@ class Source:
         answer = self._asked(statement, parameters)
         # ClickHouse may write 64-bit numbers as text, so that JavaScript loses no digit.
         return msgspec.json.Decoder(kind, strict=False).decode_lines(answer)
+
+    def begin(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Call what asks this source, beside the caller: the statements of a screen hardly wait for each other.
+
+        What is called must not begin others itself: they would wait for its own thread.
+        """
+        return self._askers.submit(call, *args, **kwargs)
 
     def _asked(self, statement: str, parameters: Mapping[str, object] | None) -> bytes:
         try:

@@ -7,6 +7,7 @@ import socket
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -174,6 +175,31 @@ def test_an_open_page_is_told_of_news_and_of_nothing_else(page_origin: str) -> N
     assert get(page_origin + html.unescape(seen[1]))[0] == 204
 
 
+@pytest.mark.parametrize("path", ["/", f"/model?model={page.MODEL}&version=2", "/rejects"])
+def test_rows_that_come_while_a_page_is_made_are_news_to_it(tmp_path: Path, path: str) -> None:
+    with page.made_database(tmp_path / "db") as dsn:
+        site = page.site_of(dsn)
+        ask, sink = site.source.rows, ClickHouseSink(dsn)
+        sink.setup()
+        came: list[str] = []
+
+        def late(statement: str, *args: Any) -> Any:
+            found = ask(statement, *args)
+            if "system." not in statement and not came:
+                came.append(statement)
+                sink.write([batch_of(RECORDS["reject"], [{**page.rows()["reject"][0], "source_offset": 77}])])
+            return found
+
+        site.source.rows = late  # type: ignore[method-assign]
+        with page.served(site) as origin:
+            _, text, _ = get(origin + path)
+            seen = re.search(r'hx-get="(/pulse\?seen=[^"]+)"', text)
+            assert seen is not None
+            assert came
+            assert get(origin + html.unescape(seen[1]))[0] == 200
+        sink.close()
+
+
 def test_an_empty_service_says_where_to_send_events_and_what_was_rejected(tmp_path: Path) -> None:
     with page.made_database(tmp_path / "db", empty=True) as dsn, page.served(page.site_of(dsn)) as origin:
         _, text, _ = get(origin)
@@ -318,7 +344,7 @@ def test_a_report_of_a_replays_files_is_that_of_the_database(page_site: Site, tm
         if record.file and rows[record.name]:
             pq.write_table(pa.Table.from_batches([batch_of(record, rows[record.name])]), tmp_path / record.file)
     references = [batch_of(RECORDS["reference_column"], rows["reference_column"])]
-    source = Source(lambda: replayed(tmp_path, references))
+    source = Source(lambda: replayed(tmp_path, references), connections=1)
     site = Site(source=source, config=page_site.config, access=Access(""), now_ms=page_site.now_ms)
     made = report.html_report(site, report.choose(site, page.MODEL, "1", None, None))
     source.close()

@@ -243,7 +243,7 @@ def told(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator
         if record.file and rows[record.name]:
             pq.write_table(pa.Table.from_batches([batch_of(record, rows[record.name])]), tmp_path / record.file)
     references = [batch_of(RECORDS["reference_column"], rows["reference_column"])]
-    with contextlib.closing(Source(lambda: replayed(tmp_path, references))) as source:
+    with contextlib.closing(Source(lambda: replayed(tmp_path, references), connections=1)) as source:
         yield Site(source=source, config=site.config, access=site.access, now_ms=site.now_ms)
 
 
