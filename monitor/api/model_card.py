@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import msgspec
 
 from monitor.api.address import Chosen
+from monitor.api.metrics import metric_name
 from monitor.api.pages import model_page, performance_page
 from monitor.api.queries.performance import Figure
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
 from monitor.api.views.moved import MovedColumn
 from monitor.api.views.seasonal import SeasonalColumn
-from monitor.api.wording import metric_name, place, run_sentence, season_sentence
+from monitor.api.wording import place, run_sentence, season_sentence
 from monitor.wording import counted, figure, instant
 
 

@@ -9,13 +9,14 @@ from monitor.api.alerts_page import alerts_page
 from monitor.api.charts import distribution_parts
 from monitor.api.compare_page import compare_page
 from monitor.api.fleet_page import fleet_page
+from monitor.api.metrics import offered
 from monitor.api.queries import alerts, confusion, models, performance, profiles, verdicts
 from monitor.api.rejects_page import rejected, rejects_page
 from monitor.api.site import Site
 from monitor.api.views.distribution import bands, beyond
 from monitor.api.views.heat import heat_cells, heat_lines
 from monitor.api.views.moved import moved_columns
-from monitor.api.views.performance import METRIC_ORDER, is_worse, performance_sentence, performance_view
+from monitor.api.views.performance import performance_sentence, performance_view
 from monitor.api.views.quality import quality_lines
 from monitor.api.views.seasonal import seasonal_columns
 from monitor.api.wording import (
@@ -191,9 +192,9 @@ def performance_page(site: Site, query: Query) -> View:
         "title": f"Performance of {named_version(at.model, at.version)}",
         "at": at,
         "sentence": performance_sentence(named_version(at.model, at.version), view, split),
-        "next_step": next_steps.of_performance(at, view, worse=view is not None and is_worse(view)),
+        "next_step": next_steps.of_performance(at, view, worse=view is not None and view.is_worse),
         "view": view,
-        "metrics": [name for name in METRIC_ORDER if any(one.metric == name for one in figures)],
+        "metrics": offered([one.metric for one in figures if one.value is not None]),
         "split": split,
         "split_chart": charts.parts_chart(split, {"inputs": "moved inputs", "relation": "changed relation"}),
         "by_segment": by_segment,

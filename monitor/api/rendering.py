@@ -7,11 +7,12 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup, escape
 
+from monitor.api.metrics import metric_name, worse_by
 from monitor.api.pages import HELPERS
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
 from monitor.api.views.fleet import ago, changed_words, spark_path, spark_words
-from monitor.api.wording import clip, column_name, metric_name, moved, rate, since, times
+from monitor.api.wording import clip, column_name, moved, rate, since, times
 from monitor.wording import counted, figure, instant
 
 _SAID: Final = re.compile(
@@ -39,8 +40,9 @@ def environment(site: Site | None = None) -> jinja2.Environment:
     made.globals.update(
         spark_path=spark_path, spark_words=spark_words, changed_words=changed_words,
         **HELPERS, moved=moved, rate=rate, since=since, times=times, metric_name=metric_name, size_name=size_name,
-        ago=ago, counted=counted, instant=instant, wants_token=site.access.wants_token if site is not None else False,
-        report=site is None, layout="section.html" if site is None else "base.html", uid="",
+        worse_by=worse_by, ago=ago, counted=counted, instant=instant, report=site is None,
+        wants_token=site.access.wants_token if site is not None else False,
+        layout="section.html" if site is None else "base.html", uid="",
     )  # fmt: skip
     return made
 

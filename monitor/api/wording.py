@@ -20,28 +20,6 @@ _NAMES: Final = {
     "@labels_missing": "the share of labels that are missing",
     "@labels_selective": "which predictions get labels",
 }
-METRIC_NAMES: Final = {
-    "roc_auc": "AUC",
-    "pr_auc": "average precision",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "ece": "calibration error",
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-    "macro_f1": "macro F1",
-    "mae": "mean absolute error",
-    "rmse": "root mean squared error",
-    "bias": "mean error",
-    "r2": "R²",
-    "value": "mean label",
-    "labels_due": "labels due by now",
-    "labels_missing": "share of due labels missing",
-    "label_delay_psi": "PSI of the label delay",
-}
-LOSSES = frozenset({"log_loss", "brier", "ece", "mae", "rmse", "labels_missing", "label_delay_psi"})
-"""Metrics of which less is better."""
 
 
 def clip(text: str, most: int = LONGEST_NAME) -> str:
@@ -55,11 +33,6 @@ def column_name(column: str) -> str:
     if column.startswith("@segments "):
         return f"the segments by {clip(column.removeprefix('@segments '))}"
     return _NAMES.get(column) or clip(column)
-
-
-def metric_name(metric: str) -> str:
-    """What people call a metric."""
-    return METRIC_NAMES.get(metric) or clip(metric.replace("_", " "))
 
 
 def rate(events_per_min: float) -> str:

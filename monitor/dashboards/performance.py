@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.models import dashboard
 
 from monitor.api.queries.confusion import of_two_classes
+from monitor.api.worse import SURELY_WORSE_BY, WORSE_BY
 from monitor.dashboards.board import board
 from monitor.dashboards.parts import (
     BLUE,
@@ -112,17 +113,18 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Worst segments",
-            "The chosen metric of every segment in its newest window, farthest from its own reference first. Good: the "
-            "reference within the interval, whatever the order.",
+            "The chosen metric of every segment in its newest window: first where the whole interval is worse than the "
+            "segment's own reference by most. Below 0 is better. Good: no interval wholly on the worse side; of many "
+            "segments some are by chance.",
             f"""
             SELECT if(segment = '', '(all rows)', segment) AS name, value, ci_low AS low, ci_high AS high,
-                reference_value AS reference, abs(value - reference_value) AS distance, n_labelled AS labelled, maturity
+                reference_value AS reference, {WORSE_BY} AS worse_by, n_labelled AS labelled, maturity
             FROM (
                 SELECT * FROM performance_latest
                 WHERE {OF_WINDOW} AND metric = {METRIC} AND NOT estimated AND isFinite(value)
                 ORDER BY window_end DESC LIMIT 1 BY segment
             )
-            ORDER BY isFinite(distance) DESC, distance DESC
+            ORDER BY isFinite({SURELY_WORSE_BY}) DESC, {SURELY_WORSE_BY} DESC, worse_by DESC, name
             """,
             overrides={"maturity": [unit("percentunit")]}, span=12,
         ),

@@ -7,6 +7,7 @@ import msgspec
 from monitor.api.queries.sizes import IN_SPAN, SIZE
 from monitor.api.queries.verdicts import Scope
 from monitor.api.source import Source
+from monitor.api.worse import SURELY_WORSE_BY, WORSE_BY
 
 _OF = "model = {model:String} AND version = {version:String} AND " + SIZE + " = {size_s:Int64} AND " + IN_SPAN
 _SERIES: Final = f"""
@@ -23,7 +24,7 @@ SELECT segment, metric, estimated, toUnixTimestamp64Milli(window_start) AS start
 FROM performance_latest
 WHERE {_OF} AND metric = {{metric:String}} AND NOT estimated AND isFinite(value)
     AND window_end = fromUnixTimestamp64Milli({{end_ms:Int64}}, 'UTC')
-ORDER BY segment LIMIT 2000
+ORDER BY segment != '', isFinite({SURELY_WORSE_BY}) DESC, {SURELY_WORSE_BY} DESC, {WORSE_BY} DESC, segment LIMIT 2000
 """  # noqa: S608
 _PARTS: Final = f"""
 SELECT part, rank, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms,
@@ -82,7 +83,8 @@ def figures(source: Source, scope: Scope) -> list[Figure]:
 
 
 def by_segment(source: Source, scope: Scope, metric: str, end_ms: int) -> list[Figure]:
-    """One measured metric of the window that ends then, of the whole and of every segment."""
+    """One measured metric of the window that ends then: of the whole, then of the segments, at most 1,999, the worst
+    first: those whose whole interval is worse than their own reference by most."""
     return source.rows(_SEGMENTS, Figure, scope.parameters(metric=metric, end_ms=end_ms))
 
 

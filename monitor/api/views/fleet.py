@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from monitor.api.metrics import metric_name
 from monitor.api.queries.fleet import METRICS, Changes, Earlier, Headline
 from monitor.api.queries.models import Sized
 from monitor.api.queries.sizes import size_name
-from monitor.api.wording import metric_name, rate
+from monitor.api.wording import rate
 from monitor.decisions.usual import FEWEST_BEFORE, hour_of_week
 from monitor.wording import counted, figure, instant
 

@@ -2,18 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from monitor.api.charts import Chart, measured_chart
+from monitor.api.metrics import in_words_units, is_worse, metric_name, offered, worse_by
 from monitor.api.queries.performance import Figure, Part
-from monitor.api.wording import LOSSES, metric_name
+from monitor.api.worse import direction
 from monitor.wording import figure, instant
-
-METRIC_ORDER: Final = (
-    "roc_auc", "pr_auc", "macro_f1", "accuracy", "f1", "precision", "recall", "log_loss", "brier", "ece", "mae",
-    "rmse", "bias", "r2", "labels_missing", "label_delay_psi",
-)  # fmt: skip
-"""What is offered, the first that there is shown first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +30,30 @@ class PerformanceView:
     chart: Chart
     others: tuple[Figure, ...]
 
+    @property
+    def main(self) -> Figure:
+        """What is told first: measured, else estimated."""
+        return self.newest or self.estimate or self.figures[-1]
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the newest value is worse than the reference's beyond its interval."""
+        return is_worse(self.main)
+
 
 def performance_view(figures: Sequence[Figure], metric: str = "") -> PerformanceView | None:
-    """The metric that was asked for, else the first of `METRIC_ORDER` that there is; None without any figure."""
-    there = {one.metric for one in figures if one.value is not None}
-    chosen = metric if metric in there else next((name for name in METRIC_ORDER if name in there), None)
-    if chosen is None:
+    """The metric that was asked for, else the first that is offered; None without any figure."""
+    there = offered([one.metric for one in figures if one.value is not None])
+    if not there:
         return None
-    own = tuple(one for one in figures if one.metric == chosen and one.value is not None)
+    chosen = metric if metric in there else there[0]
+    own = tuple(in_words_units(one) for one in figures if one.metric == chosen and one.value is not None)
     measured = [one for one in own if not one.estimated]
     guesses = [one for one in own if one.estimated]
     newest = measured[-1] if measured else None
     estimate = guesses[-1] if guesses else None
     end_ms = newest.end_ms if newest is not None else own[-1].end_ms
-    others = tuple(one for one in figures if one.end_ms == end_ms and not one.estimated and one.metric in METRIC_ORDER)
+    of_window = {one.metric: in_words_units(one) for one in figures if one.end_ms == end_ms and not one.estimated}
     return PerformanceView(
         metric=chosen,
         name=metric_name(chosen),
@@ -57,7 +62,7 @@ def performance_view(figures: Sequence[Figure], metric: str = "") -> Performance
         estimate=estimate,
         words=_words(chosen, newest, estimate),
         chart=measured_chart(own),
-        others=tuple(sorted(others, key=lambda one: METRIC_ORDER.index(one.metric))),
+        others=tuple(of_window[name] for name in there if name in of_window),
     )
 
 
@@ -77,31 +82,27 @@ def _words(metric: str, newest: Figure | None, estimate: Figure | None) -> str:
     return f"{text} ({', '.join(known)})" if known else text
 
 
-def is_worse(view: PerformanceView) -> bool:
-    """Whether the newest value is worse than the reference's beyond its interval."""
-    main = view.newest or view.estimate
-    if main is None or main.reference_value is None or main.ci_low is None:
-        return False
-    edge = main.ci_low if view.metric in LOSSES else main.ci_high
-    return edge is not None and (edge - main.reference_value) * (1 if view.metric in LOSSES else -1) > 0
-
-
 def performance_sentence(title: str, view: PerformanceView | None, split: Sequence[Part]) -> str:
     """The first line of the screen."""
     if view is None:
         return f"{title}: no labels came and nothing could be estimated in this span."
-    main = view.newest or view.estimate
-    assert main is not None
+    main = view.main
     until = instant(main.end_ms)
     if main.reference_value is None or main.value is None:
         return f"{title}: {view.words} in the window until {until}; no labelled reference to compare with."
-    worse = (main.value - main.reference_value) * (1 if view.metric in LOSSES else -1)
+    worse = worse_by(main) or 0.0
     verdict = "no worse than the reference"
-    if is_worse(view):
+    if direction(view.metric) == "neither":
+        verdict = _beside(main.value, main.reference_value)
+    elif view.is_worse:
         verdict = "worse than the reference"
     elif worse > 0:
         verdict = "within what chance allows of the reference"
     return f"{title}: {view.words}, {verdict}, until {until}{_split(split)}."
+
+
+def _beside(value: float, reference: float) -> str:
+    return f"{'above' if value > reference else 'below'} the reference" if value != reference else "as the reference"
 
 
 def _split(split: Sequence[Part]) -> str:

@@ -18,7 +18,7 @@ from monitor.api.queries.verdicts import Run
 from monitor.api.rendering import environment
 from monitor.api.site import Site
 from monitor.api.views.fleet import FleetLine, State
-from monitor.api.views.performance import is_worse, performance_view
+from monitor.api.views.performance import performance_view
 from monitor.events.reasons import Reason
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.records import RECORDS
@@ -130,7 +130,7 @@ def test_worse_is_what_chance_does_not_explain(page_site: Site) -> None:
     scope = Scope(model=page.MODEL, version="1", size_s=3600, from_ms=page.START_MS, to_ms=page.NEWEST_MS)
     view = performance_view(performance.figures(page_site.source, scope))
     assert view is not None
-    assert is_worse(view)  # at most 0.73, and 0.74 in the reference
+    assert view.is_worse  # at most 0.73, and 0.74 in the reference
     assert "what the loss comes from" in next_steps.of_performance(at(), view, worse=True).text
     assert "may move it" in next_steps.of_performance(at(), view, worse=False).text
 
