@@ -63,6 +63,16 @@ def test_a_label_before_its_prediction_or_after_its_horizon_is_counted_and_does_
     assert len(said(after([a_prediction("a", 10)], [early], [a_label("a", 10 + HORIZON_MS, "y")]))) == 1
 
 
+def test_the_first_label_in_its_time_is_matched_and_nothing_else_whatever_came_before_the_prediction():
+    for early in (a_label("a", 9, "x"), a_label("a", 9, "y")):
+        for worker in (
+            after([early], [a_prediction("a", 10)], [a_label("a", 20, "y")]),
+            after([a_prediction("a", 10)], [early], [a_label("a", 20, "y")]),
+        ):
+            assert said(worker)[0][0] == "y"
+            assert counts(worker) == {"label_before_prediction": 1, "matched": 1}
+
+
 def test_of_an_id_predicted_twice_the_earlier_prediction_counts():
     first, second = a_prediction("a", 10, score=0.1), a_prediction("a", 11, score=0.9)
     for order in ([first, second], [second, first]):
