@@ -62,10 +62,13 @@ def performance_results(model: Watched, window: PerformanceWindow) -> Performanc
         "revision": window.revision,
     }
     timed = {**span, "label_ms": window.label_ms}
-    rows, measured = metric_rows(window, sides, model.min_samples, timed)
-    parts, tested, found = _explained(model, window, measured, {**span, "provisional": side.provisional})
     delays = delays_of(window, side)
+    selective = any(one.found.selective for one in delays.selections)
+    rows, measured = metric_rows(window, sides, model.min_samples, timed, selective=selective)
+    parts, tested, found = _explained(model, window, measured, {**span, "provisional": side.provisional})
     counts = {"segments_measured": len(measured), "segments_not_measured": _not_measured(sides, measured)}
+    if (matched := window.matched.get(WHOLE)) is not None:
+        counts["labels_unknown"] = max(matched.n_unknown, 0)
     if found is not None:
         failing = len(found.failing)
         counts |= {

@@ -60,11 +60,15 @@ def of_loss(space: PerformanceSpace, segment: str, found: LossTest) -> Tested:
 
 
 def of_relation(space: PerformanceSpace, segment: str, found: Split, tested: RelationTest) -> Tested:
-    """Whether the relation of inputs to labels is another: what the loss of these inputs would have been, and is."""
+    """Whether the relation of inputs to labels is another: what the loss of these inputs would have been, and is.
+
+    Where it is less, the model does better on the same inputs than in the reference: nobody need retrain it for that.
+    """
     unit = loss_unit(space)
+    direction = "changed relation" if found.relation.value > 0.0 else "better"
     return Tested(
         segment=segment, column="@relation", method="split", p_value=tested.p_value, effect=tested.effect,
-        threshold=LOSS_MATTERS, direction="changed relation", quantity=f"{QUANTITIES[space.loss]} of these inputs",
+        threshold=LOSS_MATTERS, direction=direction, quantity=f"{QUANTITIES[space.loss]} of these inputs",
         before=(found.loss_now - found.relation.value) * unit, after=found.loss_now * unit,
         n_reference=found.n_before, n_current=found.n_now,
     )  # fmt: skip

@@ -170,3 +170,42 @@ def test_events_that_only_speak_of_features_are_no_predictions_to_wait_for() -> 
     both = {**window.predicted, WHOLE: window.predicted[WHOLE].merge(features)}
     found = performance_results(world.model, dataclasses.replace(window, predicted=both))
     assert {row["n_total"] for row in found.performance if row["segment"] == WHOLE} == {500}
+
+
+def test_whether_the_labels_themselves_moved_is_told_of_a_regression_too() -> None:
+    prediction, target = regression(10_000, error=0.0)
+    layout = Layout([numeric_column("@score", prediction)[0]])
+    plain = reference_of(layout, counted(layout, prediction))
+    space = performance_space(plain, Task.REGRESSION, targets=target, residuals=target - prediction)
+
+    def matched(target: Floats) -> PerformanceSketch:
+        return sketch_matches(space, Matches.of(space, target.size, target=target, scores=prediction[None, :]))
+
+    reference = plain.with_performance(performance_reference(matched(target)), {}, None)
+    found = results(reference, space, counted(layout, prediction), matched(target + 300.0))
+    (row,) = [row for row in found.parts if row["part"] == "label prior"]
+    assert row["p_value"] == row["q_value"] < 1e-9
+    assert row["cell"] == f"mean {target.mean():.3g} -> {target.mean() + 300.0:.3g}"
+    assert math.isnan(row["contribution"])
+    measured = values(found, estimated=False)["mae"]
+    assert row["loss_now"] == pytest.approx(measured["value"], rel=1e-5)
+    assert row["loss_before"] == pytest.approx(measured["reference_value"], rel=1e-5)
+
+
+def test_labels_of_unknown_classes_are_counted_and_the_labels_own_shares_told() -> None:
+    label = RNG.integers(3, size=6_000)
+    layout = Layout([categorical_column("@label", {"a": 30, "b": 20, "c": 10})])
+    plain = reference_of(layout, counted(layout, said=label))
+    space = performance_space(plain, Task.MULTICLASS, classes=("a", "b", "c"))
+
+    def matched(label: Ints, said: Ints) -> PerformanceSketch:
+        codes = {"label": label.astype(np.int32), "predicted": said.astype(np.int32)}
+        return sketch_matches(space, Matches.of(space, label.size, **codes))
+
+    reference = plain.with_performance(performance_reference(matched(label, label)), {}, None)
+    now = np.where(np.arange(6_000) < 600, space.other, label)
+    found = results(reference, space, counted(layout, said=label), matched(now, label))
+    assert values(found, estimated=False)["labels_unknown"]["value"] == 600.0
+    (row,) = [row for row in found.parts if row["part"] == "label prior"]
+    assert row["cell"] == "(other): 0 % -> 10 %"
+    assert row["q_value"] == row["p_value"]
