@@ -188,6 +188,8 @@ def _lead(alert: "Alert", *, named: bool) -> Lead:
 
 
 def _where(one: "MovedColumn") -> str:
+    if one.column == "@subgroup" and " where " in one.quantity:  # "log loss where carrier is VX"
+        return f"the rows where {safe(one.quantity.partition(' where ')[2])}"
     return safe(one.segment) if one.segment else "all rows"
 
 

@@ -94,3 +94,8 @@ def test_plain_names_stay_as_they_are() -> None:
 def test_time_is_said_in_the_windows_own() -> None:
     alert = raised(*[cell("x")], n=8)
     assert alert.evidence.window_end_ms - alert.evidence.window_start_ms == DAY_MS
+
+
+def test_a_part_of_the_data_is_what_to_look_at_and_not_all_rows() -> None:
+    part = cell("@subgroup", direction="worse in part", quantity="log loss where carrier is VX", before=0.4, after=0.9)
+    assert raised(part, family="labels").recommendation.startswith("Look at the rows where carrier is VX alone:")
