@@ -48,6 +48,14 @@ def test_a_corrected_label_takes_the_old_match_back_and_adds_the_new():
     assert counts(worker) == {"matched": 1, "corrected": 1}
 
 
+def test_labels_of_one_block_are_taken_as_they_came_so_that_each_is_corrected_by_the_next():
+    ids = [f"a{i}" for i in range(50)]
+    first, second = [a_label(name, 20, "x") for name in ids], [a_label(name, 30, "y") for name in ids]
+    predictions = [a_prediction(name, 10) for name in ids]
+    for rule, what in (("latest", "corrected"), ("first", "superseded")):
+        assert counts(after(predictions, first + second, rule=rule)) == {"matched": 50, what: 50}
+
+
 def test_of_several_labels_the_rule_says_which_counts():
     events = [a_label("a", 30, "second"), a_prediction("a", 10), a_label("a", 20, "first")]
     assert said(after(events, rule="latest"))[0][0] == "second"
