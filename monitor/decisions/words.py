@@ -87,6 +87,11 @@ _QUALITY: Final = {
     "fewer predictions": "features come without their predictions",
 }
 
+_LABELS: Final = {
+    "labels missing": "labels that are due have not come",
+    "labels selective": "labels come for some predictions rather than for others",
+}
+
 
 def title(alert: "Alert") -> str:
     """What an alert is about, in a few words."""
@@ -94,6 +99,8 @@ def title(alert: "Alert") -> str:
         return "events have a feature that the reference does not know"
     if lead(alert).direction == NAMELESS:
         return "events that name no model are rejected"
+    if alert.cause == "label_delay":
+        return _LABELS.get(lead(alert).direction, TITLES["label_delay"])
     if alert.cause == "data_quality":
         return _QUALITY.get(lead(alert).direction, TITLES["data_quality"])
     return TITLES[alert.cause]
@@ -158,6 +165,15 @@ def recommendation(alert: "Alert") -> str:
             f"Compare how {safe(first.column)} is made for serving and for training, and mend the one that is wrong; "
             "do not retrain on these data."
         )
+    if first.column == "@subgroup":
+        rows = first.quantity.partition(" where ")[2]  # "log loss where carrier is VX"
+        where = f"the rows where {safe(rows)}" if rows else "the part that fails"
+        return f"Look at {where} alone: the model does worse there. See what changed, and retrain on more of them."
+    if first.column == "@labels_selective":
+        return (
+            "Have a random share of the others labelled too: what is measured is of those with labels alone, and "
+            "estimates are of all."
+        )
     if alert.cause == "data_quality" and is_sharp(first.direction):
         return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
     return to_do(alert.cause, column=safe(first.column), segment=_where(first), since_ms=alert.onset_ms)
@@ -188,8 +204,6 @@ def _lead(alert: "Alert", *, named: bool) -> Lead:
 
 
 def _where(one: "MovedColumn") -> str:
-    if one.column == "@subgroup" and " where " in one.quantity:  # "log loss where carrier is VX"
-        return f"the rows where {safe(one.quantity.partition(' where ')[2])}"
     return safe(one.segment) if one.segment else "all rows"
 
 
