@@ -151,7 +151,8 @@ def _performance(found: dict[str, list[dict[str, Any]]], model: str, version: st
                 **place, "metric": "roc_auc", "estimated": estimated, "value": 0.71 - 0.01 * (number % 3),
                 "ci_low": 0.66, "ci_high": 0.73, "reference_value": 0.74, "spread_low": 0.7, "spread_high": 0.78,
                 "estimate_error": 0.0 if estimated and not provisional else np.nan, "n": 100,
-                "n_labelled": 64, "n_total": 100, "maturity": 0.64, "provisional": provisional, "error_bound": 0.0, "label_ms": start_ms + HOUR_MS,
+                "n_labelled": 64, "n_total": 100, "maturity": 0.64, "provisional": provisional,
+                "error_bound": 0.0, "label_ms": start_ms + HOUR_MS,
             }
         )  # fmt: skip
     for part, contribution in (("inputs", 0.01), ("relation", 0.04)):
