@@ -99,6 +99,8 @@ def title(alert: "Alert") -> str:
         return "events have a feature that the reference does not know"
     if lead(alert).direction == NAMELESS:
         return "events that name no model are rejected"
+    if lead(alert).column == "@subgroup":
+        return "the model got worse in a part of the data"
     if alert.cause == "label_delay":
         return _LABELS.get(lead(alert).direction, TITLES["label_delay"])
     if alert.cause == "data_quality":
@@ -144,7 +146,7 @@ def summary(alert: "Alert", *, late: bool = False, successor: str | None = None,
         if successor is not None:
             new = "another reference" if successor == alert.version else f"version {safe(successor, 30)}"
             why = f"{new} has taken over"
-        thing = _THINGS[alert.cause]
+        thing = "the loss in a part of the data" if lead(alert).column == "@subgroup" else _THINGS[alert.cause]
         return " ".join(filter(None, [f"{head}{beside}.", f"{thing[0].upper()}{thing[1:]} is over, {why}.", in_full]))
     about = "; ".join([title(alert), *_others(alert)])
     return " ".join(filter(None, [f"{head}{beside}: {about}.", _surely(alert), _probably(alert), in_full]))
@@ -198,7 +200,8 @@ def _lead(alert: "Alert", *, named: bool) -> Lead:
         change=f"{figure(one.quantity, one.before)} -> {figure(one.quantity, one.after)}" if one.quantity else "",
         direction=safe(one.direction) if one.quantity else "",
         segment=safe(one.segment) if one.segment else "",
-        everywhere="" if one.segment or one.column == "@events" else "all rows",
+        # Of a part its quantity says which rows they are.
+        everywhere="" if one.segment or one.column in ("@events", "@subgroup") else "all rows",
         since=instant(alert.onset_ms),
     )
 

@@ -98,7 +98,10 @@ def test_time_is_said_in_the_windows_own() -> None:
 
 def test_a_part_of_the_data_is_what_to_look_at_and_not_all_rows() -> None:
     part = cell("@subgroup", direction="worse in part", quantity="log loss where carrier is VX", before=0.4, after=0.9)
-    assert raised(part, family="labels").recommendation == (
+    alert = raised(part, family="labels")
+    assert "log loss where carrier is VX 0.4 -> 0.9 (worse in part), since" in alert.summary
+    assert ": the model got worse in a part of the data." in alert.summary
+    assert alert.recommendation == (
         "Look at the rows where carrier is VX alone: the model does worse there. See what changed, and retrain on "
         "more of them."
     )
