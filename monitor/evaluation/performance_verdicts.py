@@ -48,13 +48,17 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     n_current: int
 
 
-def of_loss(space: PerformanceSpace, segment: str, found: LossTest) -> Tested:
-    """Whether the loss of a segment is another."""
-    unit = loss_unit(space)
+def of_loss(space: PerformanceSpace, segment: str, found: LossTest, errors: LossTest | None = None) -> Tested:
+    """Whether the loss of a segment is another. With `errors` the surer test is told, with the p-value of two tests."""
+    quantity, unit = QUANTITIES[space.loss], loss_unit(space)
+    if errors is not None:
+        if errors.p_value < found.p_value or math.isnan(found.p_value):
+            found, quantity, unit = errors, QUANTITIES["zero_one"], 1.0
+        found = msgspec.structs.replace(found, p_value=min(2.0 * found.p_value, 1.0))
     return Tested(
         segment=segment, column="@loss", method="loss", p_value=found.p_value, effect=found.effect,
         threshold=LOSS_MATTERS, direction="worse" if found.loss_now > found.loss_before else "better",
-        quantity=QUANTITIES[space.loss], before=found.loss_before * unit, after=found.loss_now * unit,
+        quantity=quantity, before=found.loss_before * unit, after=found.loss_now * unit,
         n_reference=found.n_before, n_current=found.n_now,
     )  # fmt: skip
 

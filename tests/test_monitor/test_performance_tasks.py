@@ -209,3 +209,35 @@ def test_labels_of_unknown_classes_are_counted_and_the_labels_own_shares_told() 
     (row,) = [row for row in found.parts if row["part"] == "label prior"]
     assert row["cell"] == "(other): 0 % -> 10 %"
     assert row["q_value"] == row["p_value"]
+
+
+def test_a_class_that_is_new_to_a_model_with_probabilities_is_a_loss() -> None:
+    names, n = ("a", "b", "c"), 6_000
+    probabilities = RNG.dirichlet([0.5, 0.4, 0.3], size=n).T
+    label = (RNG.uniform(size=n) < np.cumsum(probabilities, axis=0)).argmax(axis=0)
+    said = probabilities.argmax(axis=0)
+    columns = [numeric_column(f"@score.{name}", own)[0] for name, own in zip(names, probabilities, strict=True)]
+    layout = Layout([*columns, categorical_column("@label", dict.fromkeys(names, 1))])
+    predicted = accumulate(
+        layout, numeric=probabilities, codes=said[None, :].astype(np.int32), slots=np.zeros((1, n), dtype=np.int32),
+        n_slots=1, unseen={},
+    )[0]  # fmt: skip
+    plain = reference_of(layout, predicted)
+    space = performance_space(plain, Task.MULTICLASS, classes=names)
+
+    def matched(label: Ints) -> PerformanceSketch:
+        codes = {"label": label.astype(np.int32), "predicted": said.astype(np.int32)}
+        return sketch_matches(space, Matches.of(space, n, **codes, scores=probabilities))
+
+    reference = plain.with_performance(performance_reference(matched(label)), {}, None)
+    new = np.where(RNG.uniform(size=n) < 0.3, space.other, label)
+    found = results(reference, space, predicted, matched(new))
+    (loss,) = [row for row in found.verdicts if row["column"] == "@loss"]
+    assert (loss["drifted"], loss["direction"], loss["quantity"]) == (True, "worse", "error rate")
+    assert loss["before"] == pytest.approx(float(np.mean(said != label)))
+    assert loss["after"] == pytest.approx(float(np.mean(said != new)))
+    (same,) = [row for row in results(reference, space, predicted, matched(label)).verdicts if row["column"] == "@loss"]
+    assert not same["drifted"]
+    few = np.where(np.arange(n) < 3, space.other, label)
+    (stray,) = [row for row in results(reference, space, predicted, matched(few)).verdicts if row["column"] == "@loss"]
+    assert not stray["drifted"]
