@@ -108,6 +108,7 @@ def _classes(
     brier = np.full(sign.size, np.nan)
     error, loss = wrong, wrong
     binary = space.task is Task.BINARY
+    unknown = label == space.other
     for position, own in enumerate(cells):
         code = 1 if binary else position
         is_class = label == code
@@ -119,7 +120,8 @@ def _classes(
         score = np.where(np.isfinite(matches.scores[position]), matches.scores[position], np.nan)
         clipped = np.clip(score, EPSILON, 1.0 - EPSILON)
         own_loss = -np.log(np.where(is_class, clipped, 1.0 - clipped if binary else 1.0))
-        own_loss = np.where(np.isnan(score), np.nan, own_loss) + 0.0
+        # Of a class that no probability is of, the log loss is unknown, and no zero.
+        own_loss = np.where(np.isnan(score) | unknown, np.nan, own_loss) + 0.0
         own_error = is_class - np.clip(score, 0.0, 1.0)
         _sum(arrays["sums"], space.sum_block(position), slots, own, *_terms(sign, own_error, own_loss))
         if binary:

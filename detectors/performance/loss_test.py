@@ -116,7 +116,21 @@ def loss_test(before: PerformanceSketch, now: PerformanceSketch, between: Betwee
     """
     if not (before.settled and now.settled):
         return None
-    (m, old, old_variance), (n, new, new_variance) = _mean(before), _mean(now)
+    return _tested(_mean(before), _mean(now), between)
+
+
+def error_test(before: PerformanceSketch, now: PerformanceSketch, between: Between) -> LossTest | None:
+    """The same of the error rate of a classifier, whatever its loss is; `between` is `between_errors`.
+
+    Labels of a class that no probability is of have no log loss; here they are errors, as the world has it.
+    """
+    if not (before.settled and now.settled):
+        return None
+    return _tested(_errors(before), _errors(now), between)
+
+
+def _tested(before: tuple[int, float, float], now: tuple[int, float, float], between: Between) -> LossTest | None:
+    (m, old, old_variance), (n, new, new_variance) = before, now
     if m <= 0 or n <= 0:
         return None
     parts = [(old_variance / m, m - 1.0), (new_variance / n, n - 1.0)]
@@ -197,6 +211,21 @@ def _mean(sketch: PerformanceSketch) -> tuple[int, float, float]:
         return 0, math.nan, math.nan
     mean, square = losses[LOSS] * UNIT / n, losses[SQUARE] * UNIT / n
     if sketch.space.loss == "zero_one":
-        smoothed = (mean * n + 1.0) / (n + 2.0)
-        return n, mean, smoothed * (1.0 - smoothed)
+        return n, mean, _of_share(mean, n)
     return n, mean, max(square - mean**2, 0.0) * n / max(n - 1, 1)
+
+
+def _errors(sketch: PerformanceSketch) -> tuple[int, float, float]:
+    """The same of the errors of the rows of which a class was said."""
+    said = sketch.confusion[:, :-1]
+    n = int(said.sum())
+    if n <= 0:
+        return 0, math.nan, math.nan
+    k = len(sketch.space.classes)  # two unknown classes may still be two
+    mean = 1.0 - int(said.diagonal()[:k].sum()) / n
+    return n, mean, _of_share(mean, n)
+
+
+def _of_share(mean: float, n: int) -> float:
+    smoothed = (mean * n + 1.0) / (n + 2.0)
+    return smoothed * (1.0 - smoothed)

@@ -118,7 +118,8 @@ def _pair(counts: dict[str, int], positive: str | None) -> tuple[str, str] | str
         positive = classes[1]
     told = with_positive(classes, positive)
     if told is None:
-        return f"positive is {positive!r}, but the classes are {sorted(classes)[0]!r} and {sorted(classes)[1]!r}"
+        named = f"positive is {positive!r}, but the classes are {sorted(classes)[0]!r} and {sorted(classes)[1]!r}"
+        return named if counts else f"{named} where no prediction names one; build it with labels (--labels FILE)"
     return told
 
 

@@ -83,7 +83,8 @@ def residual_quantile(counts: Ints, edges: Floats, q: float) -> Metric:
     """The residual that the share q of all lies below.
 
     Linear within its cell. Error bound: the cell's width, infinite in the two outer cells, whose quantiles are given as
-    the end of the reference's range. Interval: by ranks, n q -+ 1.96 sqrt(n q (1 - q)).
+    the end of the reference's range. Interval: by ranks, n q -+ 1.96 sqrt(n q (1 - q)); an end that lies beyond that
+    range is NaN, for how far beyond is not known.
     """
     n = int(counts.sum())
     name = f"residual:{q:g}"
@@ -91,12 +92,14 @@ def residual_quantile(counts: Ints, edges: Floats, q: float) -> Metric:
         return Metric(name=name, value=math.nan, n=max(n, 0), method="ranks")
     half = Z * math.sqrt(n * q * (1.0 - q))
     value, bound = _at_rank(counts, edges, n * q)
+    (low, low_bound), (high, high_bound) = (_at_rank(counts, edges, n * q + side) for side in (-half, half))
+    beneath, above = float(edges[0]), float(edges[-1])
     return Metric(
         name=name,
         value=value,
         n=n,
-        ci_low=_at_rank(counts, edges, n * q - half)[0],
-        ci_high=_at_rank(counts, edges, n * q + half)[0],
+        ci_low=math.nan if low_bound == math.inf and low == beneath else low,
+        ci_high=math.nan if high_bound == math.inf and high == above else high,
         error_bound=bound,
         method="ranks",
     )

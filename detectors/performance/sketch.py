@@ -13,7 +13,7 @@ import numpy as np
 from detectors.arrays import Ints
 from detectors.errors import LayoutMismatch
 from detectors.performance.exact import ExactMoments
-from detectors.performance.space import PerformanceSpace
+from detectors.performance.space import PerformanceSpace, Task
 
 UNIT: Final = 2.0**-24
 """Of the errors and losses in `sums`: a row's is off by at most half of it, 3e-8 of a scale."""
@@ -104,6 +104,13 @@ class PerformanceSketch:
         counts = (self.outcomes, self.confusion, self.residuals, self.sums[:, [N, LOSS, SQUARE]])
         whole = all(int(array.min(initial=0)) >= 0 for array in counts)
         return whole and all(moment.n == 0 or not math.isnan(moment.m2) for moment in self.moments)
+
+    @property
+    def n_unknown(self) -> int:
+        """Matches whose label is no class of the space, or of a regression no usable number. Those of several classes
+        count as said wrongly, and have no log loss; all others are in no metric."""
+        of_classes = int(self.confusion[-1].sum()) if self.space.task is Task.MULTICLASS else 0
+        return self.n_invalid + of_classes
 
     @property
     def losses(self) -> Ints:

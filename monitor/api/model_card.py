@@ -100,10 +100,11 @@ def model_card(site: Site, at: Chosen, limits: Sequence[str] = ()) -> ModelCard:
     if unscored:
         own.append(f"{counted(unscored, 'column')} of all windows could not be scored")
     view = measured["view"]
-    if view is None or view.newest is None:
+    if view is None or not view.has_labels:
         own.append("no labels came: how good the model is was not measured")
-    elif view.newest.provisional:
+    elif view.newest is not None and view.newest.provisional:
         own.append("the newest figures are provisional: labels are still coming")
+    own += view.warnings if view is not None else ()
     found: Sequence[MovedColumn | SeasonalColumn] = [*seen["lasting"], *seen["past"], *seen["seasonal"]]
     return ModelCard(
         model=at.model,
@@ -200,8 +201,17 @@ def markdown(card: ModelCard) -> str:
 
 
 def _row(name: str, one: CardFigure) -> str:
-    interval = "" if one.ci_low is None else f"{figure('', one.ci_low)} to {figure('', one.ci_high)}"
+    low, high = (f"{word} {figure('', end)}" if end is not None else "" for word, end in _ends(one))
+    interval = f"{low} {high}".strip()
     return f"| {name} | {figure('', one.value)} | {interval} | {figure('', one.reference)} | {one.n_labelled:,} |"
+
+
+def _ends(one: CardFigure) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
+    """Both ends of an interval, and the words before them; of one alone it is said that it is one."""
+    return ("" if one.ci_high is not None else "from", one.ci_low), (
+        "to" if one.ci_low is not None else "up to",
+        one.ci_high,
+    )
 
 
 def _text(value: str) -> str:

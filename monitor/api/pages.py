@@ -196,6 +196,7 @@ def performance_page(site: Site, query: Query) -> View:
         "view": view,
         "metrics": offered([one.metric for one in figures if one.value is not None]),
         "split": split,
+        "label_prior": next((one for one in newest if one.part == "label prior"), None),
         "split_chart": charts.parts_chart(split, {"inputs": "moved inputs", "relation": "changed relation"}),
         "by_segment": by_segment,
         "by_part": by_part,

@@ -80,6 +80,8 @@ def _interval(of: Any) -> str:
     """From `ci_low` to `ci_high`."""
     if of.ci_low is None and of.ci_high is None:
         return _NOT_KNOWN
+    if of.ci_low is None or of.ci_high is None:  # an end beyond what was counted apart
+        return f"up to {_figure(of.ci_high)}" if of.ci_low is None else f"from {_figure(of.ci_low)}"
     return f"{_figure(of.ci_low)} {_NOT_KNOWN} {_figure(of.ci_high)}"
 
 

@@ -168,10 +168,16 @@ def _labels(whole: Sequence[Run], *, has_labels: bool) -> str:
     lost = {run.column: run for run in whole}
     if run := lost.get("@loss"):
         return f"labels show a loss that is {run.direction}: {moved(run)}"
-    if "@relation" in lost:
+    if run := lost.get("@relation"):
+        if run.direction == "better":
+            return f"labels show that the model does better on the same inputs: {moved(run)}"
         return "labels show that the relation of inputs to labels changed"
     if run := lost.get("@subgroup"):
         return f"labels show a part of the data that is {run.direction}: {moved(run)}"
+    if run := lost.get("@labels_missing"):
+        return f"labels are missing, so that a loss need not show: {moved(run)}"
+    if run := lost.get("@labels_selective"):
+        return f"labels show no loss, but come for some predictions rather than for others: {moved(run)}"
     return "labels show no loss" if has_labels else "no labels came, so the loss is not known"
 
 

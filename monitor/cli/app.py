@@ -100,7 +100,10 @@ def reference_build(
     model: Annotated[str, typer.Option(help="Which model, when the configuration has several.")] = "",
     labels: Annotated[
         Path | None,
-        typer.Option(help="Parquet, Arrow, CSV or JSONL with what was true of them, joined by prediction_id."),
+        typer.Option(
+            help="Parquet, Arrow, CSV or JSONL with what was true of them: prediction_id, label and, for their delay, "
+            "timestamp, or as label_mapping says."
+        ),
     ] = None,
     importance: Annotated[
         Path | None,
@@ -163,7 +166,11 @@ def replay(
         bool, typer.Option("--close", help="Also score the windows that are not over at the end.")
     ] = False,
     labels: Annotated[
-        Path | None, typer.Option(help="Parquet, Arrow, CSV or JSONL with labels of the predictions, in any order.")
+        Path | None,
+        typer.Option(
+            help="Parquet, Arrow, CSV or JSONL with labels of the predictions, in any order: prediction_id, timestamp "
+            "and label, or as label_mapping says."
+        ),
     ] = None,
     features: Annotated[
         Path | None, typer.Option(help="Parquet, Arrow, CSV or JSONL with features logged apart, in any order.")

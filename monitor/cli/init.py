@@ -243,3 +243,6 @@ def _write(
     console.print(f"Next: driftline reference build {config} --data {quoted}")
     replay = f"driftline replay {config} --predictions LATER --out results"
     console.print(f"Then: {replay if kafka is None else f'driftline up {config} --own-kafka'}")
+    if roles.task != "none" and roles.prediction_id is not None:
+        give = "--labels FILE to both" if kafka is None else "topics.labels, and --labels FILE to reference build"
+        console.print(f"How good the model is: label_horizon in {config}, then {give}.")

@@ -202,9 +202,7 @@ def replay_file(
             report, replay, account, unread = attempt(Path(name))
     console = results()
     found = findings(config, out)
-    counts = {} if replay.join is None else dict(replay.join.counts)
-    if replay.join is not None:
-        replay.join.close()
+    counts = {} if replay.join is None else dict(replay.join.counts + replay.join.waiting)
     if as_json:
         console.print(as_object(account, tuple(unread), report, found, counts, out))
     else:

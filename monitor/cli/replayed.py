@@ -13,9 +13,23 @@ from rich.console import Console
 from monitor.cli.account import account_object, rejects_object, show_rejects
 from monitor.cli.decided import show_decisions
 from monitor.config.schema import Config
-from monitor.join.outcomes import OF_FEATURES
+from monitor.join.outcomes import (
+    CORRECTED,
+    DUPLICATE,
+    EARLY,
+    EXPIRED,
+    MATCHED,
+    OF_FEATURES,
+    ORPHAN,
+    OVERDUE,
+    REPEATED,
+    SUPERSEDED,
+    TOO_LATE,
+    UNKNOWN_MODEL,
+)
 from monitor.replay.account import Account
 from monitor.replay.drifted import READ, DriftedColumn, drifted_columns
+from monitor.replay.joining import LABELS_WAITING, PREDICTIONS_WAITING
 from monitor.replay.replay import ALERTS, RETRAINING, ReplayReport
 from monitor.wording import counted, figure, instant, sure
 from sinks.records import RECORDS
@@ -24,6 +38,25 @@ MOST_LINES: Final = 20
 _VERDICTS: Final = RECORDS["drift_verdict"].file
 _SCORES: Final = RECORDS["drift_score"].file
 _WINDOWS: Final = RECORDS["window"].file
+_OF_LABELS: Final = {
+    MATCHED: "matched",
+    REPEATED: "repeated",
+    CORRECTED: "corrected",
+    SUPERSEDED: "superseded",
+    EARLY: "before their prediction",
+    OVERDUE: "later than their prediction's label_horizon",
+    TOO_LATE: "when the label_horizon had passed",
+    ORPHAN: "of no prediction",
+    LABELS_WAITING: "whose prediction may still come",
+    UNKNOWN_MODEL: "of a model without labels",
+}
+"""What became of labels, in words and in this order."""
+_ALONE: Final = {
+    DUPLICATE: "of an id that had one",
+    EXPIRED: "without a label in their label_horizon",
+    PREDICTIONS_WAITING: "may still get one",
+}
+"""Likewise of predictions."""
 _BECAUSE: Final = {
     "few events": "for want of events",
     "absent": "because no event spoke of them",
@@ -130,14 +163,22 @@ def show_joined(
 ) -> None:
     """Print what became of the labels of a replay, and of features that were compared."""
     for model in sorted({name for name, _ in counts}):
-        for kind, is_kind in (("labels", False), ("features", True)):
-            told = [
-                f"{n:,} {what.replace('_', ' ')}"
-                for (name, what), n in counts.items()
-                if name == model and n and (what in OF_FEATURES.values()) is is_kind
-            ]
-            if told:
-                console.print(f"{kind} of {model}: {', '.join(told)}")
+        own = {what: n for (name, what), n in counts.items() if name == model and n}
+        told = [
+            [f"{own[what]:,} {words}" for what, words in _OF_LABELS.items() if what in own],
+            [f"{counted(own[what], 'prediction')} {words}" for what, words in _ALONE.items() if what in own],
+        ]
+        of_labels = [", ".join(one) for one in told if one]
+        of_features = [f"{n:,} {what.replace('_', ' ')}" for what, n in own.items() if what in OF_FEATURES.values()]
+        if of_labels:
+            console.print(f"labels of {model}: {'; '.join(of_labels)}")
+        if not own.get(MATCHED) and (own.get(ORPHAN) or own.get(LABELS_WAITING)):
+            console.print(
+                "  no label has the id of a prediction: label_mapping.id says where a label has its prediction's id, "
+                "mapping.prediction_id where the prediction has it"
+            )
+        if of_features:
+            console.print(f"features of {model}: {', '.join(of_features)}")
     if report.label_rejects:
         console.print(f"{counted(report.label_rejects.total(), 'label')} rejected:")
         show_rejects(console, report.label_rejects, report.label_examples, rejects_file)

@@ -11,7 +11,6 @@ from monitor.dashboards.parts import (
     ORANGE,
     SKY,
     VERMILION,
-    colored,
     dashed,
     fixed,
     lines,
@@ -56,13 +55,11 @@ def build() -> dashboard.Dashboard:
         ),
         lines(
             "Error of the estimate",
-            "Measured less estimated, in the metric's unit, where both are there. Around 0 is good: then the estimate "
-            "can be trusted before labels come.",
+            "Measured less estimated, in the metric's unit, once labels are mature, unless they came for some alone. "
+            "Around 0 is good: then the estimate can be trusted before labels come.",
             f"""
-            SELECT window_end AS time,
-                maxOrNullIf(p.value, NOT p.estimated) - maxOrNullIf(p.value, p.estimated) AS error
-            FROM performance_latest AS p WHERE {OF_SEGMENT} AND metric = {METRIC} AND isFinite(p.value)
-            GROUP BY time HAVING uniqExact(p.estimated) = 2 ORDER BY time
+            SELECT window_end AS time, estimate_error AS error FROM performance_latest
+            WHERE {OF_SEGMENT} AND metric = {METRIC} AND estimated AND isFinite(estimate_error) ORDER BY time
             """,
             unit="none", overrides={"error": [fixed(VERMILION)]},
         ),
@@ -134,13 +131,10 @@ def build() -> dashboard.Dashboard:
             "failing; q is corrected over all that were looked at.",
             f"""
             SELECT column, cell, failing, loss_before, loss_now, contribution, share, q_value, n_now AS n
-            FROM performance_parts_latest WHERE {OF_SEGMENT} AND part = 'subgroup' AND column != '' AND {newest}
+            FROM performance_parts_latest WHERE {OF_SEGMENT} AND part = 'subgroup' AND contribution > 0 AND {newest}
             ORDER BY rank
             """,
-            overrides={
-                "share": [unit("percentunit")],
-                "contribution": colored((0.01, ORANGE), (0.05, VERMILION)),
-            },
+            overrides={"share": [unit("percentunit")]},  # a loss is in the target's unit: no bound of it holds for all
             span=12,
         ),
         lines(

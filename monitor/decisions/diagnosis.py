@@ -100,19 +100,22 @@ def diagnose(policy: Policy, stored: Stored, since_ms: int | None = None) -> Dia
     relation = relation_found([one for one in stored.parts if one.end_ms > first_ms], measured)
     action: Action
     since: int | None
+    in_part = _in_part(by_cause)
+    if in_part is not None:
+        del by_cause["subgroup"]
     rhythm = seasonal_columns(by_cause.get("data_drift"), windows, stored.seasonal, policy.tiling.pane_ms)
     steps = (
         _events(by_cause, windows, stored.rejects),
         _whole(by_cause, windows),
         _inputs(by_cause, windows, rhythm),
         _predictions(by_cause, windows),
-        _performance(by_cause, measured),
+        _performance(by_cause, measured, in_part),
         _relation(by_cause, relation),
     )
     if steps[0].answer == "yes" and not {"silence", "rejects"} & by_cause.keys():
         action, because, since = "fix the pipeline", to_do("rejects"), None
     else:
-        action, because, since = _advice(by_cause, measured, relation, rhythm)
+        action, because, since = _advice(by_cause, measured, relation, rhythm, in_part)
     inputs = [one for one in windows if one.family == "inputs"]
     return Diagnosis(
         model=policy.model,
@@ -143,6 +146,12 @@ def _standing(policy: Policy, windows: Iterable[ClosedWindow], since_ms: int) ->
         state = decided.state
     still = {one.alert.dedupe_key for one in state.machine.opened}
     return sorted(found.values(), key=lambda one: (one.dedupe_key not in still, one.onset_ms))
+
+
+def _in_part(by_cause: Mapping[Cause, Alert]) -> Alert | None:
+    """The alert that the model fails in a part of the data: labels say so, and no input need have moved."""
+    alert = by_cause.get("subgroup")
+    return alert if alert is not None and all(one.column == "@subgroup" for one in alert.columns) else None
 
 
 def _said(alert: Alert) -> str:
@@ -215,22 +224,20 @@ def _predictions(by_cause: Mapping[Cause, Alert], windows: Sequence[ClosedWindow
     return _step("Did predictions drift?", ("prediction_drift",), by_cause, no, known=scored)
 
 
-def _performance(by_cause: Mapping[Cause, Alert], measured: PerformanceFound | None) -> Step:
-    question = "Did performance fall?"
-    late = [_said(by_cause["label_delay"])] if "label_delay" in by_cause else []
-    if measured is None:
-        own = ["No labels, and nothing to estimate from: nobody knows.", *late]
-        if "performance" in by_cause:
-            alert = by_cause["performance"]
-            return Step(question=question, answer="yes", sentences=(_said(alert), *late), since_ms=alert.onset_ms)
-        return Step(question=question, answer="unknown", sentences=tuple(own))
-    fell = measured.fell or "performance" in by_cause
-    alerts = [_said(by_cause["performance"])] if "performance" in by_cause else []
-    answer: Answer = "yes" if fell else "no"
-    since_ms = measured.since_ms if measured.fell else None
-    if since_ms is None and alerts:
-        since_ms = by_cause["performance"].onset_ms
-    return Step(question=question, answer=answer, sentences=(measured.sentence, *alerts, *late), since_ms=since_ms)
+def _performance(by_cause: Mapping[Cause, Alert], measured: PerformanceFound | None, in_part: Alert | None) -> Step:
+    lost = [one for one in (by_cause.get("performance"), in_part) if one is not None]
+    late = [by_cause["label_delay"]] if "label_delay" in by_cause else []
+    told = [_said(one) for one in (*lost, *late)]
+    answer: Answer = "unknown" if measured is None else "no"
+    since_ms = min((one.onset_ms for one in lost), default=None)
+    if lost or (measured is not None and measured.fell):
+        answer = "yes"
+    if measured is not None:
+        told = [measured.sentence, *told]
+        since_ms = measured.since_ms if measured.fell else since_ms
+    elif not lost:
+        told = ["No labels, and nothing to estimate from: nobody knows.", *told]
+    return Step(question="Did performance fall?", answer=answer, sentences=tuple(told), since_ms=since_ms)
 
 
 def _relation(by_cause: Mapping[Cause, Alert], relation: Relation | None) -> Step:
@@ -245,7 +252,11 @@ def _relation(by_cause: Mapping[Cause, Alert], relation: Relation | None) -> Ste
 
 
 def _advice(
-    by_cause: Mapping[Cause, Alert], measured: PerformanceFound | None, relation: Relation | None, rhythm: str
+    by_cause: Mapping[Cause, Alert],
+    measured: PerformanceFound | None,
+    relation: Relation | None,
+    rhythm: str,
+    in_part: Alert | None,
 ) -> tuple[Action, str, int | None]:
     """What to do, why, and since when."""
     broken = [by_cause[cause] for cause in PIPELINE if cause in by_cause]
@@ -270,6 +281,8 @@ def _advice(
             else "Labels show a loss that neither inputs nor relation explain: see subgroups in performance_parts"
         )
         return "retrain", f"{why}; retrain on data since {instant(since_ms)}.", since_ms
+    if in_part is not None:
+        return "nothing", in_part.recommendation, in_part.onset_ms
     if moved and rhythm:
         return "nothing", "Inputs follow the season: compare with it, `compare: [{season: hour_of_week}]`.", None
     if moved and measured is not None and not measured.estimated:

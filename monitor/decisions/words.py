@@ -87,6 +87,11 @@ _QUALITY: Final = {
     "fewer predictions": "features come without their predictions",
 }
 
+_LABELS: Final = {
+    "labels missing": "labels that are due have not come",
+    "labels selective": "labels come for some predictions rather than for others",
+}
+
 
 def title(alert: "Alert") -> str:
     """What an alert is about, in a few words."""
@@ -94,6 +99,10 @@ def title(alert: "Alert") -> str:
         return "events have a feature that the reference does not know"
     if lead(alert).direction == NAMELESS:
         return "events that name no model are rejected"
+    if lead(alert).column == "@subgroup":
+        return "the model got worse in a part of the data"
+    if alert.cause == "label_delay":
+        return _LABELS.get(lead(alert).direction, TITLES["label_delay"])
     if alert.cause == "data_quality":
         return _QUALITY.get(lead(alert).direction, TITLES["data_quality"])
     return TITLES[alert.cause]
@@ -137,7 +146,7 @@ def summary(alert: "Alert", *, late: bool = False, successor: str | None = None,
         if successor is not None:
             new = "another reference" if successor == alert.version else f"version {safe(successor, 30)}"
             why = f"{new} has taken over"
-        thing = _THINGS[alert.cause]
+        thing = "the loss in a part of the data" if lead(alert).column == "@subgroup" else _THINGS[alert.cause]
         return " ".join(filter(None, [f"{head}{beside}.", f"{thing[0].upper()}{thing[1:]} is over, {why}.", in_full]))
     about = "; ".join([title(alert), *_others(alert)])
     return " ".join(filter(None, [f"{head}{beside}: {about}.", _surely(alert), _probably(alert), in_full]))
@@ -157,6 +166,15 @@ def recommendation(alert: "Alert") -> str:
         return (
             f"Compare how {safe(first.column)} is made for serving and for training, and mend the one that is wrong; "
             "do not retrain on these data."
+        )
+    if first.column == "@subgroup":
+        rows = first.quantity.partition(" where ")[2]  # "log loss where carrier is VX"
+        where = f"the rows where {safe(rows)}" if rows else "the part that fails"
+        return f"Look at {where} alone: the model does worse there. See what changed, and retrain on more of them."
+    if first.column == "@labels_selective":
+        return (
+            "Have a random share of the others labelled too: what is measured is of those with labels alone, and "
+            "estimates are of all."
         )
     if alert.cause == "data_quality" and is_sharp(first.direction):
         return f"Mend the pipeline that fills {safe(first.column)}; do not retrain on these data."
@@ -182,7 +200,8 @@ def _lead(alert: "Alert", *, named: bool) -> Lead:
         change=f"{figure(one.quantity, one.before)} -> {figure(one.quantity, one.after)}" if one.quantity else "",
         direction=safe(one.direction) if one.quantity else "",
         segment=safe(one.segment) if one.segment else "",
-        everywhere="" if one.segment or one.column == "@events" else "all rows",
+        # Of a part its quantity says which rows they are.
+        everywhere="" if one.segment or one.column in ("@events", "@subgroup") else "all rows",
         since=instant(alert.onset_ms),
     )
 

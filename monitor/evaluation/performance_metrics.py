@@ -26,10 +26,14 @@ Row = Mapping[str, Any]
 
 
 def metric_rows(
-    window: PerformanceWindow, sides: Mapping[str, Labelled], least: int, common: Row
+    window: PerformanceWindow, sides: Mapping[str, Labelled], least: int, common: Row, *, selective: bool = False
 ) -> tuple[list[Row], list[str]]:
     """Rows of all segments with at least `least` matches (measured) or predictions (estimated), and of the whole; and
-    the segments that were measured."""
+    the segments that were measured.
+
+    `selective`: labels came for some predictions rather than for others. What was measured is then of those alone, and
+    no error of an estimate, which is of all.
+    """
     rows: list[Row] = []
     measured = []
     for segment, side in sides.items():
@@ -43,7 +47,7 @@ def metric_rows(
         rows += [_row(common, segment, side, metric, known, estimated=False) for metric in now.values()]
         for name, metric in told.items():
             error = math.nan
-            if name in now and not side.provisional:
+            if name in now and not side.provisional and not selective:
                 error = now[name].value - metric.value
             rows.append(_row(common, segment, side, metric, known, estimated=True, error=error))
     return rows, measured

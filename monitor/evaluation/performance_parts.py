@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from detectors.performance.multiclass import most_confused
-from detectors.performance.sketch import PerformanceSketch
+from detectors.performance.sketch import LOSS, UNIT, N, PerformanceSketch
 from detectors.performance.space import Task
 from detectors.performance.split import Change, LabelPrior, Split, label_prior, split_columns, split_segments
 from detectors.performance.subgroups import Subgroup, Subgroups
 from detectors.reference import REST, WHOLE, Reference, segment_name
 from monitor.evaluation.performance_window import PerformanceWindow
+from monitor.wording import figure
 
 MOST_PARTS: Final = 20
 """Of a kind, in one window: those that matter most. `subgroups_looked_at` says how many there were."""
@@ -41,8 +42,8 @@ def whole_rows(window: PerformanceWindow, old: PerformanceSketch, found: Subgrou
             for rank, (own, change) in enumerate(changes[:MOST_PARTS], 1)
         ]
     prior = label_prior(old, now)
-    if prior is not None and prior.split is not None:
-        rows.append(_of_prior(common, prior, prior.split))
+    if prior is not None:
+        rows.append(_of_prior(common, prior, old, now))
     if found is not None:
         ranked = sorted(found.parts, key=lambda part: (not part.failing, -part.contribution, part.column, part.cell))
         n_cells = sum(len(part.cells) for part in old.space.parts)
@@ -107,8 +108,33 @@ def _of_split(common: Row, segment: str, part: str, rank: int, found: Split, cha
     )  # fmt: skip
 
 
-def _of_prior(common: Row, prior: LabelPrior, found: Split) -> Row:
-    return {**_of_split(common, WHOLE, "label prior", 1, found, found.inputs), "p_value": prior.p_value}
+def _of_prior(common: Row, prior: LabelPrior, old: PerformanceSketch, now: PerformanceSketch) -> Row:
+    """Whether the labels themselves moved. Of a regression no share of the loss follows from that."""
+    found = prior.split
+    row = (
+        _row(
+            common, WHOLE, "label prior", 1, column="@truth", contribution=math.nan, loss_before=_mean_loss(old),
+            loss_now=_mean_loss(now), n_before=old.n, n_now=now.n,
+        )
+        if found is None
+        else _of_split(common, WHOLE, "label prior", 1, found, found.inputs)
+    )  # fmt: skip
+    return {**row, "cell": _moved_labels(prior, now), "p_value": prior.p_value, "q_value": prior.p_value}
+
+
+def _moved_labels(prior: LabelPrior, now: PerformanceSketch) -> str:
+    """What became of the labels: of two classes the positive one's share, of more that which moved most."""
+    if now.space.task is Task.REGRESSION:
+        return f"mean {figure('', prior.before[0])} -> {figure('', prior.now[0])}"
+    moves = [abs(after - before) for before, after in zip(prior.before, prior.now, strict=True)]
+    most = 1 if now.space.task is Task.BINARY else moves.index(max(moves))
+    name = [*now.space.classes, "(other)"][most]
+    return f"{name}: {figure('share', prior.before[most])} -> {figure('share', prior.now[most])}"
+
+
+def _mean_loss(sketch: PerformanceSketch) -> float:
+    n, loss = int(sketch.losses[N]), int(sketch.losses[LOSS])
+    return loss * UNIT / n if n > 0 else math.nan
 
 
 def _of_subgroup(common: Row, rank: int, part: Subgroup) -> Row:

@@ -5,8 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from detectors.performance.intervals import Metric
-from detectors.performance.loss_test import Between, between_windows, loss_spread, loss_test, loss_unit, relation_test
+from detectors.performance.loss_test import (
+    Between,
+    LossTest,
+    between_errors,
+    between_windows,
+    error_test,
+    loss_spread,
+    loss_test,
+    loss_unit,
+    relation_test,
+)
+from detectors.performance.reference import PerformanceReference
 from detectors.performance.sketch import PerformanceSketch
+from detectors.performance.space import Task
 from detectors.performance.split import Split, split_scores
 from detectors.performance.subgroups import Subgroups, subgroups
 from detectors.reference import WHOLE
@@ -62,10 +74,13 @@ def performance_results(model: Watched, window: PerformanceWindow) -> Performanc
         "revision": window.revision,
     }
     timed = {**span, "label_ms": window.label_ms}
-    rows, measured = metric_rows(window, sides, model.min_samples, timed)
-    parts, tested, found = _explained(model, window, measured, {**span, "provisional": side.provisional})
     delays = delays_of(window, side)
+    selective = any(one.found.selective for one in delays.selections)
+    rows, measured = metric_rows(window, sides, model.min_samples, timed, selective=selective)
+    parts, tested, found = _explained(model, window, measured, {**span, "provisional": side.provisional})
     counts = {"segments_measured": len(measured), "segments_not_measured": _not_measured(sides, measured)}
+    if (matched := window.matched.get(WHOLE)) is not None:
+        counts["labels_unknown"] = max(matched.n_unknown, 0)
     if found is not None:
         failing = len(found.failing)
         counts |= {
@@ -101,7 +116,7 @@ def _explained(
             continue
         change = loss_test(old, now, between)
         if change is not None:
-            tested.append(of_loss(window.space, segment, change))
+            tested.append(of_loss(window.space, segment, change, _errors(old, now, reference)))
         over_scores = _over_scores(old, now)
         if over_scores is not None:
             parts += split_rows(segment, over_scores, common)
@@ -113,6 +128,13 @@ def _explained(
             tested += [worst] if worst is not None else []
     unit = loss_unit(window.space)
     return [_in_unit(row, unit) for row in parts], tested, found
+
+
+def _errors(old: PerformanceSketch, now: PerformanceSketch, reference: PerformanceReference) -> LossTest | None:
+    """The test of errors, where labels name classes that no probability is of: the log loss knows nothing of these."""
+    if old.space.task is not Task.MULTICLASS or old.space.loss != "log_loss" or not (old.n_unknown or now.n_unknown):
+        return None
+    return error_test(old, now, between_errors(reference))
 
 
 def _over_scores(old: PerformanceSketch, now: PerformanceSketch) -> Split | None:

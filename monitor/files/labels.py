@@ -1,6 +1,7 @@
 """Flat files of labels: Parquet, Arrow, CSV and JSON lines, read a bounded number of rows at a time."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.errors import InputError
+from monitor.events.arrow.lines import row_as_json
 from monitor.events.batch import Rejected
 from monitor.events.label_batch import DecodedLabels
 from monitor.events.labels import LabelDecoder, LabelSpec
@@ -63,7 +65,10 @@ def iter_labels(
     )
     meaning = partial(_cells, specs=specs) if kind == "csv" else _no_empty_text
     for batch in table.iter_batches():
-        yield decoder.decode_table(meaning(batch), now_ms)
+        decoded = decoder.decode_table(meaning(batch), now_ms)
+        # Who looks for a rejected row looks for what the file says, and not for what was made of it.
+        rejects = [replace(one, raw=row_as_json(batch, one.index)) for one in decoded.rejects]
+        yield replace(decoded, rejects=rejects)
         if bad_rows:
             yield _refused(bad_rows)
             bad_rows.clear()

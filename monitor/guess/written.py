@@ -54,9 +54,7 @@ def configuration(name: str, roles: Roles, size: str, rate: Rate, source: str, *
     lines.append(
         _line(4, f"lateness: {size if short else '1h'}", "how far events may come out of order before a window closes")
     )
-    lines.append(
-        "    # label_horizon: 30d                  # how long labels may take; they are joined by prediction_id"
-    )
+    lines += _labels(roles)
     if kafka is not None:
         servers, topic = kafka
         lines += [
@@ -66,6 +64,17 @@ def configuration(name: str, roles: Roles, size: str, rate: Rate, source: str, *
             f"  topics: {{predictions: [{_quoted(topic)}], features: [], labels: []}}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _labels(roles: Roles) -> list[str]:
+    """What to say of labels, once there are some: where they lie, supposed that they call things as the rows do."""
+    usual = {"id": "prediction_id", "timestamp": "timestamp", "label": "label"}
+    own = {"id": roles.prediction_id, "timestamp": roles.timestamp, "label": roles.target or "outcome"}
+    said = ", ".join(f"{key}: {_quoted(path)}" for key, path in own.items() if path not in (None, usual[key]))
+    return [
+        _line(4, "# label_horizon: 30d", "how long labels may take; they have prediction_id, timestamp and label,"),
+        _line(4, f"# label_mapping: {{{said}}}", "or what is said here"),
+    ]
 
 
 def told(name: str, roles: Roles, size: str, rate: Rate) -> list[str]:

@@ -14,9 +14,10 @@ def bytes_of(records: Any) -> Any:
 
 
 def in_order(ids: bytes, records: Any) -> tuple[bytes, Any]:
-    """Sorted as a database sorts them, by their first bytes: so it reads and writes a quarter faster."""
+    """Sorted as a database sorts them, by their first bytes: so it reads and writes a quarter faster. What is of one id
+    stays in the order in which it came, so that its label is corrected by the one that came after it."""
     words = np.frombuffer(ids, dtype=">u8").reshape(-1, 2)
-    order = np.argsort(words[:, 0].astype(np.uint64))
+    order = np.argsort(words[:, 0].astype(np.uint64), kind="stable")
     width = records.dtype.itemsize
     matrix = records.view(np.uint8).reshape(records.size, width)[order]
     return words[order].tobytes(), matrix.reshape(-1).view(records.dtype)

@@ -120,7 +120,7 @@ class ModelShare:
         old, new = before.match(model.horizon_ms), after.match(model.horizon_ms)
         self.count(MATCHED, int(new is not None) - int(old is not None))
         if said is not None:
-            self._count_label(before, said, changes=new != old)
+            self._count_label(before, said, old=old, new=new)
         elif before.prediction is None:
             for one in after.labels:
                 self._count_outside(after, one.time_ms)
@@ -129,13 +129,14 @@ class ModelShare:
         self._step.emit(before, after, model)
         self._move(key, row, before, after)
 
-    def _count_label(self, before: Known, label: Any, *, changes: bool) -> None:
-        if self._count_outside(before, label.time_ms):
+    def _count_label(self, before: Known, label: Any, *, old: Any, new: Any) -> None:
+        # One that is the first match is counted as that, whatever labels outside the horizon came before it.
+        if self._count_outside(before, label.time_ms) or (old is None and new is not None):
             return
         if any(label.said == kept.said for kept in before.labels):
             self.count(REPEATED, 1)
         elif before.labels:
-            self.count(CORRECTED if changes and before.match(self._model.horizon_ms) else SUPERSEDED, 1)
+            self.count(CORRECTED if new != old else SUPERSEDED, 1)
 
     def _count_outside(self, known: Known, label_ms: int) -> bool:
         """Count a label that lies outside its prediction's horizon."""

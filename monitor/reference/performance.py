@@ -1,5 +1,6 @@
 """What a reference says of a model's performance, in sentences: for `reference build` and `check`. Pure."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -40,11 +41,12 @@ def labels_told(report: "LabelReport", reference: Reference) -> Iterator[str]:
 
 
 def metrics_told(reference: Reference) -> str:
-    """The reference's own metrics: "roc_auc 0.712, log_loss 0.431"; "" without labels."""
+    """The reference's own metrics: "roc_auc 0.712, log_loss 0.431"; "" without labels, or where none is defined."""
     if reference.performance is None:
         return ""
     metrics = reference.performance.metrics
-    return ", ".join(f"{name} {metrics[name].value:.4g}" for name in _SHOWN if name in metrics)
+    known = [name for name in _SHOWN if name in metrics and math.isfinite(metrics[name].value)]
+    return ", ".join(f"{name} {metrics[name].value:.4g}" for name in known)
 
 
 def performance_limits(model: Model, reference: Reference) -> Iterator[str]:
@@ -64,6 +66,8 @@ def _known(model: Model, reference: Reference, space: "PerformanceSpace") -> Ite
     what = f"a {space.task} model"
     if space.task == "binary":
         what += f" in which {space.classes[1]!r} is positive"
+        if reference.performance is None:
+            what += f" and {space.classes[0]!r} the other class: labels that say neither are in no metric"
     elif space.classes:
         what += f" of {counted(len(space.classes), 'class', 'classes')}"
     yield what
@@ -85,7 +89,8 @@ def _known(model: Model, reference: Reference, space: "PerformanceSpace") -> Ite
             "or with a column under mapping.target"
         )
         return
-    yield f"the reference has {metrics_told(reference)} over {counted(reference.performance.sketch.n, 'labelled row')}"
+    own = metrics_told(reference) or "no metric that is defined (does no prediction name a class?)"
+    yield f"the reference has {own} over {counted(reference.performance.sketch.n, 'labelled row')}"
     few = sorted(
         segment
         for segment in reference.sketches

@@ -17,9 +17,11 @@ from monitor.join.feature_blocks import FeatureBlocks, features_by_partition
 from monitor.join.joiner import Joiner
 from monitor.join.matches import Matches
 from monitor.join.outgoing import PredictionBlocks, blocks_by_partition
-from monitor.join.state import DictStore
+from monitor.join.state import DictStore, read_seal
 from monitor.join.step import JoinModel, JoinStep
 
+PREDICTIONS_WAITING: Final = "predictions_waiting"
+LABELS_WAITING: Final = "labels_waiting"
 _TOPIC: Final = "replay"
 
 
@@ -52,6 +54,7 @@ class JoinReplay:
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._joiner = Joiner(models)
+        self._of_labels = frozenset(model.name for model in models if not model.features_of)
         self._blocks = blocks
         self._features = features or {}
         self._on_matches = on_matches
@@ -88,6 +91,19 @@ class JoinReplay:
         while len(self._store.rows) != before:
             before = len(self._store.rows)
             self._advance(JoinMessage())
+
+    @property
+    def waiting(self) -> Counter[tuple[str, str]]:
+        """By model, what may still be joined: `predictions_waiting` for a label, and `labels_waiting`, ids of labels
+        that no prediction has come for."""
+        found: Counter[tuple[str, str]] = Counter()
+        seal = read_seal(self._store)
+        for code, name in enumerate(seal.models):
+            if name in self._of_labels:
+                for stretch in seal.stretches.get(code, {}).values():
+                    found[name, PREDICTIONS_WAITING] += stretch.unlabelled
+                    found[name, LABELS_WAITING] += stretch.waiting
+        return +found
 
     @property
     def latest_ms(self) -> int:

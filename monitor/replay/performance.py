@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.arrays import Ints
+from monitor.wording import figure
 
 MOST_LINES: Final = 15
 """Periods of one model and version: with more windows than this they are months, and the last are shown."""
@@ -73,9 +74,23 @@ def performance_lines(performance: pa.Table, parts: pa.Table) -> list[str]:
         months, found = periods(own, own_parts)
         if found:
             lines += ["", *_table(f"{model}{f', version {version}' if version else ''}", found, months=months)]
+            lines += _unknown(own)
     if len(versions) > MOST_VERSIONS:
         lines.append(f"and {len(versions) - MOST_VERSIONS:,} more versions")
     return lines[1:]
+
+
+def _unknown(table: pa.Table) -> list[str]:
+    """What is said of labels that name no class of the reference; the table is that of one model and version."""
+    own = _where(table, metric="labels_unknown")
+    share = float(own["value"].to_numpy().sum()) / max(int(_ints(own, "n_labelled").sum()), 1)
+    if not share > 0.0:
+        return []
+    told = (
+        f"  {figure('share', share)} of these labels name a class that the reference does not know (a new class, or "
+        "another spelling): they count in no metric, or, of several classes, as wrong"
+    )
+    return [told]
 
 
 def periods(table: pa.Table, parts: pa.Table) -> tuple[bool, list[Period]]:

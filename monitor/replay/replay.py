@@ -134,6 +134,13 @@ class Replay:
         self.join.end_labels()
         return self._taken()
 
+    def expire(self) -> list[pa.RecordBatch]:
+        """Nothing is left: count predictions and labels whose horizon has passed and that stayed alone; returns what
+        that led to."""
+        if self.join is not None:
+            self.join.close()
+        return self._taken()
+
     def close(self) -> list[pa.RecordBatch]:
         """Let event time pass the end of every window that holds an event, and label time the end of every pane that
         holds a label. No horizon is taken for passed that is not."""
@@ -322,6 +329,7 @@ def _run(
             latest_ms = replay.latest_ms
             if close:
                 take(replay.close(), to_the_end=True)
+            take(replay.expire(), to_the_end=True)
             # What was said while the last events came; of what was taken in already nothing comes again.
             decide([], None, said=[one for one in controls if latest_ms is not None and one.at_ms <= latest_ms])
     except BaseException:

@@ -21,8 +21,11 @@ RECORD = Record(
             type=TEXT,
             key=True,
             meaning="`roc_auc`, `pr_auc`, `log_loss`, `brier`, `ece`, `accuracy`, `precision`, `recall`, `f1`, "
-            "`macro_f1`, `recall:<class>`, `mae`, `rmse`, `bias`, `r2`, `residual:<quantile>`; `value`: mean of the "
-            "number that came with labels. Of the whole alone: `labels_due` by now, by the reference's delays; "
+            "`macro_f1`, `recall:<class>`, `mae`, `rmse`, `bias` (mean of prediction less truth), `r2`, "
+            "`residual:<quantile>` (of truth less prediction, the other sign; the end of the reference's range where "
+            "it lies beyond); `value`: mean of the number that came with labels. Of the whole alone: `labels_unknown`: "
+            "labels of a class that the reference does not know, which are in no metric (of several classes: wrong, "
+            "and without log loss); `labels_due` by now, by the reference's delays; "
             "`labels_missing`, the share of them that is not there; `label_delay_psi` against the reference's; "
             "`label_delay_ms:<quantile>`; `labelled_unlike:@score`, or `:<dimension>`: Cramér's V of having "
             "a label with the score, the segment; `segments_measured`, `segments_not_measured` for want of matches; "
@@ -57,7 +60,8 @@ RECORD = Record(
             name="estimate_error",
             type=FLOAT,
             unit="the metric's own unit",
-            meaning="of an estimate: measured less estimated, once no longer provisional; else NaN",
+            meaning="of an estimate: measured less estimated, once no longer provisional; else NaN, and where labels "
+            "came for some predictions rather than for others (`@labels_selective`)",
         ),
         Field(name="n", type=COUNT, unit="predictions", meaning="the figure rests on"),
         Field(name="n_labelled", type=COUNT, unit="predictions", meaning="of the segment that have a label by now"),

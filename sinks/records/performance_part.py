@@ -20,9 +20,10 @@ RECORD = Record(
             type=TEXT,
             key=True,
             meaning="`inputs` and `relation`: what moved inputs and a changed relation explain, over the score's cells "
-            "(they add up to the change). Of the whole alone: `label prior`: what other shares of the labels explain; "
-            "`inputs by column`, `relation by column`: over the cells of one column or segment dimension; `subgroup`: "
-            "one cell of a monitored column, failing ones first; `confusion`: a class that is taken for another",
+            "(they add up to the change). Of the whole alone: `label prior`: what other shares of the labels "
+            "explain (NaN of a regression); `inputs by column`, `relation by column`: over the cells of one column or "
+            "segment dimension; `subgroup`: one cell of a monitored column, failing ones first; `confusion`: a class "
+            "that is taken for another",
         ),
         Field(
             name="rank",
@@ -39,7 +40,12 @@ RECORD = Record(
             meaning="over whose cells: `@score`, `@scores` of several classes, `@truth`, `@segments dimension`, or a "
             "monitored column; of `confusion` the true class",
         ),
-        Field(name="cell", type=TEXT, meaning="of a subgroup: which values; of `confusion`: the class that was said"),
+        Field(
+            name="cell",
+            type=TEXT,
+            meaning="of a subgroup: which values; of `confusion`: the class that was said; of `label prior`: the share "
+            "of the positive class, or of the one that moved most, or the mean label, in the reference and now",
+        ),
         Field(
             name="contribution",
             type=FLOAT,
@@ -48,7 +54,7 @@ RECORD = Record(
         ),
         Field(name="ci_low", type=FLOAT, unit="the loss", meaning="of its 95 % interval; NaN for subgroups"),
         Field(name="ci_high", type=FLOAT, unit="the loss", meaning="of its 95 % interval; NaN for subgroups"),
-        Field(name="p_value", type=FLOAT, meaning="in [0, 1]: of no change; of `label prior`, of equal label shares"),
+        Field(name="p_value", type=FLOAT, meaning="in [0, 1]: of no change; of `label prior`, of equal labels"),
         Field(name="q_value", type=FLOAT, meaning="of a subgroup: corrected over all looked at; else the p-value"),
         Field(name="failing", type=pa.bool_(), meaning="a subgroup whose loss went up beyond chance"),
         Field(name="loss_before", type=FLOAT, unit="the loss", meaning="the mean in the reference"),

@@ -144,13 +144,15 @@ def _performance(found: dict[str, list[dict[str, Any]]], model: str, version: st
         "model": model, "version": version, "segment": "", "window_start_ms": start_ms,
         "window_end_ms": start_ms + HOUR_MS, "reference": "r1", "revision": 1,
     }  # fmt: skip
+    provisional = number == N_WINDOWS - 1
     for estimated in (False, True):
         found["performance"].append(
             {
                 **place, "metric": "roc_auc", "estimated": estimated, "value": 0.71 - 0.01 * (number % 3),
                 "ci_low": 0.66, "ci_high": 0.73, "reference_value": 0.74, "spread_low": 0.7, "spread_high": 0.78,
-                "estimate_error": np.nan, "n": 100, "n_labelled": 64, "n_total": 100, "maturity": 0.64,
-                "provisional": number == N_WINDOWS - 1, "error_bound": 0.0, "label_ms": start_ms + HOUR_MS,
+                "estimate_error": 0.0 if estimated and not provisional else np.nan, "n": 100,
+                "n_labelled": 64, "n_total": 100, "maturity": 0.64, "provisional": provisional,
+                "error_bound": 0.0, "label_ms": start_ms + HOUR_MS,
             }
         )  # fmt: skip
     for part, contribution in (("inputs", 0.01), ("relation", 0.04)):

@@ -108,6 +108,13 @@ def test_every_panel_gets_rows_of_the_columns_and_types_that_it_needs(
     assert named_fields(panel) <= found
 
 
+def test_the_error_of_an_estimate_is_that_of_windows_whose_labels_are_mature(client: Client) -> None:
+    (panel,) = (one for one in BOARDS["performance"]["panels"] if one["title"] == "Error of the estimate")
+    (target,) = panel["targets"]
+    _, rows = asked(client, target["rawSql"], SCOPES["of a number"])
+    assert [error for _, error in rows] == [0.0] * (page.N_WINDOWS - 1)  # the last is provisional
+
+
 def test_hostile_names_are_values_and_never_sql(client: Client) -> None:
     empty = set()
     for one in SQL_PANELS:

@@ -352,3 +352,17 @@ def test_a_rising_share_never_falls_and_keeps_the_mean():
     assert np.all(np.diff(share) >= 0.0)
     assert float(share @ n) == pytest.approx(positive.sum())
     assert rising_share(np.zeros(3), np.zeros(3)).tolist() == [0.5, 0.5, 0.5]
+
+
+def test_labels_of_a_class_that_no_probability_is_of_are_no_rows_without_loss():
+    rng = np.random.default_rng(11)
+    p, label, said = multiclass_rows(rng, 20_000, [0.5, 0.4, 0.3])
+    space = multiclass_space(3, p)
+    reference = multiclass_sketch(label, said, 3, p, space=space)
+    unknown = np.where(rng.uniform(size=label.size) < 0.3, space.other, label)
+    window = multiclass_sketch(unknown, said, 3, p, space=space)
+    found = split_scores(reference, window)
+    change = measure(window)["log_loss"].value - measure(reference)["log_loss"].value
+    assert found.inputs.value + found.relation.value == pytest.approx(change, abs=1e-6)
+    assert window.n_unknown == int((unknown == space.other).sum())
+    assert found.n_now == label.size - window.n_unknown

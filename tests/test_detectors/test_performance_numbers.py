@@ -217,3 +217,19 @@ def test_wilsons_interval_is_scipys():
     for k, n in ((0, 10), (3, 10), (10, 10), (470, 1000)):
         wanted = binomtest(k, n).proportion_ci(method="wilson")
         assert wilson(k, n) == pytest.approx((wanted.low, wanted.high), abs=1e-12)
+
+
+def test_of_a_residual_beyond_the_references_range_only_that_is_said():
+    rng = np.random.default_rng(3)
+    prediction = rng.normal(size=4_000)
+    space = regression_space(prediction, prediction + rng.uniform(-1.0, 1.0, size=4_000))
+    far = measure(regression_sketch(prediction, prediction + rng.uniform(5.0, 9.0, size=4_000), space=space))
+    edge = space.residual_edges[-1]
+    for name in ("residual:0.05", "residual:0.5", "residual:0.95"):
+        told = far[name]
+        assert (told.value, told.error_bound) == (edge, math.inf)
+        assert told.ci_low == edge  # the quantile is at least that
+        assert math.isnan(told.ci_high)
+    below = measure(regression_sketch(prediction, prediction - 7.0, space=space))["residual:0.5"]
+    assert math.isnan(below.ci_low)
+    assert below.ci_high == space.residual_edges[0]

@@ -94,3 +94,28 @@ def test_plain_names_stay_as_they_are() -> None:
 def test_time_is_said_in_the_windows_own() -> None:
     alert = raised(*[cell("x")], n=8)
     assert alert.evidence.window_end_ms - alert.evidence.window_start_ms == DAY_MS
+
+
+def test_a_part_of_the_data_is_what_to_look_at_and_not_all_rows() -> None:
+    part = cell("@subgroup", direction="worse in part", quantity="log loss where carrier is VX", before=0.4, after=0.9)
+    alert = raised(part, family="labels")
+    assert "log loss where carrier is VX 0.4 -> 0.9 (worse in part), since" in alert.summary
+    assert ": the model got worse in a part of the data." in alert.summary
+    assert alert.recommendation == (
+        "Look at the rows where carrier is VX alone: the model does worse there. See what changed, and retrain on "
+        "more of them."
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "direction", "said", "to_do"),
+    [
+        ("@delay", "later", "labels are late.", "Look at the label pipeline"),
+        ("@labels_missing", "labels missing", "labels that are due have not come.", "Look at the label pipeline"),
+        ("@labels_selective", "labels selective", "labels come for some predictions rather than", "a random share"),
+    ],
+)
+def test_late_missing_and_selective_labels_are_told_apart(column: str, direction: str, said: str, to_do: str) -> None:
+    alert = raised(cell(column, direction=direction, quantity="share labelled", before=0.9, after=0.4), family="labels")
+    assert said in alert.summary
+    assert to_do in alert.recommendation

@@ -130,6 +130,18 @@ def test_a_subgroup_is_named() -> None:
     assert "s=a" in found.steps[2].sentences[0]
 
 
+def test_a_part_in_which_the_model_fails_is_a_loss_and_no_drift_of_inputs() -> None:
+    failing = cell("@subgroup", direction="masked", quantity="log loss where carrier is VX", before=0.4, after=0.9)
+    windows = [one for n in range(N) for one in (day(n), judged(n, *([failing] if n >= BEGIN else [])))]
+    found = diagnose(POLICY, Stored(windows=windows, measured=HOLDS))
+    assert answers(found)[2:5] == ["no", "no", "yes"]
+    assert "log loss where carrier is VX 0.4 -> 0.9 (masked)" in found.steps[4].sentences[1].lower().replace("vx", "VX")
+    assert (found.action, found.since_ms) == ("nothing", found.steps[4].since_ms)
+    assert found.because.startswith("Look at the rows where carrier is VX alone")
+    lost = diagnose(POLICY, Stored(windows=windows, measured=FALLS))
+    assert lost.because.startswith("Labels show a loss that neither inputs nor relation explain")
+
+
 def test_what_was_over_before_the_time_asked_about_is_not_found() -> None:
     windows = [day(n, *([cell("x")] if n < 10 else [])) for n in range(N)]
     assert diagnose(POLICY, Stored(windows=windows)).steps[2].answer == "yes"

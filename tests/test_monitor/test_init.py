@@ -97,6 +97,20 @@ def test_three_commands_lead_from_csv_files_of_ones_own_to_a_table_of_findings(h
     assert run(["check", "driftline.yaml", "--data", "march.csv"]) == 0
 
 
+def test_what_init_says_of_labels_joins_them(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(here / "january.csv", rows(2_000))
+    assert run(["init", "--data", "january.csv"]) == 0
+    assert "How good the model is: label_horizon in driftline.yaml, then --labels FILE to both." in (
+        capsys.readouterr().out.splitlines()
+    )
+    written = (here / "driftline.yaml").read_text()
+    (here / "driftline.yaml").write_text(re.sub(r"# (label_(horizon|mapping):)", r"\1", written))
+    labels = ["--labels", "january.csv"]
+    assert run(["reference", "build", "driftline.yaml", "--data", "january.csv", *labels]) == 0
+    assert run(["replay", "driftline.yaml", "--predictions", "january.csv", *labels, "--out", "out"]) == 0
+    assert "labels of january: 2,000 matched" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "feather", "jsonl"])
 def test_the_guesses_are_the_same_in_every_format(here: Path, ending: str) -> None:
     write(here / f"data.{ending}", rows(2_000))

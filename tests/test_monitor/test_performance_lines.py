@@ -166,3 +166,10 @@ def test_the_lines_of_a_database_are_those_of_a_file(tmp_path: Path) -> None:
             sink.setup()
             sink.write([batch_of(PERFORMANCE, rows), batch_of(PART, parts)])
         assert performance_lines(*read(client)) == performance_lines(*tables(rows, parts))
+
+
+def test_labels_that_name_no_known_class_are_told_below_the_table() -> None:
+    known = [row("log_loss", 0.4, day) for day in range(2)]
+    told = performance_lines(*tables([*known, *(row("labels_unknown", n, day) for day, n in enumerate((0.0, 45.0)))]))
+    assert told[-1].startswith("  25 % of these labels name a class that the reference does not know")
+    assert len(performance_lines(*tables([*known, row("labels_unknown", 0.0), row("labels_unknown", 0.0, 1)]))) == 4

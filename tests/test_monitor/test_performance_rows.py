@@ -90,6 +90,14 @@ def test_where_the_relation_changes_estimate_and_measurement_part_and_the_split_
     assert part(found, "label prior")["p_value"] < 0.001
 
 
+def test_a_relation_by_which_the_model_is_better_says_so() -> None:
+    rows = draw(rng(), N)
+    surer = dataclasses.replace(rows, label=rng(8).uniform(size=N) < np.where(rows.score > 0.5, 0.98, 0.02))
+    relation = verdict(results(WORLD.window(surer)), "@relation")
+    assert (relation["drifted"], relation["direction"]) == (True, "better")
+    assert relation["after"] < relation["before"]
+
+
 def test_measured_metrics_are_those_of_the_sketch_and_beside_them_stands_the_reference() -> None:
     window = WORLD.window(draw(rng(), N))
     found = results(window)
@@ -228,6 +236,14 @@ def test_labels_that_come_for_the_approved_alone_are_told_once_the_window_is_mat
     assert (row["before"], row["after"]) == (0.0, 1.0)
     some = rows.where(rng(9).uniform(size=N) < 0.5)
     assert not verdict(results(WORLD.window(rows, some, age_ms=24 * HOUR_MS)), "@labels_selective")["drifted"]
+
+
+def test_what_some_predictions_labels_say_is_no_error_of_the_estimate_of_all() -> None:
+    rows = draw(rng(), N)
+    approved, some = rows.where(rows.score < 0.4), rows.where(rng(9).uniform(size=N) < 0.5)
+    for labelled, comparable in ((approved, False), (some, True)):
+        found = results(WORLD.window(rows, labelled, age_ms=24 * HOUR_MS))
+        assert math.isnan(metric(found, "accuracy", estimated=True)["estimate_error"]) is not comparable
 
 
 def test_a_segment_with_few_matches_is_counted_and_not_measured() -> None:

@@ -170,3 +170,74 @@ def test_events_that_only_speak_of_features_are_no_predictions_to_wait_for() -> 
     both = {**window.predicted, WHOLE: window.predicted[WHOLE].merge(features)}
     found = performance_results(world.model, dataclasses.replace(window, predicted=both))
     assert {row["n_total"] for row in found.performance if row["segment"] == WHOLE} == {500}
+
+
+def test_whether_the_labels_themselves_moved_is_told_of_a_regression_too() -> None:
+    prediction, target = regression(10_000, error=0.0)
+    layout = Layout([numeric_column("@score", prediction)[0]])
+    plain = reference_of(layout, counted(layout, prediction))
+    space = performance_space(plain, Task.REGRESSION, targets=target, residuals=target - prediction)
+
+    def matched(target: Floats) -> PerformanceSketch:
+        return sketch_matches(space, Matches.of(space, target.size, target=target, scores=prediction[None, :]))
+
+    reference = plain.with_performance(performance_reference(matched(target)), {}, None)
+    found = results(reference, space, counted(layout, prediction), matched(target + 300.0))
+    (row,) = [row for row in found.parts if row["part"] == "label prior"]
+    assert row["p_value"] == row["q_value"] < 1e-9
+    assert row["cell"] == f"mean {target.mean():.3g} -> {target.mean() + 300.0:.3g}"
+    assert math.isnan(row["contribution"])
+    measured = values(found, estimated=False)["mae"]
+    assert row["loss_now"] == pytest.approx(measured["value"], rel=1e-5)
+    assert row["loss_before"] == pytest.approx(measured["reference_value"], rel=1e-5)
+
+
+def test_labels_of_unknown_classes_are_counted_and_the_labels_own_shares_told() -> None:
+    label = RNG.integers(3, size=6_000)
+    layout = Layout([categorical_column("@label", {"a": 30, "b": 20, "c": 10})])
+    plain = reference_of(layout, counted(layout, said=label))
+    space = performance_space(plain, Task.MULTICLASS, classes=("a", "b", "c"))
+
+    def matched(label: Ints, said: Ints) -> PerformanceSketch:
+        codes = {"label": label.astype(np.int32), "predicted": said.astype(np.int32)}
+        return sketch_matches(space, Matches.of(space, label.size, **codes))
+
+    reference = plain.with_performance(performance_reference(matched(label, label)), {}, None)
+    now = np.where(np.arange(6_000) < 600, space.other, label)
+    found = results(reference, space, counted(layout, said=label), matched(now, label))
+    assert values(found, estimated=False)["labels_unknown"]["value"] == 600.0
+    (row,) = [row for row in found.parts if row["part"] == "label prior"]
+    assert row["cell"] == "(other): 0 % -> 10 %"
+    assert row["q_value"] == row["p_value"]
+
+
+def test_a_class_that_is_new_to_a_model_with_probabilities_is_a_loss() -> None:
+    names, n = ("a", "b", "c"), 6_000
+    probabilities = RNG.dirichlet([0.5, 0.4, 0.3], size=n).T
+    label = (RNG.uniform(size=n) < np.cumsum(probabilities, axis=0)).argmax(axis=0)
+    said = probabilities.argmax(axis=0)
+    columns = [numeric_column(f"@score.{name}", own)[0] for name, own in zip(names, probabilities, strict=True)]
+    layout = Layout([*columns, categorical_column("@label", dict.fromkeys(names, 1))])
+    predicted = accumulate(
+        layout, numeric=probabilities, codes=said[None, :].astype(np.int32), slots=np.zeros((1, n), dtype=np.int32),
+        n_slots=1, unseen={},
+    )[0]  # fmt: skip
+    plain = reference_of(layout, predicted)
+    space = performance_space(plain, Task.MULTICLASS, classes=names)
+
+    def matched(label: Ints) -> PerformanceSketch:
+        codes = {"label": label.astype(np.int32), "predicted": said.astype(np.int32)}
+        return sketch_matches(space, Matches.of(space, n, **codes, scores=probabilities))
+
+    reference = plain.with_performance(performance_reference(matched(label)), {}, None)
+    new = np.where(RNG.uniform(size=n) < 0.3, space.other, label)
+    found = results(reference, space, predicted, matched(new))
+    (loss,) = [row for row in found.verdicts if row["column"] == "@loss"]
+    assert (loss["drifted"], loss["direction"], loss["quantity"]) == (True, "worse", "error rate")
+    assert loss["before"] == pytest.approx(float(np.mean(said != label)))
+    assert loss["after"] == pytest.approx(float(np.mean(said != new)))
+    (same,) = [row for row in results(reference, space, predicted, matched(label)).verdicts if row["column"] == "@loss"]
+    assert not same["drifted"]
+    few = np.where(np.arange(n) < 3, space.other, label)
+    (stray,) = [row for row in results(reference, space, predicted, matched(few)).verdicts if row["column"] == "@loss"]
+    assert not stray["drifted"]

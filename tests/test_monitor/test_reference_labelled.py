@@ -428,6 +428,22 @@ def test_check_says_what_will_be_known_of_performance_and_what_lacks(tmp_path: P
     assert sentence.startswith("performance is not monitored: nothing tells which class")
     (sentence,) = performance_limits(model(positive="late"), plain)
     assert "nothing is estimated and nothing compared; build it with --labels FILE" in sentence
+    assert "in which 'late' is positive and 'on-time' the other class: labels that say neither" in sentence
+    bare = Data([{k: v for k, v in row.items() if k != "label"} for row in found.rows], found.truth)
+    write(bare.rows, tmp_path / "bare.parquet")
+    (sentence,) = performance_limits(
+        model(positive="late"), build_reference(model(), tmp_path / "bare.parquet").reference
+    )
+    assert sentence.endswith("where no prediction names one; build it with labels (--labels FILE)")
+
+
+def test_metrics_that_are_not_defined_are_not_told_as_nan(tmp_path: Path) -> None:
+    found = data(texts, texts)
+    bare = Data([{k: v for k, v in row.items() if k != "label"} for row in found.rows], found.truth)
+    result = built(tmp_path, bare, found.labels(np.random.default_rng(3)), task="multiclass")
+    (sentence,) = performance_limits(model(task="multiclass"), result.reference)
+    assert "the reference has no metric that is defined (does no prediction name a class?) over" in sentence
+    assert "nan" not in " ".join([sentence, *told(result).split()])
 
 
 def test_the_space_of_an_unlabelled_reference_does_not_depend_on_the_order_of_its_rows(tmp_path: Path) -> None:

@@ -250,7 +250,8 @@ def performance_words(headlines: Sequence[Headline]) -> str:
     assert main is not None
     known = [f"ref {figure('', main.reference_value)}"] if main.reference_value is not None else []
     if one is not None and guess is not None:
-        known.append(f"est {figure('', guess.value)}")
+        later = guess.window_end_ms > one.window_end_ms  # an estimate beside a measured value is of the same window
+        known.append(f"{'since then ' if later else ''}est {figure('', guess.value)}")
     if one is None:
         known.append("estimated, no labels yet")
     elif one.maturity is not None:

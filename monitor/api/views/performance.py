@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from monitor.api.charts import Chart, measured_chart
 from monitor.api.metrics import in_words_units, is_worse, metric_name, offered, worse_by
 from monitor.api.queries.performance import Figure, Part
+from monitor.api.wording import column_name
 from monitor.api.worse import direction
-from monitor.wording import figure, instant
+from monitor.wording import counted, figure, instant, listed
+
+UNLIKE: Final = 0.1
+"""From which Cramér's V on labels came for some rather than for others, as in the verdict `@labels_selective`."""
+MISSING: Final = 0.1
+"""From which share of the labels due on they are said to be missing, as in the verdict `@labels_missing`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +23,10 @@ class PerformanceView:
 
     Attributes
     ----------
-    newest: the last measured figure; None where there are only estimates. estimate: the last estimated one.
+    newest: the last measured figure; None where there are only estimates. estimate: of the same window, else the last
+    estimated one. latest: the last estimate, of a window that is later than both.
     words: ``AUC 0.71 [0.69, 0.73]``, with what it is compared with.
+    warnings: sentences, of the labels that it rests on. has_labels: whether any came in the span.
     """
 
     metric: str
@@ -26,7 +34,10 @@ class PerformanceView:
     figures: tuple[Figure, ...]
     newest: Figure | None
     estimate: Figure | None
+    latest: Figure | None
     words: str
+    warnings: tuple[str, ...]
+    has_labels: bool
     chart: Chart
     others: tuple[Figure, ...]
 
@@ -51,8 +62,9 @@ def performance_view(figures: Sequence[Figure], metric: str = "") -> Performance
     measured = [one for one in own if not one.estimated]
     guesses = [one for one in own if one.estimated]
     newest = measured[-1] if measured else None
-    estimate = guesses[-1] if guesses else None
     end_ms = newest.end_ms if newest is not None else own[-1].end_ms
+    estimate = next((one for one in reversed(guesses) if one.end_ms == end_ms), None)
+    latest = guesses[-1] if guesses and guesses[-1].end_ms > end_ms else None
     of_window = {one.metric: in_words_units(one) for one in figures if one.end_ms == end_ms and not one.estimated}
     return PerformanceView(
         metric=chosen,
@@ -60,13 +72,16 @@ def performance_view(figures: Sequence[Figure], metric: str = "") -> Performance
         figures=own,
         newest=newest,
         estimate=estimate,
-        words=_words(chosen, newest, estimate),
+        latest=latest,
+        words=_words(chosen, newest, estimate, latest),
+        warnings=_warnings(figures, end_ms, newest.end_ms if newest is not None else 0),
+        has_labels=any(one.n_labelled and not one.estimated for one in figures),
         chart=measured_chart(own),
         others=tuple(of_window[name] for name in there if name in of_window),
     )
 
 
-def _words(metric: str, newest: Figure | None, estimate: Figure | None) -> str:
+def _words(metric: str, newest: Figure | None, estimate: Figure | None, latest: Figure | None) -> str:
     main = newest or estimate
     assert main is not None
     text = f"{metric_name(metric)} {figure('', main.value)}"
@@ -76,10 +91,46 @@ def _words(metric: str, newest: Figure | None, estimate: Figure | None) -> str:
     if newest is not None and estimate is not None:
         known.append(f"estimate {figure('', estimate.value)}")
     if newest is None:
-        known.append("estimated, no labels yet")
+        known.append("estimated, " + ("not measured on its labels" if main.n_labelled else "no labels yet"))
     elif newest.maturity is not None:
         known.append(f"{100 * newest.maturity:.0f} % labelled" + (", provisional" if newest.provisional else ""))
+    if latest is not None:
+        known.append(f"estimated {figure('', latest.value)} until {instant(latest.end_ms)}")
     return f"{text} ({', '.join(known)})" if known else text
+
+
+def _warnings(figures: Sequence[Figure], end_ms: int, since_ms: int) -> tuple[str, ...]:
+    """What the reader of a window's figures must know of its labels, and of those of windows since then.
+
+    Parameters
+    ----------
+    end_ms: of the window. since_ms: of the newest window that was measured, 0 where none was.
+    """
+    own = {one.metric: one for one in figures if one.end_ms == end_ms and not one.estimated and one.value is not None}
+    said = []
+    unknown = [one for one in figures if one.metric == "labels_unknown" and one.n_labelled and one.end_ms >= since_ms]
+    if unknown and unknown[-1].value:
+        one = unknown[-1]
+        said.append(
+            f"{one.value:,.0f} of {counted(one.n_labelled, 'label')} of the window until {instant(one.end_ms)} name a "
+            "class that the reference does not know: a new class, or another spelling. They count in no figure, or, of "
+            "several classes, as wrong."
+        )
+    unlike = [one for name, one in own.items() if name.startswith("labelled_unlike:")]
+    by = [one.metric.partition(":")[2] for one in unlike if (one.value or 0.0) >= UNLIKE]
+    if by:
+        said.append(
+            f"Labels came for some predictions rather than for others, by {listed([column_name(one) for one in by])}: "
+            "what is measured is of those alone, the estimate of all."
+        )
+    missing = [one for one in figures if one.metric == "labels_missing" and (one.value or 0.0) >= MISSING]
+    if missing and missing[-1].end_ms >= end_ms:
+        one = missing[-1]
+        said.append(
+            f"{figure('share', one.value)} of the labels that are due of the window until {instant(one.end_ms)} are "
+            "missing: while they are, a loss need not show."
+        )
+    return tuple(said)
 
 
 def performance_sentence(title: str, view: PerformanceView | None, split: Sequence[Part]) -> str:
@@ -88,6 +139,7 @@ def performance_sentence(title: str, view: PerformanceView | None, split: Sequen
         return f"{title}: no labels came and nothing could be estimated in this span."
     main = view.main
     until = instant(main.end_ms)
+    split = [one for one in split if one.end_ms == main.end_ms]
     if main.reference_value is None or main.value is None:
         return f"{title}: {view.words} in the window until {until}; no labelled reference to compare with."
     worse = worse_by(main) or 0.0

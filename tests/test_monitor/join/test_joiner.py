@@ -48,6 +48,14 @@ def test_a_corrected_label_takes_the_old_match_back_and_adds_the_new():
     assert counts(worker) == {"matched": 1, "corrected": 1}
 
 
+def test_labels_of_one_block_are_taken_as_they_came_so_that_each_is_corrected_by_the_next():
+    ids = [f"a{i}" for i in range(50)]
+    first, second = [a_label(name, 20, "x") for name in ids], [a_label(name, 30, "y") for name in ids]
+    predictions = [a_prediction(name, 10) for name in ids]
+    for rule, what in (("latest", "corrected"), ("first", "superseded")):
+        assert counts(after(predictions, first + second, rule=rule)) == {"matched": 50, what: 50}
+
+
 def test_of_several_labels_the_rule_says_which_counts():
     events = [a_label("a", 30, "second"), a_prediction("a", 10), a_label("a", 20, "first")]
     assert said(after(events, rule="latest"))[0][0] == "second"
@@ -61,6 +69,16 @@ def test_a_label_before_its_prediction_or_after_its_horizon_is_counted_and_does_
             assert said(worker) == []
             assert counts(worker) == {what: 1}
     assert len(said(after([a_prediction("a", 10)], [early], [a_label("a", 10 + HORIZON_MS, "y")]))) == 1
+
+
+def test_the_first_label_in_its_time_is_matched_and_nothing_else_whatever_came_before_the_prediction():
+    for early in (a_label("a", 9, "x"), a_label("a", 9, "y")):
+        for worker in (
+            after([early], [a_prediction("a", 10)], [a_label("a", 20, "y")]),
+            after([a_prediction("a", 10)], [early], [a_label("a", 20, "y")]),
+        ):
+            assert said(worker)[0][0] == "y"
+            assert counts(worker) == {"label_before_prediction": 1, "matched": 1}
 
 
 def test_of_an_id_predicted_twice_the_earlier_prediction_counts():

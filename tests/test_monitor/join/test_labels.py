@@ -122,3 +122,13 @@ def test_files_of_every_format_hold_the_same_labels(tmp_path: Path, name):
     assert batch.numbers.tolist() == [1.5, 2.0]
     assert np.isnan(batch.values[0])
     assert batch.values[1] == 3.0
+
+
+def test_a_rejected_row_of_a_csv_file_is_kept_as_the_file_has_it(tmp_path: Path):
+    path = tmp_path / "labels.csv"
+    path.write_text("prediction_id,timestamp,label\na,1000,1.5\nb,1000,abc\nc,yesterday,2.0\n")
+    (part,) = iter_labels(path, [NUMBERS], LabelDecoder([NUMBERS], 1), NOW_MS)
+    assert [json.loads(one.raw) for one in part.rejects] == [
+        {"prediction_id": "b", "timestamp": "1000", "label": "abc"},
+        {"prediction_id": "c", "timestamp": "yesterday", "label": "2.0"},
+    ]

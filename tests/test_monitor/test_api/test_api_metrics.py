@@ -113,7 +113,7 @@ def test_metrics_are_offered_in_order_with_their_families_and_no_counters() -> N
         "macro_f1", "accuracy", "recall:a", "recall:b", "value", "label_delay_ms:0.5", "label_delay_ms:0.95",
     ]  # fmt: skip
     assert metric_name("recall:a: b") == "recall of a: b"
-    assert metric_name("residual:0.05") == "5 % quantile of the error"
+    assert metric_name("residual:0.05") == "5 % quantile of the residual (truth less prediction)"
     assert metric_name("label_delay_ms:0.5") == "median of the label delay in hours"
     assert in_words_units(figure("label_delay_ms:0.5", 7_200_000.0, None, None, 3_600_000.0)) == figure(
         "label_delay_ms:0.5", 2.0, None, None, 1.0

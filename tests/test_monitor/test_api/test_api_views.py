@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,6 +108,20 @@ def test_the_first_line_says_what_moved_since_when_and_what_labels_say() -> None
     )
     lost = model_sentence("m", [run("@loss")], [], has_labels=True)
     assert "labels show a loss that is up: mean 1 → 2" in lost
+
+
+def test_a_relation_that_makes_the_model_better_is_not_told_as_one_that_changed() -> None:
+    better = msgspec.structs.replace(run("@relation"), direction="better", quantity="log loss of these inputs")
+    told = model_sentence("m", [better], [], has_labels=True)
+    assert told.endswith("labels show that the model does better on the same inputs: log loss of these inputs 1 → 2.")
+    assert "relation of inputs to labels changed" in model_sentence("m", [run("@relation")], [], has_labels=True)
+
+
+def test_labels_that_are_missing_are_not_said_to_show_no_loss() -> None:
+    broken = model_sentence("m", [run("@labels_missing")], [], has_labels=True)
+    assert broken.endswith("labels are missing, so that a loss need not show: mean 1 → 2.")
+    some = model_sentence("m", [run("@labels_selective")], [], has_labels=True)
+    assert "labels show no loss, but come for some predictions rather than for others" in some
 
 
 def test_a_columns_first_line_says_where_and_how_much_lies_beyond() -> None:

@@ -1,0 +1,11 @@
+-- What rows of performance say of labels: signs of errors, labels of unknown classes, the label prior of every task.
+
+ALTER TABLE performance COMMENT COLUMN IF EXISTS `metric` '`roc_auc`, `pr_auc`, `log_loss`, `brier`, `ece`, `accuracy`, `precision`, `recall`, `f1`, `macro_f1`, `recall:<class>`, `mae`, `rmse`, `bias` (mean of prediction less truth), `r2`, `residual:<quantile>` (of truth less prediction, the other sign; the end of the reference\'s range where it lies beyond); `value`: mean of the number that came with labels. Of the whole alone: `labels_unknown`: labels of a class that the reference does not know, which are in no metric (of several classes: wrong, and without log loss); `labels_due` by now, by the reference\'s delays; `labels_missing`, the share of them that is not there; `label_delay_psi` against the reference\'s; `label_delay_ms:<quantile>`; `labelled_unlike:@score`, or `:<dimension>`: Cramér\'s V of having a label with the score, the segment; `segments_measured`, `segments_not_measured` for want of matches; `subgroups_looked_at`, `subgroups_failing`, `subgroups_masked`: failing while the aggregate stands still';
+
+ALTER TABLE performance COMMENT COLUMN IF EXISTS `estimate_error` 'of an estimate: measured less estimated, once no longer provisional; else NaN, and where labels came for some predictions rather than for others (`@labels_selective`) (the metric\'s own unit)';
+
+ALTER TABLE performance_parts COMMENT COLUMN IF EXISTS `part` '`inputs` and `relation`: what moved inputs and a changed relation explain, over the score\'s cells (they add up to the change). Of the whole alone: `label prior`: what other shares of the labels explain (NaN of a regression); `inputs by column`, `relation by column`: over the cells of one column or segment dimension; `subgroup`: one cell of a monitored column, failing ones first; `confusion`: a class that is taken for another';
+
+ALTER TABLE performance_parts COMMENT COLUMN IF EXISTS `cell` 'of a subgroup: which values; of `confusion`: the class that was said; of `label prior`: the share of the positive class, or of the one that moved most, or the mean label, in the reference and now';
+
+ALTER TABLE performance_parts COMMENT COLUMN IF EXISTS `p_value` 'in [0, 1]: of no change; of `label prior`, of equal labels';
