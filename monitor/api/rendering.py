@@ -11,12 +11,13 @@ from monitor.api.metrics import metric_name, worse_by
 from monitor.api.pages import HELPERS
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
-from monitor.api.views.fleet import ago, changed_words, spark_path, spark_words
+from monitor.api.views.fleet import changed_words, spark_path, spark_words
+from monitor.api.views.fleet_words import ago
 from monitor.api.wording import clip, column_name, moved, rate, since, times
 from monitor.wording import counted, figure, instant
 
 _SAID: Final = re.compile(
-    r"(?:(?<=since )|(?<=until )|(?<=from )|(?<=quiet at ))(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?)(?![\w:-])"
+    r"(?:(?<=since )|(?<=until )|(?<=from )|(?<=to )|(?<=quiet at ))(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?)(?![\w:-])"
 )
 """Times as `monitor.wording.instant` writes them, behind the words that lead to one."""
 _NOT_KNOWN: Final = "\N{EN DASH}"
