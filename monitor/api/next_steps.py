@@ -251,10 +251,12 @@ def of_alerts(alerts: Sequence[Alert], *, wants_token: bool) -> NextStep:
     if not is_open:
         return NextStep(text="Nothing to do.", link="/", link_text="The fleet")
     how = "acknowledge it below" if wants_token else "acknowledge it with the command below it"
+    top = next((one for one in is_open if one.severity == "critical"), is_open[0])
+    which = "first" if top is is_open[0] else "first critical one"
     return NextStep(
-        text=f"Take the first in hand: {how}, so that others know. Then open its model.",
-        link="/model?" + urlencode({"model": is_open[0].model, "version": is_open[0].version}),
-        link_text=named_version(is_open[0].model, is_open[0].version),
+        text=f"Take the {which} in hand: {how}, so that others know. Then open its model.",
+        link="/model?" + urlencode({"model": top.model, **({"version": top.version} if top.version else {})}),
+        link_text=named_version(top.model, top.version),
     )
 
 

@@ -36,9 +36,7 @@ def rejects_page(site: Site, query: Query) -> View:
 
 def rejects_sentence(counts: Sequence[rejects.RejectCount], model: str = "", reason: str = "") -> str:
     """The first line. `counts`: of the model and reason that were chosen, all without."""
-    by_reason: dict[str, int] = {}
-    for one in counts:
-        by_reason[one.reason] = by_reason.get(one.reason, 0) + one.n
+    by_reason = _by_reason(counts)
     total = sum(by_reason.values())
     of_model = f" of {clip(model)}" if model else ""
     as_what = f" as {clip(reason)}" if reason else ""
@@ -52,8 +50,21 @@ def rejects_sentence(counts: Sequence[rejects.RejectCount], model: str = "", rea
     return f"{counted(total, 'event')}{of_model} {'was' if total == 1 else 'were'} rejected{as_what}{most}."
 
 
+def _by_reason(counts: Sequence[rejects.RejectCount]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in counts:
+        found[one.reason] = found.get(one.reason, 0) + one.n
+    return found
+
+
 def rejected(site: Site, n: int = _LAST, model: str = "") -> dict[str, Any]:
     """How many there are by reason, of one model or of all, and the last `n` of them."""
     counts = rejects.reject_counts(site.source, model)
     last = rejects.last_rejects(site.source, n, model=model) if counts else []
-    return {"rejects": last, "reject_counts": counts, "n_rejects": sum(one.n for one in counts)}
+    by_reason = sorted(_by_reason(counts).items(), key=lambda one: (-one[1], one[0]))
+    return {
+        "rejects": last,
+        "reject_counts": counts,
+        "reject_reasons": by_reason,
+        "n_rejects": sum(one.n for one in counts),
+    }

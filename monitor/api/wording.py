@@ -16,6 +16,8 @@ _NAMES: Final = {
     "@joint": "all inputs taken together",
     "@distance": "how far inputs lie from their centre",
     "@residual": "what inputs lack of their usual pattern",
+    "@events": "the number of events",
+    "@rejects": "the share of rejected events",
     "@loss": "the loss",
     "@relation": "the relation of inputs to labels",
     "@subgroup": "the loss in a part of the data",
@@ -169,7 +171,9 @@ def column_sentence(
     outside = "of values not in the reference" if categorical else "of values beyond the reference's range"
     more = f", {100 * beyond:.2g} % {outside}" if beyond and beyond >= 0.001 else ""
     if whole is not None:
-        return f"{name}: {moved(whole)} ({whole.direction}) in {rows}, {since(whole)}{more}; {times(whole.strength)}."
+        beside = "" if whole.compare == "pinned" else f" beside {compare_words(whole.compare)}"
+        what = f"{moved(whole)} ({whole.direction})"
+        return f"{name}: {what} in {rows}{beside}, {since(whole)}{more}; {times(whole.strength)}."
     if parts:
         top = parts[0]
         where = f"in {place(top.segment)} only" if len(parts) == 1 else f"most of all in {place(top.segment)}"

@@ -19,13 +19,15 @@ from monitor.api.queries.fleet import Changes, Headline
 from monitor.api.queries.models import Sized
 from monitor.api.queries.performance import Figure
 from monitor.api.queries.rejects import RejectCount
-from monitor.api.rejects_page import rejects_sentence
+from monitor.api.queries.verdicts import Run
+from monitor.api.rejects_page import rejected, rejects_sentence
 from monitor.api.rendering import environment
 from monitor.api.report import choose
 from monitor.api.site import Site
 from monitor.api.views.fleet import changed_words, fleet_lines, fleet_sentence
 from monitor.api.views.fleet_words import performance_words
 from monitor.api.views.performance import labels_say, performance_sentence, performance_view
+from monitor.api.wording import column_sentence
 from sinks.clickhouse.sink import ClickHouseSink
 from sinks.records import RECORDS
 
@@ -266,3 +268,33 @@ def test_what_the_chart_of_quality_draws_is_in_its_table(page_origin: str) -> No
 def test_both_ends_of_a_span_are_in_the_viewers_zone() -> None:
     text = environment().filters["timed"]("it had moved from 2026-03-01 14:00 to 2026-03-02 15:00: up")
     assert text.count("<time") == 2
+
+
+def test_a_time_before_a_colon_is_told_whole_and_in_one_zone() -> None:
+    # As alerts are told: the day alone was taken for midnight, and its hour left behind it in UTC.
+    timed, coded = (environment().filters[name] for name in ("timed", "coded"))
+    made = '<time datetime="2026-02-11T01:00:00+00:00" title="2026-02-11 01:00 UTC">2026-02-11 01:00</time>'
+    assert timed("in all rows, since 2026-02-11 01:00: the model got worse") == (
+        f"in all rows, since {made}: the model got worse"
+    )
+    assert 'datetime="2026-02-11T00:00:00+00:00"' in timed("since 2026-02-11: inputs drifted")
+    for text in ("since 2026-02-11 01:00:30", "since 2026-02-11 01:00-x"):
+        assert "<time" not in timed(text)
+    assert coded("retrain on data since 2026-02-11 01:00; see `a.b`") == (
+        f"retrain on data since {made}; see <code>a.b</code>"
+    )
+
+
+def test_what_a_column_is_compared_with_is_said_where_it_is_not_the_whole_reference() -> None:
+    run = Run(
+        column="temp", segment="", compare="season hour_of_week", reference="r", first_ms=0, end_ms=1, newest_ms=1,
+        n_windows=1, n_all=1, lasts=True, top_start_ms=0, top_end_ms=1, strength=2.0, direction="up", quantity="mean",
+        before=1.0, after=2.0, method="js", effect=0.2, threshold=0.1, q_value=0.01, n=100,
+    )  # fmt: skip
+    assert "in all rows beside the same hour of week, since" in column_sentence("temp", [run], None)
+
+
+def test_rejects_of_several_models_are_told_by_reason_once(page_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = [RejectCount(model=model, reason="schema", n=n, last_ms=0) for model, n in (("a", 2), ("b", 3))]
+    monkeypatch.setattr("monitor.api.queries.rejects.reject_counts", lambda *_: counts)
+    assert rejected(page_site)["reject_reasons"] == [("schema", 5)]
