@@ -208,6 +208,7 @@ def performance_page(site: Site, query: Query) -> View:
         raise NoSuchPlaceError("no window of these rows lies in that span")
     view = performance_view(figures, query.get("metric", ""))
     found_parts = with_parts.result()
+    title = named_version(at.model, at.version) + (f" in {place(at.segment)}" if at.segment else "")
     told = view.newest if view is not None else None
     confused = []
     if told is not None:  # of the very window that is told
@@ -229,7 +230,7 @@ def performance_page(site: Site, query: Query) -> View:
     return "performance.html", {
         "title": f"Performance of {named_version(at.model, at.version)}",
         "at": at,
-        "sentence": performance_sentence(named_version(at.model, at.version), view, split),
+        "sentence": performance_sentence(title, view, split),
         "next_step": next_steps.of_performance(at, view, worse=view is not None and view.is_worse),
         "view": view,
         "metrics": offered([one.metric for one in figures if one.value is not None]),

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.arrays import Ints
+from monitor.wording import counted
 
 MOST_LINES: Final = 15
 """Periods of one model and version: with more windows than this they are months, and the last are shown."""
@@ -74,7 +75,7 @@ def performance_lines(performance: pa.Table, parts: pa.Table) -> list[str]:
         if found:
             lines += ["", *_table(f"{model}{f', version {version}' if version else ''}", found, months=months)]
     if len(versions) > MOST_VERSIONS:
-        lines.append(f"and {len(versions) - MOST_VERSIONS:,} more versions")
+        lines.append(f"and {counted(len(versions) - MOST_VERSIONS, 'more version')}")
     return lines[1:]
 
 

@@ -252,6 +252,12 @@ def test_runs_of_a_segment_are_of_that_segment(page_origin: str) -> None:
     assert found == {"": {"", "origin=EWR"}, "&segment=": {""}, "&segment=origin%3DEWR": {"origin=EWR"}}
 
 
+def test_what_is_said_of_a_segment_names_it(page_origin: str) -> None:
+    asked = urlencode({"model": page.MODEL, "version": "1", "segment": "origin=EWR"})
+    assert first_line(get(f"{page_origin}/performance?{asked}")).startswith("flights v1 in origin=EWR: ")
+    assert "of origin=EWR: Jensen-Shannon" in first_line(get(f"{page_origin}/compare?{asked}"))
+
+
 def test_another_version_of_a_columns_segment_is_of_that_segment(page_origin: str) -> None:
     asked = urlencode({"model": page.MODEL, "version": "1", "column": "temp", "segment": "origin=EWR"})
     form = get(f"{page_origin}/column?{asked}").partition('<form class="inline"')[2].partition("</form>")[0]
