@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from monitor.api.queries.performance import Detection
 from monitor.api.queries.verdicts import Run
 from monitor.api.wording import clip, column_name, moved, place
 from monitor.decisions.cause import is_prediction, rests_on_labels
@@ -25,6 +26,7 @@ def model_sentence(
     in_segments: Sequence[Run],
     *,
     labels: LabelsSay,
+    detected: Sequence[Detection] = (),
     seasonal: Sequence[Run] = (),
     has_score: bool = True,
     unscored: str = "",
@@ -35,7 +37,7 @@ def model_sentence(
     Parameters
     ----------
     whole: runs of all rows that last. in_segments: those of segments that last, of columns that are not in `whole`.
-    labels: what there is to tell a loss by.
+    labels: what there is to tell a loss by. detected: what sequential detectors saw, told where nothing else tells.
     seasonal: runs that last and are only the season, which are not in the others.
     has_score: whether the model says anything that is watched.
     unscored: why nothing could be scored in the newest window; "" where something was.
@@ -63,6 +65,9 @@ def model_sentence(
             return f"{title}: {', '.join(found)}."  # what labels say is told
     lossy = next((size for size, columns in elsewhere if "@loss" in columns), "")
     said = _labels(whole, in_segments, labels)
+    grew = next((one for one in detected if one.direction == "worse"), None)
+    if grew is not None and labels in ("alone", "early") and said.startswith(_NO_LOSS[labels]):
+        said = f"labels show errors that grew: {moved(grew)}, seen until {instant(grew.end_ms)}"
     if lossy and said.startswith(_NO_LOSS[labels]):
         said = f"labels show a loss in windows of {lossy}"
     return f"{title}: {', '.join(found)}; {said}."

@@ -104,9 +104,10 @@ def of_model(
     labels: LabelsSay,
     unscored: bool = False,
     elsewhere: Sequence[Chosen] = (),
+    grew: bool = False,
 ) -> NextStep:
     """`alerts`: the model's, the open ones first. `lasting`: what changed and goes on, the season apart. `elsewhere`:
-    windows of other lengths in which something changed."""
+    windows of other lengths in which something changed. `grew`: whether a sequential detector saw errors grow."""
     is_open = [one for one in alerts if one.state != "resolved"]
     if is_open:
         mine = next((one for one in is_open if one.version == at.version), is_open[0])
@@ -141,6 +142,11 @@ def of_model(
         return NextStep(
             text="Nothing to do. How good the model is is not known: with `label_horizon` and a topic of labels it is."
         )
+    if labels == "alone" and grew:
+        return NextStep(
+            text="No alert is open. See since when errors grew, and what else changed by then.",
+            link="/performance?" + at.query(), link_text="Performance",
+        )  # fmt: skip
     if labels == "alone":
         return NextStep(
             text="Nothing to do. A loss is found once the reference has labels, too: `driftline reference build` with "

@@ -64,6 +64,7 @@ def model_page(site: Site, query: Query) -> View:
     with_alerts = site.begin("alerts", [], alerts.last_alerts, source, at.model, 10)
     with_requests = site.begin("retraining", [], alerts.last_retraining, source, at.model, 10)
     with_segments = begin(models.segments, source, at.model, at.version)
+    with_detections = begin(performance.detections, source, at.scope)
     with_rejects = begin(rejected, site, 1, at.model)
     windows, cells = with_windows.result(), with_cells.result()
     if at.segment and not windows:
@@ -81,7 +82,7 @@ def model_page(site: Site, query: Query) -> View:
     title = named_version(at.model, at.version)
     links = {column: "/column?" + at.query(column=column) for column in {one.column: None for one in cells}}
     measured = performance_view(figures)
-    told, score = with_alerts.result(), with_score.result()
+    told, score, detected = with_alerts.result(), with_score.result(), with_detections.result()
     labels = labels_say(figures, tested=any(one.column == "@loss" for one in cells))
     unscored = unscored_words(windows[-1] if windows else None)
     compares = sorted({one.compare for one in cells} | {run.compare for run in runs})
@@ -93,13 +94,20 @@ def model_page(site: Site, query: Query) -> View:
             whole,
             [one.top for one in lasting if one.top.segment != at.segment],
             labels=labels,
+            detected=detected,
             seasonal=[one.top for one in seasonal],
             has_score=any(is_prediction(one.column) for one in cells) or score is not None,
             unscored=unscored,
             elsewhere=[(one.size_label, columns) for one, columns in elsewhere],
         ),
         "next_step": next_steps.of_model(
-            at, told, lasting, labels=labels, unscored=bool(unscored), elsewhere=[one for one, _ in elsewhere]
+            at,
+            told,
+            lasting,
+            labels=labels,
+            unscored=bool(unscored),
+            elsewhere=[one for one, _ in elsewhere],
+            grew=any(one.direction == "worse" for one in detected),
         ),
         "elsewhere": elsewhere,
         "lasting": lasting,
@@ -199,8 +207,9 @@ def _pane_ms(at: Chosen) -> int:
 def performance_page(site: Site, query: Query) -> View:
     """How good is it? What has been labelled, and what is estimated."""
     at = _chosen(site, query)
-    source = site.source
+    source, begin = site.source, site.source.begin
     with_figures = site.begin("performance", [], performance.figures, source, at.scope)
+    with_detections = begin(performance.detections, source, at.scope)
     with_parts = site.begin("performance", [], performance.parts, source, at.scope)
     with_segments = source.begin(models.segments, source, at.model, at.version)
     figures = with_figures.result()
@@ -239,6 +248,7 @@ def performance_page(site: Site, query: Query) -> View:
         "by_segment": by_segment,
         "by_part": by_part,
         "confused": confused,
+        "detections": with_detections.result(),
         "parts_window": (newest[0].start_ms, newest[0].end_ms) if newest else None,
         "segments": with_segments.result(),
     }

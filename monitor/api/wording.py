@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from monitor.api.queries.performance import Detection
 from monitor.api.queries.verdicts import Cell, Run, Volume
 from monitor.wording import counted, figure, instant, listed
 
@@ -65,7 +66,7 @@ def named_version(model: str, version: str) -> str:
     return f"{clip(model)} v{clip(version, 40)}" if version else clip(model)
 
 
-def moved(one: Run | Cell) -> str:
+def moved(one: Run | Cell | Detection) -> str:
     """``mean 38.0 → 25.1``."""
     if not one.quantity:
         return one.direction

@@ -187,6 +187,11 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         far_ms = 30 * 86_400_000
         ago = {"window_start_ms": page.START_MS - far_ms, "window_end_ms": page.START_MS - far_ms + HOUR_MS}
         windows += [{**own[0], "model": "alone", **ago}]
+        pattern = next(one for one in made["drift_verdict"] if one["model"] == page.MODEL and not one["segment"])
+        seen = {
+            **pattern, "model": "alone", "column": "@loss", "compare": "sequential adwin", "method": "adwin",
+            "drifted": True, "direction": "worse", "quantity": "absolute error", "before": 6.4, "after": 11.5,
+        }  # fmt: skip
         figures = [
             {**one, "model": "alone", "reference_value": math.nan, **ago, "provisional": False}
             for one in made["performance"]
@@ -203,7 +208,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             columns = [{**one, "model": "tiny"} for one in made["reference_column"] if one["model"] == page.MODEL]
             for name, rows in (
                 ("window", windows), ("performance", figures), ("column_profile", profiles),
-                ("reference_column", columns),
+                ("reference_column", columns), ("drift_verdict", [seen]),
             ):  # fmt: skip
                 sink.write([batch_of(RECORDS[name], rows)])
         site = page.site_of(dsn)
@@ -227,8 +232,16 @@ def test_what_could_not_be_scored_is_not_as_in_the_reference(odd: Site) -> None:
 def test_labels_that_are_compared_with_nothing_show_no_lack_of_loss(odd: Site) -> None:
     with page.served(odd) as origin:
         span = urlencode({"model": "alone", "version": "1", "from": page.START_MS - 40 * 86_400_000})
+        early = urlencode({"model": "alone", "version": "1", "from": page.START_MS - 40 * 86_400_000})
+        early += f"&to={page.START_MS}"
+        assert "the reference has none to compare them with, so a loss is not known." in first_line(
+            get(f"{origin}/model?{early}")
+        )
+        # What detectors of the run of errors saw needs no reference, and is told once the span holds it.
         text = get(f"{origin}/model?{span}")
-        assert "the reference has none to compare them with, so a loss is not known." in first_line(text)
+        assert "labels show errors that grew: absolute error 6.4 → 11.5, seen until " in first_line(text)
+        assert "See since when errors grew" in text
+        assert "absolute error 6.4 → 11.5" in get(f"{origin}/performance?{span}")
         assert "Whether that is good is for you to say" in get(f"{origin}/performance?{span}")
 
 
