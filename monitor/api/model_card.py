@@ -15,7 +15,7 @@ from monitor.api.queries.performance import Figure
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
 from monitor.api.views.seasonal import SeasonalColumn
-from monitor.api.wording import place, run_sentence, season_sentence
+from monitor.api.wording import place, run_sentence, season_sentence, unscored_words
 from monitor.wording import counted, figure, instant, listed
 
 _MOST_SEGMENTS: Final = 30
@@ -68,6 +68,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     performance: by metric, of all rows, of the newest window; by_segment: of the first metric.
     drift: a sentence a column that has changed; was: of those that did and went back.
     season: columns that only the season explains, the eight that differ most from the whole reference.
+    unscored: why nothing of the newest window could be scored; "" where something was.
     limits: what this card cannot say, and why.
     """
 
@@ -86,6 +87,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     drift: tuple[str, ...]
     season: tuple[CardSeason, ...] = ()
     was: tuple[str, ...]
+    unscored: str = ""
     limits: tuple[str, ...]
 
 
@@ -131,6 +133,7 @@ def model_card(site: Site, at: Chosen, limits: Sequence[str] = ()) -> ModelCard:
         season=tuple(map(_season, seen["seasonal"])),
         was=tuple(run_sentence(one.top, len(one.others)) for one in seen["past"]),
         limits=tuple(own),
+        unscored=unscored_words(windows[-1] if windows else None),
     )
 
 
@@ -201,9 +204,9 @@ def markdown(card: ModelCard) -> str:
                 "",
             ]
     lines += ["### Drift", ""]
-    lines += [f"- {_text(one)}" for one in card.drift] or [
-        f"- nothing {'changed' if card.season else 'differs from the reference'} in the newest window"
-    ]
+    quiet = f"nothing {'changed' if card.season else 'differs from the reference'} in the newest window"
+    quiet = f"nothing was scored in the newest window: {card.unscored}" if card.unscored else quiet
+    lines += [f"- {_text(one)}" for one in card.drift] or [f"- {quiet}"]
     lines += [f"- earlier: {_text(one)}" for one in card.was[:_MOST_PAST]]
     if len(card.was) > _MOST_PAST:
         lines.append(f"- and {counted(len(card.was) - _MOST_PAST, 'column')} more that had moved and went back")

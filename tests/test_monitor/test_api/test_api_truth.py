@@ -253,6 +253,8 @@ def test_a_card_names_the_reference_where_nothing_moved_and_counts_windows(odd: 
         in card.limits
     )
     assert "reference `r1`" in markdown(card)
+    assert "- nothing was scored in the newest window: too few events, 3" in markdown(card)
+    assert "nothing differs" not in markdown(card)
 
 
 def test_runs_of_a_segment_are_of_that_segment(page_origin: str) -> None:
