@@ -29,6 +29,7 @@ EDGES_MS: Final[Floats] = np.concatenate([[0.0], np.rint(SECOND * 2.0 ** (np.ara
 A cell is (edge before, edge]; what is 0 or less is in the first, and what is beyond the last edge in the last."""
 N_DELAY_CELLS: Final = EDGES_MS.size + 1
 BINS: Final = 10
+FEWEST_A_CELL: Final = 20
 
 
 def delay_counts(delays_ms: Floats, sign: Ints) -> Ints:
@@ -174,7 +175,8 @@ def delay_psi(before: Ints, now: Ints, age_ms: float = math.inf) -> DelayDrift:
     Returns
     -------
     PSI over at most ten cells that hold about as many of the reference's delays each; a zero share counts as 1e-4. The
-    p-value is PSI / (1/n + 1/m) ~ chi2(cells - 1).
+    p-value is PSI / (1/n + 1/m) ~ chi2(cells - 1); of fewer than 20 labels a cell Pearson's statistic takes PSI's place
+    there, for a cell that chance left empty adds a logarithm of 1e-4 that no chi-square knows of.
     """
     n_cells = N_DELAY_CELLS if age_ms == math.inf else int(np.searchsorted(EDGES_MS, age_ms, side="right"))
     until = math.inf if n_cells == N_DELAY_CELLS else float(EDGES_MS[n_cells - 1]) if n_cells else 0.0
@@ -186,8 +188,16 @@ def delay_psi(before: Ints, now: Ints, age_ms: float = math.inf) -> DelayDrift:
     r, l = (np.bincount(group, weights=side[:n_cells], minlength=BINS) for side in (before, now))  # noqa: E741
     psi = float(np.sum(psi_term(l / n, r / m, np.array(FLOOR))))
     filled = int(np.sum((r > 0) | (l > 0)))
-    p = 1.0 if filled < 2 else float(chi2_sf(np.array([psi / (1.0 / n + 1.0 / m)]), np.array([filled - 1]))[0])
+    far = psi / (1.0 / n + 1.0 / m) if min(n, m) >= FEWEST_A_CELL * BINS else _pearson(r, l, m, n)
+    p = 1.0 if filled < 2 else float(chi2_sf(np.array([far]), np.array([filled - 1]))[0])
     return DelayDrift(psi=psi, p_value=p, n_before=m, n_now=n, until_ms=until)
+
+
+def _pearson(before: Floats | Ints, now: Floats | Ints, m: int, n: int) -> float:
+    """Pearson's statistic of two rows of counts that add up to m and n."""
+    both = before + now
+    there = both > 0
+    return float(np.sum((math.sqrt(m / n) * now - math.sqrt(n / m) * before)[there] ** 2 / both[there]))
 
 
 def delay_quantile(counts: Ints, q: float) -> tuple[float, float]:

@@ -88,6 +88,11 @@ class Chosen:
         """The same of another segment."""
         return replace(self, segment=segment)
 
+    def other_sizes(self) -> list["Chosen"]:
+        """The same of windows of other lengths, the longest first."""
+        others = sorted((one for one in self.sizes if one != self.size), key=lambda one: -one.size_s)
+        return [replace(self, size=one) for one in others]
+
     def ranges(self) -> list[tuple[str, str, bool]]:
         """Name, query and whether it is shown, of the spans that one can jump to."""
         end_ms = self.size.last_ms

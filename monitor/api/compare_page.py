@@ -11,7 +11,7 @@ from monitor.api.charts import distribution_parts
 from monitor.api.queries import performance, profiles, verdicts
 from monitor.api.site import Site
 from monitor.api.views.performance import performance_view
-from monitor.api.wording import column_name, named_version
+from monitor.api.wording import column_name, named_version, place
 
 Query = Mapping[str, str]
 View = tuple[str, dict[str, Any]]
@@ -35,14 +35,15 @@ def compare_page(site: Site, query: Query) -> View:
     }
     found = profiles.versus(source, at.span, other) if others else []
     score = {version: one.result() for version, one in with_score.items()}
+    rows = f", of {place(at.segment)}" if at.segment else ""
     if not others:
         sentence = f"{named_version(at.model, at.version)} is the only version."
     elif not found:
-        sentence = f"No column of versions {at.version} and {other} was counted in the same cells in this span."
+        sentence = f"No column of versions {at.version} and {other} was counted in the same cells in this span{rows}."
     else:
         top = found[0]
         sentence = (
-            f"Versions {at.version} and {other} differ most in {column_name(top.column)}: "
+            f"Versions {at.version} and {other} differ most in {column_name(top.column)}{rows}: "
             f"Jensen-Shannon distance {top.js or 0.0:.3g} of at most 1."
         )
     return "compare.html", {

@@ -14,7 +14,9 @@ from sinks.records import RECORDS, Record
 
 PREFIX: Final = "/api/v1"
 Text = Annotated[str, Meta(max_length=20_000)]
-TimeMs = Annotated[int, Meta(ge=0, le=10_413_791_999_999, description="milliseconds since 1970 in UTC")]
+_MS: Final = "milliseconds since 1970 in UTC"
+TimeMs = Annotated[int, Meta(ge=0, le=10_413_791_999_999, description=_MS)]
+_Segment = Annotated[Text, Meta(description="empty: all rows together; left out: every segment")]
 Limit = Annotated[int, Meta(ge=1, le=record_rows.MOST_ROWS, description="how many rows")]
 Offset = Annotated[int, Meta(ge=0, le=1_000_000, description="how many rows to leave out before them")]
 Flag = Annotated[bool, Meta(description="only rows of which this is so, or is not")]
@@ -76,8 +78,8 @@ class InSpan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     model: Text
     version: Text = ""
     segment: Text = ""
-    from_ms: TimeMs
-    to_ms: TimeMs
+    from_ms: Annotated[TimeMs, Meta(description=f"{_MS}: panes that begin then or later")]
+    to_ms: Annotated[TimeMs, Meta(description=f"{_MS}: panes that end then or earlier")]
 
     def span(self) -> profiles.Span:
         """As queries take it."""
@@ -112,9 +114,21 @@ class Columns(msgspec.Struct, frozen=True):
     items: list[profiles.Versus]
 
 
-class RunsOf(InSpan, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Between two instants."""
+
+    from_ms: Annotated[TimeMs, Meta(description=f"{_MS}: windows that end later")]
+    to_ms: Annotated[TimeMs, Meta(description=f"{_MS}: windows that end then or earlier")]
+
+
+class RunsOf(InTime, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What moved: of windows of one length."""
 
+    model: Text
+    version: Text = ""
+    segment: (
+        Annotated[Text, Meta(description="empty: all rows together; left out: every segment")] | msgspec.UnsetType
+    ) = msgspec.UNSET
     size_s: Annotated[int, Meta(ge=1, le=100_000_000, description="length of the windows in seconds")]
     column: Text = ""
 
@@ -123,13 +137,6 @@ class Runs(msgspec.Struct, frozen=True):
     """For each column, segment and baseline the last unbroken run of drifted windows."""
 
     items: list[verdicts.Run]
-
-
-class InTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Between two instants."""
-
-    from_ms: TimeMs
-    to_ms: TimeMs
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -163,7 +170,8 @@ def _runs(source: Source, asked: RunsOf) -> Runs:
     scope = verdicts.Scope(
         model=asked.model, version=asked.version, size_s=asked.size_s, from_ms=asked.from_ms, to_ms=asked.to_ms
     )
-    return Runs(items=verdicts.runs(source, scope, asked.column))
+    found = verdicts.runs(source, scope, asked.column)
+    return Runs(items=[one for one in found if asked.segment in (msgspec.UNSET, one.segment)])
 
 
 def _changes(source: Source, asked: InTime) -> Changed:
@@ -182,8 +190,10 @@ def _of_record(path: str, record: Record, *, of_model: bool) -> Endpoint:
         for name in names
     ]
     fields += [(name, Flag | msgspec.UnsetType, msgspec.UNSET) for name in record_rows.flags(record)]
-    if record_rows.time_field(record) is not None:
-        fields += [(name, TimeMs | msgspec.UnsetType, msgspec.UNSET) for name in ("from_ms", "to_ms")]
+    if (time := record_rows.time_field(record)) is not None:
+        for name, when in (("from_ms", "then or later"), ("to_ms", "earlier")):
+            said = Meta(description=f"{_MS}: rows whose `{time.name}` is {when}")
+            fields.append((name, Annotated[TimeMs, said] | msgspec.UnsetType, msgspec.UNSET))
     fields += [("limit", Limit, 100), ("offset", Offset, 0)]
     title = "".join(part.capitalize() for part in path.split("_"))
     parameters = msgspec.defstruct(f"{title}Query", fields, frozen=True, kw_only=True, forbid_unknown_fields=True)

@@ -48,6 +48,11 @@ def offered(metrics: Sequence[str]) -> list[str]:
     return [metric for _, _, metric in sorted(found)]
 
 
+def is_quality(metric: str) -> bool:
+    """Whether a metric says how good the model is, and not how labels come."""
+    return not metric.startswith("label") and direction(metric) != "neither"
+
+
 def metric_name(metric: str) -> str:
     """What people call a metric."""
     family, of = _family(metric)

@@ -4,19 +4,22 @@ After Mitchell et al. 2019, Model cards for model reporting, whose sections *eva
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from monitor.api.address import Chosen
-from monitor.api.metrics import metric_name
+from monitor.api.metrics import is_quality, metric_name
 from monitor.api.pages import model_page, performance_page
 from monitor.api.queries.performance import Figure
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
-from monitor.api.views.moved import MovedColumn
 from monitor.api.views.seasonal import SeasonalColumn
-from monitor.api.wording import place, run_sentence, season_sentence
-from monitor.wording import counted, figure, instant
+from monitor.api.wording import place, run_sentence, season_sentence, unscored_words
+from monitor.wording import counted, figure, instant, listed
+
+_MOST_SEGMENTS: Final = 30
+_MOST_PAST: Final = 10
 
 
 class CardFigure(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     performance: by metric, of all rows, of the newest window; by_segment: of the first metric.
     drift: a sentence a column that has changed; was: of those that did and went back.
     season: columns that only the season explains, the eight that differ most from the whole reference.
+    unscored: why nothing of the newest window could be scored; "" where something was.
     limits: what this card cannot say, and why.
     """
 
@@ -83,6 +87,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     drift: tuple[str, ...]
     season: tuple[CardSeason, ...] = ()
     was: tuple[str, ...]
+    unscored: str = ""
     limits: tuple[str, ...]
 
 
@@ -95,21 +100,27 @@ def model_card(site: Site, at: Chosen, limits: Sequence[str] = ()) -> ModelCard:
     _, seen = model_page(site, query)
     _, measured = performance_page(site, query)
     windows = seen["windows"]
-    unscored = sum(one.columns_not_scored for one in windows)
+    unscored = [one for one in windows if one.columns_not_scored]
     own = list(limits)
     if unscored:
-        own.append(f"{counted(unscored, 'column')} of all windows could not be scored")
+        why = listed(sorted({one.reason for one in unscored if one.reason}), 3)
+        most = max(one.columns_not_scored for one in unscored)
+        own.append(
+            f"in {len(unscored):,} of {counted(len(windows), 'window')} up to {counted(most, 'column')} could not be "
+            f"scored{f': {why}' if why else ''}"
+        )
     view = measured["view"]
     if view is None or not view.has_labels:
         own.append("no labels came: how good the model is was not measured")
     elif view.newest is not None and view.newest.provisional:
         own.append("the newest figures are provisional: labels are still coming")
+    elif view.newest is not None and view.newest.reference_value is None and is_quality(view.metric):
+        own.append("the reference has no labels: performance is compared with nothing")
     own += view.warnings if view is not None else ()
-    found: Sequence[MovedColumn | SeasonalColumn] = [*seen["lasting"], *seen["past"], *seen["seasonal"]]
     return ModelCard(
         model=at.model,
         version=at.version,
-        reference=found[0].top.reference if found else "",
+        reference=windows[-1].reference if windows else "",
         from_ms=at.from_ms,
         to_ms=at.to_ms,
         window_s=at.size.size_s,
@@ -123,6 +134,7 @@ def model_card(site: Site, at: Chosen, limits: Sequence[str] = ()) -> ModelCard:
         season=tuple(map(_season, seen["seasonal"])),
         was=tuple(run_sentence(one.top, len(one.others)) for one in seen["past"]),
         limits=tuple(own),
+        unscored=unscored_words(windows[-1] if windows else None),
     )
 
 
@@ -184,14 +196,21 @@ def markdown(card: ModelCard) -> str:
         lines += [
             f"| {metric_name(card.by_segment[0].metric)} by rows | measured | 95 % interval | reference | labelled |",
             "|---|---:|---|---:|---:|",
-            *(_row(_text(place(one.segment)), one) for one in card.by_segment),
+            *(_row(_text(place(one.segment)), one) for one in card.by_segment[:_MOST_SEGMENTS]),
             "",
         ]
+        if len(card.by_segment) > _MOST_SEGMENTS:
+            lines += [
+                f"and {counted(len(card.by_segment) - _MOST_SEGMENTS, 'segment')} more, which are less surely worse",
+                "",
+            ]
     lines += ["### Drift", ""]
-    lines += [f"- {_text(one)}" for one in card.drift] or [
-        f"- nothing {'changed' if card.season else 'differs from the reference'} in the newest window"
-    ]
-    lines += [f"- earlier: {_text(one)}" for one in card.was[:10]]
+    quiet = f"nothing {'changed' if card.season else 'differs from the reference'} in the newest window"
+    quiet = f"nothing was scored in the newest window: {card.unscored}" if card.unscored else quiet
+    lines += [f"- {_text(one)}" for one in card.drift] or [f"- {quiet}"]
+    lines += [f"- earlier: {_text(one)}" for one in card.was[:_MOST_PAST]]
+    if len(card.was) > _MOST_PAST:
+        lines.append(f"- and {counted(len(card.was) - _MOST_PAST, 'column')} more that had moved and went back")
     if card.season:
         lines += ["", "### Only the season: nothing to do", ""]
         lines += [f"- {_text(one.sentence)}" for one in card.season]

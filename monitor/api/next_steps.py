@@ -6,13 +6,17 @@ from typing import Final
 from urllib.parse import urlencode
 
 from monitor.api.address import Chosen
+from monitor.api.metrics import is_quality
+from monitor.api.model_sentence import LabelsSay
 from monitor.api.queries.alerts import Alert
 from monitor.api.queries.rejects import RejectCount
+from monitor.api.queries.sizes import size_name
 from monitor.api.queries.verdicts import Run
 from monitor.api.views.fleet import FleetLine
 from monitor.api.views.moved import MovedColumn
 from monitor.api.views.performance import PerformanceView
 from monitor.api.wording import clip, column_name, named_version, place
+from monitor.decisions.cause import rests_on_labels
 from monitor.wording import counted
 
 _REASONS: Final = {
@@ -61,6 +65,7 @@ def of_fleet(lines: Sequence[FleetLine]) -> NextStep:
         return NextStep(text="Send events.")
     first = lines[0]
     name, model = _plain(named_version(first.model, first.version)), {"model": first.model, "version": first.version}
+    model |= {"size": str(first.link_s)} if first.link_s else {}
     link = f"/model?{urlencode(model)}"
     if first.state == "alerts":
         open_ = "It has an open alert" if first.n_alerts == 1 else f"It has {first.n_alerts:,} open alerts"
@@ -73,6 +78,16 @@ def of_fleet(lines: Sequence[FleetLine]) -> NextStep:
             text=f"Look at {name}. No alert is open: what changed has not lasted for one, or is too weak.",
             link=link, link_text="What moved",
         )  # fmt: skip
+    if first.state == "silent" and any(one.model == first.model and not one.is_silent for one in lines[1:]):
+        return NextStep(
+            text=f"See whether {name} was replaced: other versions of the model have events.",
+            link=link, link_text="What came last",
+        )  # fmt: skip
+    if first.state == "unscored":
+        return NextStep(
+            text=f"Nothing of {name} was scored in its newest window: see how many events its windows hold.",
+            link=link, link_text="Its windows",
+        )  # fmt: skip
     if first.state == "silent":
         return NextStep(
             text=f"See whether the producer of {name} runs; `driftline status CONFIG` says how far each role has read.",
@@ -81,36 +96,104 @@ def of_fleet(lines: Sequence[FleetLine]) -> NextStep:
     return NextStep(text="Nothing to do. A model's name leads to what it sees and says.")
 
 
-def of_model(at: Chosen, alerts: Sequence[Alert], lasting: Sequence[MovedColumn], *, has_labels: bool) -> NextStep:
-    """`alerts`: the model's, the open ones first. `lasting`: what changed and goes on, the season apart."""
+def of_model(
+    at: Chosen,
+    alerts: Sequence[Alert],
+    lasting: Sequence[MovedColumn],
+    *,
+    labels: LabelsSay,
+    unscored: bool = False,
+    elsewhere: Sequence[Chosen] = (),
+    grew: bool = False,
+) -> NextStep:
+    """`alerts`: the model's, the open ones first. `lasting`: what changed and goes on, the season apart. `elsewhere`:
+    windows of other lengths in which something changed. `grew`: whether a sequential detector saw errors grow."""
     is_open = [one for one in alerts if one.state != "resolved"]
     if is_open:
-        said = is_open[0].recommendation or "read the alert, then open the column that it names"
+        mine = next((one for one in is_open if one.version == at.version), is_open[0])
+        said = mine.recommendation or "read the alert, then open the column that it names"
         return NextStep(
             text=f"{_plain(clip(said, 300))}{'' if said.endswith('.') else '.'}",
             link=f"/alerts?{urlencode({'model': at.model})}", link_text="The alert",
         )  # fmt: skip
+    if lasting and rests_on_labels(lasting[0].top.column):
+        return NextStep(
+            text=f"No alert is open. {_of_labels(lasting[0].top.column)}",
+            link="/performance?" + at.query(), link_text="Performance",
+        )  # fmt: skip
     if lasting:
         top = lasting[0].top
         where = "" if not top.segment else f" in {_plain(place(top.segment))}"
-        then = " Then see whether the model got worse." if has_labels else ""
+        then = " Then see whether the model got worse." if labels in ("early", "no loss") else ""
         return NextStep(
             text=f"No alert is open. See {_plain(column_name(top.column))}{where}, which comes first below: "
             f"a fault of the data, or the world?{then}",
             link="/column?" + at.query(column=top.column, segment=top.segment), link_text=column_name(top.column),
         )  # fmt: skip
-    if not has_labels:
+    if elsewhere:
+        size = f"windows of {elsewhere[0].size_label}"
+        return NextStep(
+            text=f"No alert is open. See {size}, in which more changed than in these.",
+            link="/model?" + elsewhere[0].query(), link_text=size,
+        )  # fmt: skip
+    if unscored:
+        return _of_unscored(at)
+    if labels == "nothing":
         return NextStep(
             text="Nothing to do. How good the model is is not known: with `label_horizon` and a topic of labels it is."
         )
+    if labels == "alone" and grew:
+        return NextStep(
+            text="No alert is open. See since when errors grew, and what else changed by then.",
+            link="/performance?" + at.query(), link_text="Performance",
+        )  # fmt: skip
+    if labels == "alone":
+        return NextStep(
+            text="Nothing to do. A loss is found once the reference has labels, too: `driftline reference build` with "
+            "`--labels`.",
+            link="/performance?" + at.query(), link_text="How good it is",
+        )  # fmt: skip
     return NextStep(text="Nothing to do.", link="/performance?" + at.query(), link_text="How good it is")
 
 
-def of_column(at: Chosen, column: str, runs: Sequence[Run]) -> NextStep:
-    """`runs`: the column's."""
+def _of_unscored(at: Chosen, column: str = "") -> NextStep:
+    longest = max(at.sizes, key=lambda one: one.size_s)
+    if longest.size_s > at.size.size_s:
+        return NextStep(
+            text="See longer windows, which hold more events.",
+            link=("/column?" if column else "/model?") + at.query(size=longest.size_s, column=column),
+            link_text=f"Windows of {size_name(longest.size_s)}",
+        )  # fmt: skip
+    return NextStep(
+        text="Rows are scored from `min_samples` on, of a window and of the reference: `driftline check CONFIG` names "
+        "what the reference has too few of; longer `windows` hold more."
+    )
+
+
+def _of_labels(column: str) -> str:
+    """What to look at when a verdict that rests on labels says that something changed."""
+    if column in ("@delay", "@labels_missing", "@labels_selective"):
+        return "Look at where labels come from: what of the newest windows is measured rests on them."
+    return "See in which segment and column the loss lies, and since when."
+
+
+def of_column(at: Chosen, column: str, runs: Sequence[Run], *, compared: bool = True) -> NextStep:
+    """`runs`: the column's. `compared`: whether any window has a verdict on it."""
     lasting = [run for run in runs if run.lasts and not run.season]
+    if not lasting and not compared:
+        return _of_unscored(at, column)
     if not lasting:
         return NextStep(text="Nothing to do.", link="/model?" + at.query(), link_text="All columns of the model")
+    if rests_on_labels(column):
+        return NextStep(
+            text=_of_labels(column), link="/performance?" + at.query(), link_text="Performance",
+        )  # fmt: skip
+    if column == "@coverage":
+        return NextStep(
+            text="See which of the two topics, of predictions and of features, lacks events, and whether both name "
+            "their rows alike.",
+            link="/model?" + at.query(), link_text="All columns of the model",
+        )  # fmt: skip
     if column.startswith("@"):
         return NextStep(
             text="See what came with it: inputs that moved since the same day explain it, else the model or its "
@@ -148,6 +231,12 @@ def of_performance(at: Chosen, view: PerformanceView | None, *, worse: bool) -> 
         )  # fmt: skip
     if view.newest.provisional:
         return NextStep(text="Nothing to do yet: labels of the newest window still come, and may move it.")
+    if view.newest.reference_value is None and is_quality(view.metric):
+        return NextStep(
+            text="Whether that is good is for you to say: with labels in the reference (`driftline reference build` "
+            "with `--labels`) it is compared, and a loss is told.",
+            link="/model?" + at.query(), link_text="What moved",
+        )  # fmt: skip
     return NextStep(text="Nothing to do.", link="/model?" + at.query(), link_text="What moved")
 
 
@@ -168,10 +257,12 @@ def of_alerts(alerts: Sequence[Alert], *, wants_token: bool) -> NextStep:
     if not is_open:
         return NextStep(text="Nothing to do.", link="/", link_text="The fleet")
     how = "acknowledge it below" if wants_token else "acknowledge it with the command below it"
+    top = next((one for one in is_open if one.severity == "critical"), is_open[0])
+    which = "first" if top is is_open[0] else "first critical one"
     return NextStep(
-        text=f"Take the first in hand: {how}, so that others know. Then open its model.",
-        link="/model?" + urlencode({"model": is_open[0].model, "version": is_open[0].version}),
-        link_text=named_version(is_open[0].model, is_open[0].version),
+        text=f"Take the {which} in hand: {how}, so that others know. Then open its model.",
+        link="/model?" + urlencode({"model": top.model, **({"version": top.version} if top.version else {})}),
+        link_text=named_version(top.model, top.version),
     )
 
 

@@ -29,7 +29,7 @@ def document() -> dict[str, Any]:
             "title": "Driftline",
             "version": "1",
             "description": "What Driftline has found. Times are milliseconds since 1970 in UTC; what is not known is "
-            "null; intervals are half-open.",
+            "null.",
         },
         "servers": [{"url": PREFIX}],
         "security": [{}, {"token": []}],

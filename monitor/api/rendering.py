@@ -11,12 +11,14 @@ from monitor.api.metrics import metric_name, worse_by
 from monitor.api.pages import HELPERS
 from monitor.api.queries.sizes import size_name
 from monitor.api.site import Site
-from monitor.api.views.fleet import ago, changed_words, spark_path, spark_words
+from monitor.api.views.fleet import changed_words, spark_path, spark_words
+from monitor.api.views.fleet_words import ago
 from monitor.api.wording import clip, column_name, moved, rate, since, times
 from monitor.wording import counted, figure, instant
 
 _SAID: Final = re.compile(
-    r"(?:(?<=since )|(?<=until )|(?<=from )|(?<=quiet at ))(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?)(?![\w:-])"
+    r"(?:(?<=since )|(?<=until )|(?<=from )|(?<=to )|(?<=quiet at ))"
+    r"(\d{4}-\d\d-\d\d(?: \d\d:\d\d|(?! \d\d:\d\d)))(?![\w-]|:\d)"
 )
 """Times as `monitor.wording.instant` writes them, behind the words that lead to one."""
 _NOT_KNOWN: Final = "\N{EN DASH}"
@@ -68,11 +70,11 @@ def _p(value: float | None) -> str:
 
 
 def _coded(text: str) -> Markup:
-    """A sentence in which what stands between backquotes is code."""
+    """A sentence in which what stands between backquotes is code, and times are in the viewer's zone."""
     parts = text.split("`")
     if len(parts) % 2 == 0:  # a name that has one
-        return escape(text)
-    made = [Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)]
+        return _timed(text)
+    made = [Markup("<code>{}</code>").format(part) if number % 2 else _timed(part) for number, part in enumerate(parts)]
     return Markup("").join(made)
 
 

@@ -4,15 +4,21 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from monitor.api.queries.verdicts import Cell, Run
+from monitor.api.queries.performance import Detection
+from monitor.api.queries.verdicts import Cell, Run, Volume
 from monitor.wording import counted, figure, instant, listed
 
 LONGEST_NAME: Final = 80
 _NAMES: Final = {
     "@score": "the score",
+    "@scores": "the scores of all classes together",
     "@label": "the predicted class",
     "@coverage": "how many events carry both features and predictions",
     "@joint": "all inputs taken together",
+    "@distance": "how far inputs lie from their centre",
+    "@residual": "what inputs lack of their usual pattern",
+    "@events": "the number of events",
+    "@rejects": "the share of rejected events",
     "@loss": "the loss",
     "@relation": "the relation of inputs to labels",
     "@subgroup": "the loss in a part of the data",
@@ -32,6 +38,8 @@ def column_name(column: str) -> str:
     """What people call a column; a feature by its own name."""
     if column.startswith("@segments "):
         return f"the segments by {clip(column.removeprefix('@segments '))}"
+    if column.startswith("@score."):
+        return f"the score of {clip(column.removeprefix('@score.'))}"
     return _NAMES.get(column) or clip(column)
 
 
@@ -39,8 +47,13 @@ def rate(events_per_min: float) -> str:
     """``900 events/min``, in the unit in which it is above 1."""
     for unit, minutes in (("min", 1), ("h", 60)):
         if events_per_min * minutes >= 1:
-            return f"{figure('', events_per_min * minutes)} events/{unit}"
-    return f"{figure('', events_per_min * 1440)} events/day"
+            return _rate(events_per_min * minutes, unit)
+    return _rate(events_per_min * 1440, "day")
+
+
+def _rate(n: float, unit: str) -> str:
+    said = figure("", n)
+    return f"{said} {'event' if said == '1' else 'events'}/{unit}"
 
 
 def place(segment: str) -> str:
@@ -53,7 +66,7 @@ def named_version(model: str, version: str) -> str:
     return f"{clip(model)} v{clip(version, 40)}" if version else clip(model)
 
 
-def moved(one: Run | Cell) -> str:
+def moved(one: Run | Cell | Detection) -> str:
     """``mean 38.0 → 25.1``."""
     if not one.quantity:
         return one.direction
@@ -124,87 +137,55 @@ def season_words(run: Run) -> str:
     return f"{part}, now too: unchanged beside {beside}" if run.season else part
 
 
-def model_sentence(
-    title: str,
-    whole: Sequence[Run],
-    in_segments: Sequence[Run],
+def unscored_words(newest: Volume | None) -> str:
+    """Why nothing of a window was scored: ``too few events, 3``; "" where something was."""
+    if newest is None or newest.columns_scored or not newest.columns_not_scored:
+        return ""
+    why = {"few events": "too few events", "absent": "no event speaks of what is watched"}.get(
+        newest.reason, newest.reason or "no column could be"
+    )
+    return f"{why}, {newest.events:,}" if newest.reason == "few events" else why
+
+
+def column_sentence(
+    column: str,
+    runs: Sequence[Run],
+    beyond: float | None,
+    segment: str = "",
     *,
-    has_labels: bool,
-    seasonal: Sequence[Run] = (),
+    categorical: bool = False,
+    not_compared: str = "",
 ) -> str:
-    """The first line of a model's screen.
-
-    Parameters
-    ----------
-    whole: runs of all rows that last. in_segments: those of segments that last, of columns that are not in `whole`.
-    has_labels: whether any performance was measured.
-    seasonal: runs that last and are only the season, which are not in the others.
-    """
-    inputs = list({run.column: run for run in whole if not run.column.startswith("@")}.values())
-    outputs = [run for run in whole if run.column in ("@score", "@label")]
-    parts = []
-    if inputs:
-        first = min(run.first_ms for run in inputs)
-        names = listed([clip(run.column, 40) for run in inputs], 3)
-        parts.append(f"since {instant(first)}, {counted(len(inputs), 'input')} moved ({names})")
-    if outputs:
-        who = " and ".join(dict.fromkeys(column_name(run.column) for run in outputs))
-        parts.append(f"{who} moved too" if inputs else f"since {instant(outputs[0].first_ms)} {who} moved")
-    elif inputs:
-        parts.append("the score did not")
-    if not parts and in_segments:
-        places = len({run.segment for run in in_segments})
-        parts.append(f"all rows taken together are as before, but columns moved in {counted(places, 'segment')}")
-    if not parts and seasonal:
-        names = listed(list(dict.fromkeys(column_name(run.column) for run in seasonal)), 3)
-        parts.append(f"nothing changed in the newest window: only the season moves {names}")
-    if not parts:
-        parts.append("nothing differs from the reference in the newest window")
-    parts.append(_labels(whole, has_labels=has_labels))
-    return f"{title}: {', '.join(parts[:-1])}; {parts[-1]}."
-
-
-def _labels(whole: Sequence[Run], *, has_labels: bool) -> str:
-    lost = {run.column: run for run in whole}
-    if run := lost.get("@loss"):
-        return f"labels show a loss that is {run.direction}: {moved(run)}"
-    if run := lost.get("@relation"):
-        if run.direction == "better":
-            return f"labels show that the model does better on the same inputs: {moved(run)}"
-        return "labels show that the relation of inputs to labels changed"
-    if run := lost.get("@subgroup"):
-        return f"labels show a part of the data that is {run.direction}: {moved(run)}"
-    if run := lost.get("@labels_missing"):
-        return f"labels are missing, so that a loss need not show: {moved(run)}"
-    if run := lost.get("@labels_selective"):
-        return f"labels show no loss, but come for some predictions rather than for others: {moved(run)}"
-    return "labels show no loss" if has_labels else "no labels came, so the loss is not known"
-
-
-def column_sentence(column: str, runs: Sequence[Run], beyond: float | None, segment: str = "") -> str:
     """The first line of a column's screen.
 
     Parameters
     ----------
-    beyond: the share of rows outside the reference's range.
+    beyond: the share of values outside the reference's range; of a categorical column of those it has not seen.
     segment: the rows that were chosen; "" for all, of which segments are told too.
+    not_compared: why no window of these rows has a verdict on the column; "" where one has.
     """
     name, rows = column_name(column), place(segment)
     own = [run for run in runs if run.segment == segment]
     whole = next((run for run in own if run.lasts and not run.season), None)
     parts = [] if segment else [run for run in runs if run.segment and run.lasts and not run.season]
     season = next((run for run in own if run.lasts and run.season), None)
-    more = f", {100 * beyond:.2g} % of rows beyond the reference's range" if beyond and beyond >= 0.001 else ""
+    outside = "of values not in the reference" if categorical else "of values beyond the reference's range"
+    more = f", {100 * beyond:.2g} % {outside}" if beyond and beyond >= 0.001 else ""
     if whole is not None:
-        return f"{name}: {moved(whole)} ({whole.direction}) in {rows}, {since(whole)}{more}; {times(whole.strength)}."
+        beside = "" if whole.compare == "pinned" else f" beside {compare_words(whole.compare)}"
+        what = f"{moved(whole)} ({whole.direction})"
+        return f"{name}: {what} in {rows}{beside}, {since(whole)}{more}; {times(whole.strength)}."
     if parts:
         top = parts[0]
         where = f"in {place(top.segment)} only" if len(parts) == 1 else f"most of all in {place(top.segment)}"
         whole_words = f"all rows together move {season_words(season)}" if season else "all rows together are as before"
+        whole_words = "all rows together were not compared" if not_compared else whole_words
         return f"{name}: {moved(top)} ({top.direction}) {where}, {since(top)}{more}; {whole_words}."
     if season is not None:
         what = f"{moved(season)} ({season.direction})"
         return f"{name}: {what} in {rows}, {since(season)}{more}, but {season_words(season)}."
+    if not_compared:
+        return f"{name}: not compared with the reference in {rows}: {not_compared}{more}."
     where = f" in {rows}" if segment else ""
     past = next(iter(own), None)
     if past is not None:

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import dashboard
 from monitor.api.queries.fleet import METRICS
 from monitor.api.queries.sizes import SIZE
 from monitor.dashboards.parts import CLICKHOUSE, ORANGE, PURPLE, Sql
-from monitor.dashboards.sql import COLUMN, MODEL, OF_VERSION, SEGMENT, VERSION, WHOLE
+from monitor.dashboards.sql import COLUMN, MODEL, OF_VERSION, OF_VERSION_OR_ALL, SEGMENT, VERSION, WHOLE
 
 _SIZES: Final = f"""
 SELECT toString({SIZE}) AS value, formatReadableTimeDelta({SIZE}) AS text FROM windows WHERE {OF_VERSION}
@@ -147,7 +147,7 @@ def _variable(name: str, label: str, statement: str) -> build.QueryVariable:
 def _annotations() -> list[build.AnnotationQuery]:
     alerts = (
         "SELECT at AS time, concat(severity, ': ', cause, ' ', state) AS title, summary AS text, "
-        f"[cause, state] AS tags FROM alerts_latest WHERE model = {MODEL} AND version = {VERSION} "
+        f"[cause, state] AS tags FROM alerts_latest WHERE {OF_VERSION_OR_ALL} "
         "AND state != 'updated' AND $__timeFilter_ms(at) ORDER BY at"
     )
     retraining = (

@@ -29,6 +29,7 @@ from monitor.dashboards.sql import (
     MODEL,
     NOT_SEQUENTIAL,
     OF_COLUMN,
+    OF_LENGTH,
     PANES,
     SEGMENT,
     START,
@@ -144,7 +145,8 @@ def build() -> dashboard.Dashboard:
         ),
         lines(
             "Score of the chosen method",
-            "The effect by window beside the smallest that counts, in the method's own unit. Below the dashed line is "
+            "The effect by window against the whole reference, beside the smallest that counts, in the method's own "
+            "unit. Below the dashed line is "
             "good; above it for one window may be chance, for several it is a change.",
             f"""
             SELECT window_end AS time, max(s.effect) AS score, max(s.threshold) AS smallest_that_counts
@@ -163,7 +165,7 @@ def build() -> dashboard.Dashboard:
                 max(v.effect / v.threshold) AS strength
             FROM drift_verdicts_latest AS v
             WHERE v.model = {MODEL} AND v.version = {VERSION} AND v.column = {COLUMN} AND {NOT_SEQUENTIAL}
-                AND $__timeFilter_ms(window_end) AND isFinite(v.effect) AND v.threshold > 0
+                AND {OF_LENGTH} AND isFinite(v.effect) AND v.threshold > 0
             GROUP BY time, name ORDER BY time, name
             """,
             unit="none", minimum=0,

@@ -6,6 +6,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from monitor.api.queries.fleet import METRICS
 from monitor.api.queries.season import drifted_columns
+from monitor.api.queries.sizes import SIZE
 from monitor.dashboards.board import address, board
 from monitor.dashboards.parts import ORANGE, VERMILION, colored, heat, lines, link, number, rows, steps, unit
 from monitor.dashboards.sql import SHORTEST
@@ -19,30 +20,41 @@ SELECT a.model AS model, argMax(a.version, a.sequence) AS version, argMax(a.stat
 FROM alerts_latest AS a WHERE a.at <= $__toTime_ms GROUP BY a.model, a.dedupe_key HAVING state != 'resolved'
 """
 _NEWEST: Final = """
-SELECT model, argMax(version, (window_end, window_start)) AS version, max(window_end) AS newest,
-    argMax(events, (window_end, window_start)) AS events,
+SELECT model, version, max(window_end) AS newest, argMax(events, (window_end, window_start)) AS events,
     argMax(columns_scored, (window_end, window_start)) AS columns_scored
-FROM windows_latest WHERE segment = '' AND $__timeFilter_ms(window_end) GROUP BY model
+FROM windows_latest WHERE segment = '' AND $__timeFilter_ms(window_end) GROUP BY model, version
 """
-_OF_NEWEST: Final = "(model, version, window_end) IN (SELECT model, version, newest FROM newest)"
+# Of each length the newest, unless the one after it ought to have ended: windows of that length come no more.
+_LAST: Final = f"""
+SELECT model, version, last.1 AS window_end, last.2 AS window_start FROM (
+    SELECT model, version, {SIZE} AS size_s, max((window_end, window_start)) AS last FROM windows
+    WHERE segment = '' AND $__timeFilter_ms(window_end) GROUP BY model, version, size_s
+) AS w
+INNER JOIN newest USING (model, version)
+WHERE toUnixTimestamp64Milli(last.1) + 2000 * size_s > toUnixTimestamp64Milli(newest.newest)
+"""
+_OF_NEWEST: Final = (
+    f"(model, version, window_end, window_start) IN (SELECT model, version, window_end, window_start FROM ({_LAST}))"
+)
 # Of a column that changed in one of the windows that end then, and is only the season in another, it has changed.
 _WORST: Final = f"""
-SELECT v.model AS model, argMaxIf(v.column, v.strength, NOT v.only_season) AS worst_column,
+SELECT v.model AS model, v.version AS version, argMaxIf(v.column, v.strength, NOT v.only_season) AS worst_column,
     maxIf(v.strength, NOT v.only_season) AS strength, uniqExactIf(v.column, NOT v.only_season) AS n_changed,
     uniqExact(v.column) - n_changed AS n_season
-FROM ({drifted_columns(_OF_NEWEST)}) AS v GROUP BY v.model
+FROM ({drifted_columns(_OF_NEWEST)}) AS v GROUP BY v.model, v.version
 """
 _METRICS: Final = ", ".join(f"'{metric}'" for metric in METRICS)
 _PERFORMANCE: Final = f"""
-SELECT model, p.1 AS metric, p.2 AS value, p.3 AS reference_value, p.4 AS maturity FROM (
-    SELECT model,
+SELECT model, version, p.1 AS metric, p.2 AS value, p.3 AS reference_value, p.4 AS maturity, p.5 AS until FROM (
+    SELECT model, version,
         argMin(
-            (metric, value, reference_value, maturity),
-            (indexOf([{_METRICS}], metric), -toUnixTimestamp64Milli(window_end), -toUnixTimestamp64Milli(window_start))
+            (metric, value, reference_value, maturity, window_end),
+            (indexOf([{_METRICS}], metric), provisional, -toUnixTimestamp64Milli(window_end),
+                -toUnixTimestamp64Milli(window_start))
         ) AS p
     FROM performance_latest
     WHERE segment = '' AND NOT estimated AND metric IN ({_METRICS}) AND isFinite(value) AND $__timeFilter_ms(window_end)
-    GROUP BY model
+    GROUP BY model, version
 )
 """
 _SAME: Final = (
@@ -70,7 +82,7 @@ def build() -> dashboard.Dashboard:
         ),
         number(
             "Columns changed",
-            "Columns that drifted in the newest window of their model, without those that differ only as the season "
+            "Columns of each version that drifted in its newest windows, without those that differ only as the season "
             "does. A few of a hundred, for a while, is weather; many at once is usually one source upstream.",
             f"WITH newest AS ({_NEWEST}) SELECT sum(n_changed) AS columns FROM ({_WORST})",
             unit="none", thresholds=steps((1, ORANGE)),
@@ -79,30 +91,38 @@ def build() -> dashboard.Dashboard:
             "Oldest newest window",
             "How long ago the newest window of the model that lags most ended. Good: little more than a window's "
             "length and the allowed lateness. More: its events stopped, or its watermark stands still.",
-            f"SELECT max(dateDiff('second', newest, $__toTime_ms)) AS age FROM ({_NEWEST})",
+            f"""
+            SELECT max(of_model) AS age FROM (
+                SELECT dateDiff('second', max(newest), $__toTime_ms) AS of_model FROM ({_NEWEST}) GROUP BY model
+            )
+            """,
             unit="s", thresholds=steps(),
         ),
         rows(
             "Models",
-            "One line a model, those that need you first. Strength: the worst column's effect over the smallest that "
+            "One line a version of a model, those that need you first; alerts are the model's. Strength: the worst "
+            "column's effect over the smallest that "
             "counts: below 1 is quiet. n_season columns differ from the whole reference, and not from the same season "
             "of it or the weeks before: nothing to do. Value beside reference: worse by more than its usual spread "
-            "wants a look. Maturity: the share of predictions that have a label; a value of few labels may still move.",
+            "wants a look; it is of the newest window, until then, that has its labels. Maturity: the share of "
+            "predictions of that window that have a label; a value of few labels may still move.",
             f"""
             WITH newest AS ({_NEWEST})
             SELECT newest.model AS model, newest.version AS version,
-                multiIf(alerts > 0, 'alert', n_changed > 0, 'changed', 'quiet') AS state, alerts, worst_column,
+                multiIf(alerts > 0, 'alert', n_changed > 0, 'changed', newest.columns_scored = 0, 'not scored', 'quiet')
+                    AS state, alerts, worst_column,
                 worst.strength AS strength, n_changed, n_season, newest.columns_scored AS columns,
                 performance.metric AS metric, performance.value AS value,
                 performance.reference_value AS reference_value,
-                performance.maturity AS maturity, newest.events AS events, newest.newest AS newest,
+                performance.maturity AS maturity, performance.until AS until,
+                newest.events AS events, newest.newest AS newest,
                 dateDiff('second', newest.newest, $__toTime_ms) AS age
             FROM newest
-            LEFT JOIN ({_WORST}) AS worst ON worst.model = newest.model
-            LEFT JOIN ({_PERFORMANCE}) AS performance ON performance.model = newest.model
+            LEFT JOIN ({_WORST}) AS worst USING (model, version)
+            LEFT JOIN ({_PERFORMANCE}) AS performance USING (model, version)
             LEFT JOIN (SELECT model, count() AS alerts FROM ({_OPEN}) GROUP BY model) AS open
                 ON open.model = newest.model
-            ORDER BY alerts DESC, strength DESC, model
+            ORDER BY alerts DESC, strength DESC, model, version
             """,
             overrides={
                 "model": [_TO_MODEL],
@@ -136,7 +156,8 @@ def build() -> dashboard.Dashboard:
         lines(
             "Performance against reference",
             "The measured value less the reference's, of each model's headline metric, in that metric's unit. Around 0 "
-            "is good. Down is worse for AUC, F1 and accuracy; up is worse for errors and losses.",
+            "is good. Down is worse for AUC, F1 and accuracy; up is worse for errors and losses. "
+            "The newest windows rest on few labels and swing.",
             f"""
             SELECT window_end AS time, concat(model, ' ', version, ' ', metric) AS name,
                 value - reference_value AS difference

@@ -4,6 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
+from monitor.api.queries.fleet import METRICS
 from monitor.api.queries.season import ONLY_SEASON
 from monitor.dashboards.board import address, board
 from monitor.dashboards.parts import (
@@ -28,6 +29,7 @@ from monitor.dashboards.sql import (
     OF_LENGTH,
     OF_SEGMENT,
     OF_VERSION,
+    OF_VERSION_OR_ALL,
     OF_WINDOW,
     PANES,
     SEGMENT,
@@ -36,8 +38,10 @@ from monitor.dashboards.sql import (
 _TO_COLUMN: Final = link(
     "Show me",
     f"{address('column')}?var-model=${{model:percentencode}}&var-version=${{version:percentencode}}"
-    "&var-segment=${segment:percentencode}&var-column=${__data.fields.column:percentencode}&${__url_time_range}",
+    "&var-segment=${segment:percentencode}&var-window=${window:percentencode}"
+    "&var-column=${__data.fields.column:percentencode}&${__url_time_range}",
 )
+_METRICS: Final = ", ".join(f"'{metric}'" for metric in METRICS)
 _BANDS: Final = {
     "p05": [fixed(SKY)],
     "p25": [fixed(BLUE)],
@@ -72,7 +76,7 @@ def build() -> dashboard.Dashboard:
             "Each column's newest verdict, those that changed first. A strength below 1 is good; above 1 it may be "
             "chance, and changed says whether it is not; only_season: it differs from the whole "
             "reference, and not from the same season or the weeks before. Before and after are of the quantity that "
-            "moved most; q is the chance of it in unchanged data, corrected over columns.",
+            "moved most; q is the share of false ones among verdicts as sure as that.",
             f"""
             SELECT column, CAST(drifted AND NOT only_season AS Bool) AS changed, only_season,
                 effect / threshold AS strength, direction, quantity, before, after, method, q_value, compare,
@@ -167,7 +171,7 @@ def build() -> dashboard.Dashboard:
             f"""
             SELECT window_end AS time, concat(version, ' ', metric) AS name, value FROM performance_latest
             WHERE model = {MODEL} AND {OF_LENGTH} AND segment = '' AND NOT estimated AND isFinite(value)
-                AND isFinite(reference_value) AND metric IN ('roc_auc', 'macro_f1', 'accuracy', 'mae', 'rmse')
+                AND metric IN ({_METRICS})
             ORDER BY time, name
             """,
             unit="none",
@@ -207,10 +211,12 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Alerts",
-            "Every transition in the time range, newest first. Good: none, or only resolved ones.",
+            "Every transition in the time range, newest first, of this version and of the model as a whole, as silence "
+            "and rejects are. Good: none, or only resolved ones.",
             f"""
             SELECT at, state, severity, cause, onset, summary, recommendation, acknowledged_by
-            FROM alerts_latest WHERE {OF_VERSION} AND $__timeFilter_ms(at) ORDER BY at DESC, sequence DESC LIMIT 500
+            FROM alerts_latest WHERE {OF_VERSION_OR_ALL} AND $__timeFilter_ms(at)
+            ORDER BY at DESC, sequence DESC LIMIT 500
             """,
             span=12,
         ),

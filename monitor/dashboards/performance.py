@@ -20,9 +20,17 @@ from monitor.dashboards.parts import (
 from monitor.dashboards.sql import METRIC, MODEL, OF_SEGMENT, OF_WINDOW
 
 
+def _newest(part: str) -> str:
+    """A condition: the newest window that has parts of this kind, of those that have their labels if there is any."""
+    return (
+        f"part = '{part}' AND column != '' AND window_end = (SELECT argMax(window_end, (NOT provisional, window_end)) "
+        f"FROM performance_parts WHERE {OF_SEGMENT} AND part = '{part}')"
+    )
+
+
 def build() -> dashboard.Dashboard:
     """The dashboard."""
-    newest = f"window_end = (SELECT max(window_end) FROM performance_parts WHERE {OF_SEGMENT})"
+
     panels = [
         lines(
             "Measured and estimated",
@@ -96,12 +104,13 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Confusion",
-            "Classes that are taken for another in the newest window, the most frequent first. Share: of the rows of "
+            "Classes that are taken for another in the newest window that has its labels, the most frequent first. "
+            "Share: of the rows of "
             "the true class; of_all: of all labelled rows. Steady is good. Of two classes, the one that the model "
             "looks for is called positive. Empty for numbers, and where no class is predicted.",
             f"""
             SELECT column AS truth, cell AS said, share, contribution AS of_all, n_now AS n
-            FROM performance_parts_latest WHERE {OF_SEGMENT} AND part = 'confusion' AND column != '' AND {newest}
+            FROM performance_parts_latest WHERE {OF_SEGMENT} AND {_newest('confusion')}
             UNION ALL
             {of_two_classes(OF_SEGMENT)}
             ORDER BY n DESC, truth, said
@@ -110,16 +119,18 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Worst segments",
-            "The chosen metric of every segment in its newest window: first where the whole interval is worse than the "
+            "The chosen metric of every segment in its newest window that has its labels: first where the whole "
+            "interval is worse than the "
             "segment's own reference by most. Below 0 is better. Good: no interval wholly on the worse side; of many "
             "segments some are by chance.",
             f"""
             SELECT if(segment = '', '(all rows)', segment) AS name, value, ci_low AS low, ci_high AS high,
-                reference_value AS reference, {WORSE_BY} AS worse_by, n_labelled AS labelled, maturity
+                reference_value AS reference, {WORSE_BY} AS worse_by, n_labelled AS labelled, maturity,
+                window_end AS until
             FROM (
                 SELECT * FROM performance_latest
                 WHERE {OF_WINDOW} AND metric = {METRIC} AND NOT estimated AND isFinite(value)
-                ORDER BY window_end DESC LIMIT 1 BY segment
+                ORDER BY provisional, window_end DESC LIMIT 1 BY segment
             )
             ORDER BY isFinite({SURELY_WORSE_BY}) DESC, {SURELY_WORSE_BY} DESC, worse_by DESC, name
             """,
@@ -127,11 +138,13 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Worst cells of features",
-            "Parts of the rows whose loss went up, failing ones first: which values of which column. Good: none "
+            "Parts of the rows whose loss went up in the newest window that has such, failing ones first: which "
+            "values of which column. Good: none "
             "failing; q is corrected over all that were looked at.",
             f"""
             SELECT column, cell, failing, loss_before, loss_now, contribution, share, q_value, n_now AS n
-            FROM performance_parts_latest WHERE {OF_SEGMENT} AND part = 'subgroup' AND contribution > 0 AND {newest}
+            FROM performance_parts_latest
+            WHERE {OF_SEGMENT} AND contribution > 0 AND {_newest('subgroup')}
             ORDER BY rank
             """,
             overrides={"share": [unit("percentunit")]},  # a loss is in the target's unit: no bound of it holds for all

@@ -31,6 +31,8 @@ FROM_TO: Final = f"from_time = {START}, to_time = {END}"
 """The dashboard's time range, for the views that take one."""
 
 OF_VERSION: Final = f"model = {MODEL} AND version = {VERSION}"
+OF_VERSION_OR_ALL: Final = f"model = {MODEL} AND version IN ({VERSION}, '')"
+"""What is told of the version, and what of the model as a whole: silence and rejects are of no version."""
 OF_LENGTH: Final = f"{SIZE} = toInt64OrZero({variable('window')}) AND $__timeFilter_ms(window_end)"
 """Windows of the chosen length."""
 OF_WINDOW: Final = f"{OF_VERSION} AND {OF_LENGTH}"

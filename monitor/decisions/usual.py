@@ -85,7 +85,7 @@ def silent(usual: Usual, tiling: Tiling, fewest: float) -> list[Silent]:
         return []
     before: dict[int, list[int]] = {slot: list(counts) for slot, counts in usual.slots.items()}
     lowest = min((min(counts) for counts in before.values() if counts), default=None)
-    n_before = sum(map(len, before.values()))
+    n_before, none_came = sum(map(len, before.values())), False
     found = []
     most = _most(tiling)
     for number, one in enumerate(usual.recent):
@@ -100,7 +100,12 @@ def silent(usual: Usual, tiling: Tiling, fewest: float) -> list[Silent]:
             if expected is not None and expected >= FEWEST_EVENTS and total < fewest * expected:
                 found.append(Silent(start_ms=one.start_ms, end_ms=one.end_ms, n=total, usual=expected))
         own.append(total)
-        lowest = total if lowest is None else min(lowest, total)
+        # That nothing comes is usual only once events came again: else a silence would be over by its own length.
+        if total == 0:
+            none_came = True
+        else:
+            lowest = min(total, total if lowest is None else lowest, 0 if none_came else total)
+            none_came = False
         n_before += 1
     return found
 

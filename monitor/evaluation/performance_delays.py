@@ -10,7 +10,15 @@ import numpy as np
 from detectors.arrays import Ints
 from detectors.grid import coarse_cells
 from detectors.performance.censoring import Censoring, censoring
-from detectors.performance.delay import BINS, DelayDrift, MissingLabels, delay_psi, delay_quantile, missing_labels
+from detectors.performance.delay import (
+    BINS,
+    EDGES_MS,
+    DelayDrift,
+    MissingLabels,
+    delay_psi,
+    delay_quantile,
+    missing_labels,
+)
 from detectors.performance.intervals import Metric
 from detectors.performance.reference import rows_by_cell
 from detectors.reference import WHOLE
@@ -36,7 +44,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 class Delays(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the labels' coming, of one window. `drift` and `missing` need a reference with delays.
 
-    `median_before` and `median_now` are in milliseconds; NaN where there are no labels.
+    `median_before` and `median_now` are in milliseconds, of delays as long as those that `drift` compares, so that a
+    young window does not look quick; NaN where there are no labels.
     """
 
     drift: DelayDrift | None
@@ -70,6 +79,11 @@ def delays_of(window: PerformanceWindow, side: Labelled) -> Delays:
         if n_now:
             drift = delay_psi(counts_before, window.delays, float(window.label_ms - window.window.end_ms))
             figures.append((Metric(name="label_delay_psi", value=drift.psi, n=drift.n_now), 0.0))
+            seen = np.append(EDGES_MS, math.inf) <= drift.until_ms
+            medians = (
+                delay_quantile(np.where(seen, counts_before, 0), 0.5)[0],
+                delay_quantile(np.where(seen, window.delays, 0), 0.5)[0],
+            )
     selections = () if side.provisional else tuple(_selections(window))
     for one in selections:
         metric = Metric(name=f"labelled_unlike:{one.by}", value=one.found.effect, n=side.n_total)

@@ -25,6 +25,7 @@ LOSS_MATTERS: Final = 0.05
 SUBGROUP_MATTERS: Final = 0.1
 """Likewise of a subgroup, of its own loss: there are many, and each is small."""
 PSI_MATTERS: Final = 0.2
+_HOUR_MS: Final = 3_600_000.0
 MISSING_MATTERS: Final = 0.1
 """The smallest share of the labels due that must be missing."""
 
@@ -105,7 +106,8 @@ def of_delays(found: Delays) -> list[Tested]:
             Tested(
                 segment=WHOLE, column="@delay", method="psi", p_value=drift.p_value, effect=drift.psi,
                 threshold=PSI_MATTERS, direction="later" if found.median_now > found.median_before else "sooner",
-                quantity="median delay in ms", before=found.median_before, after=found.median_now,
+                quantity="median delay in hours", before=found.median_before / _HOUR_MS,
+                after=found.median_now / _HOUR_MS,
                 n_reference=drift.n_before, n_current=drift.n_now,
             )
         )  # fmt: skip

@@ -80,7 +80,7 @@ def _known(model: Model, reference: Reference, space: "PerformanceSpace") -> Ite
     elif space.classes and not space.probability:
         yield "scores are no probabilities, so there is no log_loss"
     if model.label_horizon_ms is None:
-        yield "estimated alone, for labels are not joined (label_horizon: 30d)"
+        yield "neither measured nor estimated while labels are not joined (label_horizon: 30d)"
     else:
         yield f"measured by labels of up to {format_duration(model.label_horizon_ms)}"
     if reference.performance is None:

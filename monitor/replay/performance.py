@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.arrays import Ints
-from monitor.wording import figure
+from monitor.wording import counted, figure
 
 MOST_LINES: Final = 15
 """Periods of one model and version: with more windows than this they are months, and the last are shown."""
@@ -76,7 +76,7 @@ def performance_lines(performance: pa.Table, parts: pa.Table) -> list[str]:
             lines += ["", *_table(f"{model}{f', version {version}' if version else ''}", found, months=months)]
             lines += _unknown(own)
     if len(versions) > MOST_VERSIONS:
-        lines.append(f"and {len(versions) - MOST_VERSIONS:,} more versions")
+        lines.append(f"and {counted(len(versions) - MOST_VERSIONS, 'more version')}")
     return lines[1:]
 
 

@@ -99,7 +99,7 @@ def test_the_confusion_of_two_classes_is_what_accuracy_leaves(client: Client) ->
     metrics = client.query(
         "SELECT metric, value, n FROM performance_latest WHERE segment = '' AND NOT estimated AND metric IN "
         "('accuracy', 'recall') AND window_end - window_start = {size:Int64} "
-        "ORDER BY window_end DESC LIMIT 1 BY metric",
+        "ORDER BY provisional, window_end DESC LIMIT 1 BY metric",
         parameters={"size": int(values["window"])},
     ).result_rows
     known = {metric: (value, n) for metric, value, n in metrics}

@@ -93,6 +93,17 @@ def test_slower_labels_are_told_and_a_young_window_is_not_quick():
     assert slower.psi > 0.05
 
 
+@pytest.mark.parametrize("n", [4, 30, 60, 150])
+def test_a_few_labels_that_come_as_ever_are_rarely_told_to_be_late(n: int):
+    # An empty cell of ten counts as 1e-4: PSI alone would call a third of such windows late.
+    rng = np.random.default_rng(6)
+    reference = counted(rng.exponential(HOUR, size=50_000))
+    p = [delay_psi(reference, counted(rng.exponential(HOUR, size=n))).p_value for _ in range(1_000)]
+    assert np.mean(np.array(p) <= 0.05) <= 0.07
+    slower = [delay_psi(reference, counted(rng.exponential(4.0 * HOUR, size=60))).p_value for _ in range(50)]
+    assert max(slower) < 1e-3
+
+
 def test_without_labels_there_is_no_delay_to_compare():
     assert math.isnan(delay_psi(counted(NONE), counted(np.array([HOUR]))).psi)
     assert math.isnan(delay_psi(counted(np.array([HOUR])), counted(np.array([HOUR])), 0.0).psi)

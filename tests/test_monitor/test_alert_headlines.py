@@ -32,7 +32,7 @@ MOVED: dict[Cause, list[tuple[str, str, str]]] = {
     "performance": [("@loss", "worse", "log loss")],
     "concept_drift": [("@relation", "changed relation", "log loss of the same inputs"), ("x", "", "")],
     "label_delay": [
-        ("@delay", "later", "median delay in ms"),
+        ("@delay", "later", "median delay in hours"),
         ("@labels_selective", "selective", "share labelled by carrier, least and most"),
     ],
     "silence": [("@events", "none at all", "events a window")],

@@ -262,6 +262,20 @@ def test_hardly_any_events_are_silence_and_none_at_all_too() -> None:
     assert run.feed(day(32))[-1].state == "resolved"
 
 
+def test_a_silence_is_not_over_by_its_own_length() -> None:
+    # Ten days, of which no weekday has been three times; then nothing comes.
+    run = Run().days(day(n) for n in range(10))
+    run.feed(now_ms=11 * DAY_MS)
+    run.feed(now_ms=20 * DAY_MS)
+    assert [state for state, cause in run.told if cause == "silence"][-1] != "resolved"
+    run.feed(day(20))
+    assert run.feed(day(21))[-1].state == "resolved"
+
+
+def test_days_that_are_empty_every_week_are_usual() -> None:
+    assert Run().days(day(n) for n in range(70) if n % 7 < 5).told == []
+
+
 def test_weekends_with_fewer_events_are_usual() -> None:
     run = Run().days(day(n, n_events=1_000 if n % 7 < 5 else 100) for n in range(70))
     assert run.told == []

@@ -10,6 +10,7 @@ import pytest
 from support.batches import batch_of
 from support.performance import DELAY_MS, HOUR_MS, Rows, World, draw
 
+from detectors.performance.delay import delay_counts
 from detectors.performance.measure import measure
 from detectors.reference import WHOLE
 from monitor.evaluation.performance_rows import PerformanceRows, performance_results
@@ -221,10 +222,21 @@ def test_labels_that_come_later_are_told_with_their_delay() -> None:
     late = results(WORLD.window(draw(rng(), N), delay_ms=10 * DELAY_MS))
     row = verdict(late, "@delay")
     assert (row["drifted"], row["direction"]) == (True, "later")
-    assert row["before"] == pytest.approx(DELAY_MS, rel=0.1)
-    assert row["after"] == pytest.approx(10 * DELAY_MS, rel=0.1)
+    assert row["quantity"] == "median delay in hours"
+    assert row["before"] == pytest.approx(DELAY_MS / HOUR_MS, rel=0.1)
+    assert row["after"] == pytest.approx(10 * DELAY_MS / HOUR_MS, rel=0.1)
     assert metric(late, "label_delay_ms:0.5")["reference_value"] == pytest.approx(DELAY_MS, rel=0.1)
     assert not verdict(results(WORLD.window(draw(rng(), N))), "@delay")["drifted"]
+
+
+def test_a_young_window_is_not_told_to_have_quick_labels() -> None:
+    # The reference's labels take 30 to 90 s. A minute after the window's end those seen took 40 to 53 s: longer than
+    # those of the reference that can be seen by then, and shorter than most of all its labels.
+    seen = delay_counts(rng().uniform(40_000.0, 53_000.0, 2_000), np.ones(2_000, dtype=np.int64))
+    window = dataclasses.replace(WORLD.window(draw(rng(), N), age_ms=60_000), delays=seen)
+    row = verdict(results(window), "@delay")
+    assert (row["drifted"], row["direction"]) == (True, "later")
+    assert 30_000 / HOUR_MS < row["before"] < row["after"] < 54_000 / HOUR_MS
 
 
 def test_labels_that_come_for_the_approved_alone_are_told_once_the_window_is_mature() -> None:

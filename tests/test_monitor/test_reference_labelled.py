@@ -420,7 +420,7 @@ def test_check_says_what_will_be_known_of_performance_and_what_lacks(tmp_path: P
     (sentence,) = performance_limits(model(), reference)
     assert "'late' is positive; measured by labels of up to 2d; the reference has roc_auc" in sentence
     (sentence,) = performance_limits(model(label_horizon_ms=None), reference)
-    assert "estimated alone" in sentence
+    assert "neither measured nor estimated" in sentence
     plain = build_reference(model(), tmp_path / "d.parquet").reference
     assert plain.performance is None
     assert list(performance_limits(model(label_horizon_ms=None), plain)) == []

@@ -10,7 +10,8 @@ from monitor.api.source import Source
 
 
 def of_two_classes(where: str) -> str:
-    """A statement that gives both kinds of error of two classes, of the newest window of which `where` is true.
+    """A statement that gives both kinds of error of two classes, of the newest window of which `where` is true, of
+    those that are not provisional if there is any.
 
     Accuracy, precision and recall hold a matrix of two by two: of all rows, true positives are
     (1 - accuracy) / (1 / precision + 1 / recall - 2), and the other three cells follow from them.
@@ -25,7 +26,8 @@ FROM (
         hits * (1 / recall - 1) AS missed, hits * (1 / precision - 1) AS false_alarms
     FROM performance_latest AS p
     WHERE {where} AND {said}
-        AND window_end = (SELECT max(window_end) FROM performance AS p WHERE {where} AND {said})
+        AND window_end = (SELECT argMax(window_end, (NOT provisional, window_end)) FROM performance AS p
+            WHERE {where} AND {said})
     HAVING precision > 0 AND recall > 0 AND precision + recall < 2
 )
 ARRAY JOIN [

@@ -42,7 +42,8 @@ SELECT model, version, metric, estimated, toUnixTimestamp64Milli(window_end) AS 
     reference_value, spread_low, spread_high, maturity, provisional
 FROM performance_latest
 WHERE segment = '' AND metric IN {{metrics:Array(String)}} AND isFinite(value) AND {IN_SPAN}
-ORDER BY window_end DESC, window_start LIMIT 1 BY model, version, metric, estimated
+    AND (model IN {{models:Array(String)}} OR empty({{models:Array(String)}}))
+ORDER BY provisional AND NOT estimated, window_end DESC, window_start LIMIT 1 BY model, version, metric, estimated
 """  # noqa: S608
 
 # The hour of the week as `monitor.decisions.usual.hour_of_week` counts it.
@@ -63,6 +64,7 @@ GROUP BY model, version, size_s, hour_of_week
 """  # noqa: S608
 _WEEKS: Final = 8
 _WEEK_MS: Final = 604_800_000
+_LABELS_MS: Final = 7_776_000_000
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +114,8 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest value of a metric, measured or estimated. What is not known is None."""
+    """The newest value of a metric, measured or estimated: one that is not provisional, where there is any. What is
+    not known is None."""
 
     model: str
     version: str
@@ -166,4 +169,12 @@ def earlier(source: Source, hours: Sequence[int], to_ms: int) -> list[Earlier]:
 def headlines(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Headline]:
     """The newest of each metric, of windows that end in the span and are no longer than that."""
     span = {"from_ms": from_ms, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
-    return source.rows(_PERFORMANCE, Headline, {**span, "metrics": list(METRICS)})
+    return source.rows(_PERFORMANCE, Headline, {**span, "metrics": list(METRICS), "models": []})
+
+
+def last_measured(source: Source, models: Sequence[str], to_ms: int, longest_s: int) -> list[Headline]:
+    """The newest measured ones of some models in the 90 days before: of those whose labels take longer than a fleet's
+    newest windows reach."""
+    span = {"from_ms": to_ms - _LABELS_MS, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
+    parameters = {**span, "metrics": list(METRICS), "models": sorted(set(models))}
+    return [one for one in source.rows(_PERFORMANCE, Headline, parameters) if not one.estimated]

@@ -33,6 +33,32 @@ SELECT part, rank, toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimes
 FROM performance_parts_latest WHERE {_OF} AND segment = {{segment:String}} AND column != ''
 ORDER BY window_start DESC, part, rank LIMIT 1000
 """  # noqa: S608
+# They read the model's errors pane by pane, whatever the length of windows.
+_SEQUENTIAL: Final = f"""
+SELECT substring(compare, length('sequential ') + 1) AS detector, segment, toUnixTimestamp64Milli(window_end) AS end_ms,
+    direction, quantity, before, after
+FROM drift_verdicts_latest
+WHERE model = {{model:String}} AND version = {{version:String}} AND segment = {{segment:String}} AND {IN_SPAN}
+    AND startsWith(compare, 'sequential ') AND drifted
+ORDER BY window_end DESC, detector LIMIT 50
+"""  # noqa: S608
+
+
+class Detection(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that a sequential detector saw in the errors; it needs no labels in the reference.
+
+    Attributes
+    ----------
+    end_ms: the end of the pane in which it was seen. before, after: the quantity up to the change, and from it on.
+    """
+
+    detector: str
+    segment: str
+    end_ms: int
+    direction: str
+    quantity: str
+    before: float | None
+    after: float | None
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +112,11 @@ def by_segment(source: Source, scope: Scope, metric: str, end_ms: int) -> list[F
     """One measured metric of the window that ends then: of the whole, then of the segments, at most 1,999, the worst
     first: those whose whole interval is worse than their own reference by most."""
     return source.rows(_SEGMENTS, Figure, scope.parameters(metric=metric, end_ms=end_ms))
+
+
+def detections(source: Source, scope: Scope) -> list[Detection]:
+    """The newest first, at most 50."""
+    return source.rows(_SEQUENTIAL, Detection, scope.parameters())
 
 
 def parts(source: Source, scope: Scope) -> list[Part]:

@@ -84,7 +84,7 @@ ORDER BY compare, effect / threshold DESC, method
 """  # noqa: S608
 _VOLUME: Final = f"""
 SELECT toUnixTimestamp64Milli(window_start) AS start_ms, toUnixTimestamp64Milli(window_end) AS end_ms, events,
-    columns_scored, columns_not_scored, reason
+    columns_scored, columns_not_scored, reason, reference
 FROM windows_latest WHERE {_OF} AND segment = {{segment:String}}
 ORDER BY window_start LIMIT 20000
 """  # noqa: S608
@@ -178,6 +178,7 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     columns_scored: int
     columns_not_scored: int
     reason: str
+    reference: str = ""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):

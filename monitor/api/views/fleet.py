@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from monitor.api.metrics import metric_name
-from monitor.api.queries.fleet import METRICS, Changes, Earlier, Headline
+from monitor.api.queries.fleet import Changes, Earlier, Headline
 from monitor.api.queries.models import Sized
 from monitor.api.queries.sizes import size_name
+from monitor.api.views.fleet_words import ago, performance_words
 from monitor.api.wording import rate
 from monitor.decisions.usual import FEWEST_BEFORE, hour_of_week
-from monitor.wording import counted, figure, instant
+from monitor.wording import counted, instant
 
-State = Literal["alerts", "changed", "quiet", "silent"]
+State = Literal["alerts", "changed", "quiet", "silent", "unscored"]
 SPARKS = 24
 """Windows of a line's small chart."""
 
@@ -40,7 +40,9 @@ class FleetLine:
     Attributes
     ----------
     state_text: the state in words, for those who do not see its sign.
-    size: the windows that the chart is of.
+    size: the windows that the chart is of. n_sizes: how many lengths of windows there are.
+    link_s: the length in seconds of those to look at: in which most changed, else those of the chart.
+    is_silent: whether rows have stopped to come.
     events_per_min: in the newest window.
     usual: ``usually 900 events/min at this hour``; "" where fewer than three earlier windows are of that hour.
     performance: in words, with what it is compared with; "" where there is none.
@@ -62,6 +64,9 @@ class FleetLine:
     worst: tuple[str, ...]
     n_season: int
     n_alerts: int
+    n_sizes: int = 1
+    link_s: int = 0
+    is_silent: bool = False
 
 
 def main_size(sizes: Sequence[Sized]) -> Sized:
@@ -141,8 +146,11 @@ def fleet_lines(
         hour = hour_of_week(start_ms, 1_000 * main.size_s)
         usual = usual_words(main, start_ms, before.get((model, version, main.size_s, hour), ()))
         silent_ms = _age_ms(own, now_ms) if _is_silent(own, now_ms) else None
-        state, text = _state(n_alerts, n_changed, silent_ms, usual)
         longest = max(newest, key=lambda one: (one.n_drifted, one.size_s), default=None)
+        link_s = longest.size_s if longest is not None and n_changed else main.size_s
+        where = f" in windows of {size_name(link_s)}" if link_s != main.size_s else ""
+        unscored = bool(newest) and not any(one.n_columns for one in newest)
+        state, text = _state(n_alerts, n_changed, where, silent_ms, usual, unscored=unscored)
         lines.append(
             FleetLine(
                 model=model,
@@ -154,7 +162,7 @@ def fleet_lines(
                 written_ms=max(one.written_ms for one in own),
                 events_per_min=main.last_events / main.size_s * 60,
                 usual=usual,
-                performance=performance_words(known[model, version]),
+                performance=performance_words(known[model, version], max(one.last_ms for one in own)),
                 sparks=tuple(
                     Spark(
                         end_ms=one.window_end_ms,
@@ -167,20 +175,27 @@ def fleet_lines(
                 worst=tuple(longest.worst) if longest is not None else (),
                 n_season=max((one.n_season for one in newest), default=0),
                 n_alerts=n_alerts,
+                n_sizes=len(own),
+                link_s=link_s,
+                is_silent=silent_ms is not None,
             )
         )
-    order: dict[State, int] = {"alerts": 0, "changed": 1, "silent": 2, "quiet": 3}
+    order: dict[State, int] = {"alerts": 0, "changed": 1, "silent": 2, "unscored": 3, "quiet": 4}
     return sorted(lines, key=lambda one: (order[one.state], one.model, one.version))
 
 
-def _state(n_alerts: int, n_changed: int, silent_ms: int | None, usual: str) -> tuple[State, str]:
+def _state(
+    n_alerts: int, n_changed: int, where: str, silent_ms: int | None, usual: str, *, unscored: bool
+) -> tuple[State, str]:
+    changed = f"{counted(n_changed, 'column')} changed{where}" if n_changed else ""
+    silent = f"silent for {ago(silent_ms)}" if silent_ms is not None else ""
     if n_alerts:
-        return "alerts", counted(n_alerts, "alert")
-    if n_changed:
-        return "changed", f"{counted(n_changed, 'column')} changed"
-    if silent_ms is not None:
-        return "silent", f"silent for {ago(silent_ms)}" + (f" ({usual})" if usual else "")
-    return "quiet", "quiet"
+        return "alerts", counted(n_alerts, "alert") + (f", {silent}" if silent else "")
+    if silent:  # what changed last is old by then, and that nothing comes is not told by anything else
+        return "silent", silent + (f" ({usual})" if usual else "") + (f"; before, {changed}" if changed else "")
+    if changed:
+        return "changed", changed
+    return ("unscored", "not scored: too few events") if unscored else ("quiet", "quiet")
 
 
 def _age_ms(own: Sequence[Sized], now_ms: int) -> int:
@@ -227,36 +242,11 @@ def spark_words(line: FleetLine) -> str:
 
 def changed_words(line: FleetLine) -> str:
     """``2 of 24 now``: what the newest bar of the small chart says; "" without any."""
-    return f"{line.sparks[-1].n_drifted} of {line.sparks[-1].n_columns} now" if line.sparks else ""
-
-
-def ago(age_ms: int) -> str:
-    """``22 min``, ``3 h``, ``4 days``."""
-    for name, length_ms in (("days", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
-        if age_ms >= 2 * length_ms:
-            return f"{age_ms // length_ms} {name}"
-    return f"{max(age_ms, 0) // 1_000} s"
-
-
-def performance_words(headlines: Sequence[Headline]) -> str:
-    """``AUC 0.71 (ref 0.74, est 0.72, 64 % labelled)``; "" without any."""
-    measured = {one.metric: one for one in headlines if not one.estimated}
-    estimated = {one.metric: one for one in headlines if one.estimated}
-    metric = next((name for name in METRICS if name in measured or name in estimated), None)
-    if metric is None:
+    if not line.sparks:
         return ""
-    one, guess = measured.get(metric), estimated.get(metric)
-    main = one or guess
-    assert main is not None
-    known = [f"ref {figure('', main.reference_value)}"] if main.reference_value is not None else []
-    if one is not None and guess is not None:
-        later = guess.window_end_ms > one.window_end_ms  # an estimate beside a measured value is of the same window
-        known.append(f"{'since then ' if later else ''}est {figure('', guess.value)}")
-    if one is None:
-        known.append("estimated, no labels yet")
-    elif one.maturity is not None:
-        known.append(f"{100 * one.maturity:.0f} % labelled")
-    return f"{metric_name(metric)} {figure('', main.value)}" + (f" ({', '.join(known)})" if known else "")
+    now = "now" if line.n_sizes == 1 else f"in the newest window of {line.size}"
+    last = line.sparks[-1]
+    return f"{last.n_drifted} of {last.n_columns} {now}" if last.n_columns else f"none scored {now}"
 
 
 def fleet_sentence(lines: Sequence[FleetLine]) -> str:
@@ -265,13 +255,21 @@ def fleet_sentence(lines: Sequence[FleetLine]) -> str:
         return "No window has closed yet."
     models = {line.model for line in lines}
     needy = {line.model for line in lines if line.state in ("alerts", "changed")}
-    silent = {line.model for line in lines if line.state == "silent"} - needy
+    heard = {line.model for line in lines if not line.is_silent}
+    silent = models - heard - needy
+    versions = [line for line in lines if line.is_silent and line.model in heard - needy]
+    unscored = {line.model for line in lines if line.state == "unscored"} - needy
     parts = [f"{len(needy):,} {'needs' if len(needy) == 1 else 'need'} you" if needy else "nothing needs you"]
     if silent:
         parts.append(f"{len(silent):,} {'is' if len(silent) == 1 else 'are'} silent")
-    events = rate(sum(line.events_per_min for line in lines))
+    if versions:
+        parts.append(f"{counted(len(versions), 'version')} {'is' if len(versions) == 1 else 'are'} silent")
+    if unscored:
+        parts.append(f"{len(unscored):,} {'is' if len(unscored) == 1 else 'are'} not scored")
     newest = max(lines, key=lambda line: line.newest_ms)
-    return (
-        f"{counted(len(models), 'model')}: {', '.join(parts)}. {events} in the newest windows, the last of them until "
-        f"{instant(newest.newest_ms)}."
-    )
+    until = f"until {instant(newest.newest_ms)}"
+    said = f"{counted(len(models), 'model')}: {', '.join(parts)}."
+    if not heard:
+        return f"{said} No events come; the last window was {until}."
+    events = rate(sum(line.events_per_min for line in lines if not line.is_silent))
+    return f"{said} {events} in the newest windows, the last of them {until}."

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from monitor.api.charts import Chart, measured_chart
-from monitor.api.metrics import in_words_units, is_worse, metric_name, offered, worse_by
+from monitor.api.metrics import in_words_units, is_quality, is_worse, metric_name, offered, worse_by
+from monitor.api.model_sentence import LabelsSay
 from monitor.api.queries.performance import Figure, Part
 from monitor.api.wording import column_name
 from monitor.api.worse import direction
@@ -23,8 +24,11 @@ class PerformanceView:
 
     Attributes
     ----------
-    newest: the last measured figure; None where there are only estimates. estimate: of the same window, else the last
-    estimated one. latest: the last estimate, of a window that is later than both.
+    newest: the last measured figure that is not provisional, else the last measured one; None where there are only
+        estimates. Of a window whose labels have only begun to come a handful would speak for the model.
+    early: the last measured figure, where that is a later and provisional one.
+    estimate: what was estimated of the window of `newest`, without one the last estimated figure. ahead: the last
+        estimated figure, where that is of a later window.
     words: ``AUC 0.71 [0.69, 0.73]``, with what it is compared with.
     warnings: sentences, of the labels that it rests on. has_labels: whether any came in the span.
     """
@@ -34,7 +38,8 @@ class PerformanceView:
     figures: tuple[Figure, ...]
     newest: Figure | None
     estimate: Figure | None
-    latest: Figure | None
+    early: Figure | None
+    ahead: Figure | None
     words: str
     warnings: tuple[str, ...]
     has_labels: bool
@@ -61,10 +66,14 @@ def performance_view(figures: Sequence[Figure], metric: str = "") -> Performance
     own = tuple(in_words_units(one) for one in figures if one.metric == chosen and one.value is not None)
     measured = [one for one in own if not one.estimated]
     guesses = [one for one in own if one.estimated]
-    newest = measured[-1] if measured else None
+    last = measured[-1] if measured else None
+    # How labels come is not told later by their own coming.
+    newest = next((one for one in reversed(measured) if not one.provisional or chosen.startswith("label")), last)
+    guess = guesses[-1] if guesses else None
+    estimate = guess
+    if newest is not None:
+        estimate = next((one for one in reversed(guesses) if one.end_ms == newest.end_ms), None)
     end_ms = newest.end_ms if newest is not None else own[-1].end_ms
-    estimate = next((one for one in reversed(guesses) if one.end_ms == end_ms), None)
-    latest = guesses[-1] if guesses and guesses[-1].end_ms > end_ms else None
     of_window = {one.metric: in_words_units(one) for one in figures if one.end_ms == end_ms and not one.estimated}
     return PerformanceView(
         metric=chosen,
@@ -72,8 +81,9 @@ def performance_view(figures: Sequence[Figure], metric: str = "") -> Performance
         figures=own,
         newest=newest,
         estimate=estimate,
-        latest=latest,
-        words=_words(chosen, newest, estimate, latest),
+        early=last if last is not newest else None,
+        ahead=guess if guess is not None and newest is not None and guess.end_ms > newest.end_ms else None,
+        words=_words(chosen, newest, estimate),
         warnings=_warnings(figures, end_ms, newest.end_ms if newest is not None else 0),
         has_labels=any(one.n_labelled and not one.estimated for one in figures),
         chart=measured_chart(own),
@@ -81,7 +91,7 @@ def performance_view(figures: Sequence[Figure], metric: str = "") -> Performance
     )
 
 
-def _words(metric: str, newest: Figure | None, estimate: Figure | None, latest: Figure | None) -> str:
+def _words(metric: str, newest: Figure | None, estimate: Figure | None) -> str:
     main = newest or estimate
     assert main is not None
     text = f"{metric_name(metric)} {figure('', main.value)}"
@@ -94,8 +104,6 @@ def _words(metric: str, newest: Figure | None, estimate: Figure | None, latest: 
         known.append("estimated, " + ("not measured on its labels" if main.n_labelled else "no labels yet"))
     elif newest.maturity is not None:
         known.append(f"{100 * newest.maturity:.0f} % labelled" + (", provisional" if newest.provisional else ""))
-    if latest is not None:
-        known.append(f"estimated {figure('', latest.value)} until {instant(latest.end_ms)}")
     return f"{text} ({', '.join(known)})" if known else text
 
 
@@ -134,35 +142,63 @@ def _warnings(figures: Sequence[Figure], end_ms: int, since_ms: int) -> tuple[st
 
 
 def performance_sentence(title: str, view: PerformanceView | None, split: Sequence[Part]) -> str:
-    """The first line of the screen."""
+    """The first line of the screen. `split`: of the change in loss, of one window."""
     if view is None:
         return f"{title}: no labels came and nothing could be estimated in this span."
     main = view.main
     until = instant(main.end_ms)
-    split = [one for one in split if one.end_ms == main.end_ms]
     if main.reference_value is None or main.value is None:
-        return f"{title}: {view.words} in the window until {until}; no labelled reference to compare with."
+        return (
+            f"{title}: {view.words} in the window until {until}; no labelled reference to compare with{_later(view)}."
+        )
     worse = worse_by(main) or 0.0
     verdict = "no worse than the reference"
     if direction(view.metric) == "neither":
         verdict = _beside(main.value, main.reference_value)
     elif view.is_worse:
         verdict = "worse than the reference"
+    elif worse > 0 and main.ci_low is None:
+        verdict = "worse than the reference by what may be chance: there is no interval"
     elif worse > 0:
         verdict = "within what chance allows of the reference"
-    return f"{title}: {view.words}, {verdict}, until {until}{_split(split)}."
+    return f"{title}: {view.words}, {verdict}, until {until}{_split(split, main.end_ms)}{_later(view)}."
+
+
+def _later(view: PerformanceView) -> str:
+    """What is known of windows after the one that is told."""
+    if (early := view.early) is not None:
+        labelled = f" by {100 * early.maturity:.0f} % of its labels" if early.maturity is not None else ""
+        return (
+            f"; labels of later windows still come: the newest, until {instant(early.end_ms)}, has "
+            f"{figure('', early.value)}{labelled} so far"
+        )
+    if (ahead := view.ahead) is not None:
+        return f"; since then estimated alone, {figure('', ahead.value)} until {instant(ahead.end_ms)}"
+    return ""
 
 
 def _beside(value: float, reference: float) -> str:
     return f"{'above' if value > reference else 'below'} the reference" if value != reference else "as the reference"
 
 
-def _split(split: Sequence[Part]) -> str:
+def _split(split: Sequence[Part], end_ms: int) -> str:
     known: dict[str, Any] = {one.part: one.contribution for one in split}
     if known.get("inputs") is None or known.get("relation") is None:
         return ""
     change = known["inputs"] + known["relation"]
+    where = "" if split[0].end_ms == end_ms else f"in the window until {instant(split[0].end_ms)} "
+    how = "rose" if change > 0 else "fell"
     return (
-        f"; the mean loss {'rose' if change > 0 else 'fell'} by {abs(change):.3g}, of which moved inputs explain "
+        f"; {where}the mean loss {how} by {abs(change):.3g}, of which moved inputs explain "
         f"{known['inputs']:+.3g} and a changed relation {known['relation']:+.3g}"
     )
+
+
+def labels_say(figures: Sequence[Figure], *, tested: bool) -> LabelsSay:
+    """What there is to tell a loss by, of all figures of a span. `tested`: whether a verdict on the loss was given."""
+    quality = [one for one in figures if not one.estimated and one.n_labelled and is_quality(one.metric)]
+    if not quality:
+        return "nothing"
+    if all(one.reference_value is None for one in quality):
+        return "alone"
+    return "no loss" if tested else "early"

@@ -43,7 +43,7 @@ def test_the_estimate_beside_a_measured_value_is_of_its_window_and_a_later_one_s
     estimates = [figure("roc_auc", value, hour, estimated=True) for hour, value in ((1, 0.74), (2, 0.61))]
     both = view(figure("roc_auc", 0.73, 1), *estimates)
     assert "estimate 0.74" in both.words
-    assert "estimated 0.61 until 1970-01-01 02:00" in both.words
+    assert "since then estimated alone, 0.61 until 1970-01-01 02:00" in performance_sentence("m", both, [])
     assert "estimate 0.61" not in view(figure("roc_auc", 0.73, 1), estimates[1]).words
 
 
@@ -57,14 +57,14 @@ def test_the_fleet_says_of_an_estimate_that_it_is_of_a_later_window() -> None:
 
     measured = headline(1, 0.73, estimated=False)
     assert "ref 0.75, est 0.61" in performance_words([measured, headline(1, 0.61, estimated=True)])
-    assert "since then est 0.61" in performance_words([measured, headline(2, 0.61, estimated=True)])
+    assert "est of the newest window 0.61" in performance_words([measured, headline(2, 0.61, estimated=True)])
 
 
 def test_the_split_of_another_window_is_not_told_as_the_measured_ones() -> None:
     found = view(figure("roc_auc", 0.73, 2))
-    for hour, told in ((2, True), (1, False)):
+    for hour, told in ((2, "; the mean loss"), (1, "; in the window until 1970-01-01 01:00 the mean loss")):
         split = [part("inputs", 0.01, hour), part("relation", 0.02, hour)]
-        assert ("the mean loss rose by 0.03" in performance_sentence("m v1", found, split)) is told
+        assert f"{told} rose by 0.03" in performance_sentence("m v1", found, split)
 
 
 def test_labels_of_unknown_classes_are_said_and_not_taken_for_none() -> None:

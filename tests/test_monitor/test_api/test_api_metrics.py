@@ -128,7 +128,9 @@ def segments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pattern = next(
             row
             for row in known
-            if row["window_end_ms"] == page.NEWEST_MS and not row["estimated"] and row["model"] == page.MODEL
+            if row["window_end_ms"] == page.NEWEST_MS - page.HOUR_MS  # the newest is provisional
+            and not row["estimated"]
+            and row["model"] == page.MODEL
         )
         rows = [
             {**pattern, "segment": name, "value": value, "ci_low": low, "ci_high": high, "reference_value": reference}

@@ -1,17 +1,20 @@
 """Every screen says what to do next: what is right, what is not, and where to go on."""
 
+import dataclasses
 import html
 import re
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from support import page
 from support.batches import batch_of
 
 from monitor.api import next_steps
 from monitor.api.address import chosen
+from monitor.api.queries.alerts import Alert
 from monitor.api.queries.models import Sized
 from monitor.api.queries.rejects import RejectCount
 from monitor.api.queries.verdicts import Run
@@ -132,7 +135,9 @@ def test_worse_is_what_chance_does_not_explain(page_site: Site) -> None:
     assert view is not None
     assert view.is_worse  # at most 0.73, and 0.74 in the reference
     assert "what the loss comes from" in next_steps.of_performance(at(), view, worse=True).text
-    assert "may move it" in next_steps.of_performance(at(), view, worse=False).text
+    assert next_steps.of_performance(at(), view, worse=False).text == "Nothing to do."
+    young = dataclasses.replace(view, newest=view.early)  # no window has all its labels
+    assert "may move it" in next_steps.of_performance(at(), young, worse=False).text
 
 
 @pytest.mark.parametrize(("text", "shown"), [
@@ -148,6 +153,18 @@ def test_an_open_alert_has_its_own_command_where_the_page_may_not_change_anythin
     text = get(page_origin + f"/alerts?model={page.MODEL}")
     assert "<code>driftline acknowledge CONFIG open-1 --by NAME</code>" in text
     assert "acknowledge CONFIG over-1" not in text
+
+
+def test_the_alert_to_take_first_is_a_critical_one() -> None:
+    warning = Alert(
+        model="m", dedupe_key="a", sequence=1, version="1", state="raised", cause="data_drift", severity="warning",
+        at_ms=2, onset_ms=0, names=[], segments=[], summary="", recommendation="", acknowledged_by="",
+    )  # fmt: skip
+    silence = msgspec.structs.replace(warning, dedupe_key="b", version="", severity="critical", at_ms=1)
+    step = next_steps.of_alerts([warning, silence], wants_token=False)
+    assert step.text.startswith("Take the first critical one in hand")
+    assert step.link == "/model?model=m"  # of no version, which the model's page would not know
+    assert next_steps.of_alerts([warning], wants_token=False).text.startswith("Take the first in hand")
 
 
 def test_one_version_alone_is_set_beside_nothing(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from detectors.grid import quantile_grid
 from monitor.api.access import Access
 from monitor.api.charts import distribution_chart
+from monitor.api.model_sentence import model_sentence
 from monitor.api.queries.profiles import Distribution
 from monitor.api.queries.verdicts import Run
 from monitor.api.rendering import environment
 from monitor.api.views.distribution import LEVELS, bars, pairs, quantiles
 from monitor.api.views.fleet import SPARKS, Spark, spark_path
 from monitor.api.views.moved import moved_columns
-from monitor.api.wording import clip, column_sentence, model_sentence, rate
+from monitor.api.wording import clip, column_name, column_sentence, rate
 
 COUNTS = st.lists(st.integers(0, 10_000), min_size=3, max_size=40)
 
@@ -100,33 +101,90 @@ def test_what_goes_on_is_told_before_what_is_over_and_all_rows_before_segments()
 
 
 def test_the_first_line_says_what_moved_since_when_and_what_labels_say() -> None:
-    one = model_sentence("m v3", [run("a"), run("b"), run("@score")], [], has_labels=True)
+    one = model_sentence("m v3", [run("a"), run("b"), run("@score")], [], labels="no loss")
     assert one == "m v3: since 1970-01-01, 2 inputs moved (a, b), the score moved too; labels show no loss."
-    quiet = model_sentence("m v3", [], [], has_labels=False)
+    quiet = model_sentence("m v3", [], [], labels="nothing")
     assert quiet == (
-        "m v3: nothing differs from the reference in the newest window; no labels came, so the loss is not known."
+        "m v3: nothing differs from the reference in the newest window; no labels came for these windows, so the "
+        "loss is not known."
     )
-    lost = model_sentence("m", [run("@loss")], [], has_labels=True)
+    lost = model_sentence("m", [run("@loss")], [], labels="no loss")
     assert "labels show a loss that is up: mean 1 → 2" in lost
 
 
 def test_a_relation_that_makes_the_model_better_is_not_told_as_one_that_changed() -> None:
     better = msgspec.structs.replace(run("@relation"), direction="better", quantity="log loss of these inputs")
-    told = model_sentence("m", [better], [], has_labels=True)
+    told = model_sentence("m", [better], [], labels="no loss")
     assert told.endswith("labels show that the model does better on the same inputs: log loss of these inputs 1 → 2.")
-    assert "relation of inputs to labels changed" in model_sentence("m", [run("@relation")], [], has_labels=True)
+    assert "relation of inputs to labels changed" in model_sentence("m", [run("@relation")], [], labels="no loss")
 
 
 def test_labels_that_are_missing_are_not_said_to_show_no_loss() -> None:
-    broken = model_sentence("m", [run("@labels_missing")], [], has_labels=True)
+    broken = model_sentence("m", [run("@labels_missing")], [], labels="no loss")
     assert broken.endswith("labels are missing, so that a loss need not show: mean 1 → 2.")
-    some = model_sentence("m", [run("@labels_selective")], [], has_labels=True)
-    assert "labels show no loss, but come for some predictions rather than for others" in some
+    some = model_sentence("m", [run("@labels_selective")], [], labels="no loss")
+    assert "labels show no loss, but they come for some predictions rather than for others" in some
+
+
+@pytest.mark.parametrize("column", ["@coverage", "@joint", "@score.late", "@segments origin"])
+def test_whatever_is_watched_and_moved_is_no_likeness_to_the_reference(column: str) -> None:
+    said = model_sentence("m", [run(column)], [], labels="no loss")
+    assert "nothing differs" not in said
+    assert column_name(column) in said
+    assert "@" not in said
+
+
+@pytest.mark.parametrize("column", ["@loss", "@relation", "@subgroup", "@delay", "@labels_missing"])
+def test_what_labels_say_of_the_whole_or_a_segment_is_no_lack_of_loss(column: str) -> None:
+    whole = model_sentence("m", [run(column)], [], labels="no loss")
+    assert whole.startswith("m: inputs and score are as in the reference in the newest window; labels ")
+    assert not whole.endswith("labels show no loss.")
+    if column in ("@loss", "@relation"):
+        part = model_sentence("m", [], [run(column, "o=E")], labels="no loss")
+        assert "in o=E" in part
+        assert "no loss" not in part
+
+
+def test_a_model_without_a_score_is_not_told_that_its_score_stood_still() -> None:
+    assert "score" not in model_sentence("m", [run("a")], [], labels="nothing", has_score=False)
+    assert "the score did not" in model_sentence("m", [run("a")], [], labels="nothing")
+
+
+def test_what_was_not_looked_at_is_not_told_to_be_as_before() -> None:
+    unscored = model_sentence("m", [], [], labels="nothing", unscored="too few events, 3")
+    assert unscored.startswith("m: nothing was scored in the newest window: too few events, 3; ")
+    assert model_sentence("m", [], [], labels="alone").endswith(
+        "labels came, and the reference has none to compare them with, so a loss is not known."
+    )
+    assert "no loss" not in model_sentence("m", [], [], labels="early")
+    longer = [("1 day", ["temp", "@loss"])]
+    told = model_sentence("m", [], [], labels="no loss", elsewhere=longer)
+    assert told == (
+        "m: nothing differs from the reference in the newest window, but in that of 1 day temp, the loss changed."
+    )
+    also = model_sentence("m", [run("a")], [], labels="no loss", elsewhere=longer)
+    assert also.endswith("labels show a loss in windows of 1 day.")
+    assert column_sentence("temp", [], None, not_compared="too few events, 3") == (
+        "temp: not compared with the reference in all rows: too few events, 3."
+    )
+
+
+def test_served_values_that_differ_from_those_computed_again_have_not_moved() -> None:
+    skewed = msgspec.structs.replace(run("temp"), compare="recomputed", direction="skewed")
+    said = model_sentence("m", [skewed], [], labels="no loss")
+    assert "1 input served unlike what is computed again (temp)" in said
+    assert "moved" not in said
+
+
+def test_unseen_categories_lie_beyond_no_range() -> None:
+    said = column_sentence("carrier", [run("carrier")], 0.18, categorical=True)
+    assert "18 % of values not in the reference;" in said
+    assert "range" not in said
 
 
 def test_a_columns_first_line_says_where_and_how_much_lies_beyond() -> None:
     assert column_sentence("temp", [run("temp")], 0.18) == (
-        "temp: mean 1 → 2 (up) in all rows, since 1970-01-01, 18 % of rows beyond the reference's range; "
+        "temp: mean 1 → 2 (up) in all rows, since 1970-01-01, 18 % of values beyond the reference's range; "
         "2 times the smallest effect that counts."
     )
     assert "in o=E only" in column_sentence("temp", [run("temp", "o=E")], None)
@@ -134,7 +192,8 @@ def test_a_columns_first_line_says_where_and_how_much_lies_beyond() -> None:
 
 
 @pytest.mark.parametrize(
-    ("a_minute", "words"), [(900.0, "900 events/min"), (0.5, "30 events/h"), (0.0, "0 events/day")]
+    ("a_minute", "words"),
+    [(900.0, "900 events/min"), (1.0, "1 event/min"), (0.5, "30 events/h"), (0.0, "0 events/day")],
 )
 def test_a_rate_is_told_in_a_unit_that_fits(a_minute: float, words: str) -> None:
     assert rate(a_minute) == words
