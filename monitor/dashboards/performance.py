@@ -138,13 +138,12 @@ def build() -> dashboard.Dashboard:
         ),
         rows(
             "Worst cells of features",
-            "Parts of the rows whose loss went up in the newest window that has such, failing ones first: which "
-            "values of which column. Good: none "
-            "failing; q is corrected over all that were looked at.",
+            "Parts of the rows, which values of which column, by what they add to the loss in the newest window that "
+            "has such, failing ones first; below 0 they lessen it. Good: none failing; q is corrected over all that "
+            "were looked at.",
             f"""
             SELECT column, cell, failing, loss_before, loss_now, contribution, share, q_value, n_now AS n
-            FROM performance_parts_latest
-            WHERE {OF_SEGMENT} AND contribution > 0 AND {_newest('subgroup')}
+            FROM performance_parts_latest WHERE {OF_SEGMENT} AND {_newest('subgroup')}
             ORDER BY rank
             """,
             overrides={"share": [unit("percentunit")]},  # a loss is in the target's unit: no bound of it holds for all
