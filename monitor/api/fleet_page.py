@@ -46,6 +46,7 @@ def fleet_page(site: Site, _query: Query) -> View:
     with_alerts = site.begin("alerts", {}, alerts.open_alerts, source)
     with_earlier = begin(fleet.earlier, source, asked_hours(sized, now_ms), newest_ms)
     with_rejects = begin(rejected, site, 3)
+    changes = fleet.changes(source, from_ms, newest_ms, longest_s)
     known = with_headlines.result()
     measured = {(one.model, one.version) for one in known if not one.estimated}
     lacking = [one.model for one in sized if (one.model, one.version) not in measured]
@@ -54,7 +55,7 @@ def fleet_page(site: Site, _query: Query) -> View:
         known += [one for one in older if (one.model, one.version) not in measured]
     lines = fleet_lines(
         sized,
-        fleet.changes(source, from_ms, newest_ms, longest_s),
+        changes,
         known,
         with_alerts.result(),
         now_ms,
