@@ -72,6 +72,7 @@ def _ask(dsn: str, rounds: int) -> list[Asked]:
     scope = verdicts.Scope(
         model="model-000", version="1", size_s=3600, from_ms=END_MS - 60 * HOUR_MS, to_ms=END_MS
     )  # fmt: skip
+    slow = [f"model-{number:03d}" for number in range(100)]
     month = profiles.Span(model="model-000", version="1", from_ms=END_MS - 30 * 24 * HOUR_MS, to_ms=END_MS)
     calls: list[tuple[str, float, Callable[[], object]]] = [
         ("fleet: models and windows", 300, lambda: models.sized_windows(source)),
@@ -82,10 +83,12 @@ def _ask(dsn: str, rounds: int) -> list[Asked]:
         ),
         ("fleet: usual events", 300, lambda: fleet.earlier(source, [0, 1], END_MS)),
         ("fleet: performance", 300, lambda: fleet.headlines(source, END_MS - 24 * HOUR_MS, END_MS, 3600)),
+        ("fleet: slow labels of 100 models", 300, lambda: fleet.last_measured(source, slow, END_MS, 3600)),
         ("fleet: open alerts", 300, lambda: alerts.open_alerts(source)),
         ("model: cells of 60 windows", 300, lambda: verdicts.cells(source, scope)),
         ("model: runs of 60 windows", 300, lambda: verdicts.runs(source, scope)),
         ("model: performance", 300, lambda: performance.figures(source, scope)),
+        ("model: what detectors saw", 300, lambda: performance.detections(source, scope)),
         ("column: PSI over 30 days", 100, lambda: profiles.distribution(source, month, "column-007")),
         ("column: 30 days in 120 parts", 300, lambda: profiles.buckets(source, month, "column-007", 6 * HOUR_MS)),
     ]

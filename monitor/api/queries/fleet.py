@@ -42,7 +42,7 @@ SELECT model, version, metric, estimated, toUnixTimestamp64Milli(window_end) AS 
     reference_value, spread_low, spread_high, maturity, provisional
 FROM performance_latest
 WHERE segment = '' AND metric IN {{metrics:Array(String)}} AND isFinite(value) AND {IN_SPAN}
-    AND (model IN {{models:Array(String)}} OR empty({{models:Array(String)}}))
+    AND (model IN {{models:Array(String)}} OR empty({{models:Array(String)}})) AND estimated <= {{estimates:UInt8}}
 ORDER BY provisional AND NOT estimated, window_end DESC, window_start LIMIT 1 BY model, version, metric, estimated
 """  # noqa: S608
 
@@ -169,12 +169,12 @@ def earlier(source: Source, hours: Sequence[int], to_ms: int) -> list[Earlier]:
 def headlines(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Headline]:
     """The newest of each metric, of windows that end in the span and are no longer than that."""
     span = {"from_ms": from_ms, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
-    return source.rows(_PERFORMANCE, Headline, {**span, "metrics": list(METRICS), "models": []})
+    return source.rows(_PERFORMANCE, Headline, {**span, "metrics": list(METRICS), "models": [], "estimates": 1})
 
 
 def last_measured(source: Source, models: Sequence[str], to_ms: int, longest_s: int) -> list[Headline]:
     """The newest measured ones of some models in the 90 days before: of those whose labels take longer than a fleet's
     newest windows reach."""
     span = {"from_ms": to_ms - _LABELS_MS, "to_ms": to_ms, "reach_ms": reach_ms(longest_s)}
-    parameters = {**span, "metrics": list(METRICS), "models": sorted(set(models))}
-    return [one for one in source.rows(_PERFORMANCE, Headline, parameters) if not one.estimated]
+    parameters = {**span, "metrics": list(METRICS), "models": sorted(set(models)), "estimates": 0}
+    return source.rows(_PERFORMANCE, Headline, parameters)
