@@ -125,6 +125,14 @@ def read_instant(text: str) -> int | None:
         return None
 
 
+def _instant(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name, "")
+    found = read_instant(text)
+    if text and found is None:
+        raise NoSuchPlaceError(f"`{name}` is no time; such is 2024-03-01 or 2024-03-01T06:00Z")
+    return found
+
+
 def chosen(query: Mapping[str, str], sized: Sequence[Sized]) -> Chosen:
     """Read an address; what it leaves out is what is newest. Raises `NoSuchPlaceError`."""
     model = query.get("model", "")
@@ -138,7 +146,7 @@ def chosen(query: Mapping[str, str], sized: Sequence[Sized]) -> Chosen:
         raise NoSuchPlaceError("no window of this version of the model has closed")
     wanted = query.get("size", "")
     size = next((one for one in sizes if str(one.size_s) == wanted), main_size(sizes))
-    from_ms, to_ms = read_instant(query.get("from", "")), read_instant(query.get("to", ""))
+    from_ms, to_ms = _instant(query, "from"), _instant(query, "to")
     default = from_ms is None and to_ms is None
     step_ms = max((size.last_ms - size.first_ms) // max(size.windows, 1), 1)
     to_ms = size.last_ms if to_ms is None else to_ms

@@ -61,6 +61,8 @@ def first_line(text: str) -> str:
     (f"/model?{OF}&compare=nothing", "nothing was compared so"),
     (f"/model?{OF}&from=2031-01-01", "the newest ended at 2023-11-15"),
     (f"/model?{OF}&from=2023-12-02&to=2023-12-01", "ends before it begins"),
+    (f"/model?{OF}&from=last+week", "`from` is no time"),
+    (f"/performance?{OF}&to=2023-13-01", "`to` is no time"),
 ])  # fmt: skip
 def test_what_is_not_there_is_no_all_clear(origin: str, path: str, why: str) -> None:
     status, text = get(origin + path)
