@@ -126,9 +126,7 @@ class RunsOf(InTime, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     model: Text
     version: Text = ""
-    segment: (
-        Annotated[Text, Meta(description="empty: all rows together; left out: every segment")] | msgspec.UnsetType
-    ) = msgspec.UNSET
+    segment: _Segment | msgspec.UnsetType = msgspec.UNSET
     size_s: Annotated[int, Meta(ge=1, le=100_000_000, description="length of the windows in seconds")]
     column: Text = ""
 

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
+from detectors.performance.direction import direction
 from monitor.api.queries.performance import Figure
 from monitor.api.wording import clip
-from monitor.api.worse import direction
 
 _NAMES: Final = {
     "roc_auc": "AUC",

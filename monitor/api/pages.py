@@ -42,8 +42,6 @@ _SMALL: Final = 4
 """Segments of a column that are drawn beside it."""
 SEASONAL: Final = 8
 """Columns that a model's screen tells of those that only the season explains."""
-
-
 _NEVER_SCORED: Final = "no window of this span has a verdict on it"
 
 
@@ -211,7 +209,7 @@ def performance_page(site: Site, query: Query) -> View:
     with_figures = site.begin("performance", [], performance.figures, source, at.scope)
     with_detections = begin(performance.detections, source, at.scope)
     with_parts = site.begin("performance", [], performance.parts, source, at.scope)
-    with_segments = source.begin(models.segments, source, at.model, at.version)
+    with_segments = begin(models.segments, source, at.model, at.version)
     figures = with_figures.result()
     if at.segment and not figures and not verdicts.volume(source, at.scope):
         raise NoSuchPlaceError("no window of these rows lies in that span")
@@ -219,10 +217,10 @@ def performance_page(site: Site, query: Query) -> View:
     found_parts = with_parts.result()
     title = named_version(at.model, at.version) + (f" in {place(at.segment)}" if at.segment else "")
     told = view.newest if view is not None else None
-    confused = []
+    with_confusion = None
     if told is not None:  # of the very window that is told
         window = replace(at.scope, from_ms=told.end_ms - 1, to_ms=told.end_ms)
-        confused = confusion.confusion(source, window)
+        with_confusion = begin(confusion.confusion, source, window)
     newest = [one for one in found_parts if told is not None and one.end_ms == told.end_ms] or [
         one for one in found_parts if one.start_ms == found_parts[0].start_ms
     ]
@@ -248,7 +246,7 @@ def performance_page(site: Site, query: Query) -> View:
         "split_chart": charts.parts_chart(split, {"inputs": "moved inputs", "relation": "changed relation"}),
         "by_segment": by_segment,
         "by_part": by_part,
-        "confused": confused,
+        "confused": with_confusion.result() if with_confusion is not None else [],
         "detections": with_detections.result(),
         "parts_window": (newest[0].start_ms, newest[0].end_ms) if newest else None,
         "segments": with_segments.result(),

@@ -141,10 +141,14 @@ def unscored_words(newest: Volume | None) -> str:
     """Why nothing of a window was scored: ``too few events, 3``; "" where something was."""
     if newest is None or newest.columns_scored or not newest.columns_not_scored:
         return ""
-    why = {"few events": "too few events", "absent": "no event speaks of what is watched"}.get(
-        newest.reason, newest.reason or "no column could be"
-    )
+    why = unscored_reason(newest.reason)
     return f"{why}, {newest.events:,}" if newest.reason == "few events" else why
+
+
+def unscored_reason(reason: str) -> str:
+    """Why columns were not scored, as the record `window` has it, in words."""
+    known = {"few events": "too few events", "absent": "no event speaks of what is watched"}
+    return known.get(reason, reason or "no column could be")
 
 
 def column_sentence(

@@ -30,7 +30,6 @@ def _newest(part: str) -> str:
 
 def build() -> dashboard.Dashboard:
     """The dashboard."""
-
     panels = [
         lines(
             "Measured and estimated",

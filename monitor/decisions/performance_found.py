@@ -6,11 +6,11 @@ from typing import Final
 
 import msgspec
 
+from detectors.performance.direction import direction
 from monitor.wording import counted, instant
 
 METRICS: Final = ("roc_auc", "log_loss", "mae", "accuracy", "macro_f1", "f1", "rmse", "brier", "r2", "pr_auc")
 """The first of these that is there is looked at."""
-_HIGHER: Final = frozenset({"roc_auc", "accuracy", "macro_f1", "f1", "r2", "pr_auc"})
 _LAST: Final = 8
 """Windows of which half must be worse."""
 
@@ -36,7 +36,7 @@ class MeasuredMetric(msgspec.Struct, frozen=True, kw_only=True):
         """Worse than the reference beyond chance, and than the reference's windows usually are, where that is known."""
         if not math.isfinite(self.reference_value):
             return False
-        if self.metric in _HIGHER:
+        if direction(self.metric) == "more":
             edge = self.ci_high if math.isfinite(self.ci_high) else self.value
             usual = self.spread_low if math.isfinite(self.spread_low) else math.inf
             return edge < self.reference_value and self.value < usual

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors.arrays import Ints
+from detectors.performance.direction import direction
 from monitor.wording import counted, figure
 
 MOST_LINES: Final = 15
@@ -26,8 +27,8 @@ READ_PARTS: Final = ("model", "version", "segment", "part", "rank", "window_star
 
 _SHOWN: Final = ("roc_auc", "log_loss", "mae", "rmse", "accuracy", "macro_f1", "f1")
 _SHOW: Final = 2
-_LOSSES: Final = (("log_loss", 1.0), ("mae", 1.0), ("accuracy", -1.0))
-"""By which metric segments are ranked, the first that is there, and in which direction it is worse."""
+_LOSSES: Final = ("log_loss", "mae", "accuracy")
+"""By which metric segments are ranked, the first that is there."""
 _DELAY: Final = "label_delay_ms:0.5"
 _DAY_MS: Final = 86_400_000
 
@@ -146,7 +147,8 @@ def _measured(whole: pa.Table, found: Mapping[int, Period]) -> None:
 def _worst(table: pa.Table, found: Mapping[int, Period]) -> None:
     """The segment whose loss is above its reference's by most, its interval left out."""
     measured = table.filter(pc.invert(table["estimated"]))
-    for metric, sign in _LOSSES:
+    for metric in _LOSSES:
+        sign = 1.0 if direction(metric) == "less" else -1.0
         own = _where(measured, metric=metric)
         own = own.filter(pc.not_equal(own["segment"], pa.scalar("")))
         if not own.num_rows:

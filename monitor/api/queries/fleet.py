@@ -26,12 +26,12 @@ FROM
 GROUP BY model, version
 """  # noqa: S608 - our own words
 _WINDOWS: Final = f"""
-SELECT model, version, arraySort(one -> (one.2, one.1), groupArray((start_ms, end_ms, n_columns))) AS windows
+SELECT model, version, arraySort(one -> (one.2, one.1), groupArray((start_ms, end_ms, n_columns, why))) AS windows
 FROM
 (
     SELECT model, version, toUnixTimestamp64Milli(window_start) AS start_ms,
         toUnixTimestamp64Milli(window_end) AS end_ms,
-        argMax(columns_scored, revision) AS n_columns
+        argMax(columns_scored, revision) AS n_columns, argMax(reason, revision) AS why
     FROM windows WHERE segment = '' AND {IN_SPAN}
     GROUP BY model, version, window_start, window_end
 )
@@ -73,7 +73,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     n_drifted: columns that changed, the season apart. n_season: those that differ only as the season does.
-    worst: the three that changed most.
+    worst: the three that changed most. reason: why columns were not scored, as the record `window` has it.
     """
 
     model: str
@@ -84,14 +84,15 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     n_drifted: int
     n_season: int
     worst: list[str]
+    reason: str = ""
 
 
 class _Windows(msgspec.Struct):
-    """Start and end in ms, and columns that were looked at, in order of time."""
+    """Start and end in ms, columns that were looked at, and why others were not, in order of time."""
 
     model: str
     version: str
-    windows: list[tuple[int, int, int]]
+    windows: list[tuple[int, int, int, str]]
 
 
 class _Drifted(msgspec.Struct):
@@ -143,7 +144,7 @@ def changes(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Ch
     quiet: tuple[int, int, list[str]] = (0, 0, [])
     found = []
     for one in source.rows(_WINDOWS, _Windows, span):
-        for start_ms, end_ms, n_columns in one.windows:
+        for start_ms, end_ms, n_columns, reason in one.windows:
             n_changed, n_season, worst = drifted.get((one.model, one.version, start_ms, end_ms), quiet)
             found.append(
                 Changes(
@@ -155,6 +156,7 @@ def changes(source: Source, from_ms: int, to_ms: int, longest_s: int) -> list[Ch
                     n_drifted=n_changed,
                     n_season=n_season,
                     worst=worst,
+                    reason=reason,
                 )
             )
     return found

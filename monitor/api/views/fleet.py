@@ -10,7 +10,7 @@ from monitor.api.queries.fleet import Changes, Earlier, Headline
 from monitor.api.queries.models import Sized
 from monitor.api.queries.sizes import size_name
 from monitor.api.views.fleet_words import ago, performance_words
-from monitor.api.wording import rate
+from monitor.api.wording import rate, unscored_reason
 from monitor.decisions.usual import FEWEST_BEFORE, hour_of_week
 from monitor.wording import counted, instant
 
@@ -149,8 +149,8 @@ def fleet_lines(
         longest = max(newest, key=lambda one: (one.n_drifted, one.size_s), default=None)
         link_s = longest.size_s if longest is not None and n_changed else main.size_s
         where = f" in windows of {size_name(link_s)}" if link_s != main.size_s else ""
-        unscored = bool(newest) and not any(one.n_columns for one in newest)
-        state, text = _state(n_alerts, n_changed, where, silent_ms, usual, unscored=unscored)
+        unscored = "" if any(one.n_columns for one in newest) or not newest else unscored_reason(newest[0].reason)
+        state, text = _state(n_alerts, n_changed, where, silent_ms, usual, unscored)
         lines.append(
             FleetLine(
                 model=model,
@@ -185,7 +185,7 @@ def fleet_lines(
 
 
 def _state(
-    n_alerts: int, n_changed: int, where: str, silent_ms: int | None, usual: str, *, unscored: bool
+    n_alerts: int, n_changed: int, where: str, silent_ms: int | None, usual: str, unscored: str
 ) -> tuple[State, str]:
     changed = f"{counted(n_changed, 'column')} changed{where}" if n_changed else ""
     silent = f"silent for {ago(silent_ms)}" if silent_ms is not None else ""
@@ -195,7 +195,7 @@ def _state(
         return "silent", silent + (f" ({usual})" if usual else "") + (f"; before, {changed}" if changed else "")
     if changed:
         return "changed", changed
-    return ("unscored", "not scored: too few events") if unscored else ("quiet", "quiet")
+    return ("unscored", f"not scored: {unscored}") if unscored else ("quiet", "quiet")
 
 
 def _age_ms(own: Sequence[Sized], now_ms: int) -> int:

@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from detectors.performance.censoring import MATTERS as UNLIKE_MATTERS
+from detectors.performance.direction import direction
 from monitor.api.charts import Chart, measured_chart
 from monitor.api.metrics import in_words_units, is_quality, is_worse, metric_name, offered, worse_by
 from monitor.api.model_sentence import LabelsSay
 from monitor.api.queries.performance import Figure, Part
 from monitor.api.wording import column_name
-from monitor.api.worse import direction
+from monitor.evaluation.performance_verdicts import MISSING_MATTERS
 from monitor.wording import counted, figure, instant, listed
-
-UNLIKE: Final = 0.1
-"""From which Cramér's V on labels came for some rather than for others, as in the verdict `@labels_selective`."""
-MISSING: Final = 0.1
-"""From which share of the labels due on they are said to be missing, as in the verdict `@labels_missing`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +122,13 @@ def _warnings(figures: Sequence[Figure], end_ms: int, since_ms: int) -> tuple[st
             "several classes, as wrong."
         )
     unlike = [one for name, one in own.items() if name.startswith("labelled_unlike:")]
-    by = [one.metric.partition(":")[2] for one in unlike if (one.value or 0.0) >= UNLIKE]
+    by = [one.metric.partition(":")[2] for one in unlike if (one.value or 0.0) >= UNLIKE_MATTERS]
     if by:
         said.append(
             f"Labels came for some predictions rather than for others, by {listed([column_name(one) for one in by])}: "
             "what is measured is of those alone, the estimate of all."
         )
-    missing = [one for one in figures if one.metric == "labels_missing" and (one.value or 0.0) >= MISSING]
+    missing = [one for one in figures if one.metric == "labels_missing" and (one.value or 0.0) >= MISSING_MATTERS]
     if missing and missing[-1].end_ms >= end_ms:
         one = missing[-1]
         said.append(

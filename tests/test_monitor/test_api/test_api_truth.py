@@ -113,8 +113,10 @@ def test_that_labels_show_no_loss_is_told_where_a_loss_was_looked_for() -> None:
 
 
 def test_a_model_of_which_nothing_is_scored_is_not_quiet() -> None:
-    (line,) = fleet_lines([sized()], [change(n_columns=0)], [], {}, 0)
+    (line,) = fleet_lines([sized()], [change(n_columns=0, reason="few events")], [], {}, 0)
     assert (line.state, line.state_text) == ("unscored", "not scored: too few events")
+    (other,) = fleet_lines([sized()], [change(n_columns=0, reason="absent")], [], {}, 0)
+    assert other.state_text == "not scored: no event speaks of what is watched"
     assert changed_words(line) == "none scored now"
     assert "1 is not scored" in fleet_sentence([line])
 
