@@ -63,10 +63,12 @@ def sized(model: str = "m", version: str = "1", *, size_s: int = 3600, written_m
     )  # fmt: skip
 
 
-def change(model: str = "m", version: str = "1", *, size_s: int = 3600, n_columns: int = 3, n: int = 0) -> Changes:
+def change(
+    model: str = "m", version: str = "1", *, size_s: int = 3600, n_columns: int = 3, n: int = 0, reason: str = ""
+) -> Changes:
     return Changes(
         model=model, version=version, size_s=size_s, window_end_ms=24 * HOUR_MS, n_columns=n_columns, n_drifted=n,
-        n_season=0, worst=["temp"] * min(n, 1),
+        n_season=0, worst=["temp"] * min(n, 1), reason=reason,
     )  # fmt: skip
 
 
